@@ -1,0 +1,83 @@
+# vdb: `make help` lists the targets.
+
+CC       ?= cc
+MODE     ?= release
+SAN      ?=
+PREFIX   ?= /usr/local
+
+# One folder of objects per compiler and set of flags, so that switching never rebuilds the other.
+CC_NAME  := $(notdir $(firstword $(CC)))
+VARIANT  := $(CC_NAME)-$(MODE)$(if $(SAN),-$(subst $(,),-,$(SAN)))
+comma    := ,
+VARIANT  := $(subst $(comma),-,$(VARIANT))
+OBJ      := build/$(VARIANT)
+
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
+            -Wmissing-prototypes -Wswitch-enum $(if $(CI),-Werror)
+CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP
+CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
+LDFLAGS  += -pthread
+LDLIBS   += -luv -lm -ldl
+
+ifeq ($(MODE),release)
+CFLAGS   += -O3 -fPIE -fstack-protector-strong -fstack-clash-protection
+CPPFLAGS += $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+else
+CFLAGS   += -O0
+CPPFLAGS += -DVDB_CHECK_SLOW
+endif
+ifneq ($(SAN),)
+CFLAGS   += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+LDFLAGS  += -fsanitize=$(SAN)
+CPPFLAGS += -DVDB_CHECK_SLOW -DVDB_SANITIZER
+else
+LDLIBS   += -ljemalloc
+endif
+
+# Kernels are compiled once per instruction set; the table is chosen at start.
+$(OBJ)/src/vec/kernels_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c -mpopcnt
+$(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni \
+                                           -mavx512vpopcntdq -mfma -mpopcnt
+
+LIB_SRC    := $(wildcard src/base/*.c src/conf/*.c src/vec/*.c src/net/*.c src/index/*.c src/db/*.c \
+                src/persist/*.c src/cluster/*.c src/cmd/*.c) $(filter-out src/main.c,$(wildcard src/*.c))
+TOOL_SRC   := $(wildcard src/tool/*.c)
+UNIT_SRC   := $(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c tests/recall/*.c)
+objects     = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: build/vdb-server build/vdb ## build the server and the command-line tool
+
+build/vdb-server: $(OBJ)/vdb-server
+	@cp -f $< $@
+build/vdb: $(OBJ)/vdb
+	@cp -f $< $@
+$(OBJ)/libvdb.a: $(call objects,$(LIB_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(OBJ)/vdb-server: $(OBJ)/src/main.o $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OBJ)/vdb: $(call objects,$(TOOL_SRC)) $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
+$(OBJ)/unit-tests: $(call objects,$(UNIT_SRC)) $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OBJ)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+.PHONY: unit
+unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)
+	$< $(T)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

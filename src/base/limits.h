@@ -1,0 +1,28 @@
+/* limits.h: every limit a client can meet, in one place. Each is refused with an error that names
+ * it, and has a test at the limit and one past it. */
+#ifndef VDB_BASE_LIMITS_H
+#define VDB_BASE_LIMITS_H
+
+enum {
+    LIMIT_ARG_COUNT = 1024 * 1024,        /* arguments of one command (multibulk length) */
+    LIMIT_ARG_COUNT_NOAUTH = 10,          /* the same before authentication */
+    LIMIT_BULK_SIZE_NOAUTH = 16 * 1024,   /* bytes of one argument before authentication */
+    LIMIT_INLINE_SIZE = 64 * 1024,        /* bytes of an inline command */
+    LIMIT_DIM = 65536,                    /* floats of a vector */
+    LIMIT_KEY_SIZE = 65535,               /* bytes of a key of a collection, and of an element id */
+    LIMIT_EF = 1000000,                   /* EF and COUNT of a search */
+    LIMIT_M_MIN = 4,                      /* links per node and level of HNSW */
+    LIMIT_M = 4096,
+    LIMIT_EFC = 4096,                     /* EFC of VCREATE */
+    LIMIT_FILTER_SIZE = 64 * 1024,        /* bytes of a filter expression */
+    LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */
+    LIMIT_FILTER_NODES = 4096,            /* operands and operators of one filter */
+    LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
+    LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
+    LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
+    LIMIT_ROWS = 0x7fffffff               /* elements of a collection */
+};
+
+/* An attribute, a string value: as long as a bulk (proto-max-bulk-len, 512 MiB by default). */
+
+#endif

@@ -1,0 +1,42 @@
+/* resp_write.h: replies in RESP2 and RESP3, appended to a buffer. No sockets, no state but the
+ * protocol version; the writer's caller keeps counts right. Safe on any lane. */
+#ifndef VDB_NET_RESP_WRITE_H
+#define VDB_NET_RESP_WRITE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct reply {
+    struct buf *out;
+    int proto; /* 2 or 3 */
+};
+
+void reply_simple(struct reply *r, const char *text);  /* +text */
+/* -text: the first word is the code, as "ERR no such key". CR, LF and other control bytes in the
+ * text become blanks; text over 1,024 bytes is cut. */
+void reply_error(struct reply *r, const char *text);
+void reply_errorf(struct reply *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The error's code, then why's text or, when that is empty, the error's default text. */
+void reply_err(struct reply *r, enum err e, const struct why *why);
+
+void reply_int(struct reply *r, int64_t value);        /* :value */
+void reply_bulk(struct reply *r, struct slice bytes);  /* $len */
+void reply_text(struct reply *r, const char *text);    /* $len of a NUL-terminated text */
+void reply_bool(struct reply *r, bool value);          /* :1 :0, in RESP3 #t #f */
+/* A bulk in RESP2, ',' in RESP3; the shortest text that reads back as the same double; inf, -inf,
+ * nan. */
+void reply_double(struct reply *r, double value);
+void reply_null(struct reply *r);                      /* $-1, in RESP3 _ */
+void reply_null_array(struct reply *r);                /* *-1, in RESP3 _ */
+/* txt or mkd, in RESP2 a bulk */
+void reply_verbatim(struct reply *r, const char *format3, struct slice bytes);
+void reply_array(struct reply *r, size_t count);
+void reply_map(struct reply *r, size_t pairs);         /* in RESP2 an array of 2 * pairs */
+void reply_set(struct reply *r, size_t count);         /* in RESP2 an array */
+
+enum { DOUBLE_TEXT_MAX = 32 };
+/* The text of reply_double without framing, NUL-terminated; returns its length. Plain decimals from
+ * 1e-7 up to 1e17 as Redis prints scores (0.5, 1, 0.9992150366306305), else exponent form. */
+size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX]);
+
+#endif

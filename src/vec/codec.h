@@ -1,0 +1,72 @@
+/* codec.h: compact codes of vectors, and the approximate distances searches walk on.
+ *
+ * A codec turns a vector into a code row (encode) and a query into a prepared query (query), and
+ * scores prepared queries against code rows. Scores are in the unit of the metric's distance (vec.h),
+ * nearer is smaller, so that scores of codes and exact distances can stand in one list.
+ *
+ *   QUANT_NONE  the code row is the vector itself, dim floats; scores are exact
+ *   QUANT_SQ8   one signed byte per dimension: round(v / range * 127), range = max |v|; the prepared
+ *               query is unsigned bytes (code + 128, 0 behind dim), so that one integer dot product
+ *               of query and row needs no mask
+ *   QUANT_BIN   one bit per dimension, 1 where v > 0; score = 2 * differing bits / dim (COSINE only)
+ *
+ * SQ8 row: dim bytes, then the tail at tail_offset (a multiple of 4): float scale (range / 127),
+ * float add, int32 bias (128 * sum of the bytes), float range; padded to row_size. The distance of a
+ * prepared query with scale s to a row:  add - m * s * scale * (dot_u8s8 - bias) + query's own add,
+ * m and add as the metric needs. Every row size is a multiple of 4; SQ8 rows are multiples of 64 so
+ * that kernels may read whole 64-byte lines (the tail meets zero bytes of the query). */
+#ifndef VDB_VEC_CODEC_H
+#define VDB_VEC_CODEC_H
+
+#include "vec/vec.h"
+
+#define QUANT_LIST(X)                                                                              \
+    X(QUANT_NONE, "NONE")                                                                          \
+    X(QUANT_SQ8, "SQ8")                                                                            \
+    X(QUANT_BIN, "BIN")
+
+enum quant {
+#define X(name, word) name,
+    QUANT_LIST(X)
+#undef X
+        QUANT_COUNT
+};
+
+const char *quant_name(enum quant q);
+
+enum { CODEC_DIM_MAX = 65536 };
+
+/* immutable after codec_init */
+struct codec {
+    const struct vec_kernels *kernels;
+    enum quant quant;
+    enum metric metric;
+    uint32_t dim;
+    uint32_t row_size;    /* bytes of a code row */
+    uint32_t query_size;  /* bytes of a prepared query, a multiple of 64 */
+    uint32_t tail_offset; /* SQ8: where the numbers behind the bytes start */
+};
+
+/* dim 1 .. CODEC_DIM_MAX. */
+void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t dim,
+                const struct vec_kernels *kernels);
+
+/* vector: dim finite floats (normalised under COSINE). row: row_size bytes. */
+void codec_encode(const struct codec *c, const float *vector, uint8_t *row);
+
+/* query: query_size bytes, 64-byte aligned. The second form prepares a stored row as query. */
+void codec_query(const struct codec *c, const float *vector, uint8_t *query);
+void codec_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query);
+
+/* out[i] = score of the row at base + ids[i] * row_size. Rows are fetched ahead. */
+void codec_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                      const uint32_t *ids, size_t count, float *out);
+/* The same for rows first, first + 1, ... first + count - 1. */
+void codec_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                       uint32_t first, size_t count, float *out);
+float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *row);
+
+/* The vector a row stands for: dim floats. For BIN: 1 and -1. */
+void codec_decode(const struct codec *c, const uint8_t *row, float *vector);
+
+#endif

@@ -1,0 +1,73 @@
+/* vec.h: distance kernels, one table per instruction set, chosen once at start.
+ *
+ * Every table computes the same functions; tests run each against the scalar one. Kernels read
+ * exactly the bytes their arguments name, tails included, and need no alignment. */
+#ifndef VDB_VEC_VEC_H
+#define VDB_VEC_VEC_H
+
+#include <stddef.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* name, word in commands. Distances, nearer is smaller: COSINE 1 - cos (of normalised vectors, so
+ * 1 - dot), IP 1 - dot, L2 squared Euclidean. */
+#define METRIC_LIST(X)                                                                             \
+    X(METRIC_COSINE, "COSINE")                                                                     \
+    X(METRIC_L2, "L2")                                                                             \
+    X(METRIC_IP, "IP")
+
+enum metric {
+#define X(name, word) name,
+    METRIC_LIST(X)
+#undef X
+        METRIC_COUNT
+};
+
+const char *metric_name(enum metric m);
+
+/* immutable */
+struct vec_kernels {
+    const char *name; /* "scalar", "avx2", "avx512", "neon" */
+
+    /* Sums over dim floats. */
+    float (*dot_f32)(const float *a, const float *b, size_t dim);
+    float (*l2_f32)(const float *a, const float *b, size_t dim);
+
+    /* out[i] = dot or squared distance of query and the row at base + ids[i] * stride_bytes, for i
+     * in 0 .. count - 1. Rows are fetched ahead; ids in any order. */
+    void (*dot_f32_many)(const float *query, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t dim, float *out);
+    void (*l2_f32_many)(const float *query, const uint8_t *base, size_t stride_bytes,
+                        const uint32_t *ids, size_t count, size_t dim, float *out);
+
+    /* Sum of q[i] * c[i] over size bytes, q unsigned, c signed; size is a multiple of 64 and at most
+     * 65,600, so the sum fits an int32. */
+    int32_t (*dot_u8s8)(const uint8_t *q, const int8_t *c, size_t size);
+    void (*dot_u8s8_many)(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                          const uint32_t *ids, size_t count, size_t size, int32_t *out);
+
+    /* Bits that differ, over words 64-bit words. */
+    uint32_t (*hamming)(const uint64_t *a, const uint64_t *b, size_t words);
+    void (*hamming_many)(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t words, uint32_t *out);
+
+    /* Consecutive rows: as *_many with ids first, first + 1, ... */
+    void (*dot_f32_range)(const float *query, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t dim, float *out);
+    void (*l2_f32_range)(const float *query, const uint8_t *base, size_t stride_bytes,
+                         uint32_t first, size_t count, size_t dim, float *out);
+};
+
+/* The tables built into this binary, the best last; each may be unusable on this machine. */
+size_t vec_kernels_count(void);
+const struct vec_kernels *vec_kernels_at(size_t index);
+bool vec_kernels_usable(const struct vec_kernels *k);
+
+/* The table called name, or for "auto" the best one this machine can run. ERR_ARG with the names
+ * there are when name is unknown or cannot run here. */
+MUST_USE enum err vec_kernels_choose(const char *name, const struct vec_kernels **out,
+                                     struct why *why);
+
+#endif

@@ -1,0 +1,88 @@
+#include "lib/test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+
+static struct test *first, **last = &first;
+static const struct test *running;
+static jmp_buf abandon;
+static int failures; /* of the running test */
+static bool skipped;
+
+void test_register(struct test *test)
+{
+    *last = test;
+    last = &test->next;
+}
+
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
+    failures++;
+    printf("  %s:%d: %s.%s: ", file, line, running->group, running->name);
+    va_list args;
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    printf("\n");
+    fflush(stdout);
+}
+
+_Noreturn void test_abandon(void)
+{
+    longjmp(abandon, 1);
+}
+
+void test_skip(const char *reason)
+{
+    skipped = true;
+    printf("SKIP %s.%s: %s\n", running->group, running->name, reason);
+}
+
+static bool wanted(const struct test *test, int argc, char **argv)
+{
+    if (argc < 2)
+        return true;
+    char full[256];
+    (void)snprintf(full, sizeof(full), "%s.%s", test->group, test->name);
+    for (int i = 1; i < argc; i++)
+        if (strstr(full, argv[i]) != NULL)
+            return true;
+    return false;
+}
+
+static double now_s(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+    int passed = 0, failed = 0, skips = 0;
+    for (const struct test *t = first; t != NULL; t = t->next) {
+        if (!wanted(t, argc, argv))
+            continue;
+        running = t;
+        failures = 0;
+        skipped = false;
+        double start = now_s();
+        if (setjmp(abandon) == 0)
+            t->run();
+        double took = now_s() - start;
+        if (took > 2)
+            printf("  %s.%s took %.1f s\n", t->group, t->name, took);
+        if (failures > 0) {
+            printf("FAIL %s.%s\n", t->group, t->name);
+            failed++;
+        } else if (skipped) {
+            skips++;
+        } else {
+            passed++;
+        }
+    }
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skips);
+    return failed > 0 || passed + skips == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
