@@ -9,6 +9,7 @@
 #ifndef VDB_BASE_MEM_H
 #define VDB_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -71,6 +72,6 @@ void mem_trim(void);
 
 /* Test hook: from now on the n-th mem_try* call of this thread (counted from 1) fails once; 0 turns
  * it off. Returns whether the previous request had fired. */
-int mem_fail_nth(uint64_t n);
+bool mem_fail_nth(uint64_t n);
 
 #endif
