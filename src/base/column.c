@@ -1,0 +1,251 @@
+#include "base/column.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    SLAB_FIRST_ROWS = 4,
+    SLAB_ALIGNMENT = 64,
+    COMMIT_FIRST = 16 * 1024,
+    HUGE_PAGE = 2 * 1024 * 1024
+};
+
+/* owner: loop; readers hold pointers into it until the epoch has passed */
+struct columns_slab {
+    struct epoch_item item;
+    size_t size; /* bytes with this head */
+    enum mem_tag tag;
+};
+
+static size_t round_up(size_t value, size_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+static size_t row_bytes(const struct columns *c)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; i < c->count; i++)
+        sum += c->spec[i].stride;
+    return sum;
+}
+
+void columns_init(struct columns *c, struct epoch *epoch, const struct column_spec *spec,
+                  unsigned count, size_t bytes_max)
+{
+    CHECK(count > 0 && count <= COLUMNS_MAX);
+    *c = (struct columns){.epoch = epoch, .count = count};
+    memcpy(c->spec, spec, count * sizeof(*spec));
+    size_t rows_max = bytes_max / row_bytes(c) + 1;
+    c->rows_max = rows_max > INT32_MAX ? INT32_MAX : (uint32_t)rows_max;
+}
+
+/* A reservation starts on a huge page: one more than needed is asked, the ends are given back. */
+static uint8_t *address_space(size_t size)
+{
+    uint8_t *got = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
+    if (got == MAP_FAILED)
+        return NULL;
+    uint8_t *start = (uint8_t *)round_up((size_t)got, HUGE_PAGE);
+    size_t before = (size_t)(start - got);
+    if (before > 0)
+        (void)munmap(got, before); /* best effort: it is address space only */
+    (void)munmap(start + size, HUGE_PAGE - before);
+    return start;
+}
+
+static size_t reservation(const struct columns *c, unsigned i)
+{
+    return round_up((size_t)c->rows_max * c->spec[i].stride, HUGE_PAGE);
+}
+
+/* Doubles up to a huge page, then goes on in huge pages. */
+static size_t commit_size(size_t committed, size_t needed)
+{
+    size_t size = committed > 0 ? committed : COMMIT_FIRST;
+    while (size < needed && size < HUGE_PAGE)
+        size *= 2;
+    return size >= needed ? size : round_up(needed, HUGE_PAGE);
+}
+
+static bool commit(struct columns *c, unsigned i, uint32_t rows)
+{
+    size_t needed = (size_t)rows * c->spec[i].stride;
+    size_t have = c->committed[i];
+    if (needed <= have)
+        return true;
+    size_t size = commit_size(have, needed);
+    CHECK(size <= reservation(c, i) || size == COMMIT_FIRST);
+    if (mprotect(c->base[i] + have, size - have, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    if (size > HUGE_PAGE)
+        (void)madvise(c->base[i], size, MADV_HUGEPAGE); /* a wish: slower without */
+    mem_book_pages(c->spec[i].tag, (int64_t)(size - have));
+    c->committed[i] = size;
+    return true;
+}
+
+static void slab_free(struct epoch_item *item)
+{
+    struct columns_slab *slab = (struct columns_slab *)item;
+    mem_free(slab->tag, slab);
+}
+
+static void slab_retire(struct columns *c)
+{
+    if (c->slab != NULL)
+        epoch_defer(c->epoch, &c->slab->item, slab_free);
+    c->slab = NULL;
+}
+
+static size_t slab_size(const struct columns *c, uint32_t rows)
+{
+    size_t size = round_up(sizeof(struct columns_slab), SLAB_ALIGNMENT);
+    for (unsigned i = 0; i < c->count; i++)
+        size += round_up((size_t)rows * c->spec[i].stride, SLAB_ALIGNMENT);
+    return size;
+}
+
+static void copy_rows(const struct columns *c, uint8_t *const to[])
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->base[i] != NULL && c->spec[i].stride > 0)
+            memcpy(to[i], c->base[i], (size_t)c->capacity * c->spec[i].stride);
+}
+
+static enum err grow_slab(struct columns *c, uint32_t rows)
+{
+    size_t size = slab_size(c, rows);
+    struct columns_slab *slab = mem_try_aligned(MEM_ROW, SLAB_ALIGNMENT, size);
+    if (slab == NULL)
+        return ERR_NOMEM;
+    memset(slab, 0, size);
+    slab->size = size;
+    slab->tag = MEM_ROW;
+    uint8_t *base[COLUMNS_MAX];
+    uint8_t *at = (uint8_t *)slab + round_up(sizeof(*slab), SLAB_ALIGNMENT);
+    for (unsigned i = 0; i < c->count; i++) {
+        base[i] = at;
+        at += round_up((size_t)rows * c->spec[i].stride, SLAB_ALIGNMENT);
+    }
+    CHECK(at == (uint8_t *)slab + size);
+    copy_rows(c, base);
+    slab_retire(c);
+    memcpy(c->base, base, c->count * sizeof(base[0]));
+    c->slab = slab;
+    c->capacity = rows;
+    return OK;
+}
+
+static void give_back_space(const struct columns *c, uint8_t *const base[], unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (base[i] != NULL)
+            (void)munmap(base[i], reservation(c, i)); /* cannot fail for a range of our own */
+}
+
+static enum err become_large(struct columns *c, uint32_t rows)
+{
+    struct columns large = *c;
+    large.large = true;
+    large.slab = NULL;
+    memset(large.committed, 0, sizeof(large.committed));
+    unsigned made = 0;
+    for (; made < c->count; made++) {
+        large.base[made] = NULL;
+        if (c->spec[made].stride == 0)
+            continue;
+        large.base[made] = address_space(reservation(c, made));
+        if (large.base[made] == NULL)
+            goto undo;
+    }
+    for (unsigned i = 0; i < c->count; i++)
+        if (!commit(&large, i, rows))
+            goto undo;
+    copy_rows(c, large.base);
+    slab_retire(c);
+    *c = large;
+    c->slab = NULL;
+    c->capacity = rows;
+    return OK;
+
+undo:
+    for (unsigned i = 0; i < c->count; i++)
+        mem_book_pages(c->spec[i].tag, -(int64_t)large.committed[i]);
+    give_back_space(c, large.base, made);
+    return ERR_NOMEM;
+}
+
+void columns_fini(struct columns *c)
+{
+    if (c->large) {
+        for (unsigned i = 0; i < c->count; i++)
+            mem_book_pages(c->spec[i].tag, -(int64_t)c->committed[i]);
+        give_back_space(c, c->base, c->count);
+    } else if (c->slab != NULL) {
+        mem_free(c->slab->tag, c->slab);
+    }
+    *c = (struct columns){0};
+}
+
+/* Slab rows grow by half: what small collections waste is bounded by a third. */
+static uint32_t slab_rows(const struct columns *c, uint32_t rows)
+{
+    uint32_t next = c->capacity + c->capacity / 2;
+    if (next < SLAB_FIRST_ROWS)
+        next = SLAB_FIRST_ROWS;
+    return next > rows ? next : rows;
+}
+
+enum err columns_reserve(struct columns *c, uint32_t rows)
+{
+    if (rows <= c->capacity)
+        return OK;
+    if (rows > c->rows_max)
+        return ERR_LIMIT;
+    if (!c->large) {
+        uint32_t next = slab_rows(c, rows);
+        if (slab_size(c, next) <= COLUMNS_SLAB_MAX)
+            return grow_slab(c, next);
+        return become_large(c, rows);
+    }
+    for (unsigned i = 0; i < c->count; i++)
+        if (!commit(c, i, rows))
+            return ERR_NOMEM;
+    c->capacity = rows;
+    return OK;
+}
+
+enum err columns_make_large(struct columns *c)
+{
+    if (c->large)
+        return OK;
+    return become_large(c, c->capacity);
+}
+
+size_t columns_cost(const struct columns *c, uint32_t rows)
+{
+    if (rows <= c->capacity)
+        return 0;
+    if (!c->large) {
+        size_t size = slab_size(c, slab_rows(c, rows));
+        if (size <= COLUMNS_SLAB_MAX)
+            return size;
+    }
+    size_t cost = 0;
+    for (unsigned i = 0; i < c->count; i++) {
+        size_t needed = (size_t)rows * c->spec[i].stride;
+        if (needed > c->committed[i])
+            cost += commit_size(c->committed[i], needed) - c->committed[i];
+    }
+    return cost;
+}
+
+size_t columns_bytes(const struct columns *c)
+{
+    size_t sum = c->slab != NULL ? c->slab->size : 0;
+    for (unsigned i = 0; i < c->count; i++)
+        sum += c->committed[i];
+    return sum;
+}

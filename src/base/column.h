@@ -1,0 +1,57 @@
+/* column.h: arrays with one row per element, all of a collection's at once.
+ *
+ * A small set of columns lives in one slab, so that ten thousand collections of ten elements do not
+ * cost ten thousand mappings. Past COLUMNS_SLAB_MAX bytes every column becomes a reservation of
+ * address space of its own, committed step by step on huge pages: from then on a row never moves.
+ *
+ * Readers on lanes work on a copy of base[] taken by the loop when their job is submitted, under an
+ * epoch guard. While the set is small, growing makes a new slab and leaves the old one as it was to
+ * the readers that have it; so what changes after publishing (death, attribute) may be missed by
+ * them, which the read LSN allows.
+ *
+ * owner: loop (the struct and all growing); rows are shared as the column's owner says. */
+#ifndef VDB_BASE_COLUMN_H
+#define VDB_BASE_COLUMN_H
+
+#include "base/epoch.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+enum { COLUMNS_MAX = 8, COLUMNS_SLAB_MAX = 64 * 1024 };
+
+struct column_spec {
+    uint32_t stride; /* bytes of a row; 0: the column is not there */
+    enum mem_tag tag;
+};
+
+struct columns {
+    struct epoch *epoch;
+    struct column_spec spec[COLUMNS_MAX];
+    unsigned count;
+    uint8_t *base[COLUMNS_MAX];  /* row r of column c: base[c] + r * stride */
+    uint32_t capacity;           /* rows that may be used now */
+    uint32_t rows_max;           /* rows the reservations have address space for */
+    bool large;
+    struct columns_slab *slab;   /* small only */
+    size_t committed[COLUMNS_MAX];
+};
+
+/* bytes_max: what all columns together will never exceed (the machine's memory). */
+void columns_init(struct columns *c, struct epoch *epoch, const struct column_spec *spec,
+                  unsigned count, size_t bytes_max);
+/* No reader is left. */
+void columns_fini(struct columns *c);
+
+/* Makes rows 0 .. rows - 1 usable; new rows are zero. ERR_NOMEM, ERR_LIMIT: nothing has changed.
+ * base[] may change while the set is small. */
+MUST_USE enum err columns_reserve(struct columns *c, uint32_t rows);
+
+/* Leaves the slab now, however small the set is. */
+MUST_USE enum err columns_make_large(struct columns *c);
+
+/* Bytes columns_reserve would newly commit, for the check against maxmemory before work starts. */
+size_t columns_cost(const struct columns *c, uint32_t rows);
+
+size_t columns_bytes(const struct columns *c);
+
+#endif

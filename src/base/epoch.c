@@ -1,0 +1,63 @@
+#include "base/epoch.h"
+
+#include "base/check.h"
+
+void epoch_init(struct epoch *e)
+{
+    *e = (struct epoch){.now = 1, .oldest = 1};
+    e->last = &e->first;
+}
+
+static uint32_t *held_in(struct epoch *e, uint64_t epoch)
+{
+    return &e->held[epoch % EPOCH_WINDOW_MAX];
+}
+
+/* An item deferred in epoch x waits for guards of x and before. */
+static void run_free_items(struct epoch *e)
+{
+    while (e->oldest < e->now && *held_in(e, e->oldest) == 0)
+        e->oldest++;
+    bool quiet = e->oldest == e->now && *held_in(e, e->now) == 0;
+    while (e->first != NULL && (e->first->epoch < e->oldest || quiet)) {
+        struct epoch_item *item = e->first;
+        e->first = item->next;
+        if (e->first == NULL)
+            e->last = &e->first;
+        CHECK(e->waiting > 0);
+        e->waiting--;
+        item->fn(item);
+    }
+}
+
+uint64_t epoch_enter(struct epoch *e)
+{
+    (*held_in(e, e->now))++;
+    return e->now;
+}
+
+void epoch_leave(struct epoch *e, uint64_t guard)
+{
+    CHECK(guard >= e->oldest && guard <= e->now && *held_in(e, guard) > 0);
+    (*held_in(e, guard))--;
+    run_free_items(e);
+}
+
+void epoch_defer(struct epoch *e, struct epoch_item *item, void (*fn)(struct epoch_item *item))
+{
+    CHECK(item != NULL && fn != NULL);
+    *item = (struct epoch_item){.fn = fn, .epoch = e->now};
+    *e->last = item;
+    e->last = &item->next;
+    e->waiting++;
+    /* Later guards must not delay this item: they get a new epoch, unless the window is full of
+     * epochs that a slow reader holds up. */
+    if (*held_in(e, e->now) > 0 && e->now - e->oldest + 1 < EPOCH_WINDOW_MAX)
+        e->now++;
+    run_free_items(e);
+}
+
+bool epoch_idle(const struct epoch *e)
+{
+    return e->first == NULL && e->oldest == e->now && e->held[e->now % EPOCH_WINDOW_MAX] == 0;
+}

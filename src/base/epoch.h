@@ -1,0 +1,46 @@
+/* epoch.h: when may something that readers may still hold be freed?
+ *
+ * A search or a link job holds a guard from the moment the loop submits it until the loop has its
+ * answer back. What the loop takes out of sight meanwhile is deferred: its function runs once every
+ * guard that was held at that moment has been given back.
+ *
+ * owner: loop. Lanes never touch it: their job's guard is taken and given back by the loop, and the
+ * job queue orders memory between them. That is why there is nothing atomic here. */
+#ifndef VDB_BASE_EPOCH_H
+#define VDB_BASE_EPOCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Embedded in what waits. */
+struct epoch_item {
+    void (*fn)(struct epoch_item *item);
+    struct epoch_item *next;
+    uint64_t epoch;
+};
+
+enum { EPOCH_WINDOW_MAX = 4096 };
+
+struct epoch {
+    uint64_t now;                          /* guards taken now belong to this epoch */
+    uint64_t oldest;                       /* the oldest epoch that may still have guards */
+    uint32_t held[EPOCH_WINDOW_MAX];       /* guards per epoch, by epoch modulo the window */
+    struct epoch_item *first, **last;      /* deferred, oldest first */
+    size_t waiting;
+};
+
+void epoch_init(struct epoch *e);
+
+/* Takes a guard and returns its epoch, for epoch_leave. */
+uint64_t epoch_enter(struct epoch *e);
+/* Gives a guard back; runs what became free. */
+void epoch_leave(struct epoch *e, uint64_t guard);
+
+/* Runs item->fn once no guard that is held now is held any more: at once when none is. */
+void epoch_defer(struct epoch *e, struct epoch_item *item, void (*fn)(struct epoch_item *item));
+
+/* No guard is held and nothing waits. */
+bool epoch_idle(const struct epoch *e);
+
+#endif

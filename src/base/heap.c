@@ -1,0 +1,356 @@
+#include "base/heap.h"
+
+enum {
+    WINDOW_SIZE = 2 * 1024 * 1024,
+    WINDOW_UNITS_BITS = 18, /* units of 8 bytes in a window */
+    WINDOWS_MAX = 1 << (32 - WINDOW_UNITS_BITS),
+    UNIT = 8,
+    BLOCK_FIRST = 256, /* the first block of a heap grows from here, for the many small ones */
+    TABLE_FIRST = 1
+};
+
+/* In front of every record. */
+struct record_head {
+    uint32_t row;
+    uint32_t len;
+};
+
+/* owner: loop */
+struct block_info {
+    uint32_t windows; /* the block spans; 0: this window belongs to the block before, or is free */
+    bool closing;     /* waits for the epoch: its windows must not get other bytes before */
+    size_t size;      /* bytes set aside */
+    size_t used;
+    size_t dead;
+};
+
+/* Readers use the blocks only. */
+struct heap_table {
+    struct epoch_item item;
+    enum mem_tag tag;
+    uint32_t capacity;
+    struct block_info *info;
+    _Atomic(uint8_t *) blocks[];
+};
+
+/* Waits for the epoch, then frees bytes and, when the block was closed, its windows. */
+struct dead_block {
+    struct epoch_item item;
+    struct heap *heap;
+    uint8_t *bytes;
+    uint32_t closed_window; /* NOT_CLOSED: a bigger copy took the block's place */
+};
+
+#define NOT_CLOSED UINT32_MAX
+
+static size_t record_size(size_t len)
+{
+    return (sizeof(struct record_head) + len + UNIT - 1) / UNIT * UNIT;
+}
+
+static struct heap_table *table_of(const struct heap *h)
+{
+    return atomic_load_explicit(&((struct heap *)h)->table, memory_order_acquire);
+}
+
+void heap_init(struct heap *h, struct epoch *epoch, enum mem_tag tag)
+{
+    *h = (struct heap){.epoch = epoch, .tag = tag};
+}
+
+static void free_table(struct epoch_item *item)
+{
+    struct heap_table *t = (struct heap_table *)item;
+    mem_free(t->tag, t);
+}
+
+static void free_block(struct epoch_item *item)
+{
+    struct dead_block *dead = (struct dead_block *)item;
+    struct heap *h = dead->heap;
+    if (dead->closed_window != NOT_CLOSED) {
+        struct block_info *info = &table_of(h)->info[dead->closed_window];
+        h->held_bytes -= info->size;
+        *info = (struct block_info){0};
+    }
+    mem_free(h->tag, dead->bytes);
+    mem_free(h->tag, dead);
+}
+
+void heap_fini(struct heap *h)
+{
+    struct heap_table *t = table_of(h);
+    if (t == NULL)
+        return;
+    for (uint32_t w = 0; w < h->window_count; w++)
+        if (t->info[w].windows > 0)
+            mem_free(h->tag, atomic_load_explicit(&t->blocks[w], memory_order_relaxed));
+    mem_free(h->tag, t->info);
+    mem_free(h->tag, t);
+    heap_init(h, h->epoch, h->tag);
+}
+
+/* Room for windows entries. The old table stays with its readers. */
+static bool table_reserve(struct heap *h, uint32_t windows)
+{
+    struct heap_table *old = table_of(h);
+    uint32_t capacity = old == NULL ? TABLE_FIRST : old->capacity;
+    if (old != NULL && windows <= capacity)
+        return true;
+    while (capacity < windows)
+        capacity *= 2;
+    struct heap_table *t = mem_try_calloc(h->tag, sizeof(*t) + capacity * sizeof(t->blocks[0]));
+    struct block_info *info = mem_try_calloc(h->tag, capacity * sizeof(*info));
+    if (t == NULL || info == NULL) {
+        mem_free(h->tag, t);
+        mem_free(h->tag, info);
+        return false;
+    }
+    t->tag = h->tag;
+    t->capacity = capacity;
+    t->info = info;
+    for (uint32_t w = 0; w < h->window_count; w++) {
+        info[w] = old->info[w];
+        atomic_init(&t->blocks[w], atomic_load_explicit(&old->blocks[w], memory_order_relaxed));
+    }
+    atomic_store_explicit(&h->table, t, memory_order_release);
+    if (old != NULL) {
+        mem_free(h->tag, old->info);
+        old->info = NULL;
+        epoch_defer(h->epoch, &old->item, free_table);
+    }
+    return true;
+}
+
+/* Frees bytes once no reader can have them; dead was allocated before, so this cannot fail. */
+static void retire_block(struct heap *h, struct dead_block *dead, uint8_t *bytes,
+                         uint32_t closed_window)
+{
+    dead->heap = h;
+    dead->bytes = bytes;
+    dead->closed_window = closed_window;
+    epoch_defer(h->epoch, &dead->item, free_block);
+}
+
+/* The current block is small and its window has room: a bigger copy takes its place. */
+static bool grow_block(struct heap *h, uint32_t window, size_t needed)
+{
+    struct heap_table *t = table_of(h);
+    struct block_info *info = &t->info[window];
+    size_t size = info->size;
+    while (size < needed)
+        size *= 2;
+    if (size > WINDOW_SIZE)
+        size = WINDOW_SIZE;
+    uint8_t *bytes = mem_try(h->tag, size);
+    struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
+    if (bytes == NULL || dead == NULL) {
+        mem_free(h->tag, bytes);
+        mem_free(h->tag, dead);
+        return false;
+    }
+    uint8_t *old = atomic_load_explicit(&t->blocks[window], memory_order_relaxed);
+    memcpy(bytes, old, info->used);
+    atomic_store_explicit(&t->blocks[window], bytes, memory_order_release);
+    h->held_bytes += size - info->size;
+    info->size = size;
+    retire_block(h, dead, old, NOT_CLOSED);
+    return true;
+}
+
+/* A free run of windows, or the end of the table. */
+static uint32_t free_windows(const struct heap *h, uint32_t count)
+{
+    const struct heap_table *t = table_of(h);
+    uint32_t run = 0;
+    for (uint32_t w = 0; w < h->window_count;) {
+        if (t->info[w].windows > 0) {
+            w += t->info[w].windows;
+            run = 0;
+            continue;
+        }
+        if (++run == count)
+            return w + 1 - count;
+        w++;
+    }
+    return h->window_count - run;
+}
+
+static enum err open_block(struct heap *h, size_t needed)
+{
+    size_t size = WINDOW_SIZE;
+    if (needed > WINDOW_SIZE)
+        size = needed;
+    else if (h->window_count == 0)
+        for (size = BLOCK_FIRST; size < needed + UNIT;)
+            size *= 2;
+    uint32_t windows = (uint32_t)((size + WINDOW_SIZE - 1) / WINDOW_SIZE);
+    uint32_t window = free_windows(h, windows);
+    if (window + windows > WINDOWS_MAX)
+        return ERR_LIMIT;
+    if (!table_reserve(h, window + windows))
+        return ERR_NOMEM;
+    uint8_t *bytes = mem_try(h->tag, size);
+    if (bytes == NULL)
+        return ERR_NOMEM;
+    struct heap_table *t = table_of(h);
+    for (uint32_t i = 0; i < windows; i++) {
+        t->info[window + i] = (struct block_info){0};
+        atomic_store_explicit(&t->blocks[window + i], bytes + (size_t)i * WINDOW_SIZE,
+                              memory_order_release);
+    }
+    /* Reference 0 means none: the first unit of the heap stays unused. */
+    size_t skip = window == 0 ? UNIT : 0;
+    t->info[window] = (struct block_info){.windows = windows, .size = size, .used = skip};
+    h->held_bytes += size;
+    h->current = window;
+    if (h->window_count < window + windows)
+        h->window_count = window + windows;
+    return OK;
+}
+
+enum err heap_reserve(struct heap *h, size_t len)
+{
+    CHECK(len <= UINT32_MAX);
+    size_t needed = record_size(len);
+    struct heap_table *t = table_of(h);
+    if (t != NULL && h->current < h->window_count) {
+        struct block_info *info = &t->info[h->current];
+        if (info->size - info->used >= needed)
+            return OK;
+        if (info->size < WINDOW_SIZE && info->used + needed <= WINDOW_SIZE)
+            return grow_block(h, h->current, info->used + needed) ? OK : ERR_NOMEM;
+    }
+    /* The unused unit of window 0 must not push an exact fit over its end. */
+    return open_block(h, needed + (h->window_count == 0 ? UNIT : 0));
+}
+
+heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
+{
+    struct heap_table *t = table_of(h);
+    CHECK(t != NULL && h->current < h->window_count);
+    struct block_info *info = &t->info[h->current];
+    size_t size = record_size(bytes.len);
+    CHECK(info->size - info->used >= size);
+    uint8_t *to = atomic_load_explicit(&t->blocks[h->current], memory_order_relaxed) + info->used;
+    struct record_head head = {row, (uint32_t)bytes.len};
+    memcpy(to, &head, sizeof(head));
+    if (bytes.len > 0)
+        memcpy(to + sizeof(head), bytes.ptr, bytes.len);
+    heap_ref ref = (h->current << WINDOW_UNITS_BITS) + (heap_ref)(info->used / UNIT);
+    info->used += size;
+    h->live_bytes += size;
+    CHECK(ref != HEAP_NONE);
+    return ref;
+}
+
+static const uint8_t *record_at(const struct heap *h, heap_ref ref, struct record_head *head)
+{
+    const struct heap_table *t = table_of(h);
+    uint32_t window = ref >> WINDOW_UNITS_BITS;
+    const uint8_t *block = atomic_load_explicit(&((struct heap_table *)t)->blocks[window],
+                                                memory_order_acquire);
+    const uint8_t *at = block + (size_t)(ref & ((1u << WINDOW_UNITS_BITS) - 1)) * UNIT;
+    memcpy(head, at, sizeof(*head));
+    return at + sizeof(*head);
+}
+
+struct slice heap_get(const struct heap *h, heap_ref ref)
+{
+    CHECK(ref != HEAP_NONE);
+    struct record_head head;
+    const uint8_t *bytes = record_at(h, ref, &head);
+    return (struct slice){bytes, head.len};
+}
+
+/* All records of a closed block are dead: its windows are free again. */
+static void close_block(struct heap *h, uint32_t window, struct dead_block *dead)
+{
+    struct heap_table *t = table_of(h);
+    struct block_info *info = &t->info[window];
+    CHECK(!info->closing && window != h->current);
+    info->closing = true;
+    retire_block(h, dead, atomic_load_explicit(&t->blocks[window], memory_order_relaxed), window);
+}
+
+/* The window a block starts at, from any of its windows. */
+static uint32_t block_start(const struct heap_table *t, uint32_t window)
+{
+    while (t->info[window].windows == 0) {
+        CHECK(window > 0);
+        window--;
+    }
+    return window;
+}
+
+void heap_drop(struct heap *h, heap_ref ref)
+{
+    struct record_head head;
+    (void)record_at(h, ref, &head);
+    struct heap_table *t = table_of(h);
+    uint32_t window = block_start(t, ref >> WINDOW_UNITS_BITS);
+    struct block_info *info = &t->info[window];
+    size_t size = record_size(head.len);
+    info->dead += size;
+    h->live_bytes -= size;
+    CHECK(info->dead <= info->used);
+    size_t skip = window == 0 ? UNIT : 0;
+    if (info->dead + skip < info->used || window == h->current)
+        return;
+    struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
+    if (dead != NULL) /* else the next compaction finds it */
+        close_block(h, window, dead);
+}
+
+/* The closed block with the most dead bytes, when that is at least half of it; window_count: none. */
+static uint32_t deadest_block(const struct heap *h, const struct heap_table *t)
+{
+    uint32_t best = h->window_count;
+    for (uint32_t w = 0; w < h->window_count; w++) {
+        const struct block_info *info = &t->info[w];
+        if (info->windows == 0 || info->closing || w == h->current ||
+            info->dead * 2 < info->used)
+            continue;
+        if (best == h->window_count || info->dead > t->info[best].dead)
+            best = w;
+    }
+    return best;
+}
+
+size_t heap_compact_step(struct heap *h,
+                         bool (*on_move)(void *user, uint32_t row, heap_ref old, heap_ref to),
+                         void *user)
+{
+    struct heap_table *t = table_of(h);
+    if (t == NULL)
+        return 0;
+    uint32_t window = deadest_block(h, t);
+    if (window == h->window_count)
+        return 0;
+    size_t live = t->info[window].used - t->info[window].dead;
+    struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
+    /* Room for all that may live, so that a half-moved block never exists. */
+    if (dead == NULL || heap_reserve(h, live) != OK) {
+        mem_free(h->tag, dead);
+        return 0;
+    }
+    t = table_of(h);
+    size_t used = t->info[window].used;
+    for (size_t at = window == 0 ? UNIT : 0; at < used;) {
+        heap_ref old = (window << WINDOW_UNITS_BITS) + (heap_ref)(at / UNIT);
+        struct record_head head;
+        const uint8_t *bytes = record_at(h, old, &head);
+        struct block_info *to = &t->info[h->current];
+        size_t size = record_size(head.len);
+        /* Dead records do not fit into the room kept for live ones and are not tried. */
+        if (to->size - to->used >= size) {
+            heap_ref moved = heap_put(h, head.row, (struct slice){bytes, head.len});
+            if (!on_move(user, head.row, old, moved))
+                to->used -= size; /* it was dead: take the copy back */
+            h->live_bytes -= size;
+        }
+        at += size;
+    }
+    close_block(h, window, dead);
+    return used;
+}

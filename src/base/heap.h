@@ -1,0 +1,55 @@
+/* heap.h: variable-size data of rows (ids, attributes): appended, never changed, moved by compaction.
+ *
+ * A record belongs to a row and is named by a 32-bit reference: window (2 MiB of the heap's own
+ * address range) and offset in units of 8 bytes, so a heap holds up to 32 GiB. Freeing a record books
+ * its bytes as dead at once and leaves them readable: a block goes back to the allocator only by the
+ * epoch, so a search may go on reading what it has found.
+ *
+ * owner: loop (all changes). Lanes read: the table of blocks and its entries are atomic, stored with
+ * release before any reference into them is published. */
+#ifndef VDB_BASE_HEAP_H
+#define VDB_BASE_HEAP_H
+
+#include <stdatomic.h>
+
+#include "base/epoch.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/slice.h"
+
+typedef uint32_t heap_ref;
+enum { HEAP_NONE = 0 }; /* no record */
+
+struct heap_table;
+
+struct heap {
+    struct epoch *epoch;
+    enum mem_tag tag;
+    _Atomic(struct heap_table *) table; /* release when grown, acquire by readers */
+    uint32_t window_count;
+    uint32_t current;    /* the window records are appended to; window_count: none */
+    size_t live_bytes;   /* records in use, heads and padding included */
+    size_t held_bytes;   /* blocks */
+};
+
+void heap_init(struct heap *h, struct epoch *epoch, enum mem_tag tag);
+/* No reader is left and nothing of it waits in the epoch: defer the end of what embeds the heap. */
+void heap_fini(struct heap *h);
+
+/* Makes sure that the next heap_put of up to len bytes succeeds. ERR_LIMIT past 32 GiB. */
+MUST_USE enum err heap_reserve(struct heap *h, size_t len);
+/* Appends a record of row; heap_reserve came before. */
+heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes);
+/* The bytes of a record; from any lane that holds a guard. ref is not HEAP_NONE. */
+struct slice heap_get(const struct heap *h, heap_ref ref);
+/* The record is no longer wanted. */
+void heap_drop(struct heap *h, heap_ref ref);
+
+/* When more than half of the closed blocks is dead: moves the live records of the deadest one to the
+ * end. on_move says whether old is in use by row, and if so puts to in its place. Returns the bytes
+ * looked at; 0 when there is nothing to do. */
+size_t heap_compact_step(struct heap *h,
+                         bool (*on_move)(void *user, uint32_t row, heap_ref old, heap_ref to),
+                         void *user);
+
+#endif
