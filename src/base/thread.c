@@ -1,0 +1,149 @@
+#include "base/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/mem.h"
+
+_Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct mutex), "storage of struct mutex");
+_Static_assert(sizeof(sem_t) <= sizeof(struct semaphore), "storage of struct semaphore");
+_Static_assert(sizeof(pthread_t) <= sizeof(struct thread), "storage of struct thread");
+
+static pthread_mutex_t *mutex_of(struct mutex *m)
+{
+    return (pthread_mutex_t *)(void *)m->storage;
+}
+
+static sem_t *sem_of(struct semaphore *s)
+{
+    return (sem_t *)(void *)s->storage;
+}
+
+static pthread_t *pthread_of(struct thread *t)
+{
+    return (pthread_t *)(void *)t->storage;
+}
+
+void mutex_init(struct mutex *m)
+{
+    int rc = pthread_mutex_init(mutex_of(m), NULL);
+    CHECK(rc == 0);
+}
+
+void mutex_fini(struct mutex *m)
+{
+    int rc = pthread_mutex_destroy(mutex_of(m));
+    CHECK(rc == 0); /* EBUSY: somebody still holds it */
+}
+
+void mutex_lock(struct mutex *m)
+{
+    int rc = pthread_mutex_lock(mutex_of(m));
+    CHECK(rc == 0);
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    int rc = pthread_mutex_unlock(mutex_of(m));
+    CHECK(rc == 0);
+}
+
+void semaphore_init(struct semaphore *s)
+{
+    int rc = sem_init(sem_of(s), 0, 0);
+    CHECK(rc == 0);
+}
+
+void semaphore_fini(struct semaphore *s)
+{
+    int rc = sem_destroy(sem_of(s));
+    CHECK(rc == 0);
+}
+
+void semaphore_post(struct semaphore *s)
+{
+    int rc = sem_post(sem_of(s));
+    CHECK(rc == 0);
+}
+
+void semaphore_wait(struct semaphore *s)
+{
+    while (sem_wait(sem_of(s)) != 0)
+        CHECK(errno == EINTR);
+}
+
+bool semaphore_try(struct semaphore *s)
+{
+    return sem_trywait(sem_of(s)) == 0;
+}
+
+/* owner: moves from thread_start to the thread, which frees it */
+struct start {
+    void (*main)(void *arg);
+    void *arg;
+    char name[THREAD_NAME_MAX + 1];
+};
+
+static void *thread_main(void *arg)
+{
+    struct start start = *(struct start *)arg;
+    mem_free(MEM_SERVER, arg);
+    (void)pthread_setname_np(pthread_self(), start.name); /* a name is only a help to people */
+    start.main(start.arg);
+    return NULL;
+}
+
+enum err thread_start(struct thread *t, const char *name, void (*main)(void *arg), void *arg)
+{
+    CHECK(t != NULL && name != NULL && main != NULL);
+    struct start *start = mem_alloc(MEM_SERVER, sizeof(*start));
+    start->main = main;
+    start->arg = arg;
+    (void)snprintf(start->name, sizeof(start->name), "%s", name);
+
+    /* A thread inherits the mask of its parent: with all blocked, signals reach the loop only. */
+    sigset_t all, before;
+    sigfillset(&all);
+    int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
+    CHECK(rc == 0);
+    int failed = pthread_create(pthread_of(t), NULL, thread_main, start);
+    rc = pthread_sigmask(SIG_SETMASK, &before, NULL);
+    CHECK(rc == 0);
+    if (failed != 0) {
+        mem_free(MEM_SERVER, start);
+        return ERR_NOMEM;
+    }
+    return OK;
+}
+
+void thread_join(struct thread *t)
+{
+    int rc = pthread_join(*pthread_of(t), NULL);
+    CHECK(rc == 0);
+}
+
+void thread_yield(void)
+{
+    (void)sched_yield(); /* always succeeds on Linux */
+}
+
+void thread_sleep_us(unsigned us)
+{
+    struct timespec left = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+    while (nanosleep(&left, &left) != 0)
+        CHECK(errno == EINTR);
+}
+
+unsigned thread_core_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1; /* more cores than cpu_set_t can name: whoever asks wants a careful answer */
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : (unsigned)count;
+}
