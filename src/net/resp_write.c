@@ -1,0 +1,282 @@
+#include "net/resp_write.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    ERROR_TEXT_MAX = 1024,
+    HEAD_MAX = 24, /* a kind, 20 digits and a sign, CR LF */
+    EXACT_DIGITS = 17,
+    SURE_DIGITS = 15 /* so many digits survive text -> double -> text (DBL_DIG) */
+};
+
+/* Writes the decimal digits of value so that they end before end; returns where they start. */
+static uint8_t *digits_before(uint8_t *end, uint64_t value)
+{
+    do {
+        *--end = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    return end;
+}
+
+/* kind, number, CR LF: the head of most replies. */
+static void append_head(struct buf *out, char kind, int64_t value)
+{
+    uint8_t text[HEAD_MAX];
+    uint8_t *end = text + sizeof(text);
+    *--end = '\n';
+    *--end = '\r';
+    uint64_t magnitude = value < 0 ? ~(uint64_t)value + 1 : (uint64_t)value;
+    uint8_t *start = digits_before(end, magnitude);
+    if (value < 0)
+        *--start = '-';
+    *--start = (uint8_t)kind;
+    CHECK(start >= text);
+    buf_append(out, start, (size_t)(text + sizeof(text) - start));
+}
+
+static void append_count(struct buf *out, char kind, size_t count)
+{
+    CHECK(count <= INT64_MAX);
+    append_head(out, kind, (int64_t)count);
+}
+
+/* A text that must stay on one line: a control byte in it, which may come from a client's own
+ * words, would let it forge the replies that follow. */
+static void append_line(struct buf *out, char kind, const char *text)
+{
+    size_t size = strnlen(text, ERROR_TEXT_MAX);
+    uint8_t *to = buf_reserve(out, size + 3);
+    if (to == NULL)
+        return;
+    *to++ = (uint8_t)kind;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = (uint8_t)text[i];
+        *to++ = c < ' ' || c == 0x7f ? ' ' : c;
+    }
+    *to++ = '\r';
+    *to++ = '\n';
+    buf_advance(out, size + 3);
+}
+
+void reply_simple(struct reply *r, const char *text)
+{
+    append_line(r->out, '+', text);
+}
+
+void reply_error(struct reply *r, const char *text)
+{
+    CHECK(text[0] != '\0');
+    append_line(r->out, '-', text);
+}
+
+void reply_errorf(struct reply *r, const char *fmt, ...)
+{
+    char text[ERROR_TEXT_MAX + 1];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    reply_error(r, text);
+}
+
+void reply_err(struct reply *r, enum err e, const struct why *why)
+{
+    CHECK(e != OK);
+    bool explained = why != NULL && why->text[0] != '\0';
+    reply_errorf(r, "%s %s", err_code(e), explained ? why->text : err_text(e));
+}
+
+void reply_int(struct reply *r, int64_t value)
+{
+    append_head(r->out, ':', value);
+}
+
+void reply_bulk(struct reply *r, struct slice bytes)
+{
+    append_count(r->out, '$', bytes.len);
+    buf_append_slice(r->out, bytes);
+    buf_append(r->out, "\r\n", 2);
+}
+
+void reply_text(struct reply *r, const char *text)
+{
+    reply_bulk(r, slice_of(text));
+}
+
+void reply_bool(struct reply *r, bool value)
+{
+    if (r->proto == 2)
+        reply_int(r, value);
+    else
+        buf_append(r->out, value ? "#t\r\n" : "#f\r\n", 4);
+}
+
+void reply_double(struct reply *r, double value)
+{
+    char text[DOUBLE_TEXT_MAX];
+    size_t size = double_to_text(value, text);
+    if (r->proto == 2) {
+        reply_bulk(r, (struct slice){(const uint8_t *)text, size});
+        return;
+    }
+    buf_append_byte(r->out, ',');
+    buf_append(r->out, text, size);
+    buf_append(r->out, "\r\n", 2);
+}
+
+void reply_null(struct reply *r)
+{
+    buf_append_text(r->out, r->proto == 2 ? "$-1\r\n" : "_\r\n");
+}
+
+void reply_null_array(struct reply *r)
+{
+    buf_append_text(r->out, r->proto == 2 ? "*-1\r\n" : "_\r\n");
+}
+
+void reply_verbatim(struct reply *r, const char *format3, struct slice bytes)
+{
+    CHECK(strlen(format3) == 3);
+    if (r->proto == 2) {
+        reply_bulk(r, bytes);
+        return;
+    }
+    append_count(r->out, '=', bytes.len + 4);
+    buf_append(r->out, format3, 3);
+    buf_append_byte(r->out, ':');
+    buf_append_slice(r->out, bytes);
+    buf_append(r->out, "\r\n", 2);
+}
+
+void reply_array(struct reply *r, size_t count)
+{
+    append_count(r->out, '*', count);
+}
+
+void reply_map(struct reply *r, size_t pairs)
+{
+    CHECK(pairs <= INT64_MAX / 2);
+    if (r->proto == 2)
+        append_count(r->out, '*', 2 * pairs);
+    else
+        append_count(r->out, '%', pairs);
+}
+
+void reply_set(struct reply *r, size_t count)
+{
+    append_count(r->out, r->proto == 2 ? '*' : '~', count);
+}
+
+/* The fewest digits that read back as value, as "d.ddde+xx". Fewer than SURE_DIGITS can only be
+ * missed where doubles lose precision, below DBL_MIN. */
+static void shortest_scientific(double value, char text[DOUBLE_TEXT_MAX])
+{
+    int digits = fabs(value) < DBL_MIN ? 1 : SURE_DIGITS;
+    for (; digits <= EXACT_DIGITS; digits++) {
+        (void)snprintf(text, DOUBLE_TEXT_MAX, "%.*e", digits - 1, value);
+        if (strtod(text, NULL) == value)
+            return;
+    }
+    CHECK(digits <= EXACT_DIGITS);
+}
+
+/* A number as its significant digits and the power of ten of the first one. */
+struct decimal {
+    char digits[EXACT_DIGITS + 1];
+    int count;
+    int exponent;
+    bool negative;
+};
+
+static struct decimal decimal_of(double value)
+{
+    char text[DOUBLE_TEXT_MAX];
+    shortest_scientific(value, text);
+    struct decimal d = {.negative = text[0] == '-'};
+    const char *p = text + d.negative;
+    for (; *p != 'e'; p++)
+        if (*p != '.')
+            d.digits[d.count++] = *p;
+    while (d.count > 1 && d.digits[d.count - 1] == '0')
+        d.count--;
+    d.exponent = (int)strtol(p + 1, NULL, 10);
+    return d;
+}
+
+/* 0.000ddd, ddd.ddd or ddd000 */
+static char *write_plain(const struct decimal *d, char *to)
+{
+    if (d->exponent < 0) {
+        *to++ = '0';
+        *to++ = '.';
+        for (int i = -1; i > d->exponent; i--)
+            *to++ = '0';
+    }
+    for (int i = 0; i < d->count; i++) {
+        if (i > 0 && i == d->exponent + 1)
+            *to++ = '.';
+        *to++ = d->digits[i];
+    }
+    for (int i = d->count; i <= d->exponent; i++)
+        *to++ = '0';
+    return to;
+}
+
+/* d.ddde-xx, with at least two digits of exponent as printf has them */
+static char *write_exponent(const struct decimal *d, char *to)
+{
+    *to++ = d->digits[0];
+    if (d->count > 1)
+        *to++ = '.';
+    for (int i = 1; i < d->count; i++)
+        *to++ = d->digits[i];
+    *to++ = 'e';
+    *to++ = d->exponent < 0 ? '-' : '+';
+    int exponent = abs(d->exponent);
+    if (exponent >= 100)
+        *to++ = (char)('0' + exponent / 100);
+    *to++ = (char)('0' + exponent / 10 % 10);
+    *to++ = (char)('0' + exponent % 10);
+    return to;
+}
+
+/* Whole numbers are frequent and need no search for the shortest text. */
+static size_t whole_to_text(double value, char text[DOUBLE_TEXT_MAX])
+{
+    uint8_t digits[EXACT_DIGITS];
+    uint8_t *end = digits + sizeof(digits);
+    uint8_t *start = digits_before(end, (uint64_t)fabs(value));
+    char *to = text;
+    if (signbit(value))
+        *to++ = '-';
+    memcpy(to, start, (size_t)(end - start));
+    to += end - start;
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
+size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX])
+{
+    if (isnan(value) || isinf(value)) {
+        struct slice word = slice_of(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+        memcpy(text, word.ptr, word.len + 1);
+        return word.len;
+    }
+    double magnitude = fabs(value);
+    if (magnitude < 0x1p53 && magnitude == floor(magnitude))
+        return whole_to_text(value, text);
+    struct decimal d = decimal_of(value);
+    char *to = text;
+    if (d.negative)
+        *to++ = '-';
+    bool plain = magnitude >= 1e-7 && magnitude < 1e17;
+    to = plain ? write_plain(&d, to) : write_exponent(&d, to);
+    *to = '\0';
+    CHECK(to < text + DOUBLE_TEXT_MAX);
+    return (size_t)(to - text);
+}
