@@ -43,7 +43,9 @@ $(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx
 LIB_SRC    := $(wildcard src/base/*.c src/conf/*.c src/vec/*.c src/net/*.c src/index/*.c src/db/*.c \
                 src/persist/*.c src/cluster/*.c src/cmd/*.c) $(filter-out src/main.c,$(wildcard src/*.c))
 TOOL_SRC   := $(wildcard src/tool/*.c)
-UNIT_SRC   := $(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c tests/recall/*.c)
+UNIT_SRC   := $(filter-out %/replay_main.c,$(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c \
+                tests/recall/*.c))
+FUZZ       := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 objects     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 .DEFAULT_GOAL := all
@@ -71,6 +73,27 @@ $(OBJ)/%.o: %.c Makefile
 .PHONY: unit
 unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)
 	$< $(T)
+
+# A fuzzer is tests/fuzz/fuzz_NAME.c and its corpus tests/fuzz/corpus/NAME. `make fuzz-NAME` searches
+# with clang for FUZZ_S seconds and keeps what it finds in build/corpus/NAME.
+FUZZ_S   ?= 30
+$(OBJ)/replay-%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/lib/replay_main.o $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OBJ)/fuzz-%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+.SECONDARY: $(FUZZ:%=$(OBJ)/tests/fuzz/fuzz_%.o) $(OBJ)/tests/lib/replay_main.o
+
+.PHONY: fuzz fuzz-replay $(FUZZ:%=fuzz-%) $(FUZZ:%=search-%)
+fuzz: $(FUZZ:%=fuzz-%) ## look for inputs that break a parser, FUZZ_S seconds each (fuzz-resp: one)
+fuzz-replay: $(FUZZ:%=$(OBJ)/replay-%) ## run every fuzzer over its committed corpus
+	@for name in $(FUZZ); do $(OBJ)/replay-$$name tests/fuzz/corpus/$$name || exit 1; done
+$(FUZZ:%=fuzz-%): fuzz-%:
+	@$(MAKE) CC=clang SAN=fuzzer-no-link,address,undefined search-$*
+$(FUZZ:%=search-%): search-%: $(OBJ)/fuzz-%
+	@mkdir -p build/corpus/$*
+	$< -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	   -artifact_prefix=build/corpus/ build/corpus/$* tests/fuzz/corpus/$*
 
 .PHONY: clean
 clean: ## remove everything that was built
