@@ -103,4 +103,6 @@ clean: ## remove everything that was built
 help: ## this list
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+include tests/bench/bench.mk
+
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
