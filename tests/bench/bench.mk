@@ -3,12 +3,27 @@
 BENCH_DATA ?= glove100 fashion784
 BENCH_ARGS ?=
 BENCH_OBJ  := $(OBJ)/tests/bench
+BENCH_LIB  := tests/bench/exact.c tests/bench/data.c
+BENCH_VDB  := $(wildcard tests/bench/vdb_system.c)
+BENCH_PEER := $(patsubst %.cpp,$(OBJ)/%.o,$(wildcard tests/bench/peers/*.cpp))
 CXX        ?= c++
 
-$(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c tests/bench/exact.c tests/bench/data.c) \
-                      $(OBJ)/libvdb.a
+# Peers are what their users would run: all of this machine's instructions.
+$(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp tests/bench/bench.mk
+	@mkdir -p $(@D)
+	$(CXX) -Isrc -Itests -MMD -MP -std=c++17 -O3 -march=native -DNDEBUG -fopenmp -w -c -o $@ $<
+
+$(BENCH_OBJ)/bench_index.o: CPPFLAGS += $(if $(BENCH_VDB),-DBENCH_VDB)
+$(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lopenblas $(LDLIBS)
+$(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
+                          tests/bench/data.c $(BENCH_VDB)) $(BENCH_PEER) $(OBJ)/libvdb.a
+	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ -lfaiss -lopenblas $(LDLIBS)
 
 .PHONY: bench-data
 bench-data: $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")
 	$< data $(BENCH_DATA)
+
+.PHONY: bench-index
+bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BENCH_ARGS="--systems ...")
+	$< --cache data/bench-cache $(BENCH_ARGS) $(BENCH_DATA)

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         char path[PATH_SIZE];
         (void)mkdir(dir, 0755); /* may be there; if not, writing a file says so */
-        (void)mkdir(path_of(path, dir, argv[i], "."), 0755);
+        (void)mkdir(path_of(path, dir, argv[i], ""), 0755);
         errno = 0;
         if (strcmp(argv[i], "glove100") == 0) {
             split_glove(dir);

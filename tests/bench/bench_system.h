@@ -1,0 +1,48 @@
+/* bench_system.h: what a benchmark asks of an index, ours or a peer's: one struct of functions each.
+ *
+ * An adapter normalises vectors and queries itself when the metric is COSINE, inside the time that is
+ * measured, since a user pays for that too. */
+#ifndef VDB_BENCH_SYSTEM_H
+#define VDB_BENCH_SYSTEM_H
+
+#include "bench/data.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bench_system {
+    const char *name; /* in tables */
+    const char *key;  /* in options and file names */
+
+    /* What search is asked for, one point of the curve each, cheapest first: ef, or the adapter's own
+     * code for several parameters. */
+    const unsigned *efforts;
+    size_t effort_count;
+    void (*effort_text)(unsigned effort, char *text, size_t size);
+
+    void *(*build)(const struct matrix *train, enum metric metric, unsigned threads);
+    /* On the calling thread. Unfilled ids are -1. */
+    void (*search)(void *index, const float *query, size_t k, unsigned effort, int32_t *ids);
+    /* One call for many queries, still on one thread; NULL: the system has none. */
+    void (*search_many)(void *index, const float *queries, size_t count, size_t k, unsigned effort,
+                        int32_t *ids);
+    void (*free)(void *index);
+
+    /* For comparisons of searches only; NULL: always built anew. load returns NULL when it cannot. */
+    void (*save)(void *index, const char *path);
+    void *(*load)(const char *path, const struct matrix *train, enum metric metric);
+};
+
+extern const struct bench_system bench_vdb;
+extern const struct bench_system bench_vdb_flat;
+extern const struct bench_system bench_hnswlib;
+extern const struct bench_system bench_faiss_ivfpq;
+extern const struct bench_system bench_faiss_ivfflat;
+extern const struct bench_system bench_faiss_flat;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
