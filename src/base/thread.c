@@ -77,11 +77,6 @@ void semaphore_wait(struct semaphore *s)
         CHECK(errno == EINTR);
 }
 
-bool semaphore_try(struct semaphore *s)
-{
-    return sem_trywait(sem_of(s)) == 0;
-}
-
 /* owner: moves from thread_start to the thread, which frees it */
 struct start {
     void (*main)(void *arg);

@@ -35,8 +35,6 @@ void semaphore_init(struct semaphore *s);
 void semaphore_fini(struct semaphore *s);
 void semaphore_post(struct semaphore *s);
 void semaphore_wait(struct semaphore *s);
-/* Takes one without waiting; false when there is none. */
-MUST_USE bool semaphore_try(struct semaphore *s);
 
 enum { THREAD_NAME_MAX = 15 };
 
