@@ -1,0 +1,235 @@
+#include "index/hnsw_impl.h"
+
+#include <math.h>
+
+enum { LIST_ALIGNMENT = 64 };
+
+static enum err reserve(struct index *x, uint32_t rows)
+{
+    return columns_reserve(&hnsw_of(x)->rows, rows);
+}
+
+static size_t cost(const struct index *x, uint32_t rows)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    return columns_cost(&h->rows, rows) +
+           columns_cost(&h->uppers, h->uppers_used + HNSW_LEVELS_MAX);
+}
+
+/* -ln(U) / ln(m), as Malkov and Yashunin draw it; from the hash of the id, so that building the same
+ * data gives the same levels. */
+static uint8_t level_of(const struct hnsw *h, uint64_t hash)
+{
+    double unit = ((double)(hash >> 11) + 1) * 0x1p-53; /* 0 < unit <= 1 */
+    double level = floor(-log(unit) * h->level_scale);
+    return level < HNSW_LEVELS_MAX - 1 ? (uint8_t)level : HNSW_LEVELS_MAX - 1;
+}
+
+/* count consecutive lists, or ROW_NONE when memory is short. */
+static uint32_t take_uppers(struct hnsw *h, uint8_t count)
+{
+    uint32_t upper = h->upper_free[count];
+    if (upper == ROW_NONE) {
+        if (columns_reserve(&h->uppers, h->uppers_used + count) != OK)
+            return ROW_NONE;
+        upper = h->uppers_used;
+        h->uppers_used += count;
+        return upper;
+    }
+    const hnsw_link *first =
+        (hnsw_link *)(h->uppers.base[0] + (size_t)upper * h->uppers.spec[0].stride);
+    h->upper_free[count] = link_load(first);
+    return upper;
+}
+
+static void clear_links(const struct hnsw *h, uint32_t row, int level)
+{
+    hnsw_link *links = hnsw_links(h, row, level);
+    for (uint32_t i = 0; i < hnsw_links_max(h, level); i++)
+        link_store(&links[i], ROW_NONE);
+}
+
+static void row_init(struct index *x, uint32_t row, uint64_t hash)
+{
+    struct hnsw *h = hnsw_of(x);
+    CHECK(row < h->rows.capacity);
+    struct hnsw_node *node = hnsw_node(h, row);
+    CHECK(atomic_load_explicit(&node->lock, memory_order_relaxed) == 0);
+    node->level = level_of(h, hash);
+    node->upper = node->level > 0 ? take_uppers(h, node->level) : ROW_NONE;
+    if (node->upper == ROW_NONE)
+        node->level = 0; /* memory is short: a lower level costs a few hops and nothing else */
+    atomic_store_explicit(&node->in_degree, 0, memory_order_relaxed);
+    atomic_store_explicit(&node->linked, 0, memory_order_relaxed);
+    for (int level = 0; level <= node->level; level++)
+        clear_links(h, row, level);
+}
+
+static void row_free(struct index *x, uint32_t row)
+{
+    struct hnsw *h = hnsw_of(x);
+    struct hnsw_node *node = hnsw_node(h, row);
+    if (node->level == 0)
+        return;
+    hnsw_link *first =
+        (hnsw_link *)(h->uppers.base[0] + (size_t)node->upper * h->uppers.spec[0].stride);
+    link_store(first, h->upper_free[node->level]);
+    h->upper_free[node->level] = node->upper;
+    node->level = 0;
+}
+
+static size_t bytes(const struct index *x)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    return sizeof(*h) + columns_bytes(&h->rows) + columns_bytes(&h->uppers);
+}
+
+static void destroy(struct index *x)
+{
+    struct hnsw *h = hnsw_of(x);
+    columns_fini(&h->rows);
+    columns_fini(&h->uppers);
+    mem_free(MEM_GRAPH, h);
+}
+
+static const struct index_ops ops = {
+    .name = "HNSW",
+    .reserve = reserve,
+    .cost = cost,
+    .row_init = row_init,
+    .row_free = row_free,
+    .link = hnsw_link_row,
+    .search = hnsw_search,
+    .bytes = bytes,
+    .free = destroy,
+};
+
+static uint32_t list_stride(uint32_t links)
+{
+    uint32_t size = links * (uint32_t)sizeof(hnsw_link);
+    return (size + LIST_ALIGNMENT - 1) / LIST_ALIGNMENT * LIST_ALIGNMENT;
+}
+
+struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, size_t bytes_max)
+{
+    CHECK(m >= 2 && ef_build > 0);
+    struct hnsw *h = mem_try_calloc(MEM_GRAPH, sizeof(*h));
+    if (h == NULL)
+        return NULL;
+    h->index.ops = &ops;
+    h->m = m;
+    h->m0 = 2 * m;
+    h->ef_build = ef_build;
+    h->level_scale = 1 / log((double)m);
+    atomic_init(&h->entry, ENTRY_NONE);
+    for (unsigned i = 0; i < HNSW_LEVELS_MAX; i++)
+        h->upper_free[i] = ROW_NONE;
+    struct column_spec row_spec[HNSW_COLS] = {
+        [HNSW_COL_NODE] = {sizeof(struct hnsw_node), MEM_GRAPH},
+        [HNSW_COL_LINKS] = {list_stride(h->m0), MEM_GRAPH},
+    };
+    struct column_spec upper_spec = {list_stride(m), MEM_GRAPH};
+    columns_init(&h->rows, epoch, row_spec, HNSW_COLS, bytes_max);
+    columns_init(&h->uppers, epoch, &upper_spec, 1, bytes_max);
+    if (columns_make_large(&h->rows) != OK || columns_make_large(&h->uppers) != OK) {
+        destroy(&h->index);
+        return NULL;
+    }
+    return &h->index;
+}
+
+size_t links_copy(const struct hnsw *h, uint32_t row, int level, uint32_t *out)
+{
+    const hnsw_link *links = hnsw_links(h, row, level);
+    uint32_t max = hnsw_links_max(h, level);
+    size_t count = 0;
+    for (uint32_t i = 0; i < max; i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE)
+            break;
+        out[count++] = id;
+    }
+    return count;
+}
+
+void links_write(const struct hnsw *h, uint32_t row, int level, const uint32_t *ids, size_t count)
+{
+    hnsw_link *links = hnsw_links(h, row, level);
+    uint32_t max = hnsw_links_max(h, level);
+    CHECK(count <= max);
+    for (size_t i = 0; i < count; i++)
+        link_store(&links[i], ids[i]);
+    for (size_t i = count; i < max && link_load(&links[i]) != ROW_NONE; i++)
+        link_store(&links[i], ROW_NONE);
+}
+
+int hnsw_level(const struct index *x, uint32_t row)
+{
+    return hnsw_node((const struct hnsw *)x, row)->level;
+}
+
+int hnsw_top_level(const struct index *x)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    uint64_t entry = atomic_load_explicit(&((struct hnsw *)h)->entry, memory_order_acquire);
+    return entry == ENTRY_NONE ? -1 : entry_level(entry);
+}
+
+size_t hnsw_neighbours(const struct index *x, uint32_t row, int level, uint32_t *out,
+                       size_t capacity)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    CHECK(level >= 0 && level <= hnsw_node(h, row)->level);
+    const hnsw_link *links = hnsw_links(h, row, level);
+    size_t count = 0;
+    for (uint32_t i = 0; i < hnsw_links_max(h, level) && count < capacity; i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE)
+            break;
+        out[count++] = id;
+    }
+    return count;
+}
+
+/* What must hold for one list. */
+static const char *check_list(const struct hnsw *h, const struct index_rows *rows, uint32_t row,
+                              int level, bool (*linked)(void *user, uint32_t row), void *user)
+{
+    const hnsw_link *links = hnsw_links(h, row, level);
+    bool ended = false;
+    for (uint32_t i = 0; i < hnsw_links_max(h, level); i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE) {
+            ended = true;
+            continue;
+        }
+        if (ended)
+            return "a link behind the end of a list";
+        if (id >= rows->end || id == row)
+            return "a link to itself or past the end";
+        if (hnsw_node(h, id)->level < level)
+            return "a link to a row that does not have the level";
+        if (!row_dead(rows, id) && !linked(user, id))
+            return "a link to a row that was never linked";
+        for (uint32_t j = 0; j < i; j++)
+            if (link_load(&links[j]) == id)
+                return "the same link twice";
+    }
+    return NULL;
+}
+
+const char *hnsw_check(const struct index *x, const struct index_rows *rows,
+                       bool (*linked)(void *user, uint32_t row), void *user)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    for (uint32_t row = 0; row < rows->end; row++) {
+        if (!linked(user, row) || row_dead(rows, row))
+            continue;
+        for (int level = 0; level <= hnsw_node(h, row)->level; level++) {
+            const char *broken = check_list(h, rows, row, level, linked, user);
+            if (broken != NULL)
+                return broken;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,54 @@
+/* hnsw.h: the graph index (src/index/README.md: papers, changes, invariants, concurrency). */
+#ifndef VDB_INDEX_HNSW_H
+#define VDB_INDEX_HNSW_H
+
+#include "base/epoch.h"
+#include "index/index.h"
+
+enum { HNSW_LEVELS_MAX = 16 };
+
+/* m: links a row gets on each level (level 0 holds up to 2 m); ef_build: candidates a link job looks
+ * at; bytes_max: the machine's memory. NULL when memory is short. */
+MUST_USE struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build,
+                                size_t bytes_max);
+
+/* A set of dead rows whose in-links a sweep removes. immutable while the sweep runs */
+struct hnsw_dead {
+    const uint64_t *bits; /* one bit per row below end */
+    uint32_t end;
+};
+
+/* What a sweep found. owner: the job, then the loop */
+struct hnsw_sweep {
+    uint32_t best_row;   /* a live row of the highest level seen; ROW_NONE: none */
+    int best_level;      /* -1: none */
+    uint32_t *orphans;   /* live rows without a link to them, or of them: link them again */
+    size_t orphan_count;
+    size_t orphan_capacity;
+    uint64_t repaired;   /* rows whose links changed */
+};
+
+/* [lane] Removes the links of rows *row .. end - 1 to dead rows and connects the rows to what those
+ * led to; takes dead rows' own links apart. Every row of the set must have finished linking before.
+ * *row is where it got to: end, or with ERR_NOMEM where to go on. */
+MUST_USE enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
+                                   const struct hnsw_dead *dead, struct lane *lane, uint32_t *row,
+                                   uint32_t end, struct hnsw_sweep *sweep);
+/* [loop] After the last range: no walk starts at a dead row any more. */
+void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
+                       const struct hnsw_sweep *sweep);
+
+/* Level of a row, 0 .. HNSW_LEVELS_MAX - 1, and the highest of all (-1: empty). */
+int hnsw_level(const struct index *x, uint32_t row);
+int hnsw_top_level(const struct index *x);
+
+/* Neighbours of a row on a level: writes up to capacity rows, returns how many. [loop or lane] */
+size_t hnsw_neighbours(const struct index *x, uint32_t row, int level, uint32_t *out,
+                       size_t capacity);
+
+/* Checks the invariants of all rows for which linked() holds; returns the first that is broken, or
+ * NULL. Nothing may be linking. */
+const char *hnsw_check(const struct index *x, const struct index_rows *rows,
+                       bool (*linked)(void *user, uint32_t row), void *user);
+
+#endif

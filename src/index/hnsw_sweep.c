@@ -1,0 +1,223 @@
+/* Taking dead rows out of the graph. Links to them are found by looking at every list once per sweep,
+ * for many dead rows at a time, instead of keeping back-links for each (README.md, "Deleting"). A row
+ * that loses links gets those its dead neighbours had, chosen again (in the manner of FreshDiskANN,
+ * Singh et al. 2021, Algorithm 4). */
+#include <string.h>
+
+#include "index/hnsw_impl.h"
+#include "index/visited.h"
+
+enum { REPAIR_CANDIDATES_MAX = 1024, YIELD_ROWS = 256 };
+
+/* What a sweep works on. */
+struct sweeping {
+    struct hnsw *h;
+    const struct index_rows *rows;
+    const struct hnsw_dead *dead;
+    struct lane *lane;
+    struct hnsw_sweep *sweep;
+};
+
+/* Room for the orphans one row can make, so that noting them cannot fail half-way. */
+static enum err reserve_orphans(struct hnsw_sweep *sweep, size_t count)
+{
+    if (sweep->orphan_count + count <= sweep->orphan_capacity)
+        return OK;
+    size_t capacity = (sweep->orphan_capacity + count) * 2;
+    uint32_t *grown = mem_try_realloc(MEM_GRAPH, sweep->orphans, capacity * sizeof(*grown));
+    if (grown == NULL)
+        return ERR_NOMEM;
+    sweep->orphans = grown;
+    sweep->orphan_capacity = capacity;
+    return OK;
+}
+
+static void note_orphan(struct hnsw_sweep *sweep, uint32_t row)
+{
+    CHECK(sweep->orphan_count < sweep->orphan_capacity);
+    sweep->orphans[sweep->orphan_count++] = row;
+}
+
+static bool in_set(const struct hnsw_dead *dead, uint32_t row)
+{
+    return row < dead->end && (dead->bits[row / 64] >> (row % 64) & 1) != 0;
+}
+
+static bool add_unique(uint32_t *ids, size_t *count, size_t max, uint32_t row)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (ids[i] == row)
+            return true;
+    if (*count == max)
+        return false;
+    ids[(*count)++] = row;
+    return true;
+}
+
+/* The row's live neighbours, and those its dead ones led to. */
+static size_t gather(const struct sweeping *s, uint32_t row, int level, const uint32_t *links,
+                     size_t link_count, uint32_t *ids, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < link_count; i++)
+        if (!in_set(s->dead, links[i]))
+            (void)add_unique(ids, &count, max, links[i]);
+    for (size_t i = 0; i < link_count; i++) {
+        if (!in_set(s->dead, links[i]))
+            continue;
+        const hnsw_link *theirs = hnsw_links(s->h, links[i], level);
+        for (uint32_t j = 0; j < hnsw_links_max(s->h, level); j++) {
+            uint32_t id = link_load(&theirs[j]);
+            if (id == ROW_NONE)
+                break;
+            if (id != row && !in_set(s->dead, id) && !row_dead(s->rows, id) &&
+                !add_unique(ids, &count, max, id))
+                return count;
+        }
+    }
+    return count;
+}
+
+/* Books the change of a level-0 list: links that came and links that went. A link that may not go,
+ * because it is the last to its row, is put back while there is room. */
+static size_t book_links(const struct sweeping *s, const uint32_t *before, size_t before_count,
+                         uint32_t *after, size_t after_count)
+{
+    struct hnsw *h = s->h;
+    for (size_t i = 0; i < after_count; i++)
+        node_gain_link(hnsw_node(h, after[i]));
+    size_t count = after_count;
+    for (size_t i = 0; i < before_count; i++)
+        if (!in_set(s->dead, before[i]) && !node_lose_link(hnsw_node(h, before[i])) &&
+            count < h->m0)
+            after[count++] = before[i];
+    return count;
+}
+
+static enum err repair(const struct sweeping *s, uint32_t row, int level)
+{
+    struct hnsw *h = s->h;
+    uint32_t max = hnsw_links_max(h, level);
+    size_t room = max + REPAIR_CANDIDATES_MAX;
+    uint32_t *links = scratch_get(s->lane, SCRATCH_LIST_A, (size_t)max * sizeof(*links));
+    uint32_t *ids = scratch_get(s->lane, SCRATCH_LIST_B, room * sizeof(*ids));
+    uint32_t *chosen = scratch_get(s->lane, SCRATCH_CHOSEN, (size_t)max * sizeof(*chosen));
+    uint8_t *query = scratch_get(s->lane, SCRATCH_QUERY_A, s->rows->codec->query_size);
+    float *scores = scratch_get(s->lane, SCRATCH_HITS_2, room * sizeof(*scores));
+    struct hit *hits = scratch_get(s->lane, SCRATCH_CANDIDATES, room * sizeof(*hits));
+    if (links == NULL || ids == NULL || chosen == NULL || query == NULL || scores == NULL ||
+        hits == NULL)
+        return ERR_NOMEM;
+    size_t link_count = links_copy(h, row, level, links);
+    size_t count = gather(s, row, level, links, link_count, ids, room);
+    codec_query_of_row(s->rows->codec, row_code(s->rows, row), query);
+    codec_score_many(s->rows->codec, query, s->rows->codes, ids, count, scores);
+    for (size_t i = 0; i < count; i++)
+        hits[i] = (struct hit){scores[i], ids[i]};
+    hits_sort(hits, count);
+    size_t kept = hnsw_select(s->rows, s->lane, hits, count, max, chosen);
+    if (count > 0 && kept == 0)
+        return ERR_NOMEM;
+    if (level == 0)
+        kept = book_links(s, links, link_count, chosen, kept);
+    links_write(h, row, level, chosen, kept);
+    if (level == 0 && kept == 0)
+        note_orphan(s->sweep, row); /* it can be reached, but leads nowhere */
+    s->sweep->repaired++;
+    return OK;
+}
+
+static bool has_dead_link(const struct sweeping *s, uint32_t row, int level)
+{
+    const hnsw_link *links = hnsw_links(s->h, row, level);
+    for (uint32_t i = 0; i < hnsw_links_max(s->h, level); i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE)
+            return false;
+        if (in_set(s->dead, id))
+            return true;
+    }
+    return false;
+}
+
+static enum err repair_levels(const struct sweeping *s, uint32_t row)
+{
+    struct hnsw_node *node = hnsw_node(s->h, row);
+    enum err e = OK;
+    for (int level = 0; level <= node->level && e == OK; level++) {
+        node_lock(node, s->lane);
+        if (has_dead_link(s, row, level))
+            e = repair(s, row, level);
+        node_unlock(node);
+    }
+    return e;
+}
+
+/* The dead row's own links end here; a live row that loses its last in-link by that is an orphan.
+ * The list itself stays readable: walks may be on it, and repairs of later rows choose from it. */
+static void take_apart(const struct sweeping *s, uint32_t row)
+{
+    const hnsw_link *links = hnsw_links(s->h, row, 0);
+    for (uint32_t i = 0; i < s->h->m0; i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE)
+            break;
+        if (in_set(s->dead, id) || row_dead(s->rows, id))
+            continue;
+        if (atomic_fetch_sub_explicit(&hnsw_node(s->h, id)->in_degree, 1, memory_order_relaxed) <= 1)
+            note_orphan(s->sweep, id);
+    }
+}
+
+static bool linked_live(const struct sweeping *s, uint32_t row)
+{
+    return atomic_load_explicit(&hnsw_node(s->h, row)->linked, memory_order_acquire) != 0 &&
+           !row_dead(s->rows, row);
+}
+
+static enum err sweep_row(const struct sweeping *s, uint32_t row)
+{
+    enum err e = reserve_orphans(s->sweep, s->h->m0 + 1);
+    if (e != OK)
+        return e;
+    if (in_set(s->dead, row)) {
+        take_apart(s, row);
+        return OK;
+    }
+    e = repair_levels(s, row);
+    if (e == OK && hnsw_node(s->h, row)->level > s->sweep->best_level && linked_live(s, row)) {
+        s->sweep->best_level = hnsw_node(s->h, row)->level;
+        s->sweep->best_row = row;
+    }
+    return e;
+}
+
+enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
+                          const struct hnsw_dead *dead, struct lane *lane, uint32_t *row,
+                          uint32_t end, struct hnsw_sweep *sweep)
+{
+    struct sweeping s = {hnsw_of(x), rows, dead, lane, sweep};
+    CHECK(*row <= end && end <= rows->end);
+    for (; *row < end; (*row)++) {
+        if (*row % YIELD_ROWS == 0)
+            lane_yield(lane);
+        enum err e = sweep_row(&s, *row);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
+                       const struct hnsw_sweep *sweep)
+{
+    struct hnsw *h = hnsw_of(x);
+    uint64_t entry = atomic_load_explicit(&h->entry, memory_order_acquire);
+    uint64_t best = sweep->best_row == ROW_NONE
+                        ? ENTRY_NONE
+                        : (uint64_t)sweep->best_level << 32 | sweep->best_row;
+    while (entry != ENTRY_NONE && in_set(dead, entry_row(entry)))
+        if (atomic_compare_exchange_weak_explicit(&h->entry, &entry, best, memory_order_acq_rel,
+                                                  memory_order_acquire))
+            return;
+}

@@ -1,0 +1,96 @@
+/* index.h: finding the nearest rows. What every index does, and what it sees of a collection.
+ *
+ * An index holds rows and links only; vectors, codes and visibility belong to the collection, which
+ * hands them in as struct index_rows. Calls marked [loop] are made on the loop; calls marked [lane]
+ * run on any lane, many at once, under an epoch guard that the loop holds for them.
+ *
+ * Life of a row in an index: row_init [loop], link [lane], found by searches, dead (the collection
+ * sets its death LSN), sweep [lane] until no link leads to it, a grace period, row_free [loop]. */
+#ifndef VDB_INDEX_INDEX_H
+#define VDB_INDEX_INDEX_H
+
+#include <stdatomic.h>
+
+#include "base/err.h"
+#include "base/job.h"
+#include "base/topk.h"
+#include "vec/codec.h"
+
+#define ROW_NONE UINT32_MAX
+#define LSN_NEVER UINT64_MAX /* birth of a free row, death of a live one */
+
+/* A collection as a search or a link job sees it: bases captured by the loop at submit, plus the LSN
+ * it reads at. immutable for the job */
+struct index_rows {
+    const struct codec *codec;
+    const uint8_t *codes;           /* row r at codes + r * codec->row_size */
+    const _Atomic uint64_t *birth;  /* stored with release when the row's contents are complete */
+    const _Atomic uint64_t *death;  /* set once by the loop; acquire */
+    uint64_t lsn;                   /* a row is visible when birth <= lsn < death */
+    uint32_t end;                   /* rows are 0 .. end - 1 */
+};
+
+static inline bool row_visible(const struct index_rows *rows, uint32_t row)
+{
+    return atomic_load_explicit(&rows->birth[row], memory_order_acquire) <= rows->lsn &&
+           rows->lsn < atomic_load_explicit(&rows->death[row], memory_order_acquire);
+}
+
+static inline bool row_dead(const struct index_rows *rows, uint32_t row)
+{
+    return atomic_load_explicit(&rows->death[row], memory_order_acquire) != LSN_NEVER;
+}
+
+static inline const uint8_t *row_code(const struct index_rows *rows, uint32_t row)
+{
+    return rows->codes + (size_t)row * rows->codec->row_size;
+}
+
+/* Which rows count. NULL accept: all visible ones. */
+struct index_filter {
+    bool (*accept)(void *user, uint32_t row); /* a visible row; called on the lane */
+    void *user;
+};
+
+struct index_query {
+    const uint8_t *prepared; /* codec_query */
+    size_t effort;           /* HNSW: ef */
+    size_t visit_max;        /* give up a filtered walk after so many rows; 0: never */
+    struct index_filter filter;
+};
+
+/* What a search cost. Sums; the caller sets them to 0. */
+struct index_cost {
+    uint64_t distances; /* rows scored */
+    uint64_t hops;      /* rows whose links were followed */
+};
+
+struct index;
+
+struct index_ops {
+    const char *name;
+    /* [loop] Room for rows 0 .. rows - 1; cost: bytes reserve would newly take. */
+    enum err (*reserve)(struct index *x, uint32_t rows);
+    size_t (*cost)(const struct index *x, uint32_t rows);
+    /* [loop] Prepares the place of a new row; hash decides its level. reserve came before. */
+    void (*row_init)(struct index *x, uint32_t row, uint64_t hash);
+    /* [loop] No link leads to the row and no reader can hold it. */
+    void (*row_free)(struct index *x, uint32_t row);
+    /* [lane] Makes the row findable by search. False when memory ran out: try again later. */
+    bool (*link)(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row);
+    /* [lane] Nearest rows by code score, sorted, at most effort of them. With a filter: accepted and
+     * visible ones only; without: any linked row, dead and unborn ones among them. Returns how
+     * many were put in out (room for effort), or SIZE_MAX when memory ran out. *complete: false
+     * when visit_max ended the walk. */
+    size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,
+                     const struct index_query *query, struct hit *out, bool *complete,
+                     struct index_cost *cost);
+    size_t (*bytes)(const struct index *x);
+    void (*free)(struct index *x); /* [loop] nobody uses it any more */
+};
+
+struct index {
+    const struct index_ops *ops;
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* visited.h: which rows a walk has met: a bit per row in the lane's scratch, all zero between walks.
+ * Small sets are cleared whole; large ones by a list of what was met, unless that grew long. */
+#ifndef VDB_INDEX_VISITED_H
+#define VDB_INDEX_VISITED_H
+
+#include <string.h>
+
+#include "index/scratch.h"
+
+enum { VISITED_CLEAR_ALL_WORDS = 8 * 1024, VISITED_TOUCHED_MAX = 32 * 1024 };
+
+/* owner: the walk */
+struct visited {
+    uint64_t *bits;
+    size_t words;
+    uint32_t *touched;
+    size_t touched_count; /* past VISITED_TOUCHED_MAX: the list is not complete */
+};
+
+/* False when memory is short. */
+MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, uint32_t end)
+{
+    v->words = ((size_t)end + 63) / 64;
+    v->touched_count = 0;
+    v->bits = scratch_get(lane, SCRATCH_VISITED, v->words * sizeof(uint64_t));
+    v->touched = scratch_get(lane, SCRATCH_TOUCHED, VISITED_TOUCHED_MAX * sizeof(uint32_t));
+    return v->bits != NULL && v->touched != NULL;
+}
+
+/* Was the row met before? It is now. */
+static inline bool visited_test_set(struct visited *v, uint32_t row)
+{
+    uint64_t bit = (uint64_t)1 << (row % 64);
+    uint64_t *word = &v->bits[row / 64];
+    if ((*word & bit) != 0)
+        return true;
+    *word |= bit;
+    return false;
+}
+
+/* The rows that visited_test_set has just said are new. */
+static inline void visited_note(struct visited *v, const uint32_t *rows, size_t count)
+{
+    if (v->words <= VISITED_CLEAR_ALL_WORDS)
+        return;
+    if (v->touched_count + count <= VISITED_TOUCHED_MAX)
+        memcpy(v->touched + v->touched_count, rows, count * sizeof(*rows));
+    v->touched_count += count;
+}
+
+static inline void visited_end(struct visited *v)
+{
+    if (v->words <= VISITED_CLEAR_ALL_WORDS || v->touched_count > VISITED_TOUCHED_MAX) {
+        memset(v->bits, 0, v->words * sizeof(uint64_t));
+        return;
+    }
+    for (size_t i = 0; i < v->touched_count; i++)
+        v->bits[v->touched[i] / 64] = 0;
+}
+
+#endif
