@@ -17,6 +17,7 @@ enum {
     LIMIT_FILTER_SIZE = 64 * 1024,        /* bytes of a filter expression */
     LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */
     LIMIT_FILTER_NODES = 4096,            /* operands and operators of one filter */
+    LIMIT_FILTER_FIELDS = 256,            /* fields of one filter; each step of a path counts */
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
