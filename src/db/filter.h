@@ -1,12 +1,17 @@
 /* filter.h: FILTER expressions over the JSON attributes of elements.
  *
  * Redis's grammar of vector sets and what COMMANDS.md adds. Numbers (double), strings '..' or "..",
- * [lists], .field, .a.b[0] paths, ( ), ! not, **, * / %, + -, > >= < <= == !=, in, like, contains, and
- * &&, or ||, null, true and false as 1 and 0, exists(.f), $name parameters. Precedence from high to
- * low in that order (not binds as Redis has it).
+ * [lists] of constants, .field, .a.b[0] paths, $name parameters, null, true and false as 1 and 0,
+ * exists(.f), ( ), and, binding less and less: ! not; **; * / %; + -; > >= < <= == != in contains
+ * like; && and; || or. A minus belongs to a number only; `.a-1` is the field "a-1".
  *
- * An attribute that is missing, is not valid JSON, or lacks a field the expression reads (outside
- * exists()) does not match, whatever the expression says.
+ * x in y: element of a list or array, or part of a string. y contains x: the same. s like p: the
+ * string matches the glob p (* any bytes, ? one byte, \\ in a literal takes the next as itself).
+ * How values compare is told in filter_eval.c.
+ *
+ * An attribute that is missing, is not valid JSON (json_scan.h), or lacks a field the expression
+ * reads does not match, whatever the expression says. Where the expression also asks exists() about
+ * the same field, the field reads as null instead.
  *
  * A compiled filter is immutable: any number of lanes may match with it at once. */
 #ifndef VDB_DB_FILTER_H
@@ -17,19 +22,20 @@
 
 struct filter;
 
-/* The value of $name: its bytes as a string, and where they read as a number, the number. */
+/* The value of $name: a string, which like every string acts as the number it reads as where it
+ * meets a number. */
 struct filter_param {
     struct slice name;
     struct slice value;
 };
 
-/* Compiles text (limits: LIMIT_FILTER_*). Errors say where: "syntax error in FILTER expression near:
- * %s", or the limit by name. Copies all it needs. */
+/* Compiles text (limits: LIMIT_FILTER_*). Errors say where: "syntax error in FILTER expression
+ * near: %s", or the limit by name. Copies all it needs. */
 MUST_USE enum err filter_compile(struct slice text, const struct filter_param *params, size_t count,
                                  struct filter **out, struct why *why);
 void filter_free(struct filter *f);
 
-/* Does the attribute (JSON text; len 0: none) match? No allocation, bounded stack. */
+/* Does the attribute (JSON text; len 0: none) match? No allocation; at most 24 kB of stack. */
 bool filter_match(const struct filter *f, struct slice json);
 
 #endif
