@@ -74,8 +74,8 @@ $(OBJ)/%.o: %.c Makefile
 unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)
 	$< $(T)
 
-# A fuzzer is tests/fuzz/fuzz_NAME.c and its corpus tests/fuzz/corpus/NAME. `make fuzz-NAME` searches
-# with clang for FUZZ_S seconds and keeps what it finds in build/corpus/NAME.
+# A fuzzer is tests/fuzz/fuzz_NAME.c and its corpus tests/fuzz/corpus/NAME. `make fuzz-NAME`
+# searches with clang for FUZZ_S seconds and keeps what it finds in build/corpus/NAME.
 FUZZ_S   ?= 30
 $(OBJ)/replay-%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/lib/replay_main.o $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -95,13 +95,17 @@ $(FUZZ:%=search-%): search-%: $(OBJ)/fuzz-%
 	$< -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 	   -artifact_prefix=build/corpus/ build/corpus/$* tests/fuzz/corpus/$*
 
+.PHONY: vdb.conf
+vdb.conf: build/vdb-server ## write the options and their defaults again after config.def changed
+	$< --print-config > $@
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z][a-z0-9.-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 include tests/bench/bench.mk
 

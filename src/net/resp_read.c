@@ -122,7 +122,7 @@ static bool head_number(struct slice line, int64_t *out)
 /* Reads "*count". An array without elements (also "*-1") is an empty command. */
 static enum resp_status read_array_head(struct resp_reader *r, struct slice bytes, struct why *why)
 {
-    struct slice line;
+    struct slice line = {NULL, 0};
     switch (read_head(r, bytes, &line)) {
     case LINE_MORE:
         return RESP_MORE;
@@ -145,7 +145,7 @@ static enum resp_status read_array_head(struct resp_reader *r, struct slice byte
 /* Reads "$size". */
 static enum resp_status read_bulk_head(struct resp_reader *r, struct slice bytes, struct why *why)
 {
-    struct slice line;
+    struct slice line = {NULL, 0};
     switch (read_head(r, bytes, &line)) {
     case LINE_MORE:
         return RESP_MORE;

@@ -1,0 +1,131 @@
+/* config.h: the options of the server, generated from config.def.
+ *
+ * owner: the loop. struct config holds no pointers, so a copy is a snapshot that a thread may be
+ * given. A failed call leaves it unchanged. */
+#ifndef VDB_CONF_CONFIG_H
+#define VDB_CONF_CONFIG_H
+
+#include <limits.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/job.h"
+#include "base/limits.h"
+#include "base/slice.h"
+
+enum { CONFIG_TEXT_MAX = 1023 };
+
+/* Words of the enumerated options: constant, word, why it is refused (NULL: accepted). The fields
+ * hold the constants. */
+#define CONFIG_LOGLEVEL_LIST(X)                                                                    \
+    X(LOGLEVEL_DEBUG, "debug", NULL)                                                               \
+    X(LOGLEVEL_VERBOSE, "verbose", NULL)                                                           \
+    X(LOGLEVEL_NOTICE, "notice", NULL)                                                             \
+    X(LOGLEVEL_WARNING, "warning", NULL)
+
+#define CONFIG_NO_EVICTION "eviction is not in this version: only noeviction is accepted"
+#define CONFIG_POLICY_LIST(X)                                                                      \
+    X(POLICY_VOLATILE_LRU, "volatile-lru", CONFIG_NO_EVICTION)                                     \
+    X(POLICY_VOLATILE_LFU, "volatile-lfu", CONFIG_NO_EVICTION)                                     \
+    X(POLICY_VOLATILE_RANDOM, "volatile-random", CONFIG_NO_EVICTION)                               \
+    X(POLICY_VOLATILE_TTL, "volatile-ttl", CONFIG_NO_EVICTION)                                     \
+    X(POLICY_ALLKEYS_LRU, "allkeys-lru", CONFIG_NO_EVICTION)                                       \
+    X(POLICY_ALLKEYS_LFU, "allkeys-lfu", CONFIG_NO_EVICTION)                                       \
+    X(POLICY_ALLKEYS_RANDOM, "allkeys-random", CONFIG_NO_EVICTION)                                 \
+    X(POLICY_NOEVICTION, "noeviction", NULL)
+
+#define CONFIG_APPENDONLY_LIST(X)                                                                  \
+    X(APPENDONLY_NO, "no", NULL)                                                                   \
+    X(APPENDONLY_YES, "yes", "durability is not in this version: only no is accepted")
+
+#define CONFIG_SAVE_LIST(X) X(SAVE_NEVER, "", NULL)
+
+#define X(constant, word, refusal) constant,
+enum config_loglevel { CONFIG_LOGLEVEL_LIST(X) };
+enum config_policy { CONFIG_POLICY_LIST(X) };
+enum config_appendonly { CONFIG_APPENDONLY_LIST(X) };
+enum config_save { CONFIG_SAVE_LIST(X) };
+#undef X
+
+/* 0: no limit */
+struct config_output_limit {
+    uint64_t hard_bytes;
+    uint64_t soft_bytes;
+    int soft_seconds;
+};
+
+#define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_WORDS(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_SECRET(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_INT(field) int field;
+#define CONFIG_FIELD_OCTAL(field) int field;
+#define CONFIG_FIELD_BOOL(field) bool field;
+#define CONFIG_FIELD_BYTES(field) uint64_t field;
+#define CONFIG_FIELD_MEMORY(field) uint64_t field;
+#define CONFIG_FIELD_OUTPUT_LIMIT(field) struct config_output_limit field;
+#define CONFIG_FIELD_LOGLEVEL(field) int field;
+#define CONFIG_FIELD_POLICY(field) int field;
+#define CONFIG_FIELD_APPENDONLY(field) int field;
+#define CONFIG_FIELD_SAVE(field) int field;
+
+struct config {
+#define SECTION(title)
+#define OPTION(type, field, name, text, min, max, change, doc) CONFIG_FIELD_##type(field)
+#include "conf/config.def"
+#undef OPTION
+#undef SECTION
+};
+
+enum config_change_time { CONFIG_STARTUP, CONFIG_RUNTIME };
+
+/* A row of config.def. Immutable. */
+struct config_option {
+    const struct config_type *type; /* private: config_value.h */
+    const char *name;
+    const char *default_text;
+    int64_t min;
+    int64_t max;
+    enum config_change_time change;
+    const char *doc;
+    size_t offset; /* of the field in struct config */
+};
+
+size_t config_option_count(void);
+const struct config_option *config_option_at(size_t index);
+/* Without case; NULL when there is none. */
+const struct config_option *config_option_find(struct slice name);
+
+/* Every option at its default. */
+void config_init(struct config *c);
+
+/* Before the server runs: sets any option. ERR_NOT_FOUND when there is none of that name. why gets
+ * the reason alone, as "argument must be between 0 and 65535 inclusive". */
+MUST_USE enum err config_set(struct config *c, struct slice name, struct slice value,
+                             struct why *why);
+
+/* CONFIG SET name value [name value ...]: all or none; pairs holds 2 * pair_count slices. why gets
+ * the whole text of the error reply, as Redis words it. The caller acts on what has changed. */
+MUST_USE enum err config_change(struct config *c, const struct slice *pairs, size_t pair_count,
+                                struct why *why);
+
+/* Appends the value as CONFIG GET shows it (sizes in bytes, the password too). */
+void config_value(const struct config *c, const struct config_option *option, struct buf *out);
+/* The same by name; false when there is no such option. */
+bool config_get(const struct config *c, struct slice name, struct buf *out);
+
+/* Sets what the text of a vdb.conf says; path is for the error, which names the line. What stood
+ * before the bad line is set. ERR_SYNTAX, ERR_NOT_FOUND, or what config_set returns. */
+MUST_USE enum err config_parse(struct config *c, const char *path, struct slice text,
+                               struct why *why);
+
+/* The configuration file that the command line names (a first argument without '-'), or NULL. */
+const char *config_file_argument(int argc, char *const argv[]);
+/* Sets what stands on the command line as --name value ..., which overrides the file. */
+MUST_USE enum err config_parse_args(struct config *c, int argc, char *const argv[],
+                                    struct why *why);
+
+/* Appends a whole vdb.conf: every option with what it does and its default. Secrets are commented
+ * out. */
+void config_print(struct buf *out);
+
+#endif

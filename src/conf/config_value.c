@@ -1,0 +1,329 @@
+#include "conf/config_value.h"
+
+#include <inttypes.h>
+
+#include "base/words.h"
+
+/* Texts */
+
+static enum err parse_text(const struct config_option *o, struct slice text, void *field,
+                           struct why *why)
+{
+    CHECK(o->max <= CONFIG_TEXT_MAX);
+    if (text.len > (size_t)o->max)
+        return why_set(why, ERR_LIMIT, "argument must have at most %" PRId64 " bytes", o->max);
+    if (text.len < (size_t)o->min)
+        return why_set(why, ERR_ARG, "argument must not be empty");
+    if (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)
+        return why_set(why, ERR_ARG, "argument must not contain a zero byte");
+    char *to = field;
+    memset(to, 0, CONFIG_TEXT_MAX + 1); /* equal values are equal bytes */
+    if (text.len > 0)
+        memcpy(to, text.ptr, text.len);
+    return OK;
+}
+
+static void print_text(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_append_text(out, field);
+}
+
+/* Whole numbers */
+
+static enum err check_bounds(const struct config_option *o, int64_t value, struct why *why)
+{
+    if (value >= o->min && value <= o->max)
+        return OK;
+    return why_set(why, ERR_LIMIT, "argument must be between %" PRId64 " and %" PRId64 " inclusive",
+                   o->min, o->max);
+}
+
+static enum err parse_int(const struct config_option *o, struct slice text, void *field,
+                          struct why *why)
+{
+    int64_t value;
+    if (!slice_to_i64(text, &value))
+        return why_set(why, ERR_ARG, "argument couldn't be parsed into an integer");
+    enum err e = check_bounds(o, value, why);
+    if (e == OK)
+        *(int *)field = (int)value;
+    return e;
+}
+
+static void print_int(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_printf(out, "%d", *(const int *)field);
+}
+
+static void print_int_range(const struct config_option *o, struct buf *out)
+{
+    if (o->min == o->max)
+        buf_printf(out, "Only %" PRId64, o->min);
+    else if (o->max == INT_MAX)
+        buf_printf(out, "At least %" PRId64, o->min);
+    else
+        buf_printf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
+}
+
+static enum err parse_octal(const struct config_option *o, struct slice text, void *field,
+                            struct why *why)
+{
+    int value = 0;
+    bool bad = text.len == 0 || text.len > 9;
+    for (size_t i = 0; i < text.len && !bad; i++) {
+        bad = text.ptr[i] < '0' || text.ptr[i] > '7';
+        value = value * 8 + (text.ptr[i] - '0');
+    }
+    if (bad)
+        return why_set(why, ERR_ARG, "argument couldn't be parsed as an octal number");
+    if (value < o->min || value > o->max)
+        return why_set(why, ERR_LIMIT, "argument must be between %o and %o inclusive",
+                       (unsigned)o->min, (unsigned)o->max);
+    *(int *)field = value;
+    return OK;
+}
+
+static void print_octal(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_printf(out, "%o", (unsigned)*(const int *)field);
+}
+
+static void print_octal_range(const struct config_option *o, struct buf *out)
+{
+    buf_printf(out, "%o to %o", (unsigned)o->min, (unsigned)o->max);
+}
+
+/* Yes or no */
+
+static enum err parse_bool(const struct config_option *o, struct slice text, void *field,
+                           struct why *why)
+{
+    (void)o;
+    bool yes = slice_eq_nocase(text, "yes");
+    if (!yes && !slice_eq_nocase(text, "no"))
+        return why_set(why, ERR_ARG, "argument must be 'yes' or 'no'");
+    *(bool *)field = yes;
+    return OK;
+}
+
+static void print_bool(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_append_text(out, *(const bool *)field ? "yes" : "no");
+}
+
+static void print_bool_range(const struct config_option *o, struct buf *out)
+{
+    (void)o;
+    buf_append_text(out, "yes or no");
+}
+
+/* Sizes: a number and a unit, as in redis.conf: k is 1000, kb is 1024. */
+
+static const struct {
+    const char *unit;
+    int64_t bytes;
+} units[] = {
+    {"", 1},         {"b", 1},          {"k", 1000},     {"kb", 1 << 10},      {"m", 1000000},
+    {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}, {"t", 1000000000000}, {"tb", 1LL << 40},
+};
+
+static bool bytes_of(struct slice text, int64_t *out)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    struct slice unit = {text.ptr + digits, text.len - digits};
+    int64_t number;
+    if (!slice_to_i64((struct slice){text.ptr, digits}, &number))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (slice_eq_nocase(unit, units[i].unit))
+            return !__builtin_mul_overflow(number, units[i].bytes, out);
+    return false;
+}
+
+static enum err store_bytes(const struct config_option *o, int64_t value, void *field,
+                            struct why *why)
+{
+    enum err e = check_bounds(o, value, why);
+    if (e == OK)
+        *(uint64_t *)field = (uint64_t)value;
+    return e;
+}
+
+static enum err parse_bytes(const struct config_option *o, struct slice text, void *field,
+                            struct why *why)
+{
+    int64_t value;
+    if (!bytes_of(text, &value))
+        return why_set(why, ERR_ARG, "argument must be a memory value");
+    return store_bytes(o, value, field, why);
+}
+
+static enum err parse_memory(const struct config_option *o, struct slice text, void *field,
+                             struct why *why)
+{
+    int64_t value;
+    if (text.len == 0 || text.ptr[text.len - 1] != '%') {
+        if (!bytes_of(text, &value))
+            return why_set(why, ERR_ARG, "argument must be a memory or percent value");
+        return store_bytes(o, value, field, why);
+    }
+    if (!slice_to_i64((struct slice){text.ptr, text.len - 1}, &value))
+        return why_set(why, ERR_ARG, "argument must be a memory or percent value");
+    if (value < 1 || value > 100)
+        return why_set(why, ERR_LIMIT, "percentage argument must be between 1 and 100 inclusive");
+    *(uint64_t *)field = (uint64_t)mem_machine_bytes() / 100 * (uint64_t)value;
+    return OK;
+}
+
+static void print_bytes(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_printf(out, "%" PRIu64, *(const uint64_t *)field);
+}
+
+/* In the largest unit that divides it. */
+static void append_human_size(int64_t bytes, struct buf *out)
+{
+    static const char *const names[] = {"", "kb", "mb", "gb", "tb"};
+    size_t unit = 0;
+    for (; unit + 1 < COUNT_OF(names) && bytes != 0 && bytes % 1024 == 0; unit++)
+        bytes /= 1024;
+    buf_printf(out, "%" PRId64 "%s", bytes, names[unit]);
+}
+
+static void print_bytes_range(const struct config_option *o, struct buf *out)
+{
+    if (o->max == INT64_MAX)
+        buf_append_text(out, "At least ");
+    append_human_size(o->min, out);
+    if (o->max == INT64_MAX)
+        return;
+    buf_append_text(out, " to ");
+    append_human_size(o->max, out);
+}
+
+/* Words out of a list */
+
+#define X(constant, word, refusal) {word, refusal},
+static const struct config_word loglevel_words[] = {CONFIG_LOGLEVEL_LIST(X){NULL, NULL}};
+static const struct config_word policy_words[] = {CONFIG_POLICY_LIST(X){NULL, NULL}};
+static const struct config_word appendonly_words[] = {CONFIG_APPENDONLY_LIST(X){NULL, NULL}};
+static const struct config_word save_words[] = {CONFIG_SAVE_LIST(X){NULL, NULL}};
+#undef X
+
+static enum err unknown_word(const struct config_type *type, struct why *why)
+{
+    if (type->other_words != NULL)
+        return why_set(why, ERR_UNSUPPORTED, "%s", type->other_words);
+    struct buf list = BUF_INIT(MEM_SERVER);
+    for (const struct config_word *w = type->words; w->word != NULL; w++)
+        buf_printf(&list, "%s%s", w == type->words ? "" : ", ", w->word);
+    enum err e = why_set(why, ERR_ARG, "argument(s) must be one of the following: %.*s",
+                         (int)list.len, (const char *)list.ptr);
+    buf_fini(&list);
+    return e;
+}
+
+static enum err parse_word(const struct config_option *o, struct slice text, void *field,
+                           struct why *why)
+{
+    const struct config_word *words = o->type->words;
+    for (int i = 0; words[i].word != NULL; i++) {
+        if (!slice_eq_nocase(text, words[i].word))
+            continue;
+        if (words[i].refusal != NULL)
+            return why_set(why, ERR_UNSUPPORTED, "%s", words[i].refusal);
+        *(int *)field = i;
+        return OK;
+    }
+    return unknown_word(o->type, why);
+}
+
+static void print_word(const struct config_option *o, const void *field, struct buf *out)
+{
+    buf_append_text(out, o->type->words[*(const int *)field].word);
+}
+
+static void print_word_range(const struct config_option *o, struct buf *out)
+{
+    bool first = true;
+    for (const struct config_word *w = o->type->words; w->word != NULL; w++) {
+        if (w->refusal != NULL)
+            continue;
+        buf_printf(out, "%s%s", first ? "One of: " : ", ", w->word);
+        first = false;
+    }
+}
+
+/* class, hard limit, soft limit, seconds */
+
+enum { OUTPUT_LIMIT_WORDS = 4 };
+
+static enum err parse_output_limit(const struct config_option *o, struct slice text, void *field,
+                                   struct why *why)
+{
+    (void)o;
+    struct slice words[OUTPUT_LIMIT_WORDS + 1], line = text;
+    size_t count = 0;
+    if (!words_has_quotes(text)) /* else it is nothing that could be right */
+        while (count < COUNT_OF(words) && words_next(&line, NULL, &words[count]) == WORDS_WORD)
+            count++;
+    if (count > 0 && !slice_eq_nocase(words[0], "normal"))
+        return why_set(why, ERR_ARG,
+                       "Invalid client class specified in buffer limit configuration. Only "
+                       "'normal' is there in this version.");
+    if (count != OUTPUT_LIMIT_WORDS)
+        return why_set(why, ERR_ARG, "Wrong number of arguments in buffer limit configuration.");
+    int64_t hard, soft, seconds;
+    if (!bytes_of(words[1], &hard) || !bytes_of(words[2], &soft) ||
+        !slice_to_i64(words[3], &seconds) || seconds < 0 || seconds > INT_MAX)
+        return why_set(why, ERR_ARG,
+                       "Error in hard, soft or soft_seconds setting in buffer limit "
+                       "configuration.");
+    *(struct config_output_limit *)field = (struct config_output_limit){
+        .hard_bytes = (uint64_t)hard, .soft_bytes = (uint64_t)soft, .soft_seconds = (int)seconds};
+    return OK;
+}
+
+static void print_output_limit(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    const struct config_output_limit *limit = field;
+    buf_printf(out, "normal %" PRIu64 " %" PRIu64 " %d", limit->hard_bytes, limit->soft_bytes,
+               limit->soft_seconds);
+}
+
+#define WORD_TYPE(list) .parse = parse_word, .print = print_word, .words = (list)
+
+const struct config_type config_type_TEXT = {
+    .parse = parse_text, .print = print_text, .text = true};
+const struct config_type config_type_WORDS = {
+    .parse = parse_text, .print = print_text, .many_words = true};
+const struct config_type config_type_SECRET = {
+    .parse = parse_text, .print = print_text, .text = true, .secret = true};
+const struct config_type config_type_INT = {
+    .parse = parse_int, .print = print_int, .print_range = print_int_range};
+const struct config_type config_type_OCTAL = {
+    .parse = parse_octal, .print = print_octal, .print_range = print_octal_range};
+const struct config_type config_type_BOOL = {
+    .parse = parse_bool, .print = print_bool, .print_range = print_bool_range};
+const struct config_type config_type_BYTES = {
+    .parse = parse_bytes, .print = print_bytes, .print_range = print_bytes_range};
+const struct config_type config_type_MEMORY = {.parse = parse_memory, .print = print_bytes};
+const struct config_type config_type_OUTPUT_LIMIT = {
+    .parse = parse_output_limit, .print = print_output_limit, .many_words = true};
+const struct config_type config_type_LOGLEVEL = {WORD_TYPE(loglevel_words),
+                                                 .print_range = print_word_range};
+const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
+const struct config_type config_type_APPENDONLY = {WORD_TYPE(appendonly_words),
+                                                   .other_words = "argument must be 'yes' or 'no'"};
+const struct config_type config_type_SAVE = {
+    WORD_TYPE(save_words),
+    .other_words = "snapshots are not in this version: only \"\" is accepted", .many_words = true,
+    .text = true};

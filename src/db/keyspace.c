@@ -1,0 +1,154 @@
+#include "db/keyspace.h"
+
+#include "base/rng.h"
+
+static const char *const type_names[] = {
+#define X(type, name) name,
+    OBJECT_TYPE_LIST(X)
+#undef X
+};
+
+const char *object_type_name(enum object_type type)
+{
+    CHECK(type < COUNT_OF(type_names));
+    return type_names[type];
+}
+
+static bool key_equal(const void *owner, uint32_t value, struct slice key)
+{
+    const struct keyspace *ks = owner;
+    return slice_eq(object_key(ks->objects[value]), key);
+}
+
+static uint32_t hash_key(const struct keyspace *ks, struct slice key)
+{
+    return (uint32_t)hash_bytes(key, ks->hash_seed);
+}
+
+void keyspace_init(struct keyspace *ks, const uint64_t hash_seed[2])
+{
+    *ks = (struct keyspace){.hash_seed = {hash_seed[0], hash_seed[1]}};
+    map_init(&ks->map, MEM_KEYSPACE, key_equal, ks);
+}
+
+void keyspace_fini(struct keyspace *ks)
+{
+    for (uint32_t i = 0; i < ks->used; i++)
+        if (ks->objects[i] != NULL)
+            object_free(ks->objects[i]);
+    map_fini(&ks->map);
+    mem_free(MEM_KEYSPACE, ks->objects);
+    mem_free(MEM_KEYSPACE, ks->free_list);
+}
+
+struct object *keyspace_get(const struct keyspace *ks, struct slice key)
+{
+    uint32_t at = map_get(&ks->map, hash_key(ks, key), key);
+    return at == MAP_NONE ? NULL : ks->objects[at];
+}
+
+void object_free(struct object *o)
+{
+    mem_free(MEM_KEYSPACE, o);
+}
+
+/* Room for one more object, in the table and in the list of free places. */
+static bool reserve_place(struct keyspace *ks)
+{
+    if (ks->free_count > 0 || ks->used < ks->capacity)
+        return true;
+    if (ks->capacity >= UINT32_MAX / 2)
+        return false;
+    uint32_t capacity = ks->capacity < 16 ? 16 : ks->capacity + ks->capacity / 2;
+    struct object **objects =
+        mem_try_realloc(MEM_KEYSPACE, ks->objects, capacity * sizeof(struct object *));
+    if (objects == NULL)
+        return false;
+    ks->objects = objects;
+    uint32_t *free_list =
+        mem_try_realloc(MEM_KEYSPACE, ks->free_list, capacity * sizeof(*free_list));
+    if (free_list == NULL)
+        return false;
+    ks->free_list = free_list;
+    ks->capacity = capacity;
+    return true;
+}
+
+struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum object_type type,
+                                struct slice value)
+{
+    CHECK(key.len <= UINT32_MAX);
+    if (!reserve_place(ks) || !map_reserve(&ks->map))
+        return NULL;
+    struct object *o = mem_try(MEM_KEYSPACE, sizeof(*o) + key.len + value.len);
+    if (o == NULL)
+        return NULL;
+    *o = (struct object){.type = type,
+                         .hash = hash_key(ks, key),
+                         .key_len = (uint32_t)key.len,
+                         .value_len = value.len};
+    if (key.len > 0)
+        memcpy(o->bytes, key.ptr, key.len);
+    if (value.len > 0)
+        memcpy(o->bytes + key.len, value.ptr, value.len);
+    return o;
+}
+
+struct object *keyspace_publish(struct keyspace *ks, struct object *o)
+{
+    uint32_t at = map_get(&ks->map, o->hash, object_key(o));
+    if (at != MAP_NONE) {
+        struct object *before = ks->objects[at];
+        ks->objects[at] = o;
+        return before;
+    }
+    at = ks->free_count > 0 ? ks->free_list[--ks->free_count] : ks->used++;
+    CHECK(at < ks->capacity);
+    ks->objects[at] = o;
+    map_put(&ks->map, o->hash, at);
+    return NULL;
+}
+
+struct object *keyspace_take(struct keyspace *ks, struct slice key)
+{
+    uint32_t hash = hash_key(ks, key);
+    uint32_t at = map_get(&ks->map, hash, key);
+    if (at == MAP_NONE)
+        return NULL;
+    struct object *o = ks->objects[at];
+    map_remove(&ks->map, hash, at);
+    ks->objects[at] = NULL;
+    CHECK(ks->free_count < ks->capacity);
+    ks->free_list[ks->free_count++] = at;
+    return o;
+}
+
+size_t keyspace_count(const struct keyspace *ks)
+{
+    return map_count(&ks->map);
+}
+
+struct scan_context {
+    const struct keyspace *ks;
+    void (*fn)(void *user, const struct object *o);
+    void *user;
+};
+
+static void on_value(void *user, uint32_t value)
+{
+    const struct scan_context *c = user;
+    c->fn(c->user, c->ks->objects[value]);
+}
+
+uint64_t keyspace_scan(const struct keyspace *ks, uint64_t cursor, size_t count,
+                       void (*fn)(void *user, const struct object *o), void *user)
+{
+    struct scan_context context = {ks, fn, user};
+    return map_scan(&ks->map, cursor, count, on_value, &context);
+}
+
+struct object *keyspace_random(const struct keyspace *ks, uint64_t random)
+{
+    uint32_t at = map_random(&ks->map, random);
+    return at == MAP_NONE ? NULL : ks->objects[at];
+}

@@ -1,0 +1,77 @@
+/* keyspace.h: keys and what they hold. owner: loop. */
+#ifndef VDB_DB_KEYSPACE_H
+#define VDB_DB_KEYSPACE_H
+
+#include "base/map.h"
+
+struct collection;
+
+/* type, name as TYPE says it */
+#define OBJECT_TYPE_LIST(X)                                                                        \
+    X(OBJECT_STRING, "string")                                                                     \
+    X(OBJECT_COLLECTION, "vectorset")
+
+enum object_type {
+#define X(type, name) type,
+    OBJECT_TYPE_LIST(X)
+#undef X
+};
+
+const char *object_type_name(enum object_type type);
+
+/* A key with its value, in one piece of memory. */
+struct object {
+    enum object_type type;
+    uint32_t hash;
+    uint32_t key_len;
+    size_t value_len;              /* OBJECT_STRING */
+    struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
+    uint8_t bytes[];               /* the key, then the string */
+};
+
+struct keyspace {
+    struct map map;            /* to indexes of objects */
+    struct object **objects;   /* NULL: free */
+    uint32_t *free_list;       /* indexes of free places */
+    uint32_t free_count;
+    uint32_t used;             /* places of objects in use or free */
+    uint32_t capacity;
+    uint64_t hash_seed[2];
+};
+
+void keyspace_init(struct keyspace *ks, const uint64_t hash_seed[2]);
+/* Frees the strings; collections must be gone. */
+void keyspace_fini(struct keyspace *ks);
+
+/* NULL when there is no such key. The object stays where it is until its key changes. */
+struct object *keyspace_get(const struct keyspace *ks, struct slice key);
+
+static inline struct slice object_key(const struct object *o)
+{
+    return (struct slice){o->bytes, o->key_len};
+}
+
+static inline struct slice object_string(const struct object *o)
+{
+    return (struct slice){o->bytes + o->key_len, o->value_len};
+}
+
+/* Makes an object for a key, outside the keyspace yet: the part of a change that can fail.
+ * keyspace_publish puts it in place of what the key held before, which it returns (or NULL), for the
+ * caller to free. */
+MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,
+                                         enum object_type type, struct slice value);
+struct object *keyspace_publish(struct keyspace *ks, struct object *o);
+/* Takes an object out; the caller frees it. NULL when there is none. */
+struct object *keyspace_take(struct keyspace *ks, struct slice key);
+void object_free(struct object *o);
+
+size_t keyspace_count(const struct keyspace *ks);
+
+/* As map_scan, over objects. */
+uint64_t keyspace_scan(const struct keyspace *ks, uint64_t cursor, size_t count,
+                       void (*fn)(void *user, const struct object *o), void *user);
+/* Some object; NULL when there is none. */
+struct object *keyspace_random(const struct keyspace *ks, uint64_t random);
+
+#endif

@@ -1,0 +1,217 @@
+#include "db/mutation.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+/* Vectors in a record stand at multiples of this, so that they can be used where they are. */
+enum { VECTOR_ALIGNMENT = 8 };
+
+const char *mutation_name(enum mutation_kind kind)
+{
+    switch (kind) {
+#define X(kind_, number, text)                                                                     \
+    case kind_:                                                                                    \
+        return #kind_;
+        MUTATION_LIST(X)
+#undef X
+    }
+    return "unknown mutation";
+}
+
+static void put_spec(struct buf *out, const struct collection_spec *s)
+{
+    bytes_put_u32(out, s->dim);
+    bytes_put_u8(out, (uint8_t)s->metric);
+    bytes_put_u8(out, (uint8_t)s->quant);
+    bytes_put_u8(out, (uint8_t)s->index);
+    bytes_put_u32(out, s->m);
+    bytes_put_u32(out, s->ef_build);
+    bytes_put_u32(out, s->ef);
+    bytes_put_u8(out, s->keep_originals);
+    bytes_put_u8(out, s->implicit);
+    bytes_put_u32(out, s->projection_from);
+    bytes_put_u32(out, s->projection_version);
+    bytes_put_u64(out, s->seed);
+}
+
+static void pad(struct buf *out, size_t start)
+{
+    while ((out->len - start) % VECTOR_ALIGNMENT != 0 && !buf_failed(out))
+        buf_append_byte(out, 0);
+}
+
+static void put_elements(struct buf *out, const struct mutation *m, size_t start)
+{
+    bytes_put_u32(out, FIELD_VECTOR);
+    bytes_put_u32(out, m->dim);
+    bytes_put_u32(out, (uint32_t)m->count);
+    pad(out, start);
+    for (size_t i = 0; i < m->count; i++)
+        buf_append(out, m->elements[i].vector, (size_t)m->dim * sizeof(float));
+    for (size_t i = 0; i < m->count; i++) {
+        const struct mutation_element *e = &m->elements[i];
+        bytes_put_f32(out, e->norm);
+        bytes_put_slice(out, e->id);
+        bytes_put_u8(out, e->set_attribute);
+        if (e->set_attribute)
+            bytes_put_slice(out, e->attribute);
+    }
+}
+
+static void put_ids(struct buf *out, const struct mutation *m)
+{
+    bytes_put_u32(out, (uint32_t)m->count);
+    for (size_t i = 0; i < m->count; i++)
+        bytes_put_slice(out, m->ids[i]);
+}
+
+void mutation_encode(const struct mutation *m, struct buf *out)
+{
+    size_t start = out->len;
+    bytes_put_u32(out, (uint32_t)m->kind);
+    bytes_put_slice(out, m->key);
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+        bytes_put_slice(out, m->value);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        put_spec(out, &m->spec);
+        break;
+    case MUTATION_PUT:
+        put_elements(out, m, start);
+        break;
+    case MUTATION_REMOVE:
+        put_ids(out, m);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        put_ids(out, m);
+        bytes_put_slice(out, m->value);
+        break;
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_FLUSH:
+        break;
+    }
+}
+
+static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
+{
+    s->dim = bytes_get_u32(r);
+    uint8_t metric = bytes_get_u8(r), quant = bytes_get_u8(r), index = bytes_get_u8(r);
+    s->m = bytes_get_u32(r);
+    s->ef_build = bytes_get_u32(r);
+    s->ef = bytes_get_u32(r);
+    s->keep_originals = bytes_get_u8(r) != 0;
+    s->implicit = bytes_get_u8(r) != 0;
+    s->projection_from = bytes_get_u32(r);
+    s->projection_version = bytes_get_u32(r);
+    s->seed = bytes_get_u64(r);
+    if (r->broken || metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
+        return false;
+    s->metric = (enum metric)metric;
+    s->quant = (enum quant)quant;
+    s->index = (enum index_kind)index;
+    return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
+           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->ef >= 1 && s->ef <= LIMIT_EF &&
+           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION;
+}
+
+static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
+{
+    uint32_t field = bytes_get_u32(r);
+    m->dim = bytes_get_u32(r);
+    uint32_t count = bytes_get_u32(r);
+    size_t at = (size_t)(r->left.ptr - start);
+    (void)bytes_get_raw(r, (VECTOR_ALIGNMENT - at % VECTOR_ALIGNMENT) % VECTOR_ALIGNMENT);
+    if (r->broken || field != FIELD_VECTOR || m->dim == 0 || m->dim > LIMIT_DIM)
+        return ERR_CORRUPT;
+    struct slice vectors = bytes_get_raw(r, (size_t)count * m->dim * sizeof(float));
+    if (r->broken)
+        return ERR_CORRUPT;
+    m->elements = mem_try_calloc(MEM_LOG, count * sizeof(*m->elements));
+    if (m->elements == NULL)
+        return ERR_NOMEM;
+    m->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct mutation_element *e = &m->elements[i];
+        e->vector = (const float *)(const void *)(vectors.ptr + (size_t)i * m->dim * sizeof(float));
+        e->norm = bytes_get_f32(r);
+        e->id = bytes_get_slice(r);
+        e->set_attribute = bytes_get_u8(r) != 0;
+        if (e->set_attribute)
+            e->attribute = bytes_get_slice(r);
+    }
+    return r->broken ? ERR_CORRUPT : OK;
+}
+
+static enum err get_ids(struct bytes_reader *r, struct mutation *m)
+{
+    uint32_t count = bytes_get_u32(r);
+    if (r->broken || count > r->left.len / sizeof(uint32_t))
+        return ERR_CORRUPT;
+    struct slice *ids = mem_try_calloc(MEM_LOG, count * sizeof(*ids));
+    if (ids == NULL)
+        return ERR_NOMEM;
+    m->ids = ids;
+    m->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = bytes_get_slice(r);
+    return r->broken ? ERR_CORRUPT : OK;
+}
+
+static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
+{
+    enum err e = OK;
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+        m->value = bytes_get_slice(r);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        e = get_spec(r, &m->spec) ? OK : ERR_CORRUPT;
+        break;
+    case MUTATION_PUT:
+        e = get_elements(r, m, start);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        e = get_ids(r, m);
+        m->value = bytes_get_slice(r);
+        if (e == OK && m->count != 1)
+            e = ERR_CORRUPT;
+        break;
+    case MUTATION_REMOVE:
+        e = get_ids(r, m);
+        break;
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_FLUSH:
+        break;
+    default:
+        e = ERR_CORRUPT;
+    }
+    return e;
+}
+
+enum err mutation_decode(struct slice bytes, struct mutation *out, struct why *why)
+{
+    struct bytes_reader r = {.left = bytes};
+    *out = (struct mutation){0};
+    out->kind = (enum mutation_kind)bytes_get_u32(&r);
+    out->key = bytes_get_slice(&r);
+    enum err e = r.broken ? ERR_CORRUPT : get_body(&r, out, bytes.ptr);
+    if (e == OK && (r.broken || r.left.len > 0))
+        e = ERR_CORRUPT;
+    if (e == OK)
+        return OK;
+    mutation_free(out);
+    return e == ERR_CORRUPT ? why_set(why, e, "a record of %zu bytes is not a mutation", bytes.len)
+                            : e;
+}
+
+void mutation_free(struct mutation *m)
+{
+    mem_free(MEM_LOG, m->elements);
+    mem_free(MEM_LOG, (void *)m->ids);
+    m->elements = NULL;
+    m->ids = NULL;
+    m->count = 0;
+}

@@ -1,0 +1,63 @@
+/* mutation.h: every kind of change there is to data, and its bytes in the log.
+ *
+ * A mutation says what is to be true afterwards, with nothing left to chance or to the clock: applied
+ * to the same state it gives the same state. Encoded, numbers are little-endian and slices carry
+ * their length in front. */
+#ifndef VDB_DB_MUTATION_H
+#define VDB_DB_MUTATION_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "db/spec.h"
+
+/* kind, number in the log (never reused), what it does */
+#define MUTATION_LIST(X)                                                                           \
+    X(MUTATION_STRING_SET, 1, "the key holds this string")                                         \
+    X(MUTATION_KEY_REMOVE, 2, "the key, whatever its type, is gone")                               \
+    X(MUTATION_FLUSH, 3, "all keys are gone")                                                      \
+    X(MUTATION_COLLECTION_NEW, 4, "the key holds an empty collection")                             \
+    X(MUTATION_PUT, 5, "these elements are in the collection, with these vectors")                 \
+    X(MUTATION_REMOVE, 6, "these elements are not in the collection")                              \
+    X(MUTATION_SET_ATTRIBUTE, 7, "the element has this attribute, or none")
+
+enum mutation_kind {
+#define X(kind, number, text) kind = number,
+    MUTATION_LIST(X)
+#undef X
+};
+
+const char *mutation_name(enum mutation_kind kind);
+
+/* The vector field a mutation speaks of. There is one so far; the log has room for more. */
+enum { FIELD_VECTOR = 0 };
+
+/* One element of MUTATION_PUT. vector: dim floats as they are stored (normalised under COSINE). An
+ * element that is there keeps its attribute unless set_attribute. */
+struct mutation_element {
+    struct slice id;
+    const float *vector;
+    float norm; /* length of the vector before it was normalised; 1 otherwise */
+    bool set_attribute;
+    struct slice attribute; /* len 0: none */
+};
+
+struct mutation {
+    enum mutation_kind kind;
+    struct slice key;
+    struct slice value;                /* STRING_SET, SET_ATTRIBUTE (len 0: none) */
+    struct collection_spec spec;       /* COLLECTION_NEW */
+    uint32_t dim;                      /* PUT */
+    struct mutation_element *elements; /* PUT */
+    const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE */
+    size_t count;                      /* of elements or ids */
+};
+
+/* Appends the mutation's bytes. */
+void mutation_encode(const struct mutation *m, struct buf *out);
+
+/* Reads one back. bytes start at a multiple of 8. Slices and vectors point into them, or into arrays that the caller frees with
+ * mutation_free. ERR_CORRUPT when the bytes are not a mutation: nothing is read past them. */
+MUST_USE enum err mutation_decode(struct slice bytes, struct mutation *out, struct why *why);
+void mutation_free(struct mutation *m);
+
+#endif

@@ -1,0 +1,47 @@
+/* spec.h: what a collection is made to be, fixed when it is created. */
+#ifndef VDB_DB_SPEC_H
+#define VDB_DB_SPEC_H
+
+#include "vec/codec.h"
+
+#define INDEX_KIND_LIST(X)                                                                         \
+    X(INDEX_AUTO, "AUTO") /* flat while small, then HNSW */                                        \
+    X(INDEX_HNSW, "HNSW")                                                                          \
+    X(INDEX_FLAT, "FLAT")
+
+enum index_kind {
+#define X(kind, word) kind,
+    INDEX_KIND_LIST(X)
+#undef X
+        INDEX_KIND_COUNT
+};
+
+const char *index_kind_name(enum index_kind kind);
+
+enum {
+    SPEC_M_DEFAULT = 16,
+    SPEC_EF_BUILD_DEFAULT = 200,
+    SPEC_EF_DEFAULT = 100,
+    PROJECTION_VERSION = 1 /* how the matrix follows from its seed; 0: no projection */
+};
+
+struct collection_spec {
+    uint32_t dim; /* of stored vectors */
+    enum metric metric;
+    enum quant quant;
+    enum index_kind index;
+    uint32_t m;
+    uint32_t ef_build;
+    uint32_t ef; /* of searches that do not say */
+    bool keep_originals;
+    bool implicit; /* made by VADD, as Redis does: gone with its last element */
+    /* REDUCE: vectors of projection_from floats are projected to dim. */
+    uint32_t projection_from;
+    uint32_t projection_version;
+    uint64_t seed; /* of the projection and of the levels of the graph */
+};
+
+/* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
+struct collection_spec spec_default(uint32_t dim);
+
+#endif
