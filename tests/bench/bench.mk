@@ -6,7 +6,12 @@ BENCH_OBJ  := $(OBJ)/tests/bench
 BENCH_LIB  := tests/bench/exact.c tests/bench/data.c
 BENCH_VDB  := $(wildcard tests/bench/vdb_system.c)
 BENCH_PEER := $(patsubst %.cpp,$(OBJ)/%.o,$(wildcard tests/bench/peers/*.cpp))
+# Debian's library instead of our build of its source: BENCH_FAISS=-lfaiss (see peers/faiss.sh).
+BENCH_FAISS ?= build/faiss/libfaiss.a
 CXX        ?= c++
+
+build/faiss/libfaiss.a: tests/bench/peers/faiss.sh
+	$< $(@D)
 
 # Peers are what their users would run: all of this machine's instructions.
 $(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp tests/bench/bench.mk
@@ -17,8 +22,8 @@ $(BENCH_OBJ)/bench_index.o: CPPFLAGS += $(if $(BENCH_VDB),-DBENCH_VDB)
 $(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
-                          tests/bench/data.c $(BENCH_VDB)) $(BENCH_PEER) $(OBJ)/libvdb.a
-	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ -lfaiss -lopenblas $(LDLIBS)
+                          tests/bench/data.c $(BENCH_VDB)) $(BENCH_PEER) $(OBJ)/libvdb.a $(filter %.a,$(BENCH_FAISS))
+	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
 
 .PHONY: bench-data
 bench-data: $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")

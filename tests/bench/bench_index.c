@@ -20,7 +20,7 @@
 #include "bench/data.h"
 
 enum {
-    RESULTS = 10,      /* recall@10 */
+    RESULTS = 10, /* recall@10 */
     PASSES_MAX = 15,
     EFFORTS_MAX = 32,
     ENTRIES_MAX = 16,
@@ -37,16 +37,16 @@ enum { RECALLS = 4 };
 
 static const struct bench_system *const systems[] = {
 #ifdef BENCH_VDB
-    &bench_vdb,
-    &bench_vdb_flat,
+    &bench_vdb,     &bench_vdb_flat,
 #endif
-    &bench_hnswlib,     &bench_faiss_ivfpq, &bench_faiss_ivfflat, &bench_faiss_flat,
+    &bench_hnswlib, &bench_faiss_ivfpq, &bench_faiss_ivfflat, &bench_faiss_flat,
 };
 
 static const char *const usage[] = {
     "usage: bench_index [options] glove100|fashion784|syn768 ...",
     "  --data DIR       where the data sets are (data)",
-    "  --systems A,B    which systems (all); vdb,vdb-flat,hnswlib,faiss-ivfpq,faiss-ivfflat,faiss-flat",
+    "  --systems A,B    which systems (all); "
+    "vdb,vdb-flat,hnswlib,faiss-ivfpq,faiss-ivfflat,faiss-flat",
     "  --passes N       passes over all settings (3)",
     "  --queries N      queries of a turn (2000)",
     "  --threads N      threads of a build (2)",

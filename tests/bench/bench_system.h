@@ -1,9 +1,10 @@
-/* bench_system.h: what a benchmark asks of an index, ours or a peer's: one struct of functions each.
+/* bench_system.h: what a benchmark asks of an index, ours or a peer's: one struct of functions
+ * each.
  *
- * An adapter normalises vectors and queries itself when the metric is COSINE, inside the time that is
- * measured, since a user pays for that too. */
-#ifndef VDB_BENCH_SYSTEM_H
-#define VDB_BENCH_SYSTEM_H
+ * An adapter normalises vectors and queries itself when the metric is COSINE, inside the time that
+ * is measured, since a user pays for that too. */
+#ifndef VDB_TESTS_BENCH_BENCH_SYSTEM_H
+#define VDB_TESTS_BENCH_BENCH_SYSTEM_H
 
 #include "bench/data.h"
 
@@ -15,8 +16,8 @@ struct bench_system {
     const char *name; /* in tables */
     const char *key;  /* in options and file names */
 
-    /* What search is asked for, one point of the curve each, cheapest first: ef, or the adapter's own
-     * code for several parameters. */
+    /* What search is asked for, one point of the curve each, cheapest first: ef, or the adapter's
+     * own code for several parameters. */
     const unsigned *efforts;
     size_t effort_count;
     void (*effort_text)(unsigned effort, char *text, size_t size);
@@ -29,7 +30,8 @@ struct bench_system {
                         int32_t *ids);
     void (*free)(void *index);
 
-    /* For comparisons of searches only; NULL: always built anew. load returns NULL when it cannot. */
+    /* For comparisons of searches only; NULL: always built anew. load returns NULL when it cannot.
+     */
     void (*save)(void *index, const char *path);
     void *(*load)(const char *path, const struct matrix *train, enum metric metric);
 };

@@ -1,6 +1,6 @@
 /* curve.h: comparing indexes at equal recall. Pure; no state. */
-#ifndef VDB_BENCH_CURVE_H
-#define VDB_BENCH_CURVE_H
+#ifndef VDB_TESTS_BENCH_CURVE_H
+#define VDB_TESTS_BENCH_CURVE_H
 
 #include <stddef.h>
 
@@ -15,8 +15,9 @@ struct curve_point {
  * how many. */
 size_t curve_front(struct curve_point *points, size_t count);
 
-/* The speed at a recall: on a front, log(qps) is interpolated against logit(recall). Below the first
- * point the first point's speed counts (no setting is faster); 0 when the recall is not reached. */
+/* The speed at a recall: on a front, log(qps) is interpolated against logit(recall). Below the
+ * first point the first point's speed counts (no setting is faster); 0 when the recall is not
+ * reached. */
 double curve_qps_at(const struct curve_point *front, size_t count, double recall);
 
 /* The smallest measured effort that reaches the recall, or the last one. */

@@ -1,7 +1,7 @@
-/* data.h: the files of a benchmark. A matrix is u32 rows, u32 columns, then rows * columns values of
- * four bytes (float32 in .fbin, int32 in .ibin), little endian, mapped read-only. */
-#ifndef VDB_BENCH_DATA_H
-#define VDB_BENCH_DATA_H
+/* data.h: the files of a benchmark. A matrix is u32 rows, u32 columns, then rows * columns values
+ * of four bytes (float32 in .fbin, int32 in .ibin), little endian, mapped read-only. */
+#ifndef VDB_TESTS_BENCH_DATA_H
+#define VDB_TESTS_BENCH_DATA_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,8 +33,9 @@ struct dataset {
     struct matrix truth;
 };
 
-/* Prints the reason and exits when the file is missing or not of its size: there is nobody to handle
- * an error of a benchmark. Every page is touched, so that no timing pays for a page fault. */
+/* Prints the reason and exits when the file is missing or not of its size: there is nobody to
+ * handle an error of a benchmark. Every page is touched, so that no timing pays for a page fault.
+ */
 struct matrix matrix_map(const char *path);
 void matrix_unmap(struct matrix *m);
 /* Writes to a temporary name first, so that a run that was stopped leaves no half file. */

@@ -1,5 +1,5 @@
-/* exact.c: exact search in blocks: one matrix product gives a tile of inner products, a bounded heap
- * per query keeps the candidates, doubles rank them at the end. */
+/* exact.c: exact search in blocks: one matrix product gives a tile of inner products, a bounded
+ * heap per query keeps the candidates, doubles rank them at the end. */
 #include "bench/exact.h"
 
 #include <cblas.h>
@@ -107,7 +107,7 @@ struct tile {
     enum metric metric;
     size_t query, query_count; /* first and how many */
     size_t row, row_count;
-    const float *dots;         /* query_count x row_count */
+    const float *dots; /* query_count x row_count */
     const float *row_norms;
 };
 
@@ -142,9 +142,9 @@ static void search_queries(struct tile *t, const struct matrix *train, const str
     for (t->row = 0; t->row < train->rows; t->row += TILE_ROWS) {
         size_t left = train->rows - t->row;
         t->row_count = left < TILE_ROWS ? left : TILE_ROWS;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t->query_count,
-                    (int)t->row_count, dim, 1.0F, matrix_row(query, t->query), dim,
-                    matrix_row(train, t->row), dim, 0.0F, dots, (int)t->row_count);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t->query_count, (int)t->row_count,
+                    dim, 1.0F, matrix_row(query, t->query), dim, matrix_row(train, t->row), dim,
+                    0.0F, dots, (int)t->row_count);
         offer_tile(t, heaps);
     }
 }

@@ -1,6 +1,6 @@
 /* exact.h: the true nearest neighbours, by computing every distance. */
-#ifndef VDB_BENCH_EXACT_H
-#define VDB_BENCH_EXACT_H
+#ifndef VDB_TESTS_BENCH_EXACT_H
+#define VDB_TESTS_BENCH_EXACT_H
 
 #include "bench/data.h"
 

@@ -181,7 +181,8 @@ static void verify_query(enum metric metric, const struct matrix *train, const f
         listed[ids[i]] = true;
     }
     for (size_t i = 0; i < train->rows; i++) {
-        if (!listed[i] && exact_distance(metric, query, matrix_row(train, i), train->columns) < last)
+        if (!listed[i] &&
+            exact_distance(metric, query, matrix_row(train, i), train->columns) < last)
             die("ground truth misses row %zu", i);
     }
     free(listed);

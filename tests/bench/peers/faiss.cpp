@@ -18,7 +18,8 @@
 
 #include "bench/bench_system.h"
 
-namespace {
+namespace
+{
 
 /* An effort of the re-ranking index: nprobe * scale + candidates per result. */
 constexpr unsigned scale = 1000;
@@ -27,9 +28,9 @@ struct peer {
     size_t dim;
     bool normalise;
     std::unique_ptr<faiss::Index> index;
-    faiss::IndexIVF *ivf = nullptr;        /* inside index, or null */
-    faiss::IndexRefine *refine = nullptr;  /* likewise */
-    std::vector<float> space;              /* normalised queries */
+    faiss::IndexIVF *ivf = nullptr;       /* inside index, or null */
+    faiss::IndexRefine *refine = nullptr; /* likewise */
+    std::vector<float> space;             /* normalised queries */
     std::vector<float> distances;
     std::vector<faiss::Index::idx_t> labels;
 
@@ -171,9 +172,9 @@ void destroy(void *index)
 }
 
 const unsigned efforts_ivfpq[] = {
-    1 * scale + 4,    2 * scale + 4,    4 * scale + 4,    8 * scale + 4,    16 * scale + 4,
-    16 * scale + 10,  32 * scale + 4,   32 * scale + 10,  64 * scale + 10,  64 * scale + 20,
-    128 * scale + 10, 128 * scale + 20, 128 * scale + 40, 256 * scale + 20, 256 * scale + 40,
+    4 * scale + 4,    8 * scale + 4,    16 * scale + 10,  32 * scale + 10,  48 * scale + 20,
+    64 * scale + 20,  96 * scale + 20,  128 * scale + 20, 128 * scale + 40, 192 * scale + 40,
+    256 * scale + 40, 256 * scale + 80, 384 * scale + 80, 512 * scale + 80,
 };
 const unsigned efforts_ivfflat[] = {1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256};
 const unsigned efforts_flat[] = {1};
@@ -186,18 +187,27 @@ template <size_t n> constexpr size_t count_of(const unsigned (&)[n])
 } /* namespace */
 
 const struct bench_system bench_faiss_ivfpq = {
-    "Faiss IVFPQFastScan+R", "faiss-ivfpq", efforts_ivfpq, count_of(efforts_ivfpq), text_refine,
-    build_ivfpq,             search,        nullptr,       destroy,                 nullptr,
+    "Faiss IVFPQFastScan+R",
+    "faiss-ivfpq",
+    efforts_ivfpq,
+    count_of(efforts_ivfpq),
+    text_refine,
+    build_ivfpq,
+    search,
+    nullptr,
+    destroy,
+    nullptr,
     nullptr,
 };
 
 const struct bench_system bench_faiss_ivfflat = {
-    "Faiss IVFFlat", "faiss-ivfflat", efforts_ivfflat, count_of(efforts_ivfflat), text_ivf,
-    build_ivfflat,   search,          nullptr,         destroy,                   nullptr,
-    nullptr,
+    "Faiss IVFFlat", "faiss-ivfflat", efforts_ivfflat, count_of(efforts_ivfflat),
+    text_ivf,        build_ivfflat,   search,          nullptr,
+    destroy,         nullptr,         nullptr,
 };
 
 const struct bench_system bench_faiss_flat = {
-    "Faiss Flat", "faiss-flat", efforts_flat, count_of(efforts_flat), text_flat, build_flat,
-    search,       search_many,  destroy,      nullptr,                nullptr,
+    "Faiss Flat", "faiss-flat", efforts_flat, count_of(efforts_flat),
+    text_flat,    build_flat,   search,       search_many,
+    destroy,      nullptr,      nullptr,
 };

@@ -12,7 +12,8 @@
 
 #include "bench/bench_system.h"
 
-namespace {
+namespace
+{
 
 constexpr size_t links = 16, ef_construction = 200;
 
@@ -48,8 +49,8 @@ const float *prepared(const peer &p, const float *vector, float *space)
 void *build(const struct matrix *train, enum metric metric, unsigned threads)
 {
     auto *p = new peer(train->columns, metric);
-    p->graph.reset(new hnswlib::HierarchicalNSW<float>(p->space.get(), train->rows, links,
-                                                       ef_construction));
+    p->graph.reset(
+        new hnswlib::HierarchicalNSW<float>(p->space.get(), train->rows, links, ef_construction));
     std::atomic<size_t> next{0};
     auto add = [&](size_t end) {
         std::vector<float> space(train->columns);
