@@ -24,6 +24,10 @@ $(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/
 $(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
                           tests/bench/data.c $(BENCH_VDB)) $(BENCH_PEER) $(OBJ)/libvdb.a $(filter %.a,$(BENCH_FAISS))
 	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
+$(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_reply.c \
+                        tests/bench/wire_request.c tests/bench/wire_stats.c tests/bench/data.c) \
+                        $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: bench-data
 bench-data: $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")
@@ -32,3 +36,7 @@ bench-data: $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA=
 .PHONY: bench-index
 bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BENCH_ARGS="--systems ...")
 	$< --cache data/bench-cache $(BENCH_ARGS) $(BENCH_DATA)
+
+.PHONY: bench-wire
+bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index bench-data ## the server over loopback
+	python3 tests/bench/bench_wire.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)

@@ -1,4 +1,5 @@
-/* wire_reply.c: one pass over the bytes; a count of members still to come stands for the nesting. */
+/* wire_reply.c: one pass over the bytes; a count of members still to come stands for the nesting.
+ */
 #include "bench/wire_reply.h"
 
 #include <string.h>

@@ -8,11 +8,11 @@
 
 /* What a load generator needs of one reply. */
 struct wire_reply {
-    size_t size;           /* bytes it took */
-    bool is_error;         /* the reply, or a member of it, is an error */
-    const uint8_t *error;  /* its text, not terminated */
+    size_t size;          /* bytes it took */
+    bool is_error;        /* the reply, or a member of it, is an error */
+    const uint8_t *error; /* its text, not terminated */
     size_t error_len;
-    int32_t *ids;          /* set by the caller: room for decimal bulk strings; may be NULL */
+    int32_t *ids; /* set by the caller: room for decimal bulk strings; may be NULL */
     size_t ids_capacity;
     size_t id_count;
 };

@@ -1,8 +1,9 @@
 #!/bin/sh
 # faiss.sh DIR: builds DIR/libfaiss.a from Debian's source of the Faiss that libfaiss-dev has.
 #
-# Debian's own library is for every x86-64: without AVX2 its FastScan runs on emulated vectors and is
-# 8 times slower here, so it would be no peer. Same source, same headers, this machine's instructions.
+# Debian's own library is for every x86-64: without AVX2 its FastScan runs on emulated vectors and
+# is 8 times slower here, so it would be no peer. Same source, same headers, this machine's
+# instructions.
 set -eu
 
 dir=$1
