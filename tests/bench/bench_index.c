@@ -244,7 +244,7 @@ static void print_table(struct entry *entries, size_t count, const struct datase
 {
     const struct entry *reference = find_reference(entries, count);
     printf("\n### %s: %u vectors of %u dimensions, %s; %zu queries, recall@%d\n\n", d->name,
-           d->train.rows, d->train.columns, d->metric == METRIC_L2 ? "L2" : "cosine", o->queries,
+           d->train.rows, d->train.columns, d->metric == BENCH_L2 ? "L2" : "cosine", o->queries,
            (int)RESULTS);
     printf("One query thread, %s time, medians of %zu alternating passes; builds with %u threads; "
            "ratios to hnswlib.\n\n",

@@ -22,7 +22,7 @@ struct bench_system {
     size_t effort_count;
     void (*effort_text)(unsigned effort, char *text, size_t size);
 
-    void *(*build)(const struct matrix *train, enum metric metric, unsigned threads);
+    void *(*build)(const struct matrix *train, enum bench_metric metric, unsigned threads);
     /* On the calling thread. Unfilled ids are -1. */
     void (*search)(void *index, const float *query, size_t k, unsigned effort, int32_t *ids);
     /* One call for many queries, still on one thread; NULL: the system has none. */
@@ -33,7 +33,7 @@ struct bench_system {
     /* For comparisons of searches only; NULL: always built anew. load returns NULL when it cannot.
      */
     void (*save)(void *index, const char *path);
-    void *(*load)(const char *path, const struct matrix *train, enum metric metric);
+    void *(*load)(const char *path, const struct matrix *train, enum bench_metric metric);
 };
 
 extern const struct bench_system bench_vdb;

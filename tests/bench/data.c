@@ -83,12 +83,12 @@ bool file_exists(const char *path)
 /* Fashion-MNIST comes split into train and test; the files keep those names. */
 static const struct known {
     const char *name;
-    enum metric metric;
+    enum bench_metric metric;
     const char *query_file;
 } known_sets[] = {
-    {"glove100", METRIC_COSINE, "query.fbin"},
-    {"fashion784", METRIC_L2, "test.fbin"},
-    {"syn768", METRIC_COSINE, "query.fbin"},
+    {"glove100", BENCH_COSINE, "query.fbin"},
+    {"fashion784", BENCH_L2, "test.fbin"},
+    {"syn768", BENCH_COSINE, "query.fbin"},
 };
 
 static struct matrix map_in(const char *dir, const char *name, const char *file)

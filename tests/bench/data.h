@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-enum metric { METRIC_COSINE, METRIC_L2 };
+enum bench_metric { BENCH_COSINE, BENCH_L2 };
 
 struct matrix {
     uint32_t rows;
@@ -27,7 +27,7 @@ struct matrix {
 /* One data set: vectors to index, queries, and for each query the rows of its nearest vectors. */
 struct dataset {
     const char *name;
-    enum metric metric;
+    enum bench_metric metric;
     struct matrix train;
     struct matrix query;
     struct matrix truth;

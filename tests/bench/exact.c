@@ -31,7 +31,7 @@ static void *must_alloc(size_t count, size_t size)
     return p;
 }
 
-double exact_distance(enum metric metric, const float *a, const float *b, size_t dim)
+double exact_distance(enum bench_metric metric, const float *a, const float *b, size_t dim)
 {
     double dot = 0, norm_a = 0, norm_b = 0, l2 = 0;
     for (size_t i = 0; i < dim; i++) {
@@ -41,7 +41,7 @@ double exact_distance(enum metric metric, const float *a, const float *b, size_t
         norm_b += y * y;
         l2 += (x - y) * (x - y);
     }
-    return metric == METRIC_L2 ? l2 : 1 - dot / sqrt(norm_a * norm_b);
+    return metric == BENCH_L2 ? l2 : 1 - dot / sqrt(norm_a * norm_b);
 }
 
 static bool farther(const struct candidate *a, const struct candidate *b)
@@ -104,7 +104,7 @@ static float *norms_of(const struct matrix *m)
 }
 
 struct tile {
-    enum metric metric;
+    enum bench_metric metric;
     size_t query, query_count; /* first and how many */
     size_t row, row_count;
     const float *dots; /* query_count x row_count */
@@ -119,14 +119,14 @@ static void offer_tile(const struct tile *t, struct heap *heaps)
         struct heap *h = &heaps[q];
         for (size_t r = 0; r < t->row_count; r++) {
             float norm = t->row_norms[t->row + r];
-            float d = t->metric == METRIC_L2 ? norm - 2 * dots[r] : -dots[r] / sqrtf(norm);
+            float d = t->metric == BENCH_L2 ? norm - 2 * dots[r] : -dots[r] / sqrtf(norm);
             heap_offer(h, (double)d, (int32_t)(t->row + r));
         }
     }
 }
 
-static void rank_in_doubles(enum metric metric, const struct matrix *train, const float *query,
-                            struct heap *h)
+static void rank_in_doubles(enum bench_metric metric, const struct matrix *train,
+                            const float *query, struct heap *h)
 {
     for (size_t i = 0; i < h->count; i++) {
         const float *row = matrix_row(train, (size_t)h->items[i].row);
@@ -149,7 +149,7 @@ static void search_queries(struct tile *t, const struct matrix *train, const str
     }
 }
 
-void exact_search(enum metric metric, const struct matrix *train, const struct matrix *query,
+void exact_search(enum bench_metric metric, const struct matrix *train, const struct matrix *query,
                   size_t k, int32_t *ids)
 {
     CHECK(k > 0 && k <= train->rows && train->columns == query->columns);

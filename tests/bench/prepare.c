@@ -167,7 +167,7 @@ static void make_syn(const char *dir)
 }
 
 /* No row outside the list may be nearer than the last of the list, by a scan in doubles. */
-static void verify_query(enum metric metric, const struct matrix *train, const float *query,
+static void verify_query(enum bench_metric metric, const struct matrix *train, const float *query,
                          const int32_t *ids)
 {
     bool *listed = must_alloc(train->rows, sizeof *listed);
@@ -188,7 +188,8 @@ static void verify_query(enum metric metric, const struct matrix *train, const f
     free(listed);
 }
 
-static void make_truth(const char *dir, const char *set, enum metric metric, const char *query_file)
+static void make_truth(const char *dir, const char *set, enum bench_metric metric,
+                       const char *query_file)
 {
     char path[PATH_SIZE];
     if (have(dir, set, "gt.ibin"))
@@ -221,12 +222,12 @@ int main(int argc, char **argv)
         errno = 0;
         if (strcmp(argv[i], "glove100") == 0) {
             split_glove(dir);
-            make_truth(dir, argv[i], METRIC_COSINE, "query.fbin");
+            make_truth(dir, argv[i], BENCH_COSINE, "query.fbin");
         } else if (strcmp(argv[i], "fashion784") == 0) {
-            make_truth(dir, argv[i], METRIC_L2, "test.fbin");
+            make_truth(dir, argv[i], BENCH_L2, "test.fbin");
         } else if (strcmp(argv[i], "syn768") == 0) {
             make_syn(dir);
-            make_truth(dir, argv[i], METRIC_COSINE, "query.fbin");
+            make_truth(dir, argv[i], BENCH_COSINE, "query.fbin");
         } else {
             die("no data set '%s': glove100, fashion784, syn768", argv[i]);
         }

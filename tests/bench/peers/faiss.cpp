@@ -34,8 +34,8 @@ struct peer {
     std::vector<float> distances;
     std::vector<faiss::Index::idx_t> labels;
 
-    peer(const struct matrix *train, enum metric metric)
-        : dim(train->columns), normalise(metric == METRIC_COSINE)
+    peer(const struct matrix *train, enum bench_metric metric)
+        : dim(train->columns), normalise(metric == BENCH_COSINE)
     {
     }
     faiss::MetricType metric() const
@@ -83,7 +83,7 @@ void fill(peer *p, const struct matrix *train, unsigned threads)
     set_threads(1); /* searches use the calling thread only */
 }
 
-void *build_ivfpq(const struct matrix *train, enum metric metric, unsigned threads)
+void *build_ivfpq(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     auto *p = new peer(train, metric);
     size_t subquantizers = p->dim <= 100 ? p->dim / 2 : p->dim / 4;
@@ -98,7 +98,7 @@ void *build_ivfpq(const struct matrix *train, enum metric metric, unsigned threa
     return p;
 }
 
-void *build_ivfflat(const struct matrix *train, enum metric metric, unsigned threads)
+void *build_ivfflat(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     auto *p = new peer(train, metric);
     p->ivf = new faiss::IndexIVFFlat(new faiss::IndexFlat(p->dim, p->metric()), p->dim,
@@ -109,7 +109,7 @@ void *build_ivfflat(const struct matrix *train, enum metric metric, unsigned thr
     return p;
 }
 
-void *build_flat(const struct matrix *train, enum metric metric, unsigned threads)
+void *build_flat(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     auto *p = new peer(train, metric);
     p->index.reset(new faiss::IndexFlat(p->dim, p->metric()));

@@ -23,7 +23,7 @@ struct peer {
     std::unique_ptr<hnswlib::SpaceInterface<float>> space;
     std::unique_ptr<hnswlib::HierarchicalNSW<float>> graph;
 
-    peer(size_t dim, enum metric metric) : dim(dim), normalise(metric == METRIC_COSINE)
+    peer(size_t dim, enum bench_metric metric) : dim(dim), normalise(metric == BENCH_COSINE)
     {
         if (normalise)
             space.reset(new hnswlib::InnerProductSpace(dim));
@@ -46,7 +46,7 @@ const float *prepared(const peer &p, const float *vector, float *space)
     return space;
 }
 
-void *build(const struct matrix *train, enum metric metric, unsigned threads)
+void *build(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     auto *p = new peer(train->columns, metric);
     p->graph.reset(
@@ -89,7 +89,7 @@ void save(void *index, const char *path)
     static_cast<peer *>(index)->graph->saveIndex(path);
 }
 
-void *load(const char *path, const struct matrix *train, enum metric metric)
+void *load(const char *path, const struct matrix *train, enum bench_metric metric)
 {
     auto p = std::make_unique<peer>(train->columns, metric);
     try {
