@@ -43,7 +43,7 @@ struct dead_block {
 
 #define NOT_CLOSED UINT32_MAX
 
-static size_t record_size(size_t len)
+size_t heap_record_size(size_t len)
 {
     return (sizeof(struct record_head) + len + UNIT - 1) / UNIT * UNIT;
 }
@@ -209,20 +209,31 @@ static enum err open_block(struct heap *h, size_t needed)
     return OK;
 }
 
-enum err heap_reserve(struct heap *h, size_t len)
+enum err heap_reserve(struct heap *h, size_t size)
 {
-    CHECK(len <= UINT32_MAX);
-    size_t needed = record_size(len);
     struct heap_table *t = table_of(h);
     if (t != NULL && h->current < h->window_count) {
         struct block_info *info = &t->info[h->current];
-        if (info->size - info->used >= needed)
+        if (info->size - info->used >= size)
             return OK;
-        if (info->size < WINDOW_SIZE && info->used + needed <= WINDOW_SIZE)
-            return grow_block(h, h->current, info->used + needed) ? OK : ERR_NOMEM;
+        if (info->size < WINDOW_SIZE && info->used + size <= WINDOW_SIZE)
+            return grow_block(h, h->current, info->used + size) ? OK : ERR_NOMEM;
     }
     /* The unused unit of window 0 must not push an exact fit over its end. */
-    return open_block(h, needed + (h->window_count == 0 ? UNIT : 0));
+    return open_block(h, size + (h->window_count == 0 ? UNIT : 0));
+}
+
+size_t heap_cost(const struct heap *h, size_t size)
+{
+    const struct heap_table *t = table_of(h);
+    if (t != NULL && h->current < h->window_count) {
+        const struct block_info *info = &t->info[h->current];
+        if (info->size - info->used >= size)
+            return 0;
+        if (info->used + size <= WINDOW_SIZE)
+            return info->size + size;
+    }
+    return size > WINDOW_SIZE || t == NULL ? size + BLOCK_FIRST : WINDOW_SIZE;
 }
 
 heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
@@ -230,7 +241,7 @@ heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
     struct heap_table *t = table_of(h);
     CHECK(t != NULL && h->current < h->window_count);
     struct block_info *info = &t->info[h->current];
-    size_t size = record_size(bytes.len);
+    size_t size = heap_record_size(bytes.len);
     CHECK(info->size - info->used >= size);
     uint8_t *to = atomic_load_explicit(&t->blocks[h->current], memory_order_relaxed) + info->used;
     struct record_head head = {row, (uint32_t)bytes.len};
@@ -290,7 +301,7 @@ void heap_drop(struct heap *h, heap_ref ref)
     struct heap_table *t = table_of(h);
     uint32_t window = block_start(t, ref >> WINDOW_UNITS_BITS);
     struct block_info *info = &t->info[window];
-    size_t size = record_size(head.len);
+    size_t size = heap_record_size(head.len);
     info->dead += size;
     h->live_bytes -= size;
     CHECK(info->dead <= info->used);
@@ -341,7 +352,7 @@ size_t heap_compact_step(struct heap *h,
         struct record_head head;
         const uint8_t *bytes = record_at(h, old, &head);
         struct block_info *to = &t->info[h->current];
-        size_t size = record_size(head.len);
+        size_t size = heap_record_size(head.len);
         /* Dead records do not fit into the room kept for live ones and are not tried. */
         if (to->size - to->used >= size) {
             heap_ref moved = heap_put(h, head.row, (struct slice){bytes, head.len});

@@ -36,8 +36,12 @@ void heap_init(struct heap *h, struct epoch *epoch, enum mem_tag tag);
 /* No reader is left and nothing of it waits in the epoch: defer the end of what embeds the heap. */
 void heap_fini(struct heap *h);
 
-/* Makes sure that the next heap_put of up to len bytes succeeds. ERR_LIMIT past 32 GiB. */
-MUST_USE enum err heap_reserve(struct heap *h, size_t len);
+/* The bytes a record of len bytes takes. */
+size_t heap_record_size(size_t len);
+/* Makes sure that records of size bytes in all can be put. ERR_LIMIT past 32 GiB. */
+MUST_USE enum err heap_reserve(struct heap *h, size_t size);
+/* Bytes heap_reserve would newly take. */
+size_t heap_cost(const struct heap *h, size_t size);
 /* Appends a record of row; heap_reserve came before. */
 heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes);
 /* The bytes of a record; from any lane that holds a guard. ref is not HEAP_NONE. */

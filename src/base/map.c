@@ -127,20 +127,22 @@ static void move_some(struct map *m)
     }
 }
 
-bool map_reserve(struct map *m)
+bool map_reserve(struct map *m, size_t count)
 {
     move_some(m);
     size_t size = table_size(&m->now);
-    size_t used = (size_t)m->now.used + m->old.used;
-    if (size > 0 && (used + 2) * 5 <= size * 4)
+    size_t needed = (size_t)m->now.used + m->old.used + count + 1;
+    if (size > 0 && needed * 5 <= size * 4)
         return true;
     /* A growing table is twice the old one and the move is eight times faster than the filling. */
     while (m->old.slots != NULL)
         move_some(m);
     struct map_table bigger;
     uint32_t bits = size == 0 ? MAP_FIRST_BITS : m->now.bits + 1;
+    while (bits <= MAP_BITS_MAX && ((size_t)1 << bits) * 4 < needed * 5)
+        bits++;
     if (bits > MAP_BITS_MAX || !table_new(&bigger, m->tag, bits))
-        return size > 0 && used + 2 < size;
+        return needed < size;
     m->old = m->now;
     m->now = bigger;
     m->move_from = 0;

@@ -44,8 +44,8 @@ uint32_t map_get(const struct map *m, uint32_t hash, struct slice key);
 /* Fetches the cache line map_get will want. */
 void map_prefetch(const struct map *m, uint32_t hash);
 
-/* Makes sure that the next map_put succeeds: the part of a change that can fail. */
-MUST_USE bool map_reserve(struct map *m);
+/* Makes sure that the next count calls of map_put succeed: the part of a change that can fail. */
+MUST_USE bool map_reserve(struct map *m, size_t count);
 /* Adds a key that is not there. map_reserve came before. */
 void map_put(struct map *m, uint32_t hash, uint32_t value);
 /* Changes the value of a key that is there, known by its old value. */

@@ -78,7 +78,7 @@ struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum obje
                                 struct slice value)
 {
     CHECK(key.len <= UINT32_MAX);
-    if (!reserve_place(ks) || !map_reserve(&ks->map))
+    if (!reserve_place(ks) || !map_reserve(&ks->map, 1))
         return NULL;
     struct object *o = mem_try(MEM_KEYSPACE, sizeof(*o) + key.len + value.len);
     if (o == NULL)
