@@ -1,16 +1,11 @@
 #include "net/resp_write.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
     ERROR_TEXT_MAX = 1024,
-    HEAD_MAX = 24, /* a kind, 20 digits and a sign, CR LF */
-    EXACT_DIGITS = 17,
-    SURE_DIGITS = 15 /* so many digits survive text -> double -> text (DBL_DIG) */
+    HEAD_MAX = 24 /* a kind, 20 digits and a sign, CR LF */
 };
 
 /* Writes the decimal digits of value so that they end before end; returns where they start. */
@@ -170,113 +165,4 @@ void reply_map(struct reply *r, size_t pairs)
 void reply_set(struct reply *r, size_t count)
 {
     append_count(r->out, r->proto == 2 ? '*' : '~', count);
-}
-
-/* The fewest digits that read back as value, as "d.ddde+xx". Fewer than SURE_DIGITS can only be
- * missed where doubles lose precision, below DBL_MIN. */
-static void shortest_scientific(double value, char text[DOUBLE_TEXT_MAX])
-{
-    int digits = fabs(value) < DBL_MIN ? 1 : SURE_DIGITS;
-    for (; digits <= EXACT_DIGITS; digits++) {
-        (void)snprintf(text, DOUBLE_TEXT_MAX, "%.*e", digits - 1, value);
-        if (strtod(text, NULL) == value)
-            return;
-    }
-    CHECK(digits <= EXACT_DIGITS);
-}
-
-/* A number as its significant digits and the power of ten of the first one. */
-struct decimal {
-    char digits[EXACT_DIGITS + 1];
-    int count;
-    int exponent;
-    bool negative;
-};
-
-static struct decimal decimal_of(double value)
-{
-    char text[DOUBLE_TEXT_MAX];
-    shortest_scientific(value, text);
-    struct decimal d = {.negative = text[0] == '-'};
-    const char *p = text + d.negative;
-    for (; *p != 'e'; p++)
-        if (*p != '.')
-            d.digits[d.count++] = *p;
-    while (d.count > 1 && d.digits[d.count - 1] == '0')
-        d.count--;
-    d.exponent = (int)strtol(p + 1, NULL, 10);
-    return d;
-}
-
-/* 0.000ddd, ddd.ddd or ddd000 */
-static char *write_plain(const struct decimal *d, char *to)
-{
-    if (d->exponent < 0) {
-        *to++ = '0';
-        *to++ = '.';
-        for (int i = -1; i > d->exponent; i--)
-            *to++ = '0';
-    }
-    for (int i = 0; i < d->count; i++) {
-        if (i > 0 && i == d->exponent + 1)
-            *to++ = '.';
-        *to++ = d->digits[i];
-    }
-    for (int i = d->count; i <= d->exponent; i++)
-        *to++ = '0';
-    return to;
-}
-
-/* d.ddde-xx, with at least two digits of exponent as printf has them */
-static char *write_exponent(const struct decimal *d, char *to)
-{
-    *to++ = d->digits[0];
-    if (d->count > 1)
-        *to++ = '.';
-    for (int i = 1; i < d->count; i++)
-        *to++ = d->digits[i];
-    *to++ = 'e';
-    *to++ = d->exponent < 0 ? '-' : '+';
-    int exponent = abs(d->exponent);
-    if (exponent >= 100)
-        *to++ = (char)('0' + exponent / 100);
-    *to++ = (char)('0' + exponent / 10 % 10);
-    *to++ = (char)('0' + exponent % 10);
-    return to;
-}
-
-/* Whole numbers are frequent and need no search for the shortest text. */
-static size_t whole_to_text(double value, char text[DOUBLE_TEXT_MAX])
-{
-    uint8_t digits[EXACT_DIGITS];
-    uint8_t *end = digits + sizeof(digits);
-    uint8_t *start = digits_before(end, (uint64_t)fabs(value));
-    char *to = text;
-    if (signbit(value))
-        *to++ = '-';
-    memcpy(to, start, (size_t)(end - start));
-    to += end - start;
-    *to = '\0';
-    return (size_t)(to - text);
-}
-
-size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX])
-{
-    if (isnan(value) || isinf(value)) {
-        struct slice word = slice_of(isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
-        memcpy(text, word.ptr, word.len + 1);
-        return word.len;
-    }
-    double magnitude = fabs(value);
-    if (magnitude < 0x1p53 && magnitude == floor(magnitude))
-        return whole_to_text(value, text);
-    struct decimal d = decimal_of(value);
-    char *to = text;
-    if (d.negative)
-        *to++ = '-';
-    bool plain = magnitude >= 1e-7 && magnitude < 1e17;
-    to = plain ? write_plain(&d, to) : write_exponent(&d, to);
-    *to = '\0';
-    CHECK(to < text + DOUBLE_TEXT_MAX);
-    return (size_t)(to - text);
 }

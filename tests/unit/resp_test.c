@@ -467,3 +467,48 @@ TEST(resp_write, doubles_read_back_as_the_same_bits)
         EXPECT(memcmp(&back, &value, sizeof(value)) == 0 || isnan(value));
     }
 }
+
+/* The significant digits of a number's text, without sign, point, exponent and outer zeros. */
+static void significant_digits(const char *text, char digits[DOUBLE_TEXT_MAX])
+{
+    size_t count = 0;
+    for (; *text != '\0' && *text != 'e'; text++)
+        if (*text >= '0' && *text <= '9' && (count > 0 || *text != '0'))
+            digits[count++] = *text;
+    while (count > 0 && digits[count - 1] == '0')
+        count--;
+    digits[count] = '\0';
+}
+
+static void expect_shortest(double value)
+{
+    char text[DOUBLE_TEXT_MAX], tried[DOUBLE_TEXT_MAX];
+    char digits[DOUBLE_TEXT_MAX], expected[DOUBLE_TEXT_MAX];
+    int places = 0;
+    do
+        (void)snprintf(tried, sizeof(tried), "%.*e", places++, value);
+    while (strtod(tried, NULL) != value);
+    (void)double_to_text(value, text);
+    significant_digits(text, digits);
+    significant_digits(tried, expected);
+    EXPECT(strtod(text, NULL) == value);
+    EXPECT_STR(digits, expected);
+}
+
+TEST(resp_write, doubles_have_the_digits_that_printf_finds_by_trial)
+{
+    uint64_t state = 11;
+    for (int i = 0; i < 10000; i++) {
+        double fraction =
+            (double)next_random(&state) / 0x1p31 + (double)next_random(&state) * 0x1p-62;
+        int exponent = (int)(next_random(&state) % 100) - 42;
+        expect_shortest(ldexp(fraction, exponent));
+        expect_shortest((double)(float)fraction);
+        expect_shortest(round(fraction * 1e6) / 1e6);
+    }
+    for (int exponent = -45; exponent < 60; exponent++)
+        for (int step = -2; step <= 2; step++) {
+            double power = ldexp(1, exponent);
+            expect_shortest(power + step * power * DBL_EPSILON);
+        }
+}
