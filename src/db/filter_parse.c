@@ -432,6 +432,8 @@ enum err filter_compile(struct slice text, const struct filter_param *params, si
         return ERR_NOMEM;
     buf_init(&f->text, MEM_SCRATCH);
 
+    if (text.len == 0)
+        text = slice_of(""); /* a pointer to count from, whatever the caller's was */
     struct parser p = {.lexer = {text, 0}, .params = params, .param_count = count, .filter = f};
     p.why = why;
     p.capacity = text.len < LIMIT_FILTER_NODES ? (uint32_t)text.len + 1 : LIMIT_FILTER_NODES;

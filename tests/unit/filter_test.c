@@ -417,6 +417,7 @@ TEST(filter, syntax_errors_say_where)
     }
     expect_error((struct slice){(const uint8_t *)"1\0", 2}, ERR_SYNTAX,
                  "syntax error in FILTER expression near: ?");
+    expect_error((struct slice){NULL, 0}, ERR_SYNTAX, "syntax error in FILTER expression near: ");
 }
 
 /* count times a piece, then the end. */
