@@ -99,6 +99,13 @@ $(FUZZ:%=search-%): search-%: $(OBJ)/fuzz-%
 vdb.conf: build/vdb-server ## write the options and their defaults again after config.def changed
 	$< --print-config > $@
 
+$(OBJ)/bench-kernels: $(OBJ)/tests/bench/bench_kernels.o $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-kernels
+bench-kernels: $(OBJ)/bench-kernels ## what a row costs in each distance kernel
+	$< $(T)
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

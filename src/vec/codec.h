@@ -1,20 +1,25 @@
 /* codec.h: compact codes of vectors, and the approximate distances searches walk on.
  *
  * A codec turns a vector into a code row (encode) and a query into a prepared query (query), and
- * scores prepared queries against code rows. Scores are in the unit of the metric's distance (vec.h),
- * nearer is smaller, so that scores of codes and exact distances can stand in one list.
+ * scores prepared queries against code rows. Scores are in the unit of the metric's distance
+ * (vec.h), nearer is smaller, so that scores of codes and exact distances can stand in one list.
+ * Scores of SQ8 and BIN are finite for all finite vectors.
  *
  *   QUANT_NONE  the code row is the vector itself, dim floats; scores are exact
- *   QUANT_SQ8   one signed byte per dimension: round(v / range * 127), range = max |v|; the prepared
- *               query is unsigned bytes (code + 128, 0 behind dim), so that one integer dot product
- *               of query and row needs no mask
- *   QUANT_BIN   one bit per dimension, 1 where v > 0; score = 2 * differing bits / dim (COSINE only)
+ *   QUANT_SQ8   one signed byte per dimension: round(v / range * 127), range = max |v|; the
+ *               prepared query is unsigned bytes (code + 128, 0 behind dim), so that one integer
+ *               dot product of query and row needs no mask
+ *   QUANT_BIN   one bit per dimension, 1 where v > 0; score = 2 * differing bits / dim (COSINE
+ *               only)
  *
- * SQ8 row: dim bytes, then the tail at tail_offset (a multiple of 4): float scale (range / 127),
- * float add, int32 bias (128 * sum of the bytes), float range; padded to row_size. The distance of a
- * prepared query with scale s to a row:  add - m * s * scale * (dot_u8s8 - bias) + query's own add,
- * m and add as the metric needs. Every row size is a multiple of 4; SQ8 rows are multiples of 64 so
- * that kernels may read whole 64-byte lines (the tail meets zero bytes of the query). */
+ * SQ8 row: dim bytes, zeros up to tail_offset (a multiple of 4), then struct sq8_tail (vec.h):
+ * float scale (of the codes in a dot product, close to range / 127), float add (L2: the squared
+ * norm, else 0), int32 bias (128 * sum of the bytes), float range; zeros up to row_size. The
+ * distance of a prepared query to a row is
+ *     (query's add + add) - query's mul * (dot_u8s8 - bias) * scale
+ * with add 1 under COSINE and IP, the squared norm under L2, and mul the query's scale, under L2
+ * twice that (README.md has the reasons). Every row size is a multiple of 4; SQ8 rows are multiples
+ * of 64 so that kernels may read whole 64-byte lines (the tail meets zero bytes of the query). */
 #ifndef VDB_VEC_CODEC_H
 #define VDB_VEC_CODEC_H
 
@@ -54,7 +59,8 @@ void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t 
 /* vector: dim finite floats (normalised under COSINE). row: row_size bytes. */
 void codec_encode(const struct codec *c, const float *vector, uint8_t *row);
 
-/* query: query_size bytes, 64-byte aligned. The second form prepares a stored row as query. */
+/* query: query_size bytes, 64-byte aligned. The second form prepares a stored row as query, and
+ * gives the same bytes as the first does of the vector that was encoded. */
 void codec_query(const struct codec *c, const float *vector, uint8_t *query);
 void codec_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query);
 

@@ -27,11 +27,32 @@ enum metric {
 
 const char *metric_name(enum metric m);
 
+/* What stands behind the bytes of an SQ8 row (codec.h says what it means). */
+struct sq8_tail {
+    float scale;
+    float add;
+    int32_t bias;
+    float range;
+};
+
+/* An SQ8 query and the shape of the rows it is scored against. The score of a row is
+ *     (add + row.add) - mul * (dot_u8s8(query, row, size) - row.bias) * row.scale
+ * rounded after each operation in this order, so that every table returns the same bits. */
+struct sq8_scan {
+    const uint8_t *query; /* size bytes */
+    size_t size;          /* a multiple of 64, at most stride_bytes */
+    size_t stride_bytes;  /* from row to row */
+    size_t tail_offset;   /* of struct sq8_tail in a row */
+    float mul;
+    float add;
+};
+
 /* immutable */
 struct vec_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
 
-    /* Sums over dim floats. */
+    /* Sums over dim floats. A row gives the same bits here and in the forms for many rows below,
+     * wherever it stands among them. */
     float (*dot_f32)(const float *a, const float *b, size_t dim);
     float (*l2_f32)(const float *a, const float *b, size_t dim);
 
@@ -42,11 +63,17 @@ struct vec_kernels {
     void (*l2_f32_many)(const float *query, const uint8_t *base, size_t stride_bytes,
                         const uint32_t *ids, size_t count, size_t dim, float *out);
 
-    /* Sum of q[i] * c[i] over size bytes, q unsigned, c signed; size is a multiple of 64 and at most
-     * 65,600, so the sum fits an int32. */
+    /* Sum of q[i] * c[i] over size bytes, q unsigned, c signed; size is a multiple of 64 and at
+     * most 65,600, so the sum fits an int32. */
     int32_t (*dot_u8s8)(const uint8_t *q, const int8_t *c, size_t size);
     void (*dot_u8s8_many)(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
                           const uint32_t *ids, size_t count, size_t size, int32_t *out);
+
+    /* Scores of SQ8 rows: by id, fetched ahead, or first, first + 1, ... */
+    void (*sq8_many)(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
+                     size_t count, float *out);
+    void (*sq8_range)(const struct sq8_scan *s, const uint8_t *base, uint32_t first, size_t count,
+                      float *out);
 
     /* Bits that differ, over words 64-bit words. */
     uint32_t (*hamming)(const uint64_t *a, const uint64_t *b, size_t words);
@@ -58,6 +85,8 @@ struct vec_kernels {
                           uint32_t first, size_t count, size_t dim, float *out);
     void (*l2_f32_range)(const float *query, const uint8_t *base, size_t stride_bytes,
                          uint32_t first, size_t count, size_t dim, float *out);
+    void (*hamming_range)(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t words, uint32_t *out);
 };
 
 /* The tables built into this binary, the best last; each may be unusable on this machine. */

@@ -1,0 +1,145 @@
+#include "vec/codec_forms.h"
+
+#include <string.h>
+
+static const char *const quant_names[] = {
+#define X(name, word) word,
+    QUANT_LIST(X)
+#undef X
+};
+
+const char *quant_name(enum quant q)
+{
+    CHECK(q < QUANT_COUNT);
+    return quant_names[q];
+}
+
+static void none_init(struct codec *c)
+{
+    c->row_size = c->dim * (uint32_t)sizeof(float);
+    c->query_size = round_up(c->row_size, CODEC_LINE);
+}
+
+static void none_encode(const struct codec *c, const float *vector, uint8_t *row)
+{
+    memcpy(row, vector, c->row_size);
+}
+
+static void none_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
+{
+    memcpy(query, row, c->row_size);
+    memset(query + c->row_size, 0, c->query_size - c->row_size);
+}
+
+static void none_query(const struct codec *c, const float *vector, uint8_t *query)
+{
+    none_query_of_row(c, (const uint8_t *)vector, query);
+}
+
+static void distances_of_dots(float *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = 1 - out[i];
+}
+
+static void none_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                            const uint32_t *ids, size_t count, float *out)
+{
+    const float *q = (const float *)query;
+    if (c->metric == METRIC_L2) {
+        c->kernels->l2_f32_many(q, base, c->row_size, ids, count, c->dim, out);
+        return;
+    }
+    c->kernels->dot_f32_many(q, base, c->row_size, ids, count, c->dim, out);
+    distances_of_dots(out, count);
+}
+
+static void none_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                             uint32_t first, size_t count, float *out)
+{
+    const float *q = (const float *)query;
+    if (c->metric == METRIC_L2) {
+        c->kernels->l2_f32_range(q, base, c->row_size, first, count, c->dim, out);
+        return;
+    }
+    c->kernels->dot_f32_range(q, base, c->row_size, first, count, c->dim, out);
+    distances_of_dots(out, count);
+}
+
+static void none_decode(const struct codec *c, const uint8_t *row, float *vector)
+{
+    memcpy(vector, row, c->row_size);
+}
+
+static const struct {
+    void (*init)(struct codec *c);
+    void (*encode)(const struct codec *c, const float *vector, uint8_t *row);
+    void (*query)(const struct codec *c, const float *vector, uint8_t *query);
+    void (*query_of_row)(const struct codec *c, const uint8_t *row, uint8_t *query);
+    void (*score_many)(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                       const uint32_t *ids, size_t count, float *out);
+    void (*score_range)(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                        uint32_t first, size_t count, float *out);
+    void (*decode)(const struct codec *c, const uint8_t *row, float *vector);
+} forms[QUANT_COUNT] = {
+    [QUANT_NONE] = {none_init, none_encode, none_query, none_query_of_row, none_score_many,
+                    none_score_range, none_decode},
+    [QUANT_SQ8] = {sq8_init, sq8_encode, sq8_query, sq8_query_of_row, sq8_score_many,
+                   sq8_score_range, sq8_decode},
+    [QUANT_BIN] = {bin_init, bin_encode, bin_query, bin_query_of_row, bin_score_many,
+                   bin_score_range, bin_decode},
+};
+
+void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t dim,
+                const struct vec_kernels *kernels)
+{
+    CHECK(quant < QUANT_COUNT);
+    CHECK(metric < METRIC_COUNT);
+    CHECK(dim >= 1 && dim <= CODEC_DIM_MAX);
+    CHECK(quant != QUANT_BIN || metric == METRIC_COSINE);
+    *c = (struct codec){.kernels = kernels, .quant = quant, .metric = metric, .dim = dim};
+    forms[quant].init(c);
+    CHECK(c->row_size % 4 == 0);
+    CHECK(c->query_size % CODEC_LINE == 0);
+}
+
+void codec_encode(const struct codec *c, const float *vector, uint8_t *row)
+{
+    forms[c->quant].encode(c, vector, row);
+}
+
+void codec_query(const struct codec *c, const float *vector, uint8_t *query)
+{
+    CHECK((uintptr_t)query % CODEC_LINE == 0);
+    forms[c->quant].query(c, vector, query);
+}
+
+void codec_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
+{
+    CHECK((uintptr_t)query % CODEC_LINE == 0);
+    forms[c->quant].query_of_row(c, row, query);
+}
+
+void codec_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                      const uint32_t *ids, size_t count, float *out)
+{
+    forms[c->quant].score_many(c, query, base, ids, count, out);
+}
+
+void codec_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                       uint32_t first, size_t count, float *out)
+{
+    forms[c->quant].score_range(c, query, base, first, count, out);
+}
+
+float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *row)
+{
+    float score;
+    codec_score_range(c, query, row, 0, 1, &score);
+    return score;
+}
+
+void codec_decode(const struct codec *c, const uint8_t *row, float *vector)
+{
+    forms[c->quant].decode(c, row, vector);
+}

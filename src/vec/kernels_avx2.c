@@ -1,0 +1,118 @@
+/* kernels_avx2.c: AVX2 with FMA and POPCNT: Intel since Haswell, AMD since Zen. */
+#include "vec/kernels_tables.h"
+
+#if defined(__x86_64__)
+#include "vec/kernels_x86.h"
+
+#include <string.h>
+
+/* 2 chains x 4 rows, the query and a difference fill the 16 registers. */
+enum { VF_LANES = 8, F32_CHAINS = 2, VH_WORDS = 1 };
+
+typedef __m256 vf;
+typedef __m256i vi;
+typedef uint64_t vh;
+
+/* Bytes widened to 16 bits: the instruction for bytes saturates at 2^15, and 255 * 127 * 2 is
+ * more. */
+typedef struct {
+    __m256i part[4];
+} vq;
+
+static inline vf vf_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
+static inline vf vf_load(const void *p)
+{
+    return _mm256_loadu_ps(p);
+}
+
+/* A masked load does not touch what the mask leaves out. */
+static inline vf vf_load_part(const void *p, size_t count)
+{
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), lane));
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+/* Two rounds of adding neighbours leave in both 128-bit lanes one partial sum of each vector. */
+static inline void vf_sums(const vf *v, float *out)
+{
+    vf all = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+}
+
+static inline vi vi_zero(void)
+{
+    return _mm256_setzero_si256();
+}
+
+static inline vq vq_load(const uint8_t *p)
+{
+    vq q;
+    for (size_t i = 0; i < 4; i++)
+        q.part[i] = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(p + 16 * i)));
+    return q;
+}
+
+static inline vi vi_dot(vi acc, vq q, const uint8_t *p)
+{
+    for (size_t i = 0; i < 4; i++) {
+        vi c = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p + 16 * i)));
+        acc = _mm256_add_epi32(acc, _mm256_madd_epi16(q.part[i], c));
+    }
+    return acc;
+}
+
+static inline v4 vi_sums(const vi *v)
+{
+    vi all = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
+    return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+static inline vh vh_zero(void)
+{
+    return 0;
+}
+
+static inline vh vh_step(vh acc, const uint64_t *a, const uint8_t *b)
+{
+    uint64_t word;
+    memcpy(&word, b, sizeof(word));
+    return acc + (uint64_t)_mm_popcnt_u64(*a ^ word);
+}
+
+/* A step takes a single word, so there are no parts of one. */
+static inline vh vh_step_part(vh acc, const uint64_t *a, const uint8_t *b, size_t words)
+{
+    (void)a;
+    (void)b;
+    CHECK(words == 0);
+    return acc;
+}
+
+static inline uint32_t vh_sum(vh v)
+{
+    return (uint32_t)v;
+}
+
+#include "vec/kernels_body.h"
+
+const struct vec_kernels vec_kernels_avx2 = {.name = "avx2", KERNEL_ENTRIES};
+#endif

@@ -1,0 +1,107 @@
+/* kernels_avx512.c: AVX-512 with VNNI (byte dot products) and VPOPCNTDQ (bit counts): Intel since
+ * Ice Lake, AMD since Zen 4. Masked loads do not touch what the mask leaves out. */
+#include "vec/kernels_tables.h"
+
+#if defined(__x86_64__)
+#include "vec/kernels_x86.h"
+
+enum { VF_LANES = 16, F32_CHAINS = 4, VH_WORDS = 8 };
+
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __m512i vq;
+typedef __m512i vh;
+
+static inline vf vf_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
+static inline vf vf_load(const void *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline vf vf_load_part(const void *p, size_t count)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+}
+
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+/* Two rounds of unpacking leave in every 128-bit lane one partial sum of each vector. */
+static inline void vf_sums(const vf *v, float *out)
+{
+    vf ab = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+    vf cd = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    vf all = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)),
+                           _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+}
+
+static inline vi vi_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+static inline vq vq_load(const uint8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline vi vi_dot(vi acc, vq q, const uint8_t *p)
+{
+    return _mm512_dpbusd_epi32(acc, q, _mm512_loadu_si512(p));
+}
+
+static inline v4 vi_sums(const vi *v)
+{
+    vi ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
+    vi cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
+    vi all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+static inline vh vh_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
+static inline vh vh_step(vh acc, const uint64_t *a, const uint8_t *b)
+{
+    vh differ = _mm512_xor_si512(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
+    return _mm512_add_epi64(acc, _mm512_popcnt_epi64(differ));
+}
+
+static inline vh vh_step_part(vh acc, const uint64_t *a, const uint8_t *b, size_t words)
+{
+    __mmask8 mask = (__mmask8)((1u << words) - 1);
+    vh differ =
+        _mm512_xor_si512(_mm512_maskz_loadu_epi64(mask, a), _mm512_maskz_loadu_epi64(mask, b));
+    return _mm512_add_epi64(acc, _mm512_popcnt_epi64(differ));
+}
+
+static inline uint32_t vh_sum(vh v)
+{
+    return (uint32_t)_mm512_reduce_add_epi64(v);
+}
+
+#include "vec/kernels_body.h"
+
+const struct vec_kernels vec_kernels_avx512 = {.name = "avx512", KERNEL_ENTRIES};
+#endif

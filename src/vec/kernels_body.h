@@ -1,0 +1,320 @@
+/* kernels_body.h: the SIMD kernels, written once. kernels_<set>.c defines the primitives named here
+ * and includes this file, which then defines every kernel and the entries of the table.
+ *
+ *   vf          VF_LANES floats: vf_zero, vf_load(p), vf_load_part(p, n) (n < VF_LANES floats, the
+ *               rest 0, nothing read behind them), vf_add, vf_sub, vf_fma(a, b, c) = a * b + c,
+ *               vf_sums(v, out): the sums of GROUP vectors
+ *   vq, vi      vq_load(p): 64 query bytes, made ready; vi: partial int32 sums: vi_zero, vi_add,
+ *               vi_dot(acc, q, p): adds the products of q and the 64 signed bytes at p
+ *   v4          4 int32: vi_sums(v): the sums of GROUP vi; v4_store(v, p); sq8_scores(s, dots,
+ *               tails, out): the scores of GROUP rows
+ *   vh          counts of bits in VH_WORDS 64-bit words: vh_zero, vh_step(acc, a, b),
+ *               vh_step_part(acc, a, b, n) (n < VH_WORDS words), vh_sum(v)
+ *   F32_CHAINS  sums kept per row of floats, 2 or more, as the registers allow
+ *
+ * GROUP rows are scored side by side, so that neither the latency of an addition nor that of a
+ * cache miss of one row holds up the others. The rows left over go one by one through the same
+ * operations in the same order, so a row's result does not depend on its company. */
+#ifndef VDB_VEC_KERNELS_BODY_H
+#define VDB_VEC_KERNELS_BODY_H
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    GROUP = 4,
+    LINE_SIZE = 64,
+    FETCH_AHEAD = 8,     /* rows */
+    FETCH_LINES_MAX = 16 /* of a row: what follows is a stream the processor sees by itself */
+};
+
+/* The rows a kernel visits: those that ids names, or consecutive ones from first. */
+struct rows {
+    const uint8_t *base;
+    size_t stride_bytes;
+    const uint32_t *ids; /* NULL: consecutive */
+    size_t first;
+    size_t count;
+    size_t size; /* bytes read of a row */
+};
+
+INLINE const uint8_t *row_at(const struct rows *rows, size_t index)
+{
+    size_t id = rows->ids != NULL ? rows->ids[index] : rows->first + index;
+    return rows->base + id * rows->stride_bytes;
+}
+
+INLINE void fetch_row(const struct rows *rows, size_t index)
+{
+    const uint8_t *row = row_at(rows, index);
+    size_t max = (size_t)FETCH_LINES_MAX * LINE_SIZE;
+    size_t size = rows->size < max ? rows->size : max;
+    for (size_t i = 0; i < size; i += LINE_SIZE)
+        __builtin_prefetch(row + i);
+    /* A row that starts inside a line ends in one more. */
+    __builtin_prefetch(row + size - 1);
+}
+
+/* Rows from .. to - 1, as far as there are any. Consecutive rows need no help. */
+INLINE void fetch_rows(const struct rows *rows, size_t from, size_t to)
+{
+    if (rows->ids == NULL)
+        return;
+    size_t end = to < rows->count ? to : rows->count;
+    for (size_t i = from; i < end; i++)
+        fetch_row(rows, i);
+}
+
+INLINE void group_at(const struct rows *rows, size_t from, size_t group, const uint8_t **row)
+{
+    for (size_t r = 0; r < group; r++)
+        row[r] = row_at(rows, from + r);
+}
+
+INLINE vf f32_step(bool l2, vf q, vf c, vf acc)
+{
+    if (!l2)
+        return vf_fma(q, c, acc);
+    vf d = vf_sub(q, c);
+    return vf_fma(d, d, acc);
+}
+
+/* out: the sums of group rows, GROUP or 1. */
+INLINE void f32_group(bool l2, size_t group, const float *query, const uint8_t *const *row,
+                      size_t dim, float *out)
+{
+    vf acc[GROUP][F32_CHAINS];
+    for (size_t r = 0; r < group; r++)
+        for (size_t c = 0; c < F32_CHAINS; c++)
+            acc[r][c] = vf_zero();
+
+    size_t i = 0;
+    for (; i + F32_CHAINS * VF_LANES <= dim; i += F32_CHAINS * VF_LANES) {
+        for (size_t c = 0; c < F32_CHAINS; c++) {
+            size_t at = i + c * VF_LANES;
+            vf q = vf_load(query + at);
+            for (size_t r = 0; r < group; r++)
+                acc[r][c] = f32_step(l2, q, vf_load(row[r] + at * sizeof(float)), acc[r][c]);
+        }
+    }
+    for (; i + VF_LANES <= dim; i += VF_LANES) {
+        vf q = vf_load(query + i);
+        for (size_t r = 0; r < group; r++)
+            acc[r][0] = f32_step(l2, q, vf_load(row[r] + i * sizeof(float)), acc[r][0]);
+    }
+    if (i < dim) {
+        vf q = vf_load_part(query + i, dim - i);
+        for (size_t r = 0; r < group; r++) {
+            vf v = vf_load_part(row[r] + i * sizeof(float), dim - i);
+            acc[r][1] = f32_step(l2, q, v, acc[r][1]);
+        }
+    }
+
+    vf sums[GROUP];
+    for (size_t r = 0; r < GROUP; r++) {
+        size_t from = r < group ? r : 0;
+        sums[r] = vf_add(acc[from][0], acc[from][1]);
+        for (size_t c = 2; c < F32_CHAINS; c++)
+            sums[r] = vf_add(sums[r], acc[from][c]);
+    }
+    float four[GROUP];
+    vf_sums(sums, four);
+    for (size_t r = 0; r < group; r++)
+        out[r] = four[r];
+}
+
+INLINE void f32_rows(bool l2, const float *query, const struct rows *rows, size_t dim, float *out)
+{
+    const uint8_t *row[GROUP];
+    size_t i = 0;
+    fetch_rows(rows, 0, FETCH_AHEAD);
+    for (; i + GROUP <= rows->count; i += GROUP) {
+        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        group_at(rows, i, GROUP, row);
+        f32_group(l2, GROUP, query, row, dim, out + i);
+    }
+    for (; i < rows->count; i++) {
+        group_at(rows, i, 1, row);
+        f32_group(l2, 1, query, row, dim, out + i);
+    }
+}
+
+static float dot_f32(const float *a, const float *b, size_t dim)
+{
+    const uint8_t *row = (const uint8_t *)b;
+    float sum;
+    f32_group(false, 1, a, &row, dim, &sum);
+    return sum;
+}
+
+static float l2_f32(const float *a, const float *b, size_t dim)
+{
+    const uint8_t *row = (const uint8_t *)b;
+    float sum;
+    f32_group(true, 1, a, &row, dim, &sum);
+    return sum;
+}
+
+static void dot_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t dim, float *out)
+{
+    f32_rows(false, query, &(struct rows){base, stride_bytes, ids, 0, count, dim * sizeof(float)},
+             dim, out);
+}
+
+static void l2_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
+                        const uint32_t *ids, size_t count, size_t dim, float *out)
+{
+    f32_rows(true, query, &(struct rows){base, stride_bytes, ids, 0, count, dim * sizeof(float)},
+             dim, out);
+}
+
+static void dot_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t dim, float *out)
+{
+    f32_rows(false, query,
+             &(struct rows){base, stride_bytes, NULL, first, count, dim * sizeof(float)}, dim, out);
+}
+
+static void l2_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
+                         uint32_t first, size_t count, size_t dim, float *out)
+{
+    f32_rows(true, query,
+             &(struct rows){base, stride_bytes, NULL, first, count, dim * sizeof(float)}, dim, out);
+}
+
+/* The sums of group rows, GROUP or 1 (then repeated). size is a multiple of 64. */
+INLINE v4 u8s8_group(size_t group, const uint8_t *q, const uint8_t *const *row, size_t size)
+{
+    vi acc[GROUP];
+    for (size_t r = 0; r < group; r++)
+        acc[r] = vi_zero();
+    for (size_t i = 0; i < size; i += LINE_SIZE) {
+        vq bytes = vq_load(q + i);
+        for (size_t r = 0; r < group; r++)
+            acc[r] = vi_dot(acc[r], bytes, row[r] + i);
+    }
+    for (size_t r = group; r < GROUP; r++)
+        acc[r] = acc[0];
+    return vi_sums(acc);
+}
+
+INLINE int32_t u8s8_one(const uint8_t *q, const uint8_t *row, size_t size)
+{
+    int32_t sums[GROUP];
+    v4_store(u8s8_group(1, q, &row, size), sums);
+    return sums[0];
+}
+
+static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
+{
+    return u8s8_one(q, (const uint8_t *)c, size);
+}
+
+static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                          const uint32_t *ids, size_t count, size_t size, int32_t *out)
+{
+    const struct rows rows = {base, stride_bytes, ids, 0, count, size};
+    const uint8_t *row[GROUP];
+    size_t i = 0;
+    fetch_rows(&rows, 0, FETCH_AHEAD);
+    for (; i + GROUP <= count; i += GROUP) {
+        fetch_rows(&rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        group_at(&rows, i, GROUP, row);
+        v4_store(u8s8_group(GROUP, q, row, size), out + i);
+    }
+    for (; i < count; i++)
+        out[i] = u8s8_one(q, row_at(&rows, i), size);
+}
+
+INLINE void sq8_group(const struct sq8_scan *s, size_t group, const uint8_t *const *row, float *out)
+{
+    v4 dots = u8s8_group(group, s->query, row, s->size);
+    const uint8_t *tail[GROUP];
+    for (size_t r = 0; r < GROUP; r++)
+        tail[r] = row[r < group ? r : 0] + s->tail_offset;
+    float four[GROUP];
+    sq8_scores(s, dots, tail, four);
+    for (size_t r = 0; r < group; r++)
+        out[r] = four[r];
+}
+
+INLINE void sq8_rows(const struct sq8_scan *scan, const struct rows *rows, float *out)
+{
+    /* A copy: through the pointer, each store to out would make the compiler load it anew. */
+    const struct sq8_scan s = *scan;
+    const uint8_t *row[GROUP];
+    size_t i = 0;
+    fetch_rows(rows, 0, FETCH_AHEAD);
+    for (; i + GROUP <= rows->count; i += GROUP) {
+        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        group_at(rows, i, GROUP, row);
+        sq8_group(&s, GROUP, row, out + i);
+    }
+    for (; i < rows->count; i++) {
+        group_at(rows, i, 1, row);
+        sq8_group(&s, 1, row, out + i);
+    }
+}
+
+static void sq8_many(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
+                     size_t count, float *out)
+{
+    size_t size = s->tail_offset + sizeof(struct sq8_tail);
+    sq8_rows(s, &(struct rows){base, s->stride_bytes, ids, 0, count, size}, out);
+}
+
+static void sq8_range(const struct sq8_scan *s, const uint8_t *base, uint32_t first, size_t count,
+                      float *out)
+{
+    size_t size = s->tail_offset + sizeof(struct sq8_tail);
+    sq8_rows(s, &(struct rows){base, s->stride_bytes, NULL, first, count, size}, out);
+}
+
+INLINE uint32_t hamming_row(const uint64_t *q, const uint8_t *row, size_t words)
+{
+    vh acc = vh_zero();
+    size_t i = 0;
+    for (; i + VH_WORDS <= words; i += VH_WORDS)
+        acc = vh_step(acc, q + i, row + i * sizeof(uint64_t));
+    if (i < words)
+        acc = vh_step_part(acc, q + i, row + i * sizeof(uint64_t), words - i);
+    return vh_sum(acc);
+}
+
+/* Rows are short and independent: the processor overlaps them without our help. */
+INLINE void hamming_rows(const uint64_t *q, const struct rows *rows, size_t words, uint32_t *out)
+{
+    fetch_rows(rows, 0, FETCH_AHEAD);
+    for (size_t i = 0; i < rows->count; i++) {
+        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + 1);
+        out[i] = hamming_row(q, row_at(rows, i), words);
+    }
+}
+
+static uint32_t hamming(const uint64_t *a, const uint64_t *b, size_t words)
+{
+    return hamming_row(a, (const uint8_t *)b, words);
+}
+
+static void hamming_many(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t words, uint32_t *out)
+{
+    size_t size = words * sizeof(uint64_t);
+    hamming_rows(q, &(struct rows){base, stride_bytes, ids, 0, count, size}, words, out);
+}
+
+static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t words, uint32_t *out)
+{
+    size_t size = words * sizeof(uint64_t);
+    hamming_rows(q, &(struct rows){base, stride_bytes, NULL, first, count, size}, words, out);
+}
+
+#define KERNEL_ENTRIES                                                                             \
+    .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_many = dot_f32_many,                            \
+    .l2_f32_many = l2_f32_many, .dot_f32_range = dot_f32_range, .l2_f32_range = l2_f32_range,      \
+    .dot_u8s8 = dot_u8s8, .dot_u8s8_many = dot_u8s8_many, .sq8_many = sq8_many,                    \
+    .sq8_range = sq8_range, .hamming = hamming, .hamming_many = hamming_many,                      \
+    .hamming_range = hamming_range
+
+#endif

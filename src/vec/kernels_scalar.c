@@ -1,0 +1,162 @@
+/* kernels_scalar.c: every kernel in plain C. The reference the other tables are tested against, and
+ * what runs on a machine that has none of their instruction sets. */
+#include "vec/kernels_tables.h"
+
+#include <string.h>
+
+static const uint8_t *row_at(const uint8_t *base, size_t stride_bytes, size_t id)
+{
+    return base + id * stride_bytes;
+}
+
+/* Rows may start at any byte, so floats and words are copied out. */
+static float float_at(const uint8_t *row, size_t index)
+{
+    float value;
+    memcpy(&value, row + index * sizeof(value), sizeof(value));
+    return value;
+}
+
+static uint64_t word_at(const uint8_t *row, size_t index)
+{
+    uint64_t value;
+    memcpy(&value, row + index * sizeof(value), sizeof(value));
+    return value;
+}
+
+static float dot_row(const float *q, const uint8_t *row, size_t dim)
+{
+    float sum = 0;
+    for (size_t i = 0; i < dim; i++)
+        sum += q[i] * float_at(row, i);
+    return sum;
+}
+
+static float l2_row(const float *q, const uint8_t *row, size_t dim)
+{
+    float sum = 0;
+    for (size_t i = 0; i < dim; i++) {
+        float d = q[i] - float_at(row, i);
+        sum += d * d;
+    }
+    return sum;
+}
+
+static float dot_f32(const float *a, const float *b, size_t dim)
+{
+    return dot_row(a, (const uint8_t *)b, dim);
+}
+
+static float l2_f32(const float *a, const float *b, size_t dim)
+{
+    return l2_row(a, (const uint8_t *)b, dim);
+}
+
+static void dot_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = dot_row(query, row_at(base, stride_bytes, ids[i]), dim);
+}
+
+static void l2_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
+                        const uint32_t *ids, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = l2_row(query, row_at(base, stride_bytes, ids[i]), dim);
+}
+
+static void dot_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = dot_row(query, row_at(base, stride_bytes, first + i), dim);
+}
+
+static void l2_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
+                         uint32_t first, size_t count, size_t dim, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = l2_row(query, row_at(base, stride_bytes, first + i), dim);
+}
+
+static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += q[i] * c[i];
+    return sum;
+}
+
+static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                          const uint32_t *ids, size_t count, size_t size, int32_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = dot_u8s8(q, (const int8_t *)row_at(base, stride_bytes, ids[i]), size);
+}
+
+static float sq8_score(const struct sq8_scan *s, const uint8_t *row)
+{
+    struct sq8_tail tail;
+    memcpy(&tail, row + s->tail_offset, sizeof(tail));
+    int32_t dot = dot_u8s8(s->query, (const int8_t *)row, s->size) - tail.bias;
+    return (s->add + tail.add) - s->mul * (float)dot * tail.scale;
+}
+
+static void sq8_many(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
+                     size_t count, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = sq8_score(s, row_at(base, s->stride_bytes, ids[i]));
+}
+
+static void sq8_range(const struct sq8_scan *s, const uint8_t *base, uint32_t first, size_t count,
+                      float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = sq8_score(s, row_at(base, s->stride_bytes, first + i));
+}
+
+static uint32_t hamming_row(const uint64_t *q, const uint8_t *row, size_t words)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < words; i++)
+        sum += (uint32_t)__builtin_popcountll(q[i] ^ word_at(row, i));
+    return sum;
+}
+
+static uint32_t hamming(const uint64_t *a, const uint64_t *b, size_t words)
+{
+    return hamming_row(a, (const uint8_t *)b, words);
+}
+
+static void hamming_many(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                         const uint32_t *ids, size_t count, size_t words, uint32_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = hamming_row(q, row_at(base, stride_bytes, ids[i]), words);
+}
+
+static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
+                          uint32_t first, size_t count, size_t words, uint32_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = hamming_row(q, row_at(base, stride_bytes, first + i), words);
+}
+
+const struct vec_kernels vec_kernels_scalar = {
+    .name = "scalar",
+    .dot_f32 = dot_f32,
+    .l2_f32 = l2_f32,
+    .dot_f32_many = dot_f32_many,
+    .l2_f32_many = l2_f32_many,
+    .dot_f32_range = dot_f32_range,
+    .l2_f32_range = l2_f32_range,
+    .dot_u8s8 = dot_u8s8,
+    .dot_u8s8_many = dot_u8s8_many,
+    .sq8_many = sq8_many,
+    .sq8_range = sq8_range,
+    .hamming = hamming,
+    .hamming_many = hamming_many,
+    .hamming_range = hamming_range,
+};
