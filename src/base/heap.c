@@ -1,8 +1,8 @@
 #include "base/heap.h"
 
 enum {
-    WINDOW_SIZE = 2 * 1024 * 1024,
-    WINDOW_UNITS_BITS = 18, /* units of 8 bytes in a window */
+    WINDOW_SIZE = 256 * 1024, /* small, so that compacting a block stays well under a millisecond */
+    WINDOW_UNITS_BITS = 15, /* units of 8 bytes in a window */
     WINDOWS_MAX = 1 << (32 - WINDOW_UNITS_BITS),
     UNIT = 8,
     BLOCK_FIRST = 256, /* the first block of a heap grows from here, for the many small ones */

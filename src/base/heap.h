@@ -1,6 +1,6 @@
 /* heap.h: variable-size data of rows (ids, attributes): appended, never changed, moved by compaction.
  *
- * A record belongs to a row and is named by a 32-bit reference: window (2 MiB of the heap's own
+ * A record belongs to a row and is named by a 32-bit reference: window (256 KiB of the heap's own
  * address range) and offset in units of 8 bytes, so a heap holds up to 32 GiB. Freeing a record books
  * its bytes as dead at once and leaves them readable: a block goes back to the allocator only by the
  * epoch, so a search may go on reading what it has found.

@@ -29,7 +29,7 @@ static size_t room(const struct pending *p)
 
 bool pending_reserve(struct pending *p, size_t count)
 {
-    while (room(p) + p->spare_count * PENDING_CHUNK_ROWS < count) {
+    while (room(p) + p->spare_count * PENDING_CHUNK_ROWS < count + p->owed) {
         struct pending_chunk *chunk = mem_try(MEM_ROW, sizeof(*chunk));
         if (chunk == NULL)
             return false;
@@ -73,7 +73,20 @@ bool pending_take(struct pending *p, uint32_t *row)
         p->taking = p->taking->next;
     *row = p->taking->rows[p->taken - p->taking->first];
     p->taken++;
+    p->owed++;
     return true;
+}
+
+void pending_settle(struct pending *p)
+{
+    CHECK(p->owed > 0);
+    p->owed--;
+}
+
+void pending_return(struct pending *p, uint32_t row)
+{
+    pending_settle(p);
+    pending_push(p, row);
 }
 
 bool pending_head(const struct pending *p, uint32_t *row)

@@ -27,6 +27,7 @@ struct pending {
     struct pending_chunk *spare;  /* reserved and not yet used, linked by next */
     size_t spare_count;
     uint64_t head, taken, tail; /* positions; head <= taken <= tail */
+    size_t owed;                /* rows taken that may come back: places are kept for them */
 };
 
 /* What a search scans. immutable */
@@ -43,8 +44,11 @@ void pending_fini(struct pending *p);
 MUST_USE bool pending_reserve(struct pending *p, size_t count);
 void pending_push(struct pending *p, uint32_t row);
 
-/* The next row nobody took, or false. */
+/* The next row nobody took, or false. Then either pending_return or pending_settle is called once
+ * for it; pending_reserve has kept a place for its return. */
 bool pending_take(struct pending *p, uint32_t *row);
+void pending_return(struct pending *p, uint32_t row);
+void pending_settle(struct pending *p);
 /* The oldest row, if it was taken; pending_drop_head passes it. */
 bool pending_head(const struct pending *p, uint32_t *row);
 void pending_drop_head(struct pending *p);

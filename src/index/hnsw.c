@@ -233,3 +233,9 @@ const char *hnsw_check(const struct index *x, const struct index_rows *rows,
     }
     return NULL;
 }
+
+bool hnsw_was_linked(const struct index *x, uint32_t row)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    return atomic_load_explicit(&hnsw_node(h, row)->linked, memory_order_acquire) != 0;
+}

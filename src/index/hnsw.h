@@ -42,6 +42,9 @@ void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
 int hnsw_level(const struct index *x, uint32_t row);
 int hnsw_top_level(const struct index *x);
 
+/* Has link finished for the row since row_init? [loop or lane] */
+bool hnsw_was_linked(const struct index *x, uint32_t row);
+
 /* Neighbours of a row on a level: writes up to capacity rows, returns how many. [loop or lane] */
 size_t hnsw_neighbours(const struct index *x, uint32_t row, int level, uint32_t *out,
                        size_t capacity);

@@ -132,7 +132,7 @@ struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
             codec_score_many(rows->codec, prepared, rows->codes, ids, count, scores);
             cost->distances += count;
             for (size_t i = 0; i < count; i++) {
-                if (scores[i] < best.dist) {
+                if (scores[i] < best.dist && ids[i] < rows->end) {
                     best = (struct hit){scores[i], ids[i]};
                     better = true;
                 }

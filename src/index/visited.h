@@ -13,6 +13,7 @@ enum { VISITED_CLEAR_ALL_WORDS = 8 * 1024, VISITED_TOUCHED_MAX = 32 * 1024 };
 struct visited {
     uint64_t *bits;
     size_t words;
+    uint32_t end; /* rows from here on came after the walk began: it does not go there */
     uint32_t *touched;
     size_t touched_count; /* past VISITED_TOUCHED_MAX: the list is not complete */
 };
@@ -21,15 +22,18 @@ struct visited {
 MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, uint32_t end)
 {
     v->words = ((size_t)end + 63) / 64;
+    v->end = end;
     v->touched_count = 0;
     v->bits = scratch_get(lane, SCRATCH_VISITED, v->words * sizeof(uint64_t));
     v->touched = scratch_get(lane, SCRATCH_TOUCHED, VISITED_TOUCHED_MAX * sizeof(uint32_t));
     return v->bits != NULL && v->touched != NULL;
 }
 
-/* Was the row met before? It is now. */
+/* Was the row met before, or is it none of the walk's? It is met now. */
 static inline bool visited_test_set(struct visited *v, uint32_t row)
 {
+    if (row >= v->end)
+        return true;
     uint64_t bit = (uint64_t)1 << (row % 64);
     uint64_t *word = &v->bits[row / 64];
     if ((*word & bit) != 0)

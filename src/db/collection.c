@@ -1,0 +1,453 @@
+#include "db/collection.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/rng.h"
+#include "db/background.h"
+#include "db/projection.h"
+#include "index/hnsw.h"
+
+static bool id_equal(const void *owner, uint32_t row, struct slice id)
+{
+    const struct collection *c = owner;
+    heap_ref ref = atomic_load_explicit(column_ref(c->columns.base, COL_ID, row),
+                                        memory_order_relaxed);
+    return slice_eq(heap_get(&c->heap, ref), id);
+}
+
+static uint64_t id_hash(const struct collection *c, struct slice id)
+{
+    return hash_bytes(id, c->env->hash_seed);
+}
+
+static void init_columns(struct collection *c)
+{
+    bool codes = c->spec.quant != QUANT_NONE;
+    bool vectors = c->spec.keep_originals || !codes;
+    struct column_spec spec[COL_COUNT] = {
+        [COL_BIRTH] = {sizeof(uint64_t), MEM_ROW},
+        [COL_DEATH] = {sizeof(uint64_t), MEM_ROW},
+        [COL_ID] = {sizeof(heap_ref), MEM_ROW},
+        [COL_ATTR] = {sizeof(heap_ref), MEM_ROW},
+        [COL_NORM] = {sizeof(float), MEM_ROW},
+        [COL_STATE] = {sizeof(uint8_t), MEM_ROW},
+        [COL_CODE] = {codes ? c->codec.row_size : 0, MEM_CODE},
+        [COL_VECTOR] = {vectors ? c->exact.row_size : 0, MEM_VECTOR},
+    };
+    columns_init(&c->columns, c->env->epoch, spec, COL_COUNT, c->env->machine_bytes);
+}
+
+struct collection *collection_new(const struct collection_env *env,
+                                  const struct collection_spec *spec, uint64_t uid)
+{
+    struct collection *c = mem_try_calloc(MEM_KEYSPACE, sizeof(*c));
+    if (c == NULL)
+        return NULL;
+    c->env = env;
+    c->spec = *spec;
+    c->uid = uid;
+    if (spec->projection_from > 0) {
+        c->projection = projection_new(spec->projection_from, spec->dim, spec->seed,
+                                       spec->projection_version);
+        if (c->projection == NULL) {
+            mem_free(MEM_KEYSPACE, c);
+            return NULL;
+        }
+    }
+    codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
+    codec_init(&c->exact, QUANT_NONE, spec->metric, spec->dim, env->kernels);
+    init_columns(c);
+    heap_init(&c->heap, env->epoch, MEM_ID);
+    map_init(&c->ids, MEM_ID, id_equal, c);
+    pending_init(&c->pending, env->epoch);
+    return c;
+}
+
+/* [lane] Unmapping gigabytes takes long: it is a job. */
+static void free_all(struct job *job, struct lane *lane)
+{
+    (void)lane;
+    struct collection *c = (struct collection *)((char *)job - offsetof(struct collection, end_job));
+    CHECK(c->link_jobs == 0 && c->sweep == NULL);
+    if (c->graph != NULL)
+        c->graph->ops->free(c->graph);
+    columns_fini(&c->columns);
+    heap_fini(&c->heap);
+    map_fini(&c->ids);
+    pending_fini(&c->pending);
+    rowset_fini(&c->free_rows);
+    mem_free(MEM_VECTOR, c->projection);
+    c->graph = NULL;
+}
+
+static void free_rest(struct job *job)
+{
+    mem_free(MEM_KEYSPACE, (char *)job - offsetof(struct collection, end_job));
+}
+
+/* Nobody holds it any more. */
+static void end_collection(struct epoch_item *item)
+{
+    struct collection *c = (struct collection *)item;
+    struct io *io = c->env->background->io;
+    c->end_job = (struct job){.run = free_all, .done = free_rest, .class = JOB_LINK};
+    io->ops->submit(io, &c->end_job);
+}
+
+void collection_drop(struct collection *c)
+{
+    CHECK(!c->dropped);
+    c->dropped = true;
+    background_forget(c->env->background, c);
+    epoch_defer(c->env->epoch, &c->end, end_collection);
+}
+
+uint32_t collection_find(const struct collection *c, struct slice id)
+{
+    uint32_t row = map_get(&c->ids, (uint32_t)id_hash(c, id), id);
+    return row == MAP_NONE ? ROW_NONE : row;
+}
+
+static struct slice attribute_of(const struct collection *c, uint32_t row)
+{
+    heap_ref ref = atomic_load_explicit(column_ref(c->columns.base, COL_ATTR, row),
+                                        memory_order_relaxed);
+    return ref == HEAP_NONE ? (struct slice){0} : heap_get(&c->heap, ref);
+}
+
+/* The attribute an element will have: a new one, or that of the element it replaces. */
+static struct slice attribute_after(const struct collection *c, const struct mutation_element *e)
+{
+    if (e->set_attribute || c->attributes == 0)
+        return e->attribute;
+    uint32_t before = collection_find(c, e->id);
+    return before == ROW_NONE ? (struct slice){0} : attribute_of(c, before);
+}
+
+/* Bytes of the heap that a put takes. */
+static size_t put_size(const struct collection *c, const struct mutation *m)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        struct slice attribute = attribute_after(c, &m->elements[i]);
+        size += heap_record_size(m->elements[i].id.len);
+        if (attribute.len > 0)
+            size += heap_record_size(attribute.len);
+    }
+    return size;
+}
+
+/* The highest row a put of count elements may use, plus one. */
+static uint32_t end_after(const struct collection *c, size_t count)
+{
+    size_t fresh = count > c->free_rows.count ? count - c->free_rows.count : 0;
+    size_t end = c->rows_end + fresh;
+    return end > LIMIT_ROWS ? UINT32_MAX : (uint32_t)end;
+}
+
+size_t collection_put_cost(const struct collection *c, const struct mutation *m)
+{
+    uint32_t end = end_after(c, m->count);
+    size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, put_size(c, m));
+    if (c->graph != NULL)
+        cost += c->graph->ops->cost(c->graph, end);
+    return cost;
+}
+
+static bool wants_graph(const struct collection *c, uint32_t end)
+{
+    switch (c->spec.index) {
+    case INDEX_FLAT:
+        return c->wants_graph;
+    case INDEX_HNSW:
+        return c->columns.large || c->wants_graph;
+    case INDEX_AUTO:
+        return end > c->env->flat_rows_max || c->wants_graph;
+    case INDEX_KIND_COUNT:
+        break;
+    }
+    CHECK(false);
+    return false;
+}
+
+/* From scanning everything to walking: all rows become pending. */
+static enum err build_graph(struct collection *c, uint32_t end)
+{
+    if (columns_make_large(&c->columns) != OK || !pending_reserve(&c->pending, c->live))
+        return ERR_NOMEM;
+    struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build,
+                                   c->env->machine_bytes);
+    if (graph == NULL)
+        return ERR_NOMEM;
+    enum err e = graph->ops->reserve(graph, end);
+    if (e != OK) {
+        graph->ops->free(graph);
+        return e;
+    }
+    c->graph = graph;
+    for (uint32_t row = 0; row < c->rows_end; row++) {
+        if (collection_state(c, row) != ROW_FLAT)
+            continue;
+        heap_ref id = atomic_load_explicit(column_ref(c->columns.base, COL_ID, row),
+                                           memory_order_relaxed);
+        graph->ops->row_init(graph, row, id_hash(c, heap_get(&c->heap, id)));
+        collection_set_state(c, row, ROW_PENDING);
+        pending_push(&c->pending, row);
+    }
+    background_wake(c->env->background, c);
+    return OK;
+}
+
+enum err collection_need_graph(struct collection *c)
+{
+    if (c->graph != NULL)
+        return OK;
+    c->wants_graph = true;
+    return build_graph(c, c->rows_end);
+}
+
+enum err collection_prepare_put(struct collection *c, const struct mutation *m)
+{
+    CHECK(m->dim == c->spec.dim);
+    uint32_t end = end_after(c, m->count);
+    if (end > LIMIT_ROWS)
+        return ERR_LIMIT;
+    enum err e = columns_reserve(&c->columns, end);
+    if (e == OK)
+        e = heap_reserve(&c->heap, put_size(c, m));
+    if (e == OK && !map_reserve(&c->ids, m->count))
+        e = ERR_NOMEM;
+    if (e == OK && !rowset_reserve(&c->free_rows, end))
+        e = ERR_NOMEM;
+    if (e == OK && c->graph == NULL && wants_graph(c, end))
+        e = build_graph(c, end);
+    if (e == OK && c->graph != NULL) {
+        e = c->graph->ops->reserve(c->graph, end);
+        if (e == OK && !pending_reserve(&c->pending, m->count))
+            e = ERR_NOMEM;
+    }
+    return e;
+}
+
+enum err collection_prepare_attribute(struct collection *c, struct slice attribute)
+{
+    return heap_reserve(&c->heap, heap_record_size(attribute.len));
+}
+
+/* -- applying ------------------------------------------------------------------------------------ */
+
+static uint32_t take_row(struct collection *c)
+{
+    if (c->free_rows.count > 0)
+        return rowset_take(&c->free_rows);
+    CHECK(c->rows_end < c->columns.capacity);
+    uint32_t row = c->rows_end++;
+    _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
+    atomic_store_explicit(&birth[row], LSN_NEVER, memory_order_relaxed);
+    return row;
+}
+
+static void drop_attribute(struct collection *c, heap_ref ref)
+{
+    if (ref == HEAP_NONE)
+        return;
+    heap_drop(&c->heap, ref);
+    CHECK(c->attributes > 0);
+    c->attributes--;
+}
+
+/* The row stops being: no later search sees it. Its id leaves the map by the caller. */
+static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
+{
+    uint8_t *const *base = c->columns.base;
+    _Atomic uint64_t *death = (_Atomic uint64_t *)base[COL_DEATH];
+    atomic_store_explicit(&death[row], lsn, memory_order_release);
+    heap_drop(&c->heap, atomic_load_explicit(column_ref(base, COL_ID, row), memory_order_relaxed));
+    drop_attribute(c, atomic_load_explicit(column_ref(base, COL_ATTR, row), memory_order_relaxed));
+    CHECK(c->live > 0);
+    c->live--;
+    switch (collection_state(c, row)) {
+    case ROW_FLAT:
+        collection_retire(c, row);
+        break;
+    case ROW_PENDING:
+    case ROW_LINKING:
+        collection_set_state(c, row, ROW_DEAD_QUEUED);
+        break;
+    case ROW_LINKED:
+        collection_set_state(c, row, ROW_DEAD_LINKED);
+        c->dead_linked++;
+        break;
+    case ROW_FREE:
+    case ROW_DEAD_QUEUED:
+    case ROW_DEAD_LINKED:
+    case ROW_SWEEPING:
+    case ROW_LIMBO:
+        CHECK(false);
+    }
+    background_wake(c->env->background, c);
+}
+
+static void fill_row(struct collection *c, uint32_t row, const struct mutation_element *e)
+{
+    uint8_t *const *base = c->columns.base;
+    const struct column_spec *spec = c->columns.spec;
+    if (spec[COL_VECTOR].stride > 0)
+        memcpy(base[COL_VECTOR] + (size_t)row * spec[COL_VECTOR].stride, e->vector,
+               c->spec.dim * sizeof(float));
+    if (spec[COL_CODE].stride > 0)
+        codec_encode(&c->codec, e->vector, base[COL_CODE] + (size_t)row * spec[COL_CODE].stride);
+    ((float *)(void *)base[COL_NORM])[row] = e->norm;
+    heap_ref id = heap_put(&c->heap, row, e->id);
+    atomic_store_explicit(column_ref(base, COL_ID, row), id, memory_order_relaxed);
+}
+
+/* From here on searches that start later see the row. */
+static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, uint64_t hash)
+{
+    _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
+    _Atomic uint64_t *death = (_Atomic uint64_t *)c->columns.base[COL_DEATH];
+    atomic_store_explicit(&death[row], LSN_NEVER, memory_order_release);
+    atomic_store_explicit(&birth[row], lsn, memory_order_release);
+    c->live++;
+    if (c->graph == NULL) {
+        collection_set_state(c, row, ROW_FLAT);
+        return;
+    }
+    c->graph->ops->row_init(c->graph, row, hash);
+    collection_set_state(c, row, ROW_PENDING);
+    pending_push(&c->pending, row);
+    background_wake(c->env->background, c);
+}
+
+static void put_element(struct collection *c, const struct mutation_element *e, uint64_t lsn)
+{
+    uint64_t hash = id_hash(c, e->id);
+    uint32_t before = map_get(&c->ids, (uint32_t)hash, e->id);
+    struct slice attribute = e->attribute;
+    if (!e->set_attribute)
+        attribute = before == MAP_NONE ? (struct slice){0} : attribute_of(c, before);
+    uint32_t row = take_row(c);
+    fill_row(c, row, e);
+    heap_ref ref = HEAP_NONE;
+    if (attribute.len > 0) {
+        ref = heap_put(&c->heap, row, attribute);
+        c->attributes++;
+    }
+    atomic_store_explicit(column_ref(c->columns.base, COL_ATTR, row), ref, memory_order_relaxed);
+    if (before == MAP_NONE) {
+        map_put(&c->ids, (uint32_t)hash, row);
+    } else {
+        map_replace(&c->ids, (uint32_t)hash, before, row);
+        kill_row(c, before, lsn);
+    }
+    publish_row(c, row, lsn, hash);
+}
+
+void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn)
+{
+    for (size_t i = 0; i < m->count; i++)
+        put_element(c, &m->elements[i], lsn);
+}
+
+bool collection_remove(struct collection *c, struct slice id, uint64_t lsn)
+{
+    uint32_t hash = (uint32_t)id_hash(c, id);
+    uint32_t row = map_get(&c->ids, hash, id);
+    if (row == MAP_NONE)
+        return false;
+    map_remove(&c->ids, hash, row);
+    kill_row(c, row, lsn);
+    return true;
+}
+
+void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute)
+{
+    uint32_t row = collection_find(c, id);
+    if (row == ROW_NONE)
+        return;
+    heap_ref ref = HEAP_NONE;
+    if (attribute.len > 0) {
+        ref = heap_put(&c->heap, row, attribute);
+        c->attributes++;
+    }
+    _Atomic uint32_t *at = column_ref(c->columns.base, COL_ATTR, row);
+    drop_attribute(c, atomic_load_explicit(at, memory_order_relaxed));
+    atomic_store_explicit(at, ref, memory_order_release);
+}
+
+/* -- states -------------------------------------------------------------------------------------- */
+
+enum row_state collection_state(const struct collection *c, uint32_t row)
+{
+    CHECK(row < c->rows_end);
+    return (enum row_state)c->columns.base[COL_STATE][row];
+}
+
+void collection_set_state(struct collection *c, uint32_t row, enum row_state state)
+{
+    CHECK(row < c->rows_end);
+    c->columns.base[COL_STATE][row] = (uint8_t)state;
+}
+
+/* A dead row on its way to the free ones. owner: the epoch */
+struct limbo {
+    struct epoch_item item;
+    struct collection *collection;
+    uint32_t row;
+};
+
+static void free_row(struct epoch_item *item)
+{
+    struct limbo *limbo = (struct limbo *)item;
+    struct collection *c = limbo->collection;
+    uint32_t row = limbo->row;
+    mem_free(MEM_ROW, limbo);
+    CHECK(collection_state(c, row) == ROW_LIMBO);
+    _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
+    atomic_store_explicit(&birth[row], LSN_NEVER, memory_order_release);
+    if (c->graph != NULL)
+        c->graph->ops->row_free(c->graph, row);
+    collection_set_state(c, row, ROW_FREE);
+    rowset_add(&c->free_rows, row);
+    c->env->background->rows_freed++;
+}
+
+void collection_retire(struct collection *c, uint32_t row)
+{
+    struct limbo *limbo = mem_alloc(MEM_ROW, sizeof(*limbo));
+    limbo->collection = c;
+    limbo->row = row;
+    collection_set_state(c, row, ROW_LIMBO);
+    epoch_defer(c->env->epoch, &limbo->item, free_row);
+}
+
+void collection_leave_queue(struct collection *c, uint32_t row)
+{
+    CHECK(collection_state(c, row) == ROW_DEAD_QUEUED && c->graph != NULL);
+    if (!hnsw_was_linked(c->graph, row)) {
+        collection_retire(c, row);
+        return;
+    }
+    collection_set_state(c, row, ROW_DEAD_LINKED);
+    c->dead_linked++;
+}
+
+bool collection_pending_full(const struct collection *c)
+{
+    size_t row_size = c->codec.row_size;
+    return c->graph != NULL &&
+           pending_count(&c->pending) * row_size > c->env->pending_scan_bytes;
+}
+
+size_t collection_bytes(const struct collection *c)
+{
+    size_t sum = sizeof(*c) + columns_bytes(&c->columns) + c->heap.held_bytes + map_bytes(&c->ids);
+    if (c->graph != NULL)
+        sum += c->graph->ops->bytes(c->graph);
+    if (c->projection != NULL)
+        sum += mem_size(c->projection);
+    return sum + c->free_rows.words * sizeof(uint64_t);
+}

@@ -1,0 +1,159 @@
+/* collection.h: a set of elements with vectors: rows, ids, attributes, and the index over them.
+ *
+ * Every element has a row; everything known of it stands in a column (base/column.h). A replacing put
+ * takes a new row, so what searches read is never rewritten. Life of a row:
+ *
+ *   FREE ─► FLAT                                       collection without a graph: searches scan
+ *   FREE ─► PENDING ─► LINKING ─► LINKED               with one: searches walk, and scan the pending
+ *   FLAT ─► LIMBO ─► FREE                              dead; freed when no search can hold it
+ *   PENDING, LINKING ─► DEAD_QUEUED ─► LIMBO or DEAD_LINKED
+ *   LINKED ─► DEAD_LINKED ─► SWEEPING ─► LIMBO         dead; links to it are taken out first
+ *
+ * owner: loop. Lanes see a collection through struct collection_view, taken under a guard. */
+#ifndef VDB_DB_COLLECTION_H
+#define VDB_DB_COLLECTION_H
+
+#include "base/column.h"
+#include "base/heap.h"
+#include "base/io.h"
+#include "base/map.h"
+#include "db/mutation.h"
+#include "db/pending.h"
+#include "db/rowset.h"
+#include "index/index.h"
+
+struct background;
+
+enum collection_column {
+    COL_BIRTH,  /* LSN from which the row is visible; LSN_NEVER while free */
+    COL_DEATH,  /* LSN from which it is not; LSN_NEVER while alive */
+    COL_ID,     /* heap_ref, atomic */
+    COL_ATTR,   /* heap_ref or HEAP_NONE, atomic */
+    COL_NORM,   /* float: length before normalising */
+    COL_STATE,  /* enum row_state; the loop's alone */
+    COL_CODE,   /* what walks read; not there with QUANT_NONE */
+    COL_VECTOR, /* exact vectors; not there with keep_originals off */
+    COL_COUNT
+};
+
+enum row_state {
+    ROW_FREE,
+    ROW_FLAT,
+    ROW_PENDING,
+    ROW_LINKING,
+    ROW_LINKED,
+    ROW_DEAD_QUEUED,
+    ROW_DEAD_LINKED,
+    ROW_SWEEPING,
+    ROW_LIMBO
+};
+
+/* What all collections share. owner: db.h; immutable but for the options */
+struct collection_env {
+    struct epoch *epoch;
+    struct background *background;
+    const struct vec_kernels *kernels;
+    size_t machine_bytes;
+    uint64_t hash_seed[2];
+    uint32_t flat_rows_max;    /* AUTO collections get a graph beyond */
+    size_t pending_scan_bytes; /* codes a search may have to scan */
+};
+
+struct collection {
+    struct epoch_item end;       /* when dropped */
+    struct job end_job;
+    const struct collection_env *env;
+    struct collection_spec spec;
+    struct codec codec;          /* of what walks read */
+    struct codec exact;          /* of the exact vectors */
+    float *projection;           /* dim x projection_from, or NULL */
+    struct columns columns;
+    struct heap heap;
+    struct map ids;
+    struct index *graph;         /* NULL while flat */
+    struct pending pending;
+    struct rowset free_rows;
+    uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
+    size_t live;
+    size_t attributes;
+    size_t dead_linked;          /* rows a sweep would take out */
+    size_t sweeping;
+    uint64_t uid;
+    bool dropped;                /* out of the keyspace: no new work for it */
+    bool wants_graph;            /* somebody asked for links of a small collection */
+
+    /* background.c */
+    struct collection *work_next, *work_prev;
+    bool has_work;
+    unsigned link_jobs;
+    struct sweep *sweep;
+    struct io_timer sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
+    bool sweep_anyway;
+    size_t pending_waiters;      /* sessions whose reply waits for the pending set */
+};
+
+/* NULL when memory is short. */
+MUST_USE struct collection *collection_new(const struct collection_env *env,
+                                           const struct collection_spec *spec, uint64_t uid);
+/* Frees it when no search and no job holds it any more. */
+void collection_drop(struct collection *c);
+
+/* Elements. ROW_NONE when there is none of that id. */
+uint32_t collection_find(const struct collection *c, struct slice id);
+
+/* The part of a change that can fail: sets aside all memory that collection_put will take for
+ * elements of the mutation. cost: what it would newly take, for the check before. */
+size_t collection_put_cost(const struct collection *c, const struct mutation *m);
+MUST_USE enum err collection_prepare_put(struct collection *c, const struct mutation *m);
+MUST_USE enum err collection_prepare_attribute(struct collection *c, struct slice attribute);
+
+/* Applying cannot fail. */
+void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn);
+bool collection_remove(struct collection *c, struct slice id, uint64_t lsn);
+void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute);
+
+/* Makes the graph now, whatever the size, for who wants to see links. */
+MUST_USE enum err collection_need_graph(struct collection *c);
+
+/* Would a search have to scan more pending rows than allowed? */
+bool collection_pending_full(const struct collection *c);
+
+/* Memory of everything the collection holds. */
+size_t collection_bytes(const struct collection *c);
+
+/* Rows as a lane sees them. base[] are the columns; lsn is what it reads at. */
+struct collection_view {
+    struct collection *collection; /* for what never changes, the heap and the graph */
+    const struct index *graph;
+    struct index_rows codes;       /* what walks read */
+    struct index_rows exact;       /* exact vectors; codes.codes when there are none */
+    bool has_exact;
+    uint8_t *base[COLUMNS_MAX];
+    struct pending_span pending;
+    size_t live;
+};
+
+void collection_view(struct collection *c, uint64_t lsn, struct collection_view *out);
+
+static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collection_column col,
+                                           uint32_t row)
+{
+    return (_Atomic uint32_t *)base[col] + row;
+}
+
+/* [loop or lane] The id and the attribute (len 0: none) of a row of the view. */
+struct slice view_id(const struct collection_view *v, uint32_t row);
+struct slice view_attribute(const struct collection_view *v, uint32_t row);
+float view_norm(const struct collection_view *v, uint32_t row);
+/* dim floats: the exact vector, or what the code stands for. Not multiplied by the norm. */
+void view_vector(const struct collection_view *v, uint32_t row, float *out);
+
+/* For background.c: the loop's book-keeping of row states. */
+enum row_state collection_state(const struct collection *c, uint32_t row);
+void collection_set_state(struct collection *c, uint32_t row, enum row_state state);
+/* A dead row that nothing leads to: free once no reader holds it. */
+void collection_retire(struct collection *c, uint32_t row);
+/* A dead row has left the pending queue: was it ever linked? */
+void collection_leave_queue(struct collection *c, uint32_t row);
+
+#endif

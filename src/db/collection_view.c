@@ -1,0 +1,59 @@
+/* What lanes see of a collection. */
+#include <string.h>
+
+#include "db/collection.h"
+
+static struct index_rows rows_of(const struct collection *c, const struct codec *codec,
+                                 enum collection_column column, uint64_t lsn)
+{
+    uint8_t *const *base = c->columns.base;
+    return (struct index_rows){
+        .codec = codec,
+        .codes = base[column],
+        .birth = (const _Atomic uint64_t *)base[COL_BIRTH],
+        .death = (const _Atomic uint64_t *)base[COL_DEATH],
+        .lsn = lsn,
+        .end = c->rows_end,
+    };
+}
+
+void collection_view(struct collection *c, uint64_t lsn, struct collection_view *out)
+{
+    bool codes = c->columns.spec[COL_CODE].stride > 0;
+    bool vectors = c->columns.spec[COL_VECTOR].stride > 0;
+    CHECK(codes || vectors);
+    *out = (struct collection_view){
+        .collection = c,
+        .graph = c->graph,
+        .codes = rows_of(c, &c->codec, codes ? COL_CODE : COL_VECTOR, lsn),
+        .exact = vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn)
+                         : rows_of(c, &c->codec, COL_CODE, lsn),
+        .has_exact = vectors,
+        .pending = pending_span(&c->pending),
+        .live = c->live,
+    };
+    memcpy(out->base, c->columns.base, sizeof(out->base));
+}
+
+struct slice view_id(const struct collection_view *v, uint32_t row)
+{
+    heap_ref ref = atomic_load_explicit(column_ref(v->base, COL_ID, row), memory_order_acquire);
+    return heap_get(&v->collection->heap, ref);
+}
+
+struct slice view_attribute(const struct collection_view *v, uint32_t row)
+{
+    heap_ref ref = atomic_load_explicit(column_ref(v->base, COL_ATTR, row), memory_order_acquire);
+    return ref == HEAP_NONE ? (struct slice){0} : heap_get(&v->collection->heap, ref);
+}
+
+float view_norm(const struct collection_view *v, uint32_t row)
+{
+    return ((const float *)(const void *)v->base[COL_NORM])[row];
+}
+
+void view_vector(const struct collection_view *v, uint32_t row, float *out)
+{
+    const uint8_t *bytes = row_code(&v->exact, row);
+    codec_decode(v->exact.codec, bytes, out);
+}

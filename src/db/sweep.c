@@ -1,0 +1,164 @@
+#include "db/sweep.h"
+
+#include <string.h>
+
+#include "index/hnsw.h"
+
+enum {
+    SWEEP_STEP_ROWS = 64,    /* between two looks whether a search waits */
+    SWEEP_JOB_ROWS = 16384,  /* per job, so that links take turns with it */
+    SWEEP_RETRY_US = 100000  /* when memory was short */
+};
+
+/* owner: the workers while a job is out, else the loop */
+struct sweep {
+    struct job job;
+    struct background *background;
+    struct collection *collection;
+    struct io_timer retry;
+    uint64_t guard;
+    struct index_rows rows;
+    uint64_t *bits; /* the dead rows */
+    struct hnsw_dead dead;
+    struct hnsw_sweep found;
+    uint32_t next;
+    bool short_of_memory;
+};
+
+static void run_sweep(struct job *job, struct lane *lane)
+{
+    struct sweep *s = (struct sweep *)job;
+    uint32_t first = s->next;
+    s->short_of_memory = false;
+    while (s->next < s->rows.end && s->next - first < SWEEP_JOB_ROWS) {
+        uint32_t end = s->rows.end - s->next < SWEEP_STEP_ROWS ? s->rows.end
+                                                               : s->next + SWEEP_STEP_ROWS;
+        if (hnsw_sweep_range(s->collection->graph, &s->rows, &s->dead, lane, &s->next, end,
+                             &s->found) != OK) {
+            s->short_of_memory = true;
+            return;
+        }
+        if (lane->search_waits(lane))
+            return;
+    }
+}
+
+static void free_sweep(struct sweep *s)
+{
+    s->background->io->ops->timer_stop(s->background->io, &s->retry);
+    mem_free(MEM_GRAPH, s->found.orphans);
+    mem_free(MEM_ROW, s->bits);
+    mem_free(MEM_ROW, s);
+}
+
+/* Nothing leads to the dead rows any more. */
+static void retire_dead(struct sweep *s)
+{
+    struct collection *c = s->collection;
+    for (uint32_t row = 0; row < s->dead.end; row++)
+        if ((s->bits[row / 64] >> (row % 64) & 1) != 0)
+            collection_retire(c, row);
+    c->sweeping = 0;
+}
+
+static void link_orphans(struct sweep *s)
+{
+    struct collection *c = s->collection;
+    for (size_t i = 0; i < s->found.orphan_count; i++) {
+        uint32_t row = s->found.orphans[i];
+        if (collection_state(c, row) != ROW_LINKED)
+            continue;
+        collection_set_state(c, row, ROW_PENDING);
+        pending_push(&c->pending, row);
+    }
+}
+
+static void submit(struct sweep *s)
+{
+    s->guard = epoch_enter(s->background->epoch);
+    s->background->io->ops->submit(s->background->io, &s->job);
+}
+
+static void on_retry(struct io_timer *timer);
+
+/* After each job: the next one, or the end. */
+static void go_on(struct sweep *s)
+{
+    struct background *b = s->background;
+    struct collection *c = s->collection;
+    bool over = s->next == s->rows.end;
+    if (c->dropped) {
+        c->sweep = NULL;
+        free_sweep(s);
+        background_job_done(b, c);
+        return;
+    }
+    if (s->short_of_memory || (over && !pending_reserve(&c->pending, s->found.orphan_count))) {
+        s->short_of_memory = false;
+        s->retry = (struct io_timer){.fn = on_retry, .user = s, .impl = s->retry.impl};
+        b->io->ops->timer_start(b->io, &s->retry, SWEEP_RETRY_US);
+        return;
+    }
+    if (!over) {
+        submit(s);
+        return;
+    }
+    hnsw_sweep_finish(c->graph, &s->dead, &s->found);
+    retire_dead(s);
+    link_orphans(s);
+    c->sweep = NULL;
+    b->link_sweeps++;
+    free_sweep(s);
+    background_job_done(b, c);
+}
+
+static void on_retry(struct io_timer *timer)
+{
+    struct sweep *s = timer->user;
+    uint64_t guard = epoch_enter(s->background->epoch); /* go_on may be the end of the collection */
+    struct epoch *epoch = s->background->epoch;
+    go_on(s);
+    epoch_leave(epoch, guard);
+}
+
+static void done_sweep(struct job *job)
+{
+    struct sweep *s = (struct sweep *)job;
+    struct epoch *epoch = s->background->epoch;
+    uint64_t guard = s->guard;
+    go_on(s);
+    epoch_leave(epoch, guard);
+}
+
+bool sweep_start(struct background *b, struct collection *c)
+{
+    CHECK(c->sweep == NULL && c->graph != NULL && !c->dropped);
+    size_t words = ((size_t)c->rows_end + 63) / 64;
+    struct sweep *s = mem_try_calloc(MEM_ROW, sizeof(*s));
+    uint64_t *bits = mem_try_calloc(MEM_ROW, words * sizeof(*bits));
+    if (s == NULL || bits == NULL) {
+        mem_free(MEM_ROW, s);
+        mem_free(MEM_ROW, bits);
+        return false;
+    }
+    for (uint32_t row = 0; row < c->rows_end; row++) {
+        if (collection_state(c, row) != ROW_DEAD_LINKED)
+            continue;
+        collection_set_state(c, row, ROW_SWEEPING);
+        bits[row / 64] |= (uint64_t)1 << (row % 64);
+    }
+    c->sweeping = c->dead_linked;
+    c->dead_linked = 0;
+    struct collection_view view;
+    collection_view(c, *b->last_lsn, &view);
+    s->job = (struct job){.run = run_sweep, .done = done_sweep, .class = JOB_LINK};
+    s->background = b;
+    s->collection = c;
+    s->rows = view.codes;
+    s->bits = bits;
+    s->dead = (struct hnsw_dead){bits, c->rows_end};
+    s->found = (struct hnsw_sweep){.best_row = ROW_NONE, .best_level = -1};
+    c->sweep = s;
+    submit(s);
+    return true;
+}
