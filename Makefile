@@ -63,8 +63,8 @@ $(OBJ)/vdb-server: $(OBJ)/src/main.o $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OBJ)/vdb: $(call objects,$(TOOL_SRC)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
-$(OBJ)/unit-tests: $(call objects,$(UNIT_SRC)) $(OBJ)/libvdb.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(OBJ)/unit-tests: $(call objects,$(UNIT_SRC) $(filter-out %/vdb.c,$(TOOL_SRC))) $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
 
 $(OBJ)/%.o: %.c Makefile
 	@mkdir -p $(@D)

@@ -1,0 +1,132 @@
+/* import.c: vdb import, a file of vectors becomes a collection. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "tool/command.h"
+#include "tool/load.h"
+#include "vec/vec.h"
+
+/* What the command line says. */
+struct settings {
+    struct client_address address;
+    const char *key;
+    const char *ids;
+    const char *attrs;
+    const char *create;
+    const char *options;
+    uint32_t format;
+    uint32_t metric;
+    uint32_t command;
+    uint32_t batch;
+    uint32_t limit;
+    bool help;
+};
+
+#define METRIC_WORDS "COSINE|L2|IP"
+enum { METRIC_UNSET = METRIC_COUNT };
+
+#define FIELD(name) offsetof(struct settings, name)
+static const struct option import_options[] = {
+    {"key", OPTION_TEXT, "NAME", "the collection to fill (required)", FIELD(key), 0, 0},
+    {"ids", OPTION_TEXT, "FILE", "an id per line; else the file's own, else 0, 1, 2 ...",
+     FIELD(ids), 0, 0},
+    {"attrs", OPTION_TEXT, "FILE", "a JSON object per line: the attributes of the elements",
+     FIELD(attrs), 0, 0},
+    {"format", OPTION_CHOICE, FORMAT_WORDS, "when the file's ending does not say it", FIELD(format),
+     0, 0},
+    {"metric", OPTION_CHOICE, METRIC_WORDS, "distance of a new collection (COSINE)", FIELD(metric),
+     0, 0},
+    {"create", OPTION_TEXT, "WORDS", "more options for VCREATE, as \"QUANT NONE M 32\"",
+     FIELD(create), 0, 0},
+    {"command", OPTION_CHOICE, "VMADD|VADD", "VADD loads into any Redis 8 vector set (VMADD)",
+     FIELD(command), 0, 0},
+    {"options", OPTION_TEXT, "WORDS", "more options for every VADD, as \"NOQUANT M 32\"",
+     FIELD(options), 0, 0},
+    {"batch", OPTION_NUMBER, "N", "elements sent together (512)", FIELD(batch), 1, LOAD_BATCH_MAX},
+    {"limit", OPTION_NUMBER, "N", "import only the first N", FIELD(limit), 1, UINT32_MAX},
+    CLIENT_OPTIONS(struct settings, address),
+    {"help", OPTION_FLAG, "", "this text", FIELD(help), 0, 0},
+};
+
+static void print_help(void)
+{
+    (void)printf(
+        "usage: vdb import FILE --key NAME [options]\n"
+        "\n"
+        "Sends the vectors of FILE to a collection, which is created when it is not there.\n"
+        "FILE is fbin, fvecs, npy (float32, float64), or jsonl: one JSON object a line, with\n"
+        "\"vector\", \"id\" and \"attributes\"; other members count as attributes.\n"
+        "\n");
+    options_print(stdout, import_options, COUNT_OF(import_options));
+    (void)printf("\n"
+                 "examples:\n"
+                 "  vdb import words.fbin --key words --ids words.ids\n"
+                 "  vdb import docs.jsonl --key docs --metric L2 --create \"INDEX HNSW M 32\"\n"
+                 "  vdb import base.npy --key base --command VADD --port 6380\n"
+                 "\n"
+                 "exit status: 0 all is in, 1 something failed or was refused, 2 wrong usage\n");
+}
+
+static enum err check_settings(struct settings *set, const char *path, struct why *why)
+{
+    if (path == NULL)
+        return why_set(why, ERR_ARG, "which FILE shall be imported?");
+    if (set->key == NULL)
+        return why_set(why, ERR_ARG, "--key NAME is missing: the collection to fill");
+    if (set->format == FORMAT_COUNT)
+        set->format = format_of_path(path);
+    if (set->format == FORMAT_COUNT)
+        return why_set(why, ERR_ARG,
+                       "%.100s: the ending is none of " FORMAT_WORDS "; say which with --format",
+                       path);
+    if (set->command == LOAD_VADD && (set->create != NULL || set->metric != METRIC_UNSET))
+        return why_set(why, ERR_ARG,
+                       "--create and --metric are for VCREATE, which --command VADD "
+                       "does not send");
+    if (set->command == LOAD_VMADD && set->options != NULL)
+        return why_set(why, ERR_ARG, "--options is for --command VADD; use --create");
+    return OK;
+}
+
+int import_main(int argc, char **argv)
+{
+    struct settings set = {.address = CLIENT_ADDRESS_DEFAULT,
+                           .format = FORMAT_COUNT,
+                           .metric = METRIC_UNSET,
+                           .batch = LOAD_BATCH_DEFAULT,
+                           .limit = UINT32_MAX};
+    const char *path = NULL;
+    const struct option_table table = {import_options, COUNT_OF(import_options), &path, 1};
+    struct why why = {""};
+    size_t operands;
+    enum err e = options_parse(&table, argc, argv, &set, &operands, &why);
+    if (e == OK && set.help) {
+        print_help();
+        return EXIT_DONE;
+    }
+    if (e == OK)
+        e = check_settings(&set, path, &why);
+    if (e != OK)
+        return say_usage("import", &why);
+
+    struct load_result result;
+    const struct load_job job = {
+        .address = set.address,
+        .key = set.key,
+        .path = path,
+        .format = (enum format)set.format,
+        .ids_path = set.ids,
+        .attrs_path = set.attrs,
+        .metric = set.metric == METRIC_UNSET ? NULL : metric_name((enum metric)set.metric),
+        .create = set.create,
+        .add_options = set.options,
+        .command = (enum load_command)set.command,
+        .batch_size = set.batch,
+        .limit = set.limit};
+    e = load_run(&job, stderr, &result, &why);
+    if (e == OK || result.added + result.replaced > 0)
+        load_print(stdout, set.key, &result);
+    if (e != OK)
+        return say_failure("import", &why);
+    return result.refused > 0 ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,337 @@
+#include "tool/load.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "tool/progress.h"
+#include "tool/texts.h"
+
+enum { IN_FLIGHT_MAX = 4, REFUSALS_SHOWN = 5, ROW_TEXT_MAX = 24 };
+
+/* Elements gathered for one send. */
+struct batch {
+    struct buf vectors;
+    struct texts ids;
+    struct texts attributes; /* an empty one: none */
+};
+
+/* A batch the server has not answered yet. */
+struct sent {
+    uint64_t first_row;
+    size_t count;
+};
+
+/* owner: load_run */
+struct load {
+    const struct load_job *job;
+    struct load_result *result;
+    struct source source;
+    struct lines ids;
+    struct lines attributes;
+    struct client client;
+    struct batch batch;
+    struct sent in_flight[IN_FLIGHT_MAX]; /* the oldest first */
+    size_t in_flight_count;
+    uint64_t rows; /* read from the file */
+    struct progress progress;
+    FILE *messages;
+};
+
+static void batch_init(struct batch *b)
+{
+    buf_init(&b->vectors, MEM_CLIENT);
+    texts_init(&b->ids);
+    texts_init(&b->attributes);
+}
+
+static void batch_fini(struct batch *b)
+{
+    buf_fini(&b->vectors);
+    texts_fini(&b->ids);
+    texts_fini(&b->attributes);
+}
+
+static void batch_clear(struct batch *b)
+{
+    buf_clear(&b->vectors, SIZE_MAX);
+    texts_clear(&b->ids);
+    texts_clear(&b->attributes);
+}
+
+static size_t batch_count(const struct batch *b)
+{
+    return texts_count(&b->ids);
+}
+
+static enum err batch_add(struct load *l, const struct row *row, struct why *why)
+{
+    struct batch *b = &l->batch;
+    struct slice id = row->id, attributes = row->attributes;
+    char number[ROW_TEXT_MAX];
+    enum err e = OK;
+    if (l->job->ids_path != NULL)
+        e = lines_next(&l->ids, &id, why);
+    if (e == OK && l->job->attrs_path != NULL)
+        e = lines_next(&l->attributes, &attributes, why);
+    if (e != OK)
+        return e;
+    if (id.len == 0 && l->job->ids_path == NULL) {
+        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)l->rows);
+        id = slice_of(number);
+    }
+    buf_append(&b->vectors, row->vector, l->source.dim * sizeof(float));
+    texts_add(&b->ids, id);
+    texts_add(&b->attributes, attributes);
+    if (buf_failed(&b->vectors) || texts_failed(&b->ids) || texts_failed(&b->attributes))
+        return why_set(why, ERR_NOMEM, "no memory for a batch; use a smaller --batch");
+    l->rows++;
+    return OK;
+}
+
+/* VMADD key FP32 n id... blob [ATTRS n json...] */
+static void send_vmadd(struct load *l)
+{
+    const struct batch *b = &l->batch;
+    size_t count = batch_count(b);
+    bool has_attributes = b->attributes.bytes.len > 0;
+    client_begin(&l->client, has_attributes ? 7 + 2 * count : 5 + count);
+    client_arg_text(&l->client, "VMADD");
+    client_arg_text(&l->client, l->job->key);
+    client_arg_text(&l->client, "FP32");
+    client_arg_number(&l->client, count);
+    for (size_t i = 0; i < count; i++)
+        client_arg(&l->client, texts_at(&b->ids, i));
+    client_arg(&l->client, buf_slice(&b->vectors));
+    if (has_attributes) {
+        client_arg_text(&l->client, "ATTRS");
+        client_arg_number(&l->client, count);
+        for (size_t i = 0; i < count; i++)
+            client_arg(&l->client, texts_at(&b->attributes, i));
+    }
+    client_send(&l->client);
+}
+
+/* VADD key FP32 blob id [SETATTR json] [options] */
+static void send_vadd(struct load *l, size_t index)
+{
+    const struct batch *b = &l->batch;
+    const char *options = l->job->add_options == NULL ? "" : l->job->add_options;
+    struct slice attributes = texts_at(&b->attributes, index);
+    size_t vector_size = l->source.dim * sizeof(float);
+    client_begin(&l->client, (attributes.len > 0 ? 7u : 5u) + count_words(options));
+    client_arg_text(&l->client, "VADD");
+    client_arg_text(&l->client, l->job->key);
+    client_arg_text(&l->client, "FP32");
+    client_arg(&l->client, (struct slice){b->vectors.ptr + index * vector_size, vector_size});
+    client_arg(&l->client, texts_at(&b->ids, index));
+    if (attributes.len > 0) {
+        client_arg_text(&l->client, "SETATTR");
+        client_arg(&l->client, attributes);
+    }
+    client_arg_words(&l->client, options);
+    client_send(&l->client);
+}
+
+/* Will every other element be refused for the same reason? Then there is no use in going on. */
+static bool is_fatal(const redisReply *error)
+{
+    return strncmp(error->str, "ERR ", 4) != 0 ||
+           strncmp(error->str, "ERR unknown command", 19) == 0;
+}
+
+static void count_refusal(struct load *l, uint64_t row, const redisReply *error)
+{
+    if (l->result->refused++ >= REFUSALS_SHOWN)
+        return;
+    progress_end(&l->progress);
+    (void)fprintf(l->messages, "row %llu: %s\n", (unsigned long long)row, error->str);
+    if (l->result->refused == REFUSALS_SHOWN)
+        (void)fprintf(l->messages, "(more refusals are counted, not shown)\n");
+}
+
+/* The answer for one element. */
+static enum err count_answer(struct load *l, uint64_t row, const redisReply *answer,
+                             struct why *why)
+{
+    switch (answer->type) {
+    case REDIS_REPLY_INTEGER:
+        l->result->added += answer->integer == 1;
+        l->result->replaced += answer->integer == 0;
+        return OK;
+    case REDIS_REPLY_ERROR:
+        count_refusal(l, row, answer);
+        return OK;
+    default:
+        return why_set(why, ERR_PROTOCOL, "row %llu: an answer that is neither number nor error",
+                       (unsigned long long)row);
+    }
+}
+
+static enum err count_vmadd(struct load *l, const struct sent *sent, const redisReply *reply,
+                            struct why *why)
+{
+    if (reply->type == REDIS_REPLY_ERROR)
+        return why_set(why, ERR_ARG, "%s", reply->str);
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != sent->count)
+        return why_set(why, ERR_PROTOCOL, "VMADD of %zu elements was not answered for each",
+                       sent->count);
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < reply->elements; i++)
+        e = count_answer(l, sent->first_row + i, reply->element[i], why);
+    return e;
+}
+
+/* Reads what the server says to the oldest batch in flight. */
+static enum err receive(struct load *l, struct why *why)
+{
+    CHECK(l->in_flight_count > 0);
+    struct sent sent = l->in_flight[0];
+    l->in_flight_count--;
+    memmove(l->in_flight, l->in_flight + 1, l->in_flight_count * sizeof(l->in_flight[0]));
+    bool is_vmadd = l->job->command == LOAD_VMADD;
+    enum err e = OK;
+    for (size_t i = 0; e == OK && i < (is_vmadd ? 1 : sent.count); i++) {
+        redisReply *reply;
+        e = client_reply(&l->client, &reply, why);
+        if (e != OK)
+            return e;
+        if (is_vmadd)
+            e = count_vmadd(l, &sent, reply, why);
+        else if (reply->type == REDIS_REPLY_ERROR && is_fatal(reply))
+            e = why_set(why, ERR_ARG, "%s", reply->str);
+        else
+            e = count_answer(l, sent.first_row + i, reply, why);
+        freeReplyObject(reply);
+    }
+    double of_file = source_fraction(&l->source);
+    double of_limit = (double)l->rows / (double)l->job->limit;
+    progress_update(&l->progress, l->result->added + l->result->replaced + l->result->refused,
+                    of_file >= 0 && of_limit > of_file ? of_limit : of_file);
+    return e;
+}
+
+static enum err send_batch(struct load *l, struct why *why)
+{
+    enum err e = OK;
+    if (l->in_flight_count == IN_FLIGHT_MAX)
+        e = receive(l, why);
+    if (e != OK)
+        return e;
+    if (l->job->command == LOAD_VMADD)
+        send_vmadd(l);
+    for (size_t i = 0; l->job->command == LOAD_VADD && i < batch_count(&l->batch); i++)
+        send_vadd(l, i);
+    l->in_flight[l->in_flight_count++] =
+        (struct sent){l->rows - batch_count(&l->batch), batch_count(&l->batch)};
+    batch_clear(&l->batch);
+    return OK;
+}
+
+/* VCREATE key DIM d [METRIC m] [more] IFNOTEXISTS */
+static enum err create_collection(struct load *l, struct why *why)
+{
+    const struct load_job *job = l->job;
+    const char *more = job->create == NULL ? "" : job->create;
+    redisReply *reply;
+    client_begin(&l->client, (job->metric != NULL ? 7u : 5u) + count_words(more));
+    client_arg_text(&l->client, "VCREATE");
+    client_arg_text(&l->client, job->key);
+    client_arg_text(&l->client, "DIM");
+    client_arg_number(&l->client, l->source.dim);
+    if (job->metric != NULL) {
+        client_arg_text(&l->client, "METRIC");
+        client_arg_text(&l->client, job->metric);
+    }
+    client_arg_words(&l->client, more);
+    client_arg_text(&l->client, "IFNOTEXISTS");
+    enum err e = client_call(&l->client, &reply, why);
+    if (e == OK)
+        freeReplyObject(reply);
+    return e;
+}
+
+static enum err send_all(struct load *l, struct why *why)
+{
+    struct row row = {.vector = NULL};
+    enum err e = OK;
+    while (e == OK && l->rows < l->job->limit) {
+        e = source_next(&l->source, &row, why);
+        if (e != OK || row.vector == NULL)
+            break;
+        e = batch_add(l, &row, why);
+        if (e == OK && batch_count(&l->batch) == l->job->batch_size)
+            e = send_batch(l, why);
+    }
+    if (e == OK && batch_count(&l->batch) > 0)
+        e = send_batch(l, why);
+    /* What was sent counts, also when the file turned out to be broken behind it. */
+    enum err received = e == ERR_IO ? e : OK;
+    while (received == OK && l->in_flight_count > 0)
+        received = receive(l, e == OK ? why : NULL);
+    return e != OK ? e : received;
+}
+
+static enum err open_inputs(struct load *l, struct why *why)
+{
+    enum err e = OK;
+    if (l->job->ids_path != NULL)
+        e = lines_open(&l->ids, l->job->ids_path, why);
+    if (e == OK && l->job->attrs_path != NULL)
+        e = lines_open(&l->attributes, l->job->attrs_path, why);
+    if (e == OK)
+        e = source_open(&l->source, l->job->path, l->job->format, why);
+    return e;
+}
+
+enum err load_run(const struct load_job *job, FILE *messages, struct load_result *result,
+                  struct why *why)
+{
+    CHECK(job->batch_size > 0 && job->batch_size <= LOAD_BATCH_MAX);
+    struct load l = {.job = job, .result = result, .messages = messages};
+    lines_init(&l.ids);
+    lines_init(&l.attributes);
+    *result = (struct load_result){.dim = 0};
+    enum err e = open_inputs(&l, why);
+    if (e != OK)
+        goto close_inputs;
+    result->dim = l.source.dim;
+    e = client_open(&l.client, &job->address, why);
+    if (e != OK)
+        goto close_source;
+    if (job->command == LOAD_VMADD)
+        e = create_collection(&l, why);
+    if (e != OK)
+        goto close_client;
+
+    batch_init(&l.batch);
+    progress_start(&l.progress, messages, job->key);
+    e = send_all(&l, why);
+    result->seconds = clock_s() - l.progress.start_s;
+    progress_end(&l.progress);
+    batch_fini(&l.batch);
+
+close_client:
+    client_close(&l.client);
+close_source:
+    source_close(&l.source);
+close_inputs:
+    lines_close(&l.ids);
+    lines_close(&l.attributes);
+    return e;
+}
+
+void load_print(FILE *out, const char *key, const struct load_result *result)
+{
+    char count[COUNT_TEXT_MAX], rate[COUNT_TEXT_MAX];
+    uint64_t loaded = result->added + result->replaced;
+    double seconds = result->seconds > 0 ? result->seconds : 1e-9;
+    (void)fprintf(out, "%s: %s vectors of %u dimensions in %.1f s: %s vectors/s\n", key,
+                  count_text(loaded, count), result->dim, result->seconds,
+                  count_text((uint64_t)((double)loaded / seconds), rate));
+    if (result->replaced > 0)
+        (void)fprintf(out, "%s: %s of them replaced an element that was there\n", key,
+                      count_text(result->replaced, count));
+    if (result->refused > 0)
+        (void)fprintf(out, "%s: %s elements were refused\n", key,
+                      count_text(result->refused, count));
+}
