@@ -4,7 +4,6 @@ BENCH_DATA ?= glove100 fashion784
 BENCH_ARGS ?=
 BENCH_OBJ  := $(OBJ)/tests/bench
 BENCH_LIB  := tests/bench/exact.c tests/bench/data.c
-BENCH_VDB  := $(wildcard tests/bench/vdb_system.c)
 BENCH_PEER := $(patsubst %.cpp,$(OBJ)/%.o,$(wildcard tests/bench/peers/*.cpp))
 # Debian's library instead of our build of its source: BENCH_FAISS=-lfaiss (see peers/faiss.sh).
 BENCH_FAISS ?= build/faiss/libfaiss.a
@@ -18,11 +17,10 @@ $(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp tests/bench/bench.mk
 	@mkdir -p $(@D)
 	$(CXX) -Isrc -Itests -MMD -MP -std=c++17 -O3 -march=native -DNDEBUG -fopenmp -w -c -o $@ $<
 
-$(BENCH_OBJ)/bench_index.o: CPPFLAGS += $(if $(BENCH_VDB),-DBENCH_VDB)
 $(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
-                          tests/bench/data.c $(BENCH_VDB)) $(BENCH_PEER) $(OBJ)/libvdb.a $(filter %.a,$(BENCH_FAISS))
+                          tests/bench/data.c tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a $(filter %.a,$(BENCH_FAISS))
 	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_reply.c \
                         tests/bench/wire_request.c tests/bench/wire_stats.c tests/bench/data.c) \
