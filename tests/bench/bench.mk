@@ -9,32 +9,37 @@ BENCH_PEER := $(patsubst %.cpp,$(OBJ)/%.o,$(wildcard tests/bench/peers/*.cpp))
 BENCH_FAISS ?= build/faiss/libfaiss.a
 CXX        ?= c++
 
-build/faiss/libfaiss.a: tests/bench/peers/faiss.sh
+build/faiss/libfaiss.a: tests/bench/peers/faiss.sh | bench-packages
 	$< $(@D)
 
 # Peers are what their users would run: all of this machine's instructions.
-$(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp tests/bench/bench.mk
+$(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp | bench-packages
 	@mkdir -p $(@D)
 	$(CXX) -Isrc -Itests -MMD -MP -std=c++17 -O3 -march=native -DNDEBUG -fopenmp -w -c -o $@ $<
 
 $(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
-                          tests/bench/data.c tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a $(filter %.a,$(BENCH_FAISS))
+                          tests/bench/data.c tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a \
+                          $(filter %.a,$(BENCH_FAISS))
 	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_reply.c \
                         tests/bench/wire_request.c tests/bench/wire_stats.c tests/bench/data.c) \
                         $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+.PHONY: bench-packages
+bench-packages:
+	@bash -c '. tests/packages.sh && need_packages $$PACKAGES_BENCH'
+
 .PHONY: bench-data
-bench-data: $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")
-	$< data $(BENCH_DATA)
+bench-data: bench-packages $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")
+	$(BENCH_OBJ)/prepare data $(BENCH_DATA)
 
 .PHONY: bench-index
 bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BENCH_ARGS="--systems ...")
 	$< --cache data/bench-cache $(BENCH_ARGS) $(BENCH_DATA)
 
 .PHONY: bench-wire
-bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index bench-data ## the server over loopback
+bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index bench-data ## the server
 	python3 tests/bench/bench_wire.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)

@@ -206,35 +206,33 @@ static const struct entry *find_reference(const struct entry *entries, size_t co
     return NULL;
 }
 
-/* "1234 (2.50x)", "-" for what was not reached. */
-static void print_cell(double value, double reference, const char *format)
+/* "1234 (2.50x)", "-" for what was not reached or not measured. ratio 0: none is known. */
+static void print_cell(double value, double ratio)
 {
-    printf(" | ");
-    if (value <= 0) {
-        printf("-");
-        return;
-    }
-    printf(format, value);
-    if (reference > 0)
-        printf(" (%.2fx)", value / reference);
+    if (value <= 0)
+        printf(" | -");
+    else
+        printf(value < 100 ? " | %.1f" : " | %.0f", value);
+    if (value > 0 && ratio > 0)
+        printf(" (%.2fx)", ratio);
 }
 
+/* Ratios: how many times faster than the reference. */
 static void print_row(const struct entry *e, const struct entry *reference, size_t rows)
 {
     printf("| %s%s", e->system->name, e->batch ? ", batch" : "");
     for (size_t i = 0; i < RECALLS; i++) {
         double qps = curve_qps_at(e->front, e->front_count, recalls[i]);
-        double other = reference == NULL || reference == e
+        double other = reference == NULL
                            ? 0
                            : curve_qps_at(reference->front, reference->front_count, recalls[i]);
-        print_cell(qps, other, "%.0f");
+        print_cell(qps, other > 0 && reference != e ? qps / other : 0);
     }
     printf(" | %.4f", e->front[e->front_count - 1].recall);
     bool compare = reference != NULL && reference != e && reference->built && e->built;
-    print_cell(e->build_wall_s, compare ? reference->build_wall_s : 0, "%.1f");
-    print_cell(e->build_cpu_s, 0, "%.1f");
-    print_cell((double)e->bytes / (double)rows, 0, "%.0f");
-    printf(" |\n");
+    print_cell(e->build_wall_s, compare ? reference->build_wall_s / e->build_wall_s : 0);
+    print_cell(e->build_cpu_s, compare ? reference->build_cpu_s / e->build_cpu_s : 0);
+    printf(" | %.0f |\n", (double)e->bytes / (double)rows);
 }
 
 static void print_table(struct entry *entries, size_t count, const struct dataset *d,
@@ -245,7 +243,7 @@ static void print_table(struct entry *entries, size_t count, const struct datase
            d->train.rows, d->train.columns, d->metric == BENCH_L2 ? "L2" : "cosine", o->queries,
            (int)RESULTS);
     printf("One query thread, %s time, medians of %zu alternating passes; builds with %u threads; "
-           "ratios to hnswlib.\n\n",
+           "ratios: times as fast as hnswlib.\n\n",
            o->wall ? "wall" : "thread CPU", o->passes, o->threads);
     printf("| system | QPS@0.90 | QPS@0.95 | QPS@0.98 | QPS@0.99 | max recall | build s | "
            "build CPU s | bytes/vector |\n|---|---|---|---|---|---|---|---|---|\n");
