@@ -106,6 +106,21 @@ $(OBJ)/bench-kernels: $(OBJ)/tests/bench/bench_kernels.o $(OBJ)/libvdb.a
 bench-kernels: $(OBJ)/bench-kernels ## what a row costs in each distance kernel
 	$< $(T)
 
+.PHONY: check test
+check: ## what every commit must pass: build, style, unit tests, fuzz corpora, a smoke test
+	@tests/all.sh check
+test: ## all tests, sanitizers too; installs what is missing; ends with the sum of all
+	@tests/all.sh test
+
+.PHONY: run
+run: ## start a server, fill it with 341,479 word vectors, show searches (PORT=7000)
+	@PORT=$(PORT) tests/demo/run.sh
+
+.PHONY: install
+install: all ## put vdb-server and vdb into PREFIX/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/vdb-server build/vdb $(DESTDIR)$(PREFIX)/bin
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

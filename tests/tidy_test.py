@@ -7,7 +7,11 @@ import sys
 import tempfile
 import unittest
 
-TIDY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'tidy.py')
+TESTS = os.path.dirname(os.path.abspath(__file__))
+TIDY = os.path.join(TESTS, 'tidy.py')
+sys.path.append(os.path.join(TESTS, 'lib'))
+import suite
+
 HEADER = '/* a.h: what it is for. */\n#ifndef VDB_BASE_A_H\n#define VDB_BASE_A_H\n\n#endif\n'
 
 
@@ -79,4 +83,4 @@ class TidyTest(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    suite.main()

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs the tests, part by part, and ends with one line that sums them up:
+#     tests/all.sh check    what every commit must pass, in under 90 seconds
+#     tests/all.sh test     besides, everything under the sanitizers; installs what is missing
+#
+# A part is a command. Where its output ends with "N passed, N failed, N skipped", those count; else
+# the part itself counts as one test. A part that cannot run at all has failed. The output of each
+# part stays in build/tests/.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-check}
+case $mode in check | test) ;; *)
+    echo "usage: tests/all.sh check|test" >&2
+    exit 2
+    ;;
+esac
+. tests/packages.sh
+[ "$mode" = check ] || need_packages $PACKAGES_TEST
+
+unset MAKEFLAGS MAKELEVEL MFLAGS
+cores=$(nproc)
+make="make -s -j$cores --no-print-directory"
+logs=build/tests
+passed=0 failed=0 skipped=0
+mkdir -p $logs
+
+# part NAME COMMAND...
+part() {
+    local name=$1 status=0 line start=$SECONDS p=0 f=0 s=0
+    shift
+    local log=$logs/$(echo "$name" | tr -c 'a-zA-Z0-9\n' -).log
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    line=$(grep -aoE '[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -n 1)
+    if [ -n "$line" ]; then
+        read -r p f s < <(echo "$line" | tr -cd '0-9 \n')
+        [ $status = 0 ] || [ "$f" != 0 ] || f=1
+    elif [ $status = 0 ]; then
+        p=1
+    else
+        f=1
+    fi
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    printf '%-44s %5d passed %3d failed %3d skipped  %4d s\n' "$name" "$p" "$f" "$s" \
+        $((SECONDS - start))
+    grep -aE '^SKIP ' "$log"
+    if [ "$f" != 0 ]; then
+        echo "--- the end of $log:"
+        tail -n 40 "$log"
+        echo "---"
+    fi
+}
+
+part "build" $make all
+part "style (tests/tidy.py)" tests/tidy.py --summary
+part "style rules catch what they should" tests/tidy_test.py
+part "unit tests" $make unit
+part "fuzz corpora" $make fuzz-replay
+for script in tests/integration/*_test.{sh,py,mjs}; do
+    [ ! -x "$script" ] || part "$(basename "$script")" "$script"
+done
+if [ "$mode" = test ]; then
+    for sanitizers in address,undefined thread; do
+        part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit
+    done
+    part "fuzz corpora, SAN=address,undefined" $make SAN=address,undefined fuzz-replay
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
