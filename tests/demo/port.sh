@@ -1,0 +1,36 @@
+# port.sh: which port is free, and who has the one that is not. Sourced.
+
+port_is_busy() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# The name and number of the process that listens on a port, as far as this user may know.
+port_owner() {
+    local hex inode link pid
+    hex=$(printf '%04X' "$1")
+    for inode in $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port=":$hex\$" '$2 ~ port && $4 == "0A" { print $10 }'); do
+        for link in /proc/[0-9]*/fd/*; do
+            if [ "$(readlink "$link" 2>/dev/null)" = "socket:[$inode]" ]; then
+                pid=${link#/proc/} pid=${pid%%/*}
+                echo "$(cat "/proc/$pid/comm") (process $pid)"
+                return
+            fi
+        done
+    done
+    echo "a process of another user"
+}
+
+# Sets port: PORT when it was given, else 6379, else 6380.
+choose_port() {
+    port=${PORT:-6379}
+    port_is_busy "$port" || return 0
+    echo "Port $port is taken by $(port_owner "$port")."
+    if [ -z "${PORT:-}" ] && ! port_is_busy 6380; then
+        port=6380
+        echo "Taking 6380 instead; 'make run PORT=7000' takes another."
+        return
+    fi
+    echo "Choose a free one, as in: make run PORT=7000" >&2
+    exit 1
+}
