@@ -44,6 +44,9 @@ static void pad(struct buf *out, size_t start)
 
 static void put_elements(struct buf *out, const struct mutation *m, size_t start)
 {
+    bytes_put_u8(out, m->creates);
+    if (m->creates)
+        put_spec(out, &m->spec);
     bytes_put_u32(out, FIELD_VECTOR);
     bytes_put_u32(out, m->dim);
     bytes_put_u32(out, (uint32_t)m->count);
@@ -119,6 +122,9 @@ static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
 
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
+    m->creates = bytes_get_u8(r) != 0;
+    if (m->creates && !get_spec(r, &m->spec))
+        return ERR_CORRUPT;
     uint32_t field = bytes_get_u32(r);
     m->dim = bytes_get_u32(r);
     uint32_t count = bytes_get_u32(r);

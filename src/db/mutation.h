@@ -45,7 +45,8 @@ struct mutation {
     enum mutation_kind kind;
     struct slice key;
     struct slice value;                /* STRING_SET, SET_ATTRIBUTE (len 0: none) */
-    struct collection_spec spec;       /* COLLECTION_NEW */
+    struct collection_spec spec;       /* COLLECTION_NEW; PUT when creates */
+    bool creates;                      /* PUT: makes the collection first */
     uint32_t dim;                      /* PUT */
     struct mutation_element *elements; /* PUT */
     const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE */

@@ -1,0 +1,280 @@
+#include "db/db.h"
+
+#include "base/rng.h"
+
+static bool never(struct lane *lane)
+{
+    (void)lane;
+    return false;
+}
+
+/* The loop waits for a link lock at most as long as a worker holds it: a few microseconds. */
+static void spin(struct lane *lane)
+{
+    (void)lane;
+}
+
+void db_init(struct db *db, struct io *io, const struct db_options *options)
+{
+    CHECK(io != NULL && options->kernels != NULL);
+    *db = (struct db){.io = io, .maxmemory = options->maxmemory, .next_uid = 1};
+    epoch_init(&db->epoch);
+    mlog_init(&db->log);
+    background_init(&db->background, io, &db->epoch, &db->log.last_lsn);
+    uint64_t seed[2];
+    io->ops->random(io, seed, sizeof(seed));
+    io->ops->random(io, &db->random, sizeof(db->random));
+    keyspace_init(&db->keys, seed);
+    db->env = (struct collection_env){
+        .epoch = &db->epoch,
+        .background = &db->background,
+        .kernels = options->kernels,
+        .machine_bytes = mem_machine_bytes(),
+        .hash_seed = {seed[0], seed[1]},
+        .flat_rows_max = options->flat_rows_max,
+        .pending_scan_bytes = options->pending_scan_bytes,
+    };
+    db->lane = (struct lane){.index = LANE_COUNT_MAX, .search_waits = never, .pause = spin};
+}
+
+bool db_idle(const struct db *db)
+{
+    return epoch_idle(&db->epoch) && db->background.jobs == 0;
+}
+
+void db_fini(struct db *db)
+{
+    CHECK(keyspace_count(&db->keys) == 0 && db_idle(db));
+    background_fini(&db->background);
+    keyspace_fini(&db->keys);
+    mlog_fini(&db->log);
+    if (db->lane.scratch != NULL)
+        db->lane.scratch_free(db->lane.scratch);
+}
+
+bool db_has_room(const struct db *db, size_t bytes)
+{
+    return db->maxmemory == 0 || mem_used_total() + bytes <= db->maxmemory;
+}
+
+enum err db_collection(const struct db *db, struct slice key, struct collection **out)
+{
+    *out = NULL;
+    struct object *o = keyspace_get(&db->keys, key);
+    if (o == NULL)
+        return OK;
+    if (o->type != OBJECT_COLLECTION)
+        return ERR_TYPE;
+    *out = o->collection;
+    return OK;
+}
+
+void db_view(struct db *db, struct collection *c, struct collection_view *out)
+{
+    collection_view(c, db->log.last_lsn, out);
+}
+
+/* -- preparing ----------------------------------------------------------------------------------- */
+
+static enum err prepare_object(struct db *db, struct slice key, enum object_type type,
+                               struct slice value)
+{
+    CHECK(db->object == NULL);
+    if (!db_has_room(db, sizeof(struct object) + key.len + value.len))
+        return ERR_NOMEM;
+    db->object = keyspace_prepare(&db->keys, key, type, value);
+    return db->object == NULL ? ERR_NOMEM : OK;
+}
+
+static enum err prepare_collection(struct db *db, struct slice key,
+                                   const struct collection_spec *spec, struct collection **out)
+{
+    enum err e = prepare_object(db, key, OBJECT_COLLECTION, (struct slice){0});
+    if (e != OK)
+        return e;
+    size_t projection = (size_t)spec->projection_from * spec->dim * sizeof(float);
+    *out = db_has_room(db, projection) ? collection_new(&db->env, spec, db->next_uid) : NULL;
+    if (*out == NULL)
+        return ERR_NOMEM;
+    db->next_uid++;
+    db->object->collection = *out;
+    return OK;
+}
+
+static enum err prepare_put(struct db *db, const struct mutation *m, struct why *why)
+{
+    struct collection *c;
+    enum err e = db_collection(db, m->key, &c);
+    if (e != OK)
+        return e;
+    if (c == NULL && !m->creates)
+        return why_set(why, ERR_NOT_FOUND, "no such collection");
+    if (c == NULL)
+        e = prepare_collection(db, m->key, &m->spec, &c);
+    if (e != OK)
+        return e;
+    if (m->dim != c->spec.dim)
+        return why_set(why, ERR_CORRUPT, "vectors of %u for a collection of %u", m->dim,
+                       c->spec.dim);
+    if (!db_has_room(db, collection_put_cost(c, m)))
+        return ERR_NOMEM;
+    return collection_prepare_put(c, m);
+}
+
+static enum err prepare_attribute(struct db *db, const struct mutation *m)
+{
+    struct collection *c;
+    enum err e = db_collection(db, m->key, &c);
+    if (e != OK || c == NULL)
+        return e;
+    size_t size = heap_record_size(m->value.len);
+    return db_has_room(db, heap_cost(&c->heap, size)) ? collection_prepare_attribute(c, m->value)
+                                                      : ERR_NOMEM;
+}
+
+/* Takes back what was prepared for a change that does not come. */
+static void discard(struct db *db)
+{
+    if (db->object == NULL)
+        return;
+    if (db->object->type == OBJECT_COLLECTION && db->object->collection != NULL)
+        collection_drop(db->object->collection);
+    object_free(db->object);
+    db->object = NULL;
+}
+
+static enum err prepare(struct db *db, const struct mutation *m, struct why *why)
+{
+    enum err e = OK;
+    struct collection *c;
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+        e = prepare_object(db, m->key, OBJECT_STRING, m->value);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        e = prepare_collection(db, m->key, &m->spec, &c);
+        break;
+    case MUTATION_PUT:
+        e = prepare_put(db, m, why);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        e = prepare_attribute(db, m);
+        break;
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_FLUSH:
+    case MUTATION_REMOVE:
+        break;
+    }
+    if (e != OK)
+        discard(db);
+    return e;
+}
+
+/* -- applying ------------------------------------------------------------------------------------ */
+
+static void free_object(struct object *o)
+{
+    if (o == NULL)
+        return;
+    if (o->type == OBJECT_COLLECTION)
+        collection_drop(o->collection);
+    object_free(o);
+}
+
+static void publish(struct db *db)
+{
+    struct object *o = db->object;
+    CHECK(o != NULL);
+    db->object = NULL;
+    free_object(keyspace_publish(&db->keys, o));
+}
+
+static void apply_put(struct db *db, const struct mutation *m, uint64_t lsn)
+{
+    if (db->object != NULL)
+        publish(db);
+    struct object *o = keyspace_get(&db->keys, m->key);
+    CHECK(o != NULL && o->type == OBJECT_COLLECTION);
+    collection_put(o->collection, m, lsn);
+    db->vectors_added += m->count;
+}
+
+/* An implicit set goes with its last element, as in Redis. */
+static void apply_remove(struct db *db, const struct mutation *m, uint64_t lsn)
+{
+    struct object *o = keyspace_get(&db->keys, m->key);
+    if (o == NULL || o->type != OBJECT_COLLECTION)
+        return;
+    struct collection *c = o->collection;
+    for (size_t i = 0; i < m->count; i++)
+        db->vectors_removed += collection_remove(c, m->ids[i], lsn);
+    if (c->live == 0 && c->spec.implicit)
+        free_object(keyspace_take(&db->keys, m->key));
+}
+
+static void apply_attribute(struct db *db, const struct mutation *m)
+{
+    struct object *o = keyspace_get(&db->keys, m->key);
+    CHECK(m->count == 1);
+    if (o != NULL && o->type == OBJECT_COLLECTION)
+        collection_set_attribute(o->collection, m->ids[0], m->value);
+}
+
+void db_clear(struct db *db)
+{
+    struct object *o;
+    while ((o = keyspace_random(&db->keys, rng_next(&db->random))) != NULL)
+        free_object(keyspace_take(&db->keys, object_key(o)));
+}
+
+/* The only way data changes. */
+static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
+{
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+    case MUTATION_COLLECTION_NEW:
+        publish(db);
+        break;
+    case MUTATION_KEY_REMOVE:
+        free_object(keyspace_take(&db->keys, m->key));
+        break;
+    case MUTATION_FLUSH:
+        db_clear(db);
+        break;
+    case MUTATION_PUT:
+        apply_put(db, m, lsn);
+        break;
+    case MUTATION_REMOVE:
+        apply_remove(db, m, lsn);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        apply_attribute(db, m);
+        break;
+    }
+    CHECK(db->object == NULL);
+}
+
+enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why)
+{
+    enum err e = prepare(db, m, why);
+    if (e != OK)
+        return e;
+    e = mlog_append(&db->log, m, lsn);
+    if (e != OK) {
+        discard(db);
+        return e;
+    }
+    db_apply(db, m, *lsn);
+    return OK;
+}
+
+enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
+{
+    CHECK(lsn == db->log.last_lsn + 1);
+    enum err e = prepare(db, m, why);
+    if (e != OK)
+        return e;
+    db->log.last_lsn = lsn;
+    db_apply(db, m, lsn);
+    return OK;
+}

@@ -1,0 +1,59 @@
+/* db.h: all data of one server, and the one way it changes.
+ *
+ *     plan (cmd/) ──► db_write: prepare (may fail) ──► mlog ──► apply (cannot fail)
+ *     recovery, replica ──► db_replay: prepare ──► apply
+ *
+ * owner: loop. */
+#ifndef VDB_DB_DB_H
+#define VDB_DB_DB_H
+
+#include "db/background.h"
+#include "db/collection.h"
+#include "db/keyspace.h"
+#include "db/mlog.h"
+
+struct db_options {
+    const struct vec_kernels *kernels;
+    size_t maxmemory; /* bytes; 0: no limit */
+    uint32_t flat_rows_max;
+    size_t pending_scan_bytes;
+};
+
+struct db {
+    struct io *io;
+    struct epoch epoch;
+    struct background background;
+    struct collection_env env;
+    struct mlog log;
+    struct keyspace keys;
+    size_t maxmemory;
+    uint64_t next_uid;
+    uint64_t random;         /* state of rng.h */
+    struct object *object;   /* prepared and not yet applied */
+    struct lane lane;        /* for work on the loop itself */
+    uint64_t vectors_added, vectors_removed; /* counters */
+};
+
+void db_init(struct db *db, struct io *io, const struct db_options *options);
+/* Every job has come back; drops what is left. Run the loop until db_idle before db_fini. */
+void db_clear(struct db *db);
+bool db_idle(const struct db *db);
+void db_fini(struct db *db);
+
+/* Sets aside memory, logs, applies. On error nothing has changed. *lsn: of the change. */
+MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn,
+                           struct why *why);
+/* A change that was logged elsewhere, with the LSN it has there (the last one plus 1). */
+MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn,
+                            struct why *why);
+
+/* Would so many more bytes stay under maxmemory? */
+bool db_has_room(const struct db *db, size_t bytes);
+
+/* The collection at a key: NULL when there is no such key; ERR_TYPE when the key holds another. */
+MUST_USE enum err db_collection(const struct db *db, struct slice key, struct collection **out);
+
+/* What a search started now reads. Take a guard of db->epoch with it. */
+void db_view(struct db *db, struct collection *c, struct collection_view *out);
+
+#endif

@@ -1,0 +1,59 @@
+/* search.h: one search of a collection, from plan to hits, as a job.
+ *
+ * The loop fills in the request and starts it; a lane finds the hits and lets encode() turn them into
+ * a reply while ids and attributes are still held; the loop gets it back by done(). */
+#ifndef VDB_DB_SEARCH_H
+#define VDB_DB_SEARCH_H
+
+#include "base/buf.h"
+#include "base/topk.h"
+#include "db/db.h"
+#include "db/filter.h"
+
+/* How a search found its hits. */
+enum search_plan { PLAN_SCAN, PLAN_WALK, PLAN_FILTERED_WALK, PLAN_FILTERED_SCAN };
+
+const char *search_plan_name(enum search_plan plan);
+
+/* owner: loop, then the lane, then the loop again */
+struct search {
+    struct job job;
+    struct db *db;
+    struct collection_view view;
+    uint64_t guard;
+
+    /* the request */
+    float *queries;        /* query_count x dim floats, normalised under COSINE; owned */
+    size_t query_count;
+    size_t count;          /* hits wanted per query */
+    size_t effort;         /* ef; 0: the collection's default */
+    bool exact;
+    float radius;          /* hits farther than this do not count; INFINITY: all do */
+    struct filter *filter; /* NULL: none; owned */
+
+    /* [lane] Called for each query in order with its hits, nearest first. */
+    void (*encode)(struct search *s, const struct hit *hits, size_t count);
+    /* [loop] The search is over: error says how. The callee calls search_free. */
+    void (*done)(struct search *s);
+    void *user;
+    int proto;             /* for encode: the protocol of the reply */
+    unsigned with;         /* for encode: its own flags */
+
+    /* what came out */
+    struct buf reply;
+    enum err error;
+    size_t answered;       /* queries */
+    struct index_cost cost;
+    enum search_plan plan; /* of the last query */
+};
+
+/* A search of c with room for query_count queries. NULL when memory is short. */
+MUST_USE struct search *search_new(struct db *db, struct collection *c, size_t query_count);
+/* Runs it now when that takes a few microseconds, or else on a lane. done() comes later in any case
+ * but the first: then search_start returns true and done() is not called. */
+MUST_USE bool search_start(struct search *s);
+/* Runs it on the loop, whatever it costs. */
+void search_run_here(struct search *s);
+void search_free(struct search *s);
+
+#endif
