@@ -266,6 +266,7 @@ static enum err prepare_queries(struct bench *b, struct why *why)
 static enum err measure_all(struct bench *b, struct why *why)
 {
     const struct settings *set = &b->set;
+    CHECK(set->efs.count > 0 && set->clients.count > 0);
     report_start(&b->report, &b->searches);
     for (size_t i = 0; i < set->efs.count; i++) {
         for (size_t j = 0; j < set->clients.count; j++) {

@@ -1,3 +1,6 @@
+/* client.c: over hiredis, which does the waiting, buffering and reading of replies. Debian's
+ * hiredis speaks RESP2; every reply that the tool reads is the same in both protocols but for
+ * booleans. */
 #include "tool/client.h"
 
 #include <stdlib.h>
@@ -34,6 +37,7 @@ void client_init(struct client *c)
 
 enum err client_open(struct client *c, const struct client_address *address, struct why *why)
 {
+    CHECK(address->unix_path != NULL || (address->host != NULL && address->port > 0));
     struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
     client_init(c);
     c->context = address->unix_path != NULL
@@ -63,6 +67,7 @@ void client_close(struct client *c)
 
 void client_begin(struct client *c, size_t arg_count)
 {
+    CHECK(c->context != NULL);
     CHECK(c->args_missing == 0 && arg_count > 0);
     buf_clear(&c->command, COMMAND_KEEP_SIZE);
     buf_printf(&c->command, "*%zu\r\n", arg_count);
@@ -72,6 +77,7 @@ void client_begin(struct client *c, size_t arg_count)
 void client_arg(struct client *c, struct slice bytes)
 {
     CHECK(c->args_missing > 0);
+    CHECK(bytes.ptr != NULL || bytes.len == 0);
     c->args_missing--;
     buf_printf(&c->command, "$%zu\r\n", bytes.len);
     buf_append_slice(&c->command, bytes);
@@ -125,6 +131,7 @@ void client_send(struct client *c)
 
 enum err client_reply(struct client *c, redisReply **out, struct why *why)
 {
+    CHECK(c->context != NULL && c->args_missing == 0);
     void *reply = NULL;
     *out = NULL;
     if (redisGetReply(c->context, &reply) != REDIS_OK)

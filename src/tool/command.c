@@ -1,3 +1,4 @@
+/* command.c: one form for every message, "vdb COMMAND: what happened". */
 #include "tool/command.h"
 
 #include <stdio.h>

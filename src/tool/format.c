@@ -1,3 +1,5 @@
+/* format.c: what all formats share: opening, taking bytes while counting them for error messages,
+ * and the limits of dimensions and sizes. */
 #include "tool/format.h"
 
 #include <errno.h>
@@ -66,6 +68,8 @@ enum err source_open(struct source *s, const char *path, enum format format, str
 
 enum err source_next(struct source *s, struct row *row, struct why *why)
 {
+    CHECK(s->file != NULL && s->dim > 0);
+    CHECK(s->taken <= s->count);
     *row = (struct row){.vector = NULL};
     if (s->taken == s->count)
         return OK;
@@ -118,6 +122,7 @@ size_t source_take_some(struct source *s, void *to, size_t size)
 
 enum err source_set_dim(struct source *s, uint64_t dim, struct why *why)
 {
+    CHECK(s->vector == NULL);
     if (dim == 0 || dim > LIMIT_DIM)
         return why_set(why, ERR_CORRUPT,
                        "%.150s: offset %llu: vectors of %llu dimensions? "
@@ -131,6 +136,7 @@ enum err source_set_dim(struct source *s, uint64_t dim, struct why *why)
 enum err source_check_size(struct source *s, uint64_t header_size, uint64_t count,
                            uint64_t row_size, struct why *why)
 {
+    CHECK(s->dim > 0 && row_size >= s->dim);
     uint64_t needed;
     if (__builtin_mul_overflow(count, row_size, &needed) ||
         __builtin_add_overflow(needed, header_size, &needed) || needed != s->size)
@@ -213,6 +219,7 @@ bool lines_left(const struct lines *l)
 
 enum err lines_next(struct lines *l, struct slice *line, struct why *why)
 {
+    CHECK(l->at <= l->text.len);
     if (!lines_left(l))
         return why_set(why, ERR_NOT_FOUND, "%.150s: line %llu is missing: fewer lines than vectors",
                        l->path, (unsigned long long)l->number + 1);

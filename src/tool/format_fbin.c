@@ -15,6 +15,7 @@ static enum err fbin_open(struct source *s, struct why *why)
 
 static enum err fbin_next(struct source *s, struct row *row, struct why *why)
 {
+    CHECK(s->vector != NULL && s->taken < s->count);
     enum err e = source_take(s, s->vector, s->dim * sizeof(float), "a vector", why);
     row->vector = e == OK ? s->vector : NULL;
     return e;
@@ -46,6 +47,7 @@ static enum err fvecs_open(struct source *s, struct why *why)
 static enum err fvecs_next(struct source *s, struct row *row, struct why *why)
 {
     uint32_t dim;
+    CHECK(s->offset == s->taken * (sizeof(dim) + s->dim * sizeof(float)));
     enum err e = source_take(s, &dim, sizeof(dim), "a vector's dimensions", why);
     if (e == OK && dim != s->dim)
         return why_set(why, ERR_CORRUPT,

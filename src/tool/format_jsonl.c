@@ -20,6 +20,7 @@ static enum err broken(const struct source *s, const struct json_cursor *j, cons
 /* The next line that is not blank; len 0 at the end of the file. */
 static enum err next_line(struct source *s, struct slice *line, struct why *why)
 {
+    CHECK(s->line_end <= s->lines.len);
     size_t searched = 0;
     buf_consume(&s->lines, s->line_end);
     s->line_end = 0;
@@ -120,6 +121,7 @@ static bool read_attributes(struct source *s, struct json_cursor *j)
     if (!json_cursor_value(j, &raw))
         return false;
     struct json_cursor inside;
+    CHECK(raw.len >= 2);
     json_cursor_init(&inside, (struct slice){raw.ptr + 1, raw.len - 2});
     (void)json_cursor_peek(&inside); /* an object of blanks only has no members */
     add_members(s, (struct slice){inside.at, (size_t)(inside.end - inside.at)});
@@ -165,6 +167,7 @@ static enum err read_line(struct source *s, struct slice line, struct row *row, 
     if (!has_vector)
         return why_set(why, ERR_CORRUPT, "%.150s:%llu: the object has no \"vector\"", s->path,
                        (unsigned long long)s->line_number);
+    CHECK(s->vector != NULL && s->dim > 0);
     if (s->attributes.len > 0)
         buf_append_byte(&s->attributes, '}');
     *row = (struct row){s->vector, buf_slice(&s->id), buf_slice(&s->attributes)};

@@ -104,6 +104,7 @@ static enum err npy_open(struct source *s, struct why *why)
 
 static enum err npy_next(struct source *s, struct row *row, struct why *why)
 {
+    CHECK(s->vector != NULL && s->taken < s->count);
     enum err e;
     if (s->doubles == NULL)
         e = source_take(s, s->vector, s->dim * sizeof(float), "a vector", why);

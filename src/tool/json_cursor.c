@@ -1,3 +1,5 @@
+/* json_cursor.c: no recursion: what is open is a stack of closing brackets of fixed size, so that a
+ * file of brackets cannot exhaust ours. */
 #include "tool/json_cursor.h"
 
 #include "base/check.h"
@@ -16,6 +18,7 @@ static bool fail(struct json_cursor *j, const char *problem)
 
 uint8_t json_cursor_peek(struct json_cursor *j)
 {
+    CHECK(j->at <= j->end);
     while (j->at < j->end && (*j->at == ' ' || *j->at == '\t' || *j->at == '\r' || *j->at == '\n'))
         j->at++;
     return j->at < j->end ? *j->at : 0;
@@ -139,6 +142,7 @@ static bool skip_scalar(struct json_cursor *j)
 static bool close_and_go_on(struct json_cursor *j, uint8_t *closers, size_t *depth)
 {
     struct slice key;
+    CHECK(*depth <= LIMIT_JSON_DEPTH);
     while (*depth > 0) {
         uint8_t closer = closers[*depth - 1];
         uint8_t next = json_cursor_peek(j);
@@ -188,6 +192,7 @@ bool json_cursor_value(struct json_cursor *j, struct slice *raw)
 static uint32_t hex4(const uint8_t *at)
 {
     uint32_t value = 0;
+    CHECK(hex_digit(at[0]) >= 0);
     for (int i = 0; i < 4; i++)
         value = value * 16 + (uint32_t)hex_digit(at[i]);
     return value;
@@ -199,6 +204,7 @@ static void append_utf8(struct buf *out, uint32_t c)
         buf_append_byte(out, (uint8_t)c);
         return;
     }
+    CHECK(c <= 0x10ffff);
     int followers = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
     static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
     buf_append_byte(out, (uint8_t)(lead[followers] | c >> (6 * followers)));

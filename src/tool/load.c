@@ -1,3 +1,6 @@
+/* load.c: a file goes out in batches. While the server works on one, the next are under way: up to
+ * IN_FLIGHT_MAX, so that neither side waits for the other, and no more, so that an error stops the
+ * load soon and the server's buffers stay small. */
 #include "tool/load.h"
 
 #include <string.h>
@@ -93,6 +96,7 @@ static void send_vmadd(struct load *l)
 {
     const struct batch *b = &l->batch;
     size_t count = batch_count(b);
+    CHECK(count > 0 && b->vectors.len == count * l->source.dim * sizeof(float));
     bool has_attributes = b->attributes.bytes.len > 0;
     client_begin(&l->client, has_attributes ? 7 + 2 * count : 5 + count);
     client_arg_text(&l->client, "VMADD");
@@ -116,6 +120,7 @@ static void send_vadd(struct load *l, size_t index)
 {
     const struct batch *b = &l->batch;
     const char *options = l->job->add_options == NULL ? "" : l->job->add_options;
+    CHECK(index < batch_count(b));
     struct slice attributes = texts_at(&b->attributes, index);
     size_t vector_size = l->source.dim * sizeof(float);
     client_begin(&l->client, (attributes.len > 0 ? 7u : 5u) + count_words(options));
@@ -141,6 +146,7 @@ static bool is_fatal(const redisReply *error)
 
 static void count_refusal(struct load *l, uint64_t row, const redisReply *error)
 {
+    CHECK(error->type == REDIS_REPLY_ERROR);
     if (l->result->refused++ >= REFUSALS_SHOWN)
         return;
     progress_end(&l->progress);
@@ -188,6 +194,7 @@ static enum err receive(struct load *l, struct why *why)
     struct sent sent = l->in_flight[0];
     l->in_flight_count--;
     memmove(l->in_flight, l->in_flight + 1, l->in_flight_count * sizeof(l->in_flight[0]));
+    CHECK(sent.count > 0 && sent.first_row + sent.count <= l->rows);
     bool is_vmadd = l->job->command == LOAD_VMADD;
     enum err e = OK;
     for (size_t i = 0; e == OK && i < (is_vmadd ? 1 : sent.count); i++) {
@@ -217,6 +224,7 @@ static enum err send_batch(struct load *l, struct why *why)
         e = receive(l, why);
     if (e != OK)
         return e;
+    CHECK(l->in_flight_count < IN_FLIGHT_MAX);
     if (l->job->command == LOAD_VMADD)
         send_vmadd(l);
     for (size_t i = 0; l->job->command == LOAD_VADD && i < batch_count(&l->batch); i++)
@@ -231,6 +239,7 @@ static enum err send_batch(struct load *l, struct why *why)
 static enum err create_collection(struct load *l, struct why *why)
 {
     const struct load_job *job = l->job;
+    CHECK(l->source.dim > 0);
     const char *more = job->create == NULL ? "" : job->create;
     redisReply *reply;
     client_begin(&l->client, (job->metric != NULL ? 7u : 5u) + count_words(more));
@@ -264,6 +273,7 @@ static enum err send_all(struct load *l, struct why *why)
     }
     if (e == OK && batch_count(&l->batch) > 0)
         e = send_batch(l, why);
+    CHECK(batch_count(&l->batch) <= l->job->batch_size);
     /* What was sent counts, also when the file turned out to be broken behind it. */
     enum err received = e == ERR_IO ? e : OK;
     while (received == OK && l->in_flight_count > 0)

@@ -1,3 +1,5 @@
+/* options.c: reads a command line by its table. A value is checked where it is read, so that no
+ * subcommand meets one out of bounds. */
 #include "tool/options.h"
 
 #include <stdbool.h>
@@ -13,30 +15,34 @@ static size_t min_of_3(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Levenshtein's distance, one row of the table at a time. Words beyond WORD_MAX are far from all.
- */
+/* How many letters must be added, dropped, changed or swapped with their neighbour to turn one word
+ * into the other (Damerau and Levenshtein's distance, optimal string alignment): --kye is one swap
+ * away from --key. Words beyond WORD_MAX are far from all. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
     if (a_len > WORD_MAX || b_len > WORD_MAX)
         return WORD_MAX;
-    size_t row[WORD_MAX + 1];
+    size_t table[WORD_MAX + 1][WORD_MAX + 1];
+    for (size_t i = 0; i <= a_len; i++)
+        table[i][0] = i;
     for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
+        table[0][j] = j;
     for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            row[j] = min_of_3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+            size_t changed = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            table[i][j] = min_of_3(table[i - 1][j] + 1, table[i][j - 1] + 1, changed);
+            bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (is_swap && table[i - 2][j - 2] + 1 < table[i][j])
+                table[i][j] = table[i - 2][j - 2] + 1;
         }
     }
-    return row[b_len];
+    return table[a_len][b_len];
 }
 
 const char *nearest_word(const char *given, const char *const *words, size_t count)
 {
+    CHECK(given != NULL && (words != NULL || count == 0));
     size_t len = strlen(given);
     const char *best = NULL;
     size_t best_distance = len < 4 ? 2 : len / 2 + 1; /* at least half of the word must be right */
@@ -71,6 +77,7 @@ static enum err unknown_option(const struct option_table *table, struct slice na
 static enum err read_number(const struct option *option, struct slice text, uint32_t *out,
                             struct why *why)
 {
+    CHECK(option->min <= option->max);
     uint64_t value;
     if (!slice_to_u64(text, &value) || value < option->min || value > option->max)
         return why_set(why, ERR_ARG, "--%s: \"%.*s\" is no number from %u to %u", option->name,
@@ -83,6 +90,7 @@ static enum err read_number(const struct option *option, struct slice text, uint
 static enum err read_list(const struct option *option, const char *text, struct number_list *list,
                           struct why *why)
 {
+    CHECK(option->kind == OPTION_LIST);
     list->count = 0;
     for (const char *at = text;; at++) {
         size_t len = strcspn(at, ",");
@@ -103,6 +111,7 @@ static enum err read_list(const struct option *option, const char *text, struct 
 static enum err read_choice(const struct option *option, const char *text, uint32_t *out,
                             struct why *why)
 {
+    CHECK(option->kind == OPTION_CHOICE && option->value[0] != '\0');
     uint32_t index = 0;
     for (const char *at = option->value;; at++, index++) {
         size_t len = strcspn(at, "|");
@@ -160,7 +169,9 @@ static const struct option *find_option(const struct option_table *table, struct
 static enum err parse_option(const struct option_table *table, int argc, char **argv, int *at,
                              void *target, struct why *why)
 {
+    CHECK(*at < argc);
     const char *word = argv[(*at)++];
+    CHECK(word[0] == '-' && word[1] != '\0');
     bool is_short = word[1] != '-' && word[2] == '\0';
     struct slice name = slice_of(word + (word[1] == '-' ? 2 : 1));
     const uint8_t *equals = memchr(name.ptr, '=', name.len);
@@ -185,6 +196,7 @@ static enum err parse_option(const struct option_table *table, int argc, char **
 enum err options_parse(const struct option_table *table, int argc, char **argv, void *target,
                        size_t *operand_count, struct why *why)
 {
+    CHECK(target != NULL && (table->operands != NULL || table->operand_max == 0));
     bool only_operands = false;
     *operand_count = 0;
     for (int at = 0; at < argc;) {

@@ -1,3 +1,4 @@
+/* progress.c: how often something is drawn decides here, so that callers may report every batch. */
 #include "tool/progress.h"
 
 #include <string.h>
@@ -83,6 +84,7 @@ static bool line_due(struct progress *p, double now, double fraction)
 
 void progress_update(struct progress *p, uint64_t done, double fraction)
 {
+    CHECK(p->out != NULL && p->label != NULL);
     char line[PROGRESS_LINE_MAX];
     double now = clock_s();
     bool due = p->is_terminal ? now - p->drawn_s >= REDRAW_S : line_due(p, now, fraction);

@@ -1,3 +1,4 @@
+/* report.c: rows are printed as they are measured, since a whole run can take minutes. */
 #include "tool/report.h"
 
 #include "tool/progress.h"
@@ -52,6 +53,7 @@ void report_start(struct report *r, const struct search_set *set)
 
 void report_row(struct report *r, const struct search_result *row)
 {
+    CHECK(row->searches > 0 && row->client_count > 0);
     char ef[COUNT_TEXT_MAX], rate[COUNT_TEXT_MAX];
     if (r->is_json) {
         (void)fprintf(r->out,

@@ -1,3 +1,6 @@
+/* search.c: one thread per client, each with its own connection and one search under way: what is
+ * measured is the latency that an application sees, and the rate that so many applications reach.
+ */
 #include "tool/search.h"
 
 #include <math.h>
@@ -37,6 +40,7 @@ static void send_search(const struct search_set *set, struct client *c, size_t q
 {
     const char *options = set->options == NULL ? "" : set->options;
     bool by_element = set->vectors == NULL;
+    CHECK(query < set->query_count);
     size_t effort_words = exact ? 1 : ef != SEARCH_EF_DEFAULT ? 2 : 0;
     client_begin(c, 6 + effort_words + count_words(options));
     client_arg_text(c, set->command == SEARCH_VSEARCH ? "VSEARCH" : "VSIM");
@@ -80,21 +84,25 @@ static bool is_query_itself(const struct search_set *set, size_t query, struct s
     return set->vectors == NULL && slice_eq(id, texts_at(set->elements, query));
 }
 
-/* How many of the first k hits are among the k nearest. */
+static bool is_among(const redisReply *reply, size_t count, struct slice id)
+{
+    for (size_t i = 0; i < count && i < reply->elements; i++)
+        if (slice_eq(id, id_of(reply->element[i])))
+            return true;
+    return false;
+}
+
+/* How many of the k nearest are among the first k hits, the query itself aside. */
 static uint64_t count_found(const struct search_set *set, size_t query, const redisReply *reply)
 {
+    bool by_element = set->vectors == NULL;
+    size_t hits = set->k;
     uint64_t found = 0;
-    uint32_t seen = 0;
-    for (size_t i = 0; i < reply->elements && seen < set->k; i++) {
-        struct slice id = id_of(reply->element[i]);
-        if (is_query_itself(set, query, id))
-            continue;
-        seen++;
-        for (size_t j = 0; j < set->k; j++)
-            if (id.len > 0 && slice_eq(id, texts_at(set->neighbours, query * set->k + j))) {
-                found++;
-                break;
-            }
+    if (by_element && is_among(reply, hits + 1, texts_at(set->elements, query)))
+        hits++;
+    for (size_t i = 0; i < set->k; i++) {
+        struct slice id = texts_at(set->neighbours, query * set->k + i);
+        found += id.len > 0 && is_among(reply, hits, id);
     }
     return found;
 }
@@ -102,6 +110,7 @@ static uint64_t count_found(const struct search_set *set, size_t query, const re
 enum err search_exactly(const struct search_set *set, struct client *client,
                         struct texts *neighbours, struct why *why)
 {
+    CHECK(texts_count(neighbours) == 0);
     for (size_t query = 0; query < set->query_count; query++) {
         redisReply *reply;
         size_t added = 0;
@@ -174,6 +183,7 @@ static enum err summarise(const struct search_set *set, struct searcher *searche
     }
     for (size_t i = 0; i < texts_count(set->neighbours); i++)
         right += texts_at(set->neighbours, i).len > 0;
+    CHECK(found <= right);
     float *latencies = (float *)(void *)all.ptr;
     size_t count = all.len / sizeof(float);
     if (e == OK && (buf_failed(&all) || count == 0))
@@ -212,7 +222,8 @@ enum err search_measure(const struct search_set *set, const struct client_addres
                         uint32_t ef, uint32_t client_count, uint32_t seconds,
                         struct search_result *result, struct why *why)
 {
-    CHECK(set->query_count > 0 && client_count > 0);
+    CHECK(set->query_count > 0 && client_count > 0 && set->k > 0);
+    CHECK((set->vectors == NULL) != (set->elements == NULL));
     CHECK(texts_count(set->neighbours) == set->query_count * set->k);
     struct run run = {.set = set, .ef = ef};
     struct searcher *searchers = mem_calloc(MEM_SCRATCH, client_count * sizeof(*searchers));

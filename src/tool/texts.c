@@ -31,6 +31,7 @@ bool texts_failed(const struct texts *t)
 
 size_t texts_count(const struct texts *t)
 {
+    CHECK(t->ends.len % sizeof(size_t) == 0);
     return t->ends.len / sizeof(size_t);
 }
 

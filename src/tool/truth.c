@@ -1,3 +1,6 @@
+/* truth.c: exact search by brute force. For 2,000 queries over 340,000 vectors of 100 dimensions
+ * that is 68 billion multiplications, so the order of loops matters: rows come in chunks that stay
+ * in the cache while a group of queries meets them, and groups are drawn by all cores. */
 #include "tool/truth.h"
 
 #include <errno.h>
@@ -30,6 +33,7 @@ static void compare(const struct exact *x, const float *query, uint32_t first, s
                     float *out)
 {
     const struct matrix *base = x->base;
+    CHECK(count <= CHUNK_ROWS && first + count <= base->count);
     size_t stride = base->dim * sizeof(float);
     const uint8_t *rows = (const uint8_t *)base->values;
     if (x->metric == METRIC_L2) {
@@ -43,6 +47,7 @@ static void compare(const struct exact *x, const float *query, uint32_t first, s
 
 static void search_group(struct exact *x, size_t first_query, size_t query_count, struct hit *room)
 {
+    CHECK(query_count <= GROUP_SIZE && first_query + query_count <= x->queries->count);
     struct topk nearest[GROUP_SIZE];
     float distances[CHUNK_ROWS];
     uint32_t k = x->truth->k;
@@ -84,6 +89,7 @@ static void exact_thread(void *arg)
 static enum err run_threads(struct exact *x, struct why *why)
 {
     struct thread threads[THREADS_MAX];
+    CHECK((x->metric == METRIC_COSINE) == (x->row_scale != NULL));
     unsigned wanted = thread_core_count(), started = 0;
     wanted = wanted < THREADS_MAX ? wanted : THREADS_MAX;
     enum err e = OK;

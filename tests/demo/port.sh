@@ -8,16 +8,14 @@ port_is_busy() {
 port_owner() {
     local hex inode link pid
     hex=$(printf '%04X' "$1")
-    for inode in $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-        awk -v port=":$hex\$" '$2 ~ port && $4 == "0A" { print $10 }'); do
-        for link in /proc/[0-9]*/fd/*; do
-            if [ "$(readlink "$link" 2>/dev/null)" = "socket:[$inode]" ]; then
-                pid=${link#/proc/} pid=${pid%%/*}
-                echo "$(cat "/proc/$pid/comm") (process $pid)"
-                return
-            fi
-        done
-    done
+    inode=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        awk -v port=":$hex\$" '$2 ~ port && $4 == "0A" { print $10; exit }' || true)
+    link=$(find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -print -quit 2>/dev/null || true)
+    if [ -n "$link" ]; then
+        pid=${link#/proc/} pid=${pid%%/*}
+        echo "$(cat "/proc/$pid/comm") (process $pid)"
+        return
+    fi
     echo "a process of another user"
 }
 

@@ -1,4 +1,4 @@
-"""suite.py: runs the unittest cases of a script and ends with the line that tests/all.sh sums up."""
+"""suite.py: runs the unittest cases of a script; its last line is what tests/all.sh sums up."""
 
 import sys
 import unittest

@@ -97,6 +97,7 @@ TEST(tool_options, short_forms_and_the_end_of_options_are_known)
 TEST(tool_options, an_unknown_option_says_which_was_meant)
 {
     expect_refused("--prot 1", "unknown option --prot: did you mean --port?");
+    expect_refused("--fe 1", "unknown option --fe: did you mean --ef?");
     expect_refused("--metrics L2", "did you mean --metric?");
     expect_refused("--verb", "did you mean --verbose?");
     expect_refused("--quantization x", "unknown option --quantization");

@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+"""vdb import, vdb bench and vdb ping against a running server, as a person uses them."""
+
+import json
+import os
+import random
+import struct
+import sys
+import tempfile
+import unittest
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import suite
+from server import TOOL, Server, free_port, run
+
+COUNT, DIM = 600, 12
+
+
+def random_vectors(count, seed):
+    source = random.Random(seed)
+    return [[source.gauss(0, 1) for _ in range(DIM)] for _ in range(count)]
+
+
+class ToolTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.base = cls.fbin('base.fbin', random_vectors(COUNT, 1))
+        cls.queries = cls.fbin('queries.fbin', random_vectors(20, 2))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+        cls.server.stop()
+
+    @classmethod
+    def file(cls, name, content):
+        path = os.path.join(cls.folder.name, name)
+        with open(path, 'wb') as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+    @classmethod
+    def fbin(cls, name, vectors):
+        values = [value for vector in vectors for value in vector]
+        return cls.file(name, struct.pack(f'<II{len(values)}f', len(vectors), len(vectors[0]),
+                                          *values))
+
+    def loads(self, *words):
+        done = self.server.tool('import', *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def fails(self, status, reason, *words):
+        done = run(TOOL, *words)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        self.assertIn(reason, done.stderr)
+
+    def test_every_vector_of_an_fbin_file_is_found_by_its_row_number(self):
+        said = self.loads(self.base, '--key', 'rows', '--batch', 97)
+        self.assertRegex(said, r'rows: 600 vectors of 12 dimensions in [\d.]+ s: [\d,]+ vectors/s')
+        self.assertEqual(self.server.cli('VCARD', 'rows'), ['600'])
+        for row in (0, 96, 97, 599):
+            self.assertEqual(self.server.cli('VSEARCH', 'rows', 'ELE', row, 'COUNT', 1), [str(row)])
+
+    def test_loading_again_replaces(self):
+        self.loads(self.base, '--key', 'again')
+        self.assertIn('600 of them replaced', self.loads(self.base, '--key', 'again'))
+        self.assertEqual(self.server.cli('VCARD', 'again'), ['600'])
+
+    def test_ids_attributes_and_limit_come_from_where_they_are_told(self):
+        ids = self.file('names', 'one\ntwo\nthree four\n')
+        attributes = self.file('attributes', '{"n":1}\n\n{"n":3}\n')
+        self.loads(self.base, '--key', 'named', '--ids', ids, '--attrs', attributes, '--limit', 3)
+        self.assertEqual(self.server.cli('VCARD', 'named'), ['3'])
+        self.assertEqual(self.server.cli('VGETATTR', 'named', 'three four'), ['{"n":3}'])
+        self.assertEqual(self.server.cli('VGETATTR', 'named', 'two'), [''])
+
+    def test_json_lines_bring_ids_and_attributes(self):
+        lines = self.file('a.jsonl', '{"id":"a","vector":[1,2],"year":1990}\n'
+                                     '{"vector":[2,1],"attributes":{"year":2000}}\n')
+        self.loads(lines, '--key', 'lines', '--metric', 'L2')
+        self.assertEqual(self.server.cli('VGETATTR', 'lines', 'a'), ['{"year":1990}'])
+        self.assertEqual(self.server.cli('VSEARCH', 'lines', 'ELE', 'a', 'FILTER', '.year > 1995'),
+                         ['1'])
+
+    def test_vadd_makes_a_redis_vector_set(self):
+        self.loads(self.base, '--key', 'set', '--command', 'VADD', '--options', 'NOQUANT M 8')
+        self.assertEqual(self.server.cli('VCARD', 'set'), ['600'])
+        self.assertEqual(self.server.cli('VDIM', 'set'), ['12'])
+
+    def test_refused_elements_are_counted_and_shown(self):
+        vectors = random_vectors(8, 3)
+        vectors[2][5] = float('nan')
+        done = self.server.tool('import', self.fbin('nan.fbin', vectors), '--key', 'nan')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('row 2: ', done.stderr)
+        self.assertIn('nan: 7 vectors', done.stdout)
+        self.assertIn('1 elements were refused', done.stdout)
+        self.assertEqual(self.server.cli('VCARD', 'nan'), ['7'])
+
+    def test_what_came_before_a_broken_line_is_in(self):
+        lines = self.file('b.jsonl', '{"id":"a","vector":[1,2]}\n{"id":"b","vector":[1,]}\n')
+        done = self.server.tool('import', lines, '--key', 'broken', '--batch', 1)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('b.jsonl:2: column 22', done.stderr)
+        self.assertEqual(self.server.cli('VCARD', 'broken'), ['1'])
+
+    def test_another_dimension_than_the_collection_has_is_an_error(self):
+        self.loads(self.base, '--key', 'twelve', '--limit', 1)
+        other = self.fbin('two.fbin', [[1, 2]])
+        done = self.server.tool('import', other, '--key', 'twelve')
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(self.server.cli('VCARD', 'twelve'), ['1'])
+
+    def test_bench_finds_the_exact_neighbours_of_a_small_collection(self):
+        for command in ('VSEARCH', 'VSIM'):
+            done = self.server.tool(
+                'bench', '--key', 'bench-' + command, '--dataset', self.base, '--load',
+                '--queries', self.queries, '--command', command, '--ef', '600', '--clients', '1,3',
+                '--seconds', 0, '--json')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            report = json.loads(done.stdout)
+            self.assertEqual(report['load']['vectors'], COUNT)
+            self.assertEqual([row['clients'] for row in report['rows']], [1, 3])
+            for row in report['rows']:
+                self.assertGreaterEqual(row['recall'], 0.99)
+                self.assertEqual(row['searches'], 20)
+                self.assertLessEqual(row['p50_ms'], row['p99_ms'])
+
+    def test_bench_asks_the_server_when_nobody_else_knows(self):
+        self.loads(self.base, '--key', 'asked')
+        done = self.server.tool('bench', '--key', 'asked', '--samples', 50, '--ef', 600,
+                                '--seconds', 0)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r'(?m)^ +600 +1 +(1\.0000|0\.99\d\d) ')
+
+    def test_wrong_usage_ends_with_2_and_a_hint(self):
+        self.fails(2, 'did you mean "import"?', 'imprt')
+        self.fails(2, 'did you mean --key?', 'import', self.base, '--kye', 'x')
+        self.fails(2, '--key NAME is missing', 'import', self.base)
+        self.fails(2, 'which FILE', 'import', '--key', 'x')
+        self.fails(2, 'say which with --format', 'import', 'x.csv', '--key', 'x')
+        self.fails(2, '--port', 'import', self.base, '--key', 'x', '--port', '70000')
+        self.fails(2, '--load needs --dataset', 'bench', '--key', 'x', '--load')
+
+    def test_failures_end_with_1_and_the_reason(self):
+        port = free_port()
+        self.fails(1, f'no server at 127.0.0.1:{port}', 'ping', '--port', port)
+        self.fails(1, 'is it running?', 'import', self.base, '--key', 'x', '--port', port)
+        self.fails(1, 'No such file', 'import', 'no.fbin', '--key', 'x', '--port', port)
+        self.fails(1, 'nothere', 'bench', '--key', 'nothere', '--port', self.server.port)
+
+    def test_help_and_version_are_answers(self):
+        for words in (['--help'], ['import', '--help'], ['bench', '--help'], ['ping', '--help']):
+            done = run(TOOL, *words)
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            self.assertIn('usage: vdb', done.stdout)
+        self.assertRegex(run(TOOL, '--version').stdout, r'^vdb \d+\.\d+\.\d+\n$')
+
+    def test_a_password_is_asked_for_and_taken(self):
+        guarded = Server('--requirepass', 'secret')
+        try:
+            words = ('import', self.base, '--key', 'x', '--limit', 10)
+            self.assertIn('NOAUTH', guarded.tool(*words).stderr)
+            self.assertIn('WRONGPASS', guarded.tool(*words, '--auth', 'wrong').stderr)
+            self.assertEqual(guarded.tool(*words, '--auth', 'secret').returncode, 0)
+        finally:
+            guarded.stop()
+
+    def test_a_unix_socket_serves_as_well(self):
+        path = os.path.join(self.folder.name, 'socket')
+        local = Server('--unixsocket', path)
+        try:
+            done = run(TOOL, 'import', self.base, '--key', 'x', '--unix', path)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        finally:
+            local.stop()
+
+
+if __name__ == '__main__':
+    suite.main()

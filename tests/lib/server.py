@@ -1,0 +1,64 @@
+"""server.py: a vdb-server of a test's own, in a folder of its own, and programs to talk to it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SERVER = os.path.join(ROOT, 'build', 'vdb-server')
+TOOL = os.path.join(ROOT, 'build', 'vdb')
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def run(*command, text=True):
+    """Runs a program to its end; its status, output and errors are in the result."""
+    return subprocess.run([str(word) for word in command], capture_output=True, text=text,
+                          timeout=60, check=False)
+
+
+class Server:
+    """Started when made, stopped by stop(). log is what it printed."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.mkdtemp(prefix='vdb-test-')
+        self.port = free_port()
+        self.log = os.path.join(self.folder, 'log')
+        with open(self.log, 'wb') as log:
+            self.process = subprocess.Popen(
+                [SERVER, '--port', str(self.port), '--dir', self.folder, *options],
+                stdout=log, stderr=log)
+        ping = run(TOOL, 'ping', '--port', self.port, '--wait', 10)
+        if ping.returncode != 0 and 'NOAUTH' not in ping.stderr:
+            said = ping.stderr + self.said()
+            self.stop()
+            raise RuntimeError('vdb-server does not answer: ' + said)
+
+    def said(self):
+        with open(self.log, encoding='utf-8', errors='replace') as log:
+            return log.read()
+
+    def stop(self):
+        """Returns the exit status after SIGTERM."""
+        self.process.terminate()
+        try:
+            status = self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return status
+
+    def tool(self, *words):
+        return run(TOOL, *words, '--port', self.port)
+
+    def cli(self, *words):
+        """What redis-cli prints for a command, lines without their ends."""
+        done = run('redis-cli', '-p', self.port, *words)
+        return done.stdout.rstrip('\n').split('\n')
