@@ -101,6 +101,8 @@ void collection_drop(struct collection *c)
     CHECK(!c->dropped);
     c->dropped = true;
     background_forget(c->env->background, c);
+    if (c->pending_waiters > 0)
+        c->env->background->on_room(c->env->background->user, c);
     epoch_defer(c->env->epoch, &c->end, end_collection);
 }
 

@@ -1,0 +1,249 @@
+#include "cmd/args.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "cmd/command.h"
+#include "cmd/suggest.h"
+
+/* The arguments being read. */
+struct reading {
+    const struct command *command;
+    const struct slice *argv;
+    size_t argc;
+    size_t at;
+    uint8_t *out;
+    struct why *why;
+};
+
+static bool lenient(const struct reading *r)
+{
+    return (r->command->flags & CMD_LENIENT) != 0;
+}
+
+static size_t left(const struct reading *r)
+{
+    return r->argc - r->at;
+}
+
+/* Redis's text for this argument, else ours by format. */
+static enum err bad(const struct reading *r, const struct arg *arg, const char *what)
+{
+    if (arg->error != NULL)
+        return why_set(r->why, ERR_ARG, "%s", arg->error);
+    return why_set(r->why, ERR_ARG, "%s: %s", arg->word != NULL ? arg->word : arg->name, what);
+}
+
+/* An option without its value: Redis says of vector sets that the option itself is wrong. */
+static enum err missing(const struct reading *r, const struct arg *arg)
+{
+    if (r->command->unknown != NULL)
+        return why_set(r->why, ERR_SYNTAX, "%s", r->command->unknown);
+    return bad(r, arg, "a value is missing after it");
+}
+
+static enum err read_int(struct reading *r, const struct arg *arg, int64_t *out)
+{
+    struct slice text = r->argv[r->at++];
+    int64_t value;
+    if (slice_to_i64(text, &value) && value >= arg->min && value <= arg->max) {
+        *out = value;
+        return OK;
+    }
+    if (arg->error != NULL)
+        return why_set(r->why, ERR_ARG, "%s", arg->error);
+    return why_set(r->why, ERR_ARG, "%s must be an integer between %lld and %lld, got '%.*s'",
+                   arg->word != NULL ? arg->word : arg->name, (long long)arg->min,
+                   (long long)arg->max, (int)(text.len < 32 ? text.len : 32),
+                   (const char *)text.ptr);
+}
+
+static enum err read_float(struct reading *r, const struct arg *arg, double *out)
+{
+    struct slice text = r->argv[r->at++];
+    double value;
+    if (slice_to_f64(text, &value) && !isnan(value) && value > (double)arg->min &&
+        value <= (double)arg->max) {
+        *out = value;
+        return OK;
+    }
+    return bad(r, arg, "must be a number in range");
+}
+
+/* A count, then so many arguments. */
+static enum err read_counted(struct reading *r, const struct arg *arg, struct slices *out)
+{
+    int64_t count;
+    if (left(r) == 0)
+        return missing(r, arg);
+    if (!slice_to_i64(r->argv[r->at], &count) || count < arg->min || count > LIMIT_MANY)
+        return why_set(r->why, ERR_ARG, "%s: the count must be an integer between %lld and %d",
+                       arg->word != NULL ? arg->word : arg->name, (long long)arg->min, LIMIT_MANY);
+    r->at++;
+    if ((size_t)count > left(r))
+        return why_set(r->why, ERR_ARG, "%s: %lld arguments announced, %zu follow",
+                       arg->word != NULL ? arg->word : arg->name, (long long)count, left(r));
+    *out = (struct slices){r->argv + r->at, (size_t)count};
+    r->at += (size_t)count;
+    return OK;
+}
+
+static enum err read_pairs(struct reading *r, const struct arg *arg, struct slices *out)
+{
+    enum err e = read_counted(r, arg, out);
+    if (e == OK && out->count % 2 != 0)
+        return bad(r, arg, "counts names and values, so its number must be even");
+    if (e == OK && out->count / 2 > LIMIT_PARAMS)
+        return why_set(r->why, ERR_LIMIT, "%s: at most %d pairs", arg->word, LIMIT_PARAMS);
+    return e;
+}
+
+static enum err read_vector(struct reading *r, const struct arg *arg, struct vector_arg *out)
+{
+    struct slice form = r->argv[r->at];
+    if (slice_eq_nocase(form, "FP32"))
+        out->form = VECTOR_FP32;
+    else if (slice_eq_nocase(form, "VALUES"))
+        out->form = VECTOR_VALUES;
+    else if (slice_eq_nocase(form, "JSON"))
+        out->form = VECTOR_JSON;
+    else if (arg->min == 1 && slice_eq_nocase(form, "ELE"))
+        out->form = VECTOR_ELEMENT;
+    else
+        return bad(r, arg, arg->min == 1
+                               ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id"
+                               : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]'");
+    r->at++;
+    if (left(r) == 0)
+        return bad(r, arg, "a value is missing after it");
+    if (out->form != VECTOR_VALUES) {
+        out->bytes = r->argv[r->at++];
+        return OK;
+    }
+    int64_t count;
+    if (!slice_to_i64(r->argv[r->at], &count) || count < 1 || count > LIMIT_DIM)
+        return bad(r, arg, "VALUES takes the number of values first, 1 to 65536");
+    r->at++;
+    if ((size_t)count > left(r))
+        return bad(r, arg, "fewer values follow than VALUES announced");
+    out->values = r->argv + r->at;
+    out->count = (size_t)count;
+    r->at += (size_t)count;
+    return OK;
+}
+
+static enum err read_positional(struct reading *r, const struct arg *arg)
+{
+    void *to = r->out + arg->offset;
+    if (arg->kind == ARG_REST) {
+        if (left(r) < (size_t)arg->min)
+            return bad(r, arg, "missing");
+        *(struct slices *)to = (struct slices){r->argv + r->at, left(r)};
+        r->at = r->argc;
+        return OK;
+    }
+    if (arg->kind == ARG_MAYBE) {
+        *(bool *)(r->out + arg->has_offset) = left(r) > 0;
+        if (left(r) > 0)
+            *(struct slice *)to = r->argv[r->at++];
+        return OK;
+    }
+    if (arg->kind == ARG_COUNTED)
+        return read_counted(r, arg, to);
+    if (left(r) == 0)
+        return bad(r, arg, "missing");
+    if (arg->kind == ARG_INT)
+        return read_int(r, arg, to);
+    if (arg->kind == ARG_VECTOR)
+        return read_vector(r, arg, to);
+    CHECK(arg->kind == ARG_KEY || arg->kind == ARG_BULK);
+    *(struct slice *)to = r->argv[r->at++];
+    return OK;
+}
+
+static enum err read_option(struct reading *r, const struct arg *arg)
+{
+    void *to = r->out + arg->offset;
+    bool *has = (bool *)(r->out + arg->has_offset);
+    if (*has && !lenient(r))
+        return bad(r, arg, arg->kind == ARG_CHOICE ? "contradicts or repeats an option before it"
+                                                   : "given twice");
+    r->at++;
+    *has = true;
+    if (arg->kind == ARG_FLAG)
+        return OK;
+    if (arg->kind == ARG_CHOICE) {
+        *(int *)to = (int)arg->min;
+        return OK;
+    }
+    if (left(r) == 0)
+        return missing(r, arg);
+    switch (arg->kind) {
+    case ARG_OPT_BULK:
+        *(struct slice *)to = r->argv[r->at++];
+        return OK;
+    case ARG_OPT_INT:
+        return read_int(r, arg, to);
+    case ARG_OPT_FLOAT:
+        return read_float(r, arg, to);
+    case ARG_OPT_LIST:
+        return read_counted(r, arg, to);
+    case ARG_OPT_PAIRS:
+        return read_pairs(r, arg, to);
+    case ARG_END:
+    case ARG_KEY:
+    case ARG_BULK:
+    case ARG_INT:
+    case ARG_VECTOR:
+    case ARG_REST:
+    case ARG_COUNTED:
+    case ARG_MAYBE:
+    case ARG_FLAG:
+    case ARG_CHOICE:
+        break;
+    }
+    CHECK(false);
+    return ERR_ARG;
+}
+
+static bool is_option(const struct arg *arg)
+{
+    return arg->word != NULL;
+}
+
+/* Options of the run that starts at first, in any order, until a word is none of them. */
+static enum err read_options(struct reading *r, const struct arg *first)
+{
+    while (left(r) > 0) {
+        const struct arg *arg = first;
+        while (is_option(arg) && !slice_eq_nocase(r->argv[r->at], arg->word))
+            arg++;
+        if (!is_option(arg))
+            return OK;
+        enum err e = read_option(r, arg);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err args_parse(const struct command *command, const struct slice *argv, size_t argc,
+                    void *out, struct why *why)
+{
+    struct reading r = {command, argv, argc, 1, out, why};
+    for (const struct arg *arg = command->args(); arg->kind != ARG_END;) {
+        enum err e = is_option(arg) ? read_options(&r, arg) : read_positional(&r, arg);
+        if (e != OK)
+            return e;
+        bool run = is_option(arg);
+        do
+            arg++;
+        while (run && is_option(arg));
+    }
+    if (left(&r) == 0)
+        return OK;
+    if (command->unknown != NULL)
+        return why_set(why, ERR_SYNTAX, "%s", command->unknown);
+    return suggest_option(command, argv[r.at], why);
+}

@@ -1,0 +1,31 @@
+#include "cmd/client.h"
+
+void client_init(struct client *c, uint64_t id, uint64_t now_us)
+{
+    *c = (struct client){.id = id, .proto = 2, .created_us = now_us, .active_us = now_us};
+    c->query = BUF_INIT(MEM_CLIENT);
+    c->out = BUF_INIT(MEM_CLIENT);
+    c->held_from = SIZE_MAX;
+}
+
+void client_fini(struct client *c)
+{
+    CHECK(c->search == NULL && c->waits_for_room == NULL);
+    mem_free(MEM_CLIENT, c->name);
+    mem_free(MEM_CLIENT, c->lib_name);
+    mem_free(MEM_CLIENT, c->lib_ver);
+    buf_fini(&c->query);
+    buf_fini(&c->out);
+}
+
+void client_set_text(char **text, struct slice value)
+{
+    CHECK(value.len <= CLIENT_NAME_MAX);
+    mem_free(MEM_CLIENT, *text);
+    *text = NULL;
+    if (value.len == 0)
+        return;
+    *text = mem_alloc(MEM_CLIENT, value.len + 1);
+    memcpy(*text, value.ptr, value.len);
+    (*text)[value.len] = '\0';
+}

@@ -1,0 +1,57 @@
+/* client.h: what commands know of the client that sent them. The session (src/session.h) embeds it.
+ *
+ * owner: loop. */
+#ifndef VDB_CMD_CLIENT_H
+#define VDB_CMD_CLIENT_H
+
+#include "base/buf.h"
+#include "base/io.h"
+
+struct command;
+struct search;
+struct collection;
+
+enum { CLIENT_NAME_MAX = 512 };
+
+enum client_flags {
+    CLIENT_AUTHENTICATED = 1,
+    CLIENT_CLOSE_AFTER_REPLY = 2,
+    CLIENT_UNIX = 4,
+    CLIENT_NO_EVICT = 8,
+    CLIENT_NO_TOUCH = 16
+};
+
+struct client {
+    uint64_t id;
+    int proto; /* 2 or 3 */
+    unsigned flags;
+    struct io_addr peer, local;
+    char *name;     /* CLIENT SETNAME; NULL: none */
+    char *lib_name; /* CLIENT SETINFO */
+    char *lib_ver;
+    uint64_t created_us;  /* monotonic */
+    uint64_t active_us;   /* of the last command */
+    const struct command *command; /* the last one */
+    uint64_t commands;
+    uint64_t bytes_in, bytes_out;
+    uint64_t last_lsn;    /* of its last write */
+
+    struct buf query;     /* bytes not yet run */
+    struct buf out;       /* replies not yet sent */
+    size_t held_from;     /* replies from here on wait (SIZE_MAX: none do) */
+
+    /* A blocked client runs no further command until client_unblock. */
+    bool blocked;
+    struct search *search;             /* running for it */
+    struct collection *waits_for_room; /* its last write filled the pending set */
+
+    struct client *next, *prev; /* all clients, oldest first */
+};
+
+void client_init(struct client *c, uint64_t id, uint64_t now_us);
+void client_fini(struct client *c);
+
+/* Replaces a text (name, lib_name, lib_ver); an empty slice removes it. */
+void client_set_text(char **text, struct slice value);
+
+#endif

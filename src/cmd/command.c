@@ -1,0 +1,201 @@
+#include "cmd/command.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "cmd/env.h"
+
+/* Each command's table of arguments, from commands.def. */
+#define KEY(field) {.kind = ARG_KEY, .name = "key", .offset = offsetof(self, field)},
+#define BULK(field, name_) {.kind = ARG_BULK, .name = name_, .offset = offsetof(self, field)},
+#define INT(field, name_, min_, max_, error_)                                                      \
+    {.kind = ARG_INT,                                                                              \
+     .name = name_,                                                                                \
+     .offset = offsetof(self, field),                                                              \
+     .min = min_,                                                                                  \
+     .max = max_,                                                                                  \
+     .error = error_},
+#define VECTOR(field, element, error_)                                                             \
+    {.kind = ARG_VECTOR,                                                                           \
+     .name = "vector",                                                                             \
+     .offset = offsetof(self, field),                                                              \
+     .min = element,                                                                               \
+     .error = error_},
+#define REST(field, name_, min_)                                                                   \
+    {.kind = ARG_REST, .name = name_, .offset = offsetof(self, field), .min = min_},
+#define COUNTED(field, name_, min_)                                                                \
+    {.kind = ARG_COUNTED, .name = name_, .offset = offsetof(self, field), .min = min_},
+#define OPTION_(kind_, field, word_, name_, min_, max_, error_)                                    \
+    {.kind = kind_,                                                                                \
+     .name = name_,                                                                                \
+     .word = word_,                                                                                \
+     .offset = offsetof(self, field),                                                              \
+     .has_offset = offsetof(self, has_##field),                                                    \
+     .min = min_,                                                                                  \
+     .max = max_,                                                                                  \
+     .error = error_},
+#define MAYBE(field, name_) OPTION_(ARG_MAYBE, field, NULL, name_, 0, 0, NULL)
+#define FLAG(field, word_)                                                                         \
+    {.kind = ARG_FLAG,                                                                             \
+     .name = word_,                                                                                \
+     .word = word_,                                                                                \
+     .offset = offsetof(self, field),                                                              \
+     .has_offset = offsetof(self, field)},
+#define CHOICES(field)
+#define CHOICE(field, value, word_) OPTION_(ARG_CHOICE, field, word_, word_, value, 0, NULL)
+#define OPT_BULK(field, word_, name_) OPTION_(ARG_OPT_BULK, field, word_, name_, 0, 0, NULL)
+#define OPT_INT(field, word_, name_, min_, max_, error_)                                           \
+    OPTION_(ARG_OPT_INT, field, word_, name_, min_, max_, error_)
+#define OPT_FLOAT(field, word_, name_, min_, max_, error_)                                         \
+    OPTION_(ARG_OPT_FLOAT, field, word_, name_, min_, max_, error_)
+#define OPT_LIST(field, word_, name_) OPTION_(ARG_OPT_LIST, field, word_, name_, 1, 0, NULL)
+#define OPT_PAIRS(field, word_, name_) OPTION_(ARG_OPT_PAIRS, field, word_, name_, 2, 0, NULL)
+enum { ARGS_SIZE_MAX = 1024 };
+
+#define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
+                args_)                                                                             \
+    static const struct arg *table_##id(void)                                                      \
+    {                                                                                              \
+        typedef struct id##_args self;                                                             \
+        _Static_assert(sizeof(self) <= ARGS_SIZE_MAX, "raise ARGS_SIZE_MAX");                      \
+        static const struct arg table[] = {args_{.kind = ARG_END}};                                \
+        return table;                                                                              \
+    }
+#include "cmd/commands.def"
+#undef COMMAND
+#undef KEYS
+
+static const struct command commands[] = {
+#define KEYS(first, last, step) first, last, step
+#define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
+                args_)                                                                             \
+    {name_, arity_,    flags_,                  group_,   since_,   complexity_, summary_,          \
+     keys_, table_##id, sizeof(struct id##_args), cmd_##id, unknown_},
+#include "cmd/commands.def"
+#undef COMMAND
+#undef KEYS
+};
+
+size_t command_count(void)
+{
+    return COUNT_OF(commands);
+}
+
+const struct command *command_at(size_t index)
+{
+    CHECK(index < COUNT_OF(commands));
+    return &commands[index];
+}
+
+size_t command_index(const struct command *command)
+{
+    return (size_t)(command - commands);
+}
+
+/* Perfect enough: the first letter and the length leave at most a handful of names to compare. */
+const struct command *command_find(struct slice name)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (name.len > 0 && (commands[i].name[0] | 0x20) == (name.ptr[0] | 0x20) &&
+            slice_eq_nocase(name, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+const char *command_group_name(enum command_group group)
+{
+    static const char *const names[] = {"connection", "server", "generic", "string", "module"};
+    CHECK(group < COUNT_OF(names));
+    return names[group];
+}
+
+/* As Redis says it: the name and the beginning of the arguments. */
+static void reply_unknown(struct request *rq)
+{
+    char text[WHY_SIZE];
+    struct slice name = rq->argv[0];
+    size_t used = (size_t)snprintf(text, sizeof(text),
+                                   "ERR unknown command '%.*s', with args beginning with: ",
+                                   (int)(name.len < 128 ? name.len : 128), (const char *)name.ptr);
+    for (size_t i = 1; i < rq->argc && used + 2 < sizeof(text); i++) {
+        struct slice arg = rq->argv[i];
+        int room = (int)(sizeof(text) - used) - 4;
+        if (room <= 0)
+            break;
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "'%.*s' ",
+                                 (int)arg.len < room ? (int)arg.len : room,
+                                 (const char *)arg.ptr);
+    }
+    reply_error(&rq->reply, text);
+}
+
+static bool arity_fits(const struct command *command, size_t argc)
+{
+    return command->arity >= 0 ? argc == (size_t)command->arity
+                               : argc >= (size_t)-command->arity;
+}
+
+/* What is checked before a command's arguments are looked at. */
+static bool admitted(struct request *rq)
+{
+    const struct command *command = rq->command;
+    if (command == NULL) {
+        reply_unknown(rq);
+        return false;
+    }
+    if (!(rq->client->flags & CLIENT_AUTHENTICATED) && !(command->flags & CMD_NO_AUTH)) {
+        reply_error(&rq->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    if (!arity_fits(command, rq->argc)) {
+        reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s' command", command->name);
+        return false;
+    }
+    if ((command->flags & CMD_DENYOOM) && !db_has_room(rq->env->db, 0)) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return false;
+    }
+    return true;
+}
+
+static void parse_and_run(struct request *rq)
+{
+    _Alignas(16) uint8_t args[ARGS_SIZE_MAX];
+    struct why why = {{0}};
+    memset(args, 0, rq->command->args_size);
+    enum err e = args_parse(rq->command, rq->argv, rq->argc, args, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    rq->args = args;
+    rq->command->run(rq);
+    rq->args = NULL;
+}
+
+void command_run(struct cmd_env *env, struct client *client, const struct slice *argv, size_t argc)
+{
+    CHECK(argc >= 1 && !client->blocked);
+    struct request rq = {.env = env, .client = client, .argv = argv, .argc = argc};
+    rq.command = command_find(argv[0]);
+    rq.reply = (struct reply){&client->out, client->proto};
+    size_t before = client->out.len;
+    uint64_t start = env->io->ops->mono_us(env->io);
+    client->active_us = start;
+    bool runs = admitted(&rq);
+    if (runs) {
+        client->command = rq.command;
+        client->commands++;
+        env->stats->total_commands_processed++;
+        parse_and_run(&rq);
+    }
+    bool error = client->out.len > before && client->out.ptr[before] == '-';
+    env->stats->total_error_replies += error;
+    if (rq.command == NULL)
+        return;
+    struct command_stats *stats = &env->command_stats[command_index(rq.command)];
+    stats->calls += runs;
+    stats->rejected += !runs;
+    stats->failed += runs && error;
+    stats->usec += env->io->ops->mono_us(env->io) - start;
+}

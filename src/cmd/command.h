@@ -1,0 +1,109 @@
+/* command.h: the table of commands, and what a handler is given.
+ *
+ * owner: the table is immutable; a request lives while its handler runs. */
+#ifndef VDB_CMD_COMMAND_H
+#define VDB_CMD_COMMAND_H
+
+#include "cmd/args.h"
+#include "cmd/client.h"
+#include "net/resp_write.h"
+
+struct cmd_env;
+
+enum command_flags {
+    CMD_WRITE = 1,
+    CMD_READONLY = 2,
+    CMD_DENYOOM = 4,
+    CMD_FAST = 8,
+    CMD_ADMIN = 16,
+    CMD_NO_AUTH = 32,  /* may run before AUTH */
+    CMD_LOADING = 64,
+    CMD_STALE = 128,
+    CMD_MODULE = 256,  /* a module's in Redis */
+    CMD_LENIENT = 512, /* options may come twice, the last one counts, as Redis has it */
+    CMD_NO_MULTI = 1024,
+    CMD_DANGEROUS = 2048
+};
+
+enum command_group { GROUP_CONNECTION, GROUP_SERVER, GROUP_GENERIC, GROUP_STRING, GROUP_VECTOR };
+
+/* One command in hand. */
+struct request {
+    struct cmd_env *env;
+    struct client *client;
+    const struct command *command;
+    const struct slice *argv;
+    size_t argc;
+    const void *args;    /* struct <command>_args */
+    struct reply reply;  /* appends to client->out */
+};
+
+/* immutable */
+struct command {
+    const char *name;    /* as Redis spells it in errors */
+    int arity;           /* with the name; negative: at least */
+    unsigned flags;
+    enum command_group group;
+    const char *since;
+    const char *complexity;
+    const char *summary;
+    int first_key, last_key, key_step; /* 0: none */
+    const struct arg *(*args)(void);   /* ends with ARG_END */
+    size_t args_size;
+    void (*run)(struct request *rq);
+    const char *unknown; /* Redis's text for an argument it does not know, or NULL for ours */
+};
+
+size_t command_count(void);
+const struct command *command_at(size_t index);
+/* Without case; NULL when there is none. */
+const struct command *command_find(struct slice name);
+size_t command_index(const struct command *command);
+
+const char *command_group_name(enum command_group group);
+
+/* Runs one command for a client: looks it up, checks and parses, calls the handler; the reply (or
+ * the error) is in client->out, unless the client is blocked. argc is at least 1. */
+void command_run(struct cmd_env *env, struct client *client, const struct slice *argv,
+                 size_t argc);
+
+/* The struct of every command's arguments. */
+#define KEY(field) struct slice field;
+#define BULK(field, name) struct slice field;
+#define INT(field, name, min, max, error) int64_t field;
+#define VECTOR(field, element, error) struct vector_arg field;
+#define REST(field, name, min) struct slices field;
+#define COUNTED(field, name, min) struct slices field;
+#define MAYBE(field, name)                                                                         \
+    struct slice field;                                                                            \
+    bool has_##field;
+#define FLAG(field, word) bool field;
+#define CHOICES(field)                                                                             \
+    int field;                                                                                     \
+    bool has_##field;
+#define CHOICE(field, value, word)
+#define OPT_BULK(field, word, name)                                                                \
+    struct slice field;                                                                            \
+    bool has_##field;
+#define OPT_INT(field, word, name, min, max, error)                                                \
+    int64_t field;                                                                                 \
+    bool has_##field;
+#define OPT_FLOAT(field, word, name, min, max, error)                                              \
+    double field;                                                                                  \
+    bool has_##field;
+#define OPT_LIST(field, word, name)                                                                \
+    struct slices field;                                                                           \
+    bool has_##field;
+#define OPT_PAIRS(field, word, name)                                                               \
+    struct slices field;                                                                           \
+    bool has_##field;
+#define COMMAND(id, name, arity, flags, group, since, complexity, keys, unknown, summary, args)    \
+    struct id##_args {                                                                             \
+        args bool end_;                                                                            \
+    };                                                                                             \
+    void cmd_##id(struct request *rq);
+#include "cmd/commands.def"
+#undef COMMAND
+#include "cmd/args_undef.h"
+
+#endif

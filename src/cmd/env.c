@@ -1,0 +1,76 @@
+#include "cmd/env.h"
+
+#include "cmd/command.h"
+#include "db/search.h"
+
+/* Writers that wait hear of it when rows were linked. */
+static void on_room(void *user, struct collection *c)
+{
+    struct cmd_env *env = user;
+    for (struct client *client = env->clients; client != NULL && c->pending_waiters > 0;
+         client = client->next) {
+        if (client->waits_for_room != c)
+            continue;
+        client->waits_for_room = NULL;
+        client->held_from = SIZE_MAX;
+        c->pending_waiters--;
+        client_unblock(env, client);
+    }
+}
+
+static void random_hex(struct io *io, char *out, size_t digits)
+{
+    uint8_t byte;
+    for (size_t i = 0; i < digits; i++) {
+        io->ops->random(io, &byte, 1);
+        out[i] = "0123456789abcdef"[byte & 15];
+    }
+    out[digits] = '\0';
+}
+
+void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct config *config,
+                  struct stats *stats)
+{
+    *env = (struct cmd_env){.io = io, .db = db, .config = config, .stats = stats};
+    env->command_stats = mem_calloc(MEM_SERVER, command_count() * sizeof(*env->command_stats));
+    env->started_us = io->ops->mono_us(io);
+    env->started_wall_us = io->ops->wall_us(io);
+    random_hex(io, env->run_id, sizeof(env->run_id) - 1);
+    db->background.on_room = on_room;
+    db->background.user = env;
+}
+
+void cmd_env_fini(struct cmd_env *env)
+{
+    CHECK(env->clients == NULL);
+    mem_free(MEM_SERVER, env->command_stats);
+}
+
+void client_block(struct cmd_env *env, struct client *client)
+{
+    CHECK(!client->blocked);
+    client->blocked = true;
+    env->blocked_count++;
+}
+
+void client_unblock(struct cmd_env *env, struct client *client)
+{
+    CHECK(client->blocked && env->blocked_count > 0);
+    client->blocked = false;
+    env->blocked_count--;
+    env->hooks->resume(env, client);
+}
+
+void client_abandon(struct cmd_env *env, struct client *client)
+{
+    if (client->search != NULL)
+        client->search->user = NULL;
+    client->search = NULL;
+    if (client->waits_for_room != NULL)
+        client->waits_for_room->pending_waiters--;
+    client->waits_for_room = NULL;
+    if (client->blocked) {
+        client->blocked = false;
+        env->blocked_count--;
+    }
+}

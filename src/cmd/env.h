@@ -1,0 +1,57 @@
+/* env.h: what all commands work on, and what they ask of the server around them. owner: loop. */
+#ifndef VDB_CMD_ENV_H
+#define VDB_CMD_ENV_H
+
+#include "cmd/client.h"
+#include "conf/config.h"
+#include "conf/stats.h"
+#include "db/db.h"
+
+struct command;
+struct cmd_env;
+
+/* How often a command ran. */
+struct command_stats {
+    uint64_t calls, usec, rejected, failed;
+};
+
+/* What only the server can do; set by server.c. Each may be called while a handler runs. */
+struct cmd_hooks {
+    /* Closes a client after the replies it has; its handler may go on. */
+    void (*kill)(struct cmd_env *env, struct client *client);
+    /* Runs the rest of what an unblocked client has sent, soon. */
+    void (*resume)(struct cmd_env *env, struct client *client);
+    void (*shutdown)(struct cmd_env *env);
+    /* An option has changed by CONFIG SET. */
+    void (*reconfigure)(struct cmd_env *env);
+};
+
+struct cmd_env {
+    struct io *io;
+    struct db *db;
+    struct config *config;
+    struct stats *stats;
+    const struct cmd_hooks *hooks;
+    void *server;               /* of the hooks */
+    struct client *clients, *clients_last;
+    size_t client_count;
+    size_t blocked_count;
+    struct command_stats *command_stats; /* by command_index */
+    uint64_t started_us;        /* monotonic */
+    uint64_t started_wall_us;
+    char run_id[41];
+    int port;                   /* that is really listened on; 0: none */
+};
+
+void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct config *config,
+                  struct stats *stats);
+void cmd_env_fini(struct cmd_env *env);
+
+/* Until client_unblock the client runs no further command. */
+void client_block(struct cmd_env *env, struct client *client);
+void client_unblock(struct cmd_env *env, struct client *client);
+
+/* A client goes away: forgets what runs or waits for it. */
+void client_abandon(struct cmd_env *env, struct client *client);
+
+#endif
