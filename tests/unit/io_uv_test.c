@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -185,6 +186,18 @@ static void world_run(struct world *w)
     EXPECT(!w->timed_out);
 }
 
+static void on_stop(struct io_timer *timer)
+{
+    io_uv_stop(timer->user);
+}
+
+static void run_for_ms(struct world *w, unsigned ms)
+{
+    struct io_timer stop = {.fn = on_stop, .user = w->io};
+    w->ops->timer_start(w->io, &stop, ms * 1000);
+    io_uv_run(w->io);
+}
+
 static void world_free(struct world *w)
 {
     for (unsigned i = 0; i < w->peer_count; i++)
@@ -252,11 +265,8 @@ TEST(io_uv, streams_know_their_addresses)
     struct world *w = world_new(&loopback);
     EXPECT(w->listener.addr.port > 0);
     struct peer *client = connect_client(w, 10, 1000);
-    while (client->in.len == 0 && !w->timed_out) {
-        w->ops->timer_start(w->io, &w->watchdog, 1000);
-        io_uv_run(w->io);
-        w->timed_out = false;
-    }
+    while (client->in.len == 0)
+        run_for_ms(w, 1);
     const struct peer *server = &w->peers[1];
     REQUIRE(server->echoes && server->stream != NULL && client->stream != NULL);
     EXPECT_STR(server->stream->peer.host, "127.0.0.1");
@@ -264,6 +274,32 @@ TEST(io_uv, streams_know_their_addresses)
     EXPECT_EQ(client->stream->peer.port, w->listener.addr.port);
     EXPECT_EQ(server->stream->peer.port, client->stream->local.port);
     EXPECT_EQ(server->stream->local.port, w->listener.addr.port);
+    world_free(w);
+}
+
+/* Sockets of this process that have the option on. */
+static unsigned sockets_with(int level, int option)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        int value = 0;
+        socklen_t len = sizeof(value);
+        count += getsockopt(fd, level, option, &value, &len) == 0 && value != 0;
+    }
+    return count;
+}
+
+TEST(io_uv, streams_send_without_delay_and_probe_when_asked)
+{
+    struct world *w = world_new(&loopback);
+    for (unsigned keepalive_s = 0; keepalive_s <= 300; keepalive_s += 300) {
+        io_uv_set_keepalive(w->io, keepalive_s);
+        struct peer *client = connect_client(w, 10, 1000);
+        while (client->in.len == 0)
+            run_for_ms(w, 1);
+    }
+    EXPECT_EQ(sockets_with(IPPROTO_TCP, TCP_NODELAY), 4);
+    EXPECT_EQ(sockets_with(SOL_SOCKET, SO_KEEPALIVE), 2);
     world_free(w);
 }
 
@@ -412,18 +448,6 @@ static double cpu_s(void)
     getrusage(RUSAGE_THREAD, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static void on_stop(struct io_timer *timer)
-{
-    io_uv_stop(timer->user);
-}
-
-static void run_for_ms(struct world *w, unsigned ms)
-{
-    struct io_timer stop = {.fn = on_stop, .user = w->io};
-    w->ops->timer_start(w->io, &stop, ms * 1000);
-    io_uv_run(w->io);
 }
 
 TEST(io_uv, accept_without_descriptors_refuses_and_does_not_spin)
