@@ -46,19 +46,23 @@ void sq8_init(struct codec *c)
     CHECK(scan_size(c) <= c->row_size);
 }
 
-/* max |v|. Absolute values of floats order like their bits, and the maximum of integers is one the
- * compiler turns into vector instructions. */
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* max |v|, in LANES maxima, so that the compiler makes vector instructions of it. */
 static float range_of(const float *vector, size_t dim)
 {
-    int32_t max = 0;
-    for (size_t i = 0; i < dim; i++) {
-        int32_t bits;
-        memcpy(&bits, &vector[i], sizeof(bits));
-        bits &= INT32_MAX;
-        max = bits > max ? bits : max;
-    }
-    float range;
-    memcpy(&range, &max, sizeof(range));
+    float lanes[LANES] = {0}, range = 0;
+    size_t i = 0;
+    for (; i + LANES <= dim; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] = larger(lanes[lane], fabsf(vector[i + lane]));
+    for (; i < dim; i++)
+        range = larger(range, fabsf(vector[i]));
+    for (size_t lane = 0; lane < LANES; lane++)
+        range = larger(range, lanes[lane]);
     CHECK(range <= FLT_MAX); /* finite */
     return range;
 }
@@ -143,13 +147,13 @@ void sq8_encode(const struct codec *c, const float *vector, uint8_t *row)
     memcpy(row + c->tail_offset, &tail, sizeof(tail));
 }
 
-/* codes: dim of them; may be where the query's bytes go. */
-static void query_of_codes(const struct codec *c, const uint8_t *codes, const struct sq8_tail *tail,
-                           uint8_t *query)
+/* query holds dim codes, and becomes the prepared query. */
+static void query_of_codes(const struct codec *c, const struct sq8_tail *tail, uint8_t *query)
 {
-    for (size_t i = 0; i < c->dim; i++)
-        query[i] = codes[i] ^ 0x80; /* + 128 */
-    memset(query + c->dim, 0, c->query_size - c->dim);
+    size_t dim = c->dim; /* bytes written may alias anything, so c->dim would be read each time */
+    for (size_t i = 0; i < dim; i++)
+        query[i] ^= 0x80; /* + 128 */
+    memset(query + dim, 0, c->query_size - dim);
     bool l2 = c->metric == METRIC_L2;
     struct sq8_numbers numbers = {l2 ? 2 * tail->scale : tail->scale, l2 ? tail->add : 1};
     memcpy(query + scan_size(c), &numbers, sizeof(numbers));
@@ -161,14 +165,15 @@ void sq8_query(const struct codec *c, const float *vector, uint8_t *query)
     struct sums sums = {0};
     encode_codes(vector, c->dim, range, &sums, (int8_t *)query);
     struct sq8_tail tail = tail_of(c, range, &sums);
-    query_of_codes(c, query, &tail, query);
+    query_of_codes(c, &tail, query);
 }
 
 void sq8_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
 {
     struct sq8_tail tail;
     memcpy(&tail, row + c->tail_offset, sizeof(tail));
-    query_of_codes(c, row, &tail, query);
+    memcpy(query, row, c->dim);
+    query_of_codes(c, &tail, query);
 }
 
 static struct sq8_scan scan_of(const struct codec *c, const uint8_t *query)

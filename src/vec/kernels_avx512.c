@@ -88,17 +88,28 @@ static inline vh vh_step(vh acc, const uint64_t *a, const uint8_t *b)
     return _mm512_add_epi64(acc, _mm512_popcnt_epi64(differ));
 }
 
+/* The narrowest register that holds the words: a masked load that reaches into the next cache line
+ * costs two, even where the mask leaves that line out. */
 static inline vh vh_step_part(vh acc, const uint64_t *a, const uint8_t *b, size_t words)
 {
     __mmask8 mask = (__mmask8)((1u << words) - 1);
-    vh differ =
-        _mm512_xor_si512(_mm512_maskz_loadu_epi64(mask, a), _mm512_maskz_loadu_epi64(mask, b));
+    vh differ;
+    if (words <= 2)
+        differ = _mm512_zextsi128_si512(
+            _mm_xor_si128(_mm_maskz_loadu_epi64(mask, a), _mm_maskz_loadu_epi64(mask, b)));
+    else if (words <= 4)
+        differ = _mm512_zextsi256_si512(
+            _mm256_xor_si256(_mm256_maskz_loadu_epi64(mask, a), _mm256_maskz_loadu_epi64(mask, b)));
+    else
+        differ =
+            _mm512_xor_si512(_mm512_maskz_loadu_epi64(mask, a), _mm512_maskz_loadu_epi64(mask, b));
     return _mm512_add_epi64(acc, _mm512_popcnt_epi64(differ));
 }
 
-static inline uint32_t vh_sum(vh v)
+/* The upper half of each count is 0, so they add up like counts of 32 bits. */
+static inline void vh_sums(const vh *v, uint32_t *out)
 {
-    return (uint32_t)_mm512_reduce_add_epi64(v);
+    _mm_storeu_si128((__m128i *)out, vi_sums(v));
 }
 
 #include "vec/kernels_body.h"

@@ -9,7 +9,8 @@
  *   v4          4 int32: vi_sums(v): the sums of GROUP vi; v4_store(v, p); sq8_scores(s, dots,
  *               tails, out): the scores of GROUP rows
  *   vh          counts of bits in VH_WORDS 64-bit words: vh_zero, vh_step(acc, a, b),
- *               vh_step_part(acc, a, b, n) (n < VH_WORDS words), vh_sum(v)
+ *               vh_step_part(acc, a, b, n) (n < VH_WORDS words), vh_sums(v, out): the sums of
+ *               GROUP of them
  *   F32_CHAINS  sums kept per row of floats, 2 or more, as the registers allow
  *
  * GROUP rows are scored side by side, so that neither the latency of an addition nor that of a
@@ -23,8 +24,10 @@
 enum {
     GROUP = 4,
     LINE_SIZE = 64,
-    FETCH_AHEAD = 8,     /* rows */
-    FETCH_LINES_MAX = 16 /* of a row: what follows is a stream the processor sees by itself */
+    SHORT_ROW = 16 * LINE_SIZE, /* up to here a row is fetched whole */
+    FETCH_LONG = 4 * LINE_SIZE, /* of a longer one, which then is a stream the processor sees */
+    FETCH_AHEAD = 12,           /* rows, when ids name them */
+    FETCH_AHEAD_BYTES = 4096    /* of consecutive rows: a page, where the processor's own stops */
 };
 
 /* The rows a kernel visits: those that ids names, or consecutive ones from first. */
@@ -34,8 +37,38 @@ struct rows {
     const uint32_t *ids; /* NULL: consecutive */
     size_t first;
     size_t count;
-    size_t size; /* bytes read of a row */
+    size_t ahead;      /* rows to fetch ahead */
+    size_t fetch_size; /* bytes to fetch of each */
 };
+
+/* size: bytes the kernel reads of a row. */
+INLINE struct rows rows_named(const uint8_t *base, size_t stride_bytes, const uint32_t *ids,
+                              size_t count, size_t size)
+{
+    return (struct rows){
+        .base = base,
+        .stride_bytes = stride_bytes,
+        .ids = ids,
+        .count = count,
+        .ahead = FETCH_AHEAD,
+        .fetch_size = size <= SHORT_ROW ? size : FETCH_LONG,
+    };
+}
+
+/* Rows longer than SHORT_ROW come fast enough by themselves. */
+INLINE struct rows rows_from(const uint8_t *base, size_t stride_bytes, size_t first, size_t count,
+                             size_t size)
+{
+    return (struct rows){
+        .base = base,
+        .stride_bytes = stride_bytes,
+        .ids = NULL,
+        .first = first,
+        .count = count,
+        .ahead = FETCH_AHEAD_BYTES / stride_bytes,
+        .fetch_size = size <= SHORT_ROW ? size : 0,
+    };
+}
 
 INLINE const uint8_t *row_at(const struct rows *rows, size_t index)
 {
@@ -43,25 +76,28 @@ INLINE const uint8_t *row_at(const struct rows *rows, size_t index)
     return rows->base + id * rows->stride_bytes;
 }
 
-INLINE void fetch_row(const struct rows *rows, size_t index)
+INLINE void fetch_row(const uint8_t *row, size_t size)
 {
-    const uint8_t *row = row_at(rows, index);
-    size_t max = (size_t)FETCH_LINES_MAX * LINE_SIZE;
-    size_t size = rows->size < max ? rows->size : max;
     for (size_t i = 0; i < size; i += LINE_SIZE)
         __builtin_prefetch(row + i);
     /* A row that starts inside a line ends in one more. */
     __builtin_prefetch(row + size - 1);
 }
 
-/* Rows from .. to - 1, as far as there are any. Consecutive rows need no help. */
+/* Rows from .. to - 1, as far as there are any. */
 INLINE void fetch_rows(const struct rows *rows, size_t from, size_t to)
 {
-    if (rows->ids == NULL)
-        return;
     size_t end = to < rows->count ? to : rows->count;
+    if (rows->fetch_size == 0 || from >= end)
+        return;
+    if (rows->ids == NULL) {
+        const uint8_t *stop = row_at(rows, end);
+        for (const uint8_t *at = row_at(rows, from); at < stop; at += LINE_SIZE)
+            __builtin_prefetch(at);
+        return;
+    }
     for (size_t i = from; i < end; i++)
-        fetch_row(rows, i);
+        fetch_row(row_at(rows, i), rows->fetch_size);
 }
 
 INLINE void group_at(const struct rows *rows, size_t from, size_t group, const uint8_t **row)
@@ -126,9 +162,9 @@ INLINE void f32_rows(bool l2, const float *query, const struct rows *rows, size_
 {
     const uint8_t *row[GROUP];
     size_t i = 0;
-    fetch_rows(rows, 0, FETCH_AHEAD);
+    fetch_rows(rows, 0, rows->ahead);
     for (; i + GROUP <= rows->count; i += GROUP) {
-        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
         group_at(rows, i, GROUP, row);
         f32_group(l2, GROUP, query, row, dim, out + i);
     }
@@ -157,29 +193,29 @@ static float l2_f32(const float *a, const float *b, size_t dim)
 static void dot_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
                          const uint32_t *ids, size_t count, size_t dim, float *out)
 {
-    f32_rows(false, query, &(struct rows){base, stride_bytes, ids, 0, count, dim * sizeof(float)},
-             dim, out);
+    const struct rows rows = rows_named(base, stride_bytes, ids, count, dim * sizeof(float));
+    f32_rows(false, query, &rows, dim, out);
 }
 
 static void l2_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
                         const uint32_t *ids, size_t count, size_t dim, float *out)
 {
-    f32_rows(true, query, &(struct rows){base, stride_bytes, ids, 0, count, dim * sizeof(float)},
-             dim, out);
+    const struct rows rows = rows_named(base, stride_bytes, ids, count, dim * sizeof(float));
+    f32_rows(true, query, &rows, dim, out);
 }
 
 static void dot_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
                           uint32_t first, size_t count, size_t dim, float *out)
 {
-    f32_rows(false, query,
-             &(struct rows){base, stride_bytes, NULL, first, count, dim * sizeof(float)}, dim, out);
+    const struct rows rows = rows_from(base, stride_bytes, first, count, dim * sizeof(float));
+    f32_rows(false, query, &rows, dim, out);
 }
 
 static void l2_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
                          uint32_t first, size_t count, size_t dim, float *out)
 {
-    f32_rows(true, query,
-             &(struct rows){base, stride_bytes, NULL, first, count, dim * sizeof(float)}, dim, out);
+    const struct rows rows = rows_from(base, stride_bytes, first, count, dim * sizeof(float));
+    f32_rows(true, query, &rows, dim, out);
 }
 
 /* The sums of group rows, GROUP or 1 (then repeated). size is a multiple of 64. */
@@ -213,12 +249,12 @@ static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
 static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
                           const uint32_t *ids, size_t count, size_t size, int32_t *out)
 {
-    const struct rows rows = {base, stride_bytes, ids, 0, count, size};
+    const struct rows rows = rows_named(base, stride_bytes, ids, count, size);
     const uint8_t *row[GROUP];
     size_t i = 0;
-    fetch_rows(&rows, 0, FETCH_AHEAD);
+    fetch_rows(&rows, 0, rows.ahead);
     for (; i + GROUP <= count; i += GROUP) {
-        fetch_rows(&rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        fetch_rows(&rows, i + rows.ahead, i + rows.ahead + GROUP);
         group_at(&rows, i, GROUP, row);
         v4_store(u8s8_group(GROUP, q, row, size), out + i);
     }
@@ -244,9 +280,9 @@ INLINE void sq8_rows(const struct sq8_scan *scan, const struct rows *rows, float
     const struct sq8_scan s = *scan;
     const uint8_t *row[GROUP];
     size_t i = 0;
-    fetch_rows(rows, 0, FETCH_AHEAD);
+    fetch_rows(rows, 0, rows->ahead);
     for (; i + GROUP <= rows->count; i += GROUP) {
-        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + GROUP);
+        fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
         group_at(rows, i, GROUP, row);
         sq8_group(&s, GROUP, row, out + i);
     }
@@ -260,54 +296,75 @@ static void sq8_many(const struct sq8_scan *s, const uint8_t *base, const uint32
                      size_t count, float *out)
 {
     size_t size = s->tail_offset + sizeof(struct sq8_tail);
-    sq8_rows(s, &(struct rows){base, s->stride_bytes, ids, 0, count, size}, out);
+    const struct rows rows = rows_named(base, s->stride_bytes, ids, count, size);
+    sq8_rows(s, &rows, out);
 }
 
 static void sq8_range(const struct sq8_scan *s, const uint8_t *base, uint32_t first, size_t count,
                       float *out)
 {
     size_t size = s->tail_offset + sizeof(struct sq8_tail);
-    sq8_rows(s, &(struct rows){base, s->stride_bytes, NULL, first, count, size}, out);
+    const struct rows rows = rows_from(base, s->stride_bytes, first, count, size);
+    sq8_rows(s, &rows, out);
 }
 
-INLINE uint32_t hamming_row(const uint64_t *q, const uint8_t *row, size_t words)
+INLINE void hamming_group(size_t group, const uint64_t *q, const uint8_t *const *row, size_t words,
+                          uint32_t *out)
 {
-    vh acc = vh_zero();
+    vh acc[GROUP];
+    for (size_t r = 0; r < group; r++)
+        acc[r] = vh_zero();
     size_t i = 0;
     for (; i + VH_WORDS <= words; i += VH_WORDS)
-        acc = vh_step(acc, q + i, row + i * sizeof(uint64_t));
+        for (size_t r = 0; r < group; r++)
+            acc[r] = vh_step(acc[r], q + i, row[r] + i * sizeof(uint64_t));
     if (i < words)
-        acc = vh_step_part(acc, q + i, row + i * sizeof(uint64_t), words - i);
-    return vh_sum(acc);
+        for (size_t r = 0; r < group; r++)
+            acc[r] = vh_step_part(acc[r], q + i, row[r] + i * sizeof(uint64_t), words - i);
+    for (size_t r = group; r < GROUP; r++)
+        acc[r] = acc[0];
+    uint32_t four[GROUP];
+    vh_sums(acc, four);
+    for (size_t r = 0; r < group; r++)
+        out[r] = four[r];
 }
 
-/* Rows are short and independent: the processor overlaps them without our help. */
 INLINE void hamming_rows(const uint64_t *q, const struct rows *rows, size_t words, uint32_t *out)
 {
-    fetch_rows(rows, 0, FETCH_AHEAD);
-    for (size_t i = 0; i < rows->count; i++) {
-        fetch_rows(rows, i + FETCH_AHEAD, i + FETCH_AHEAD + 1);
-        out[i] = hamming_row(q, row_at(rows, i), words);
+    const uint8_t *row[GROUP];
+    size_t i = 0;
+    fetch_rows(rows, 0, rows->ahead);
+    for (; i + GROUP <= rows->count; i += GROUP) {
+        fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
+        group_at(rows, i, GROUP, row);
+        hamming_group(GROUP, q, row, words, out + i);
+    }
+    for (; i < rows->count; i++) {
+        group_at(rows, i, 1, row);
+        hamming_group(1, q, row, words, out + i);
     }
 }
 
 static uint32_t hamming(const uint64_t *a, const uint64_t *b, size_t words)
 {
-    return hamming_row(a, (const uint8_t *)b, words);
+    const uint8_t *row = (const uint8_t *)b;
+    uint32_t differing;
+    hamming_group(1, a, &row, words, &differing);
+    return differing;
 }
 
 static void hamming_many(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
                          const uint32_t *ids, size_t count, size_t words, uint32_t *out)
 {
-    size_t size = words * sizeof(uint64_t);
-    hamming_rows(q, &(struct rows){base, stride_bytes, ids, 0, count, size}, words, out);
+    const struct rows rows = rows_named(base, stride_bytes, ids, count, words * sizeof(uint64_t));
+    hamming_rows(q, &rows, words, out);
 }
 
 static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
                           uint32_t first, size_t count, size_t words, uint32_t *out)
 {
-    size_t size = words * sizeof(uint64_t);
-    hamming_rows(q, &(struct rows){base, stride_bytes, NULL, first, count, size}, words, out);
+    const struct rows rows = rows_from(base, stride_bytes, first, count, words * sizeof(uint64_t));
+    hamming_rows(q, &rows, words, out);
 }
 
 #define KERNEL_ENTRIES                                                                             \

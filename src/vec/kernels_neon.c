@@ -129,9 +129,10 @@ static inline vh vh_step_part(vh acc, const uint64_t *a, const uint8_t *b, size_
     return vh_add_bits(acc, veorq_u8(vld1q_u8(part_a), vld1q_u8(part_b)));
 }
 
-static inline uint32_t vh_sum(vh v)
+static inline void vh_sums(const vh *v, uint32_t *out)
 {
-    return (uint32_t)vaddvq_u64(v);
+    for (size_t r = 0; r < 4; r++)
+        out[r] = (uint32_t)vaddvq_u64(v[r]);
 }
 
 #include "vec/kernels_body.h"

@@ -291,7 +291,8 @@ TEST(codec, sq8_scores_are_finite_for_zero_denormal_and_huge_vectors)
                 if (fabsf(values[a]) > 1 || fabsf(values[b]) > 1)
                     continue;
                 double exact = distance_of((enum metric)metric, va, vb, DIM);
-                EXPECT(fabs((double)codec_score(&c, query, row) - exact) <= 1e-5 * (1 + fabs(exact)));
+                double error = fabs((double)codec_score(&c, query, row) - exact);
+                EXPECT(error <= 1e-5 * (1 + fabs(exact)));
             }
         }
     }
