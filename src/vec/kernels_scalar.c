@@ -100,7 +100,9 @@ static float sq8_score(const struct sq8_scan *s, const uint8_t *row)
     struct sq8_tail tail;
     memcpy(&tail, row + s->tail_offset, sizeof(tail));
     int32_t dot = dot_u8s8(s->query, (const int8_t *)row, s->size) - tail.bias;
-    return (s->add + tail.add) - s->mul * (float)dot * tail.scale;
+    /* In a statement of its own: within one, a compiler may fuse it with the subtraction. */
+    float part = s->mul * (float)dot * tail.scale;
+    return (s->add + tail.add) - part;
 }
 
 static void sq8_many(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
