@@ -69,7 +69,7 @@ say_memory() {
             "'$key'", count, bytes / 1e6, bytes / count }'
 }
 
-need_packages $PACKAGES_RUN
+need_packages $PACKAGES_RUN $([ -e data/glove100/.complete ] || echo "$PACKAGES_GLOVE100")
 echo "Building ..."
 make -s -j"$(nproc)" all
 tests/data/glove100.sh
