@@ -59,30 +59,38 @@ static double now_s(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+enum outcome { PASSED, FAILED, SKIPPED, OUTCOME_COUNT };
+
+/* Runs one test. Nothing here is both written after setjmp and read after the jump back, so no
+ * variable is lost by it. */
+static enum outcome run_one(const struct test *t)
+{
+    running = t;
+    failures = 0;
+    skipped = false;
+    if (setjmp(abandon) == 0)
+        running->run();
+    if (failures > 0)
+        return FAILED;
+    return skipped ? SKIPPED : PASSED;
+}
+
 int main(int argc, char **argv)
 {
-    int passed = 0, failed = 0, skips = 0;
+    int counts[OUTCOME_COUNT] = {0};
     for (const struct test *t = first; t != NULL; t = t->next) {
         if (!wanted(t, argc, argv))
             continue;
-        running = t;
-        failures = 0;
-        skipped = false;
         double start = now_s();
-        if (setjmp(abandon) == 0)
-            t->run();
+        enum outcome outcome = run_one(t);
         double took = now_s() - start;
         if (took > 2)
             printf("  %s.%s took %.1f s\n", t->group, t->name, took);
-        if (failures > 0) {
+        if (outcome == FAILED)
             printf("FAIL %s.%s\n", t->group, t->name);
-            failed++;
-        } else if (skipped) {
-            skips++;
-        } else {
-            passed++;
-        }
+        counts[outcome]++;
     }
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skips);
-    return failed > 0 || passed + skips == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    printf("%d passed, %d failed, %d skipped\n", counts[PASSED], counts[FAILED], counts[SKIPPED]);
+    bool ran = counts[PASSED] + counts[SKIPPED] > 0;
+    return counts[FAILED] == 0 && ran ? EXIT_SUCCESS : EXIT_FAILURE;
 }
