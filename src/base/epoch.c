@@ -13,9 +13,20 @@ static uint32_t *held_in(struct epoch *e, uint64_t epoch)
     return &e->held[epoch % EPOCH_WINDOW_MAX];
 }
 
+/* Later guards must not delay what waits for those of now: they get a new epoch, unless the window
+ * is full of epochs that a slow reader holds up. Then they do so once it has gone. */
+static void close_epoch(struct epoch *e)
+{
+    if (e->now_awaited && e->now - e->oldest + 1 < EPOCH_WINDOW_MAX) {
+        e->now++;
+        e->now_awaited = false;
+    }
+}
+
 /* An item deferred in epoch x waits for guards of x and before. */
 static void run_free_items(struct epoch *e)
 {
+    close_epoch(e);
     while (e->oldest < e->now && *held_in(e, e->oldest) == 0)
         e->oldest++;
     bool quiet = e->oldest == e->now && *held_in(e, e->now) == 0;
@@ -46,14 +57,13 @@ void epoch_leave(struct epoch *e, uint64_t guard)
 void epoch_defer(struct epoch *e, struct epoch_item *item, void (*fn)(struct epoch_item *item))
 {
     CHECK(item != NULL && fn != NULL);
-    *item = (struct epoch_item){.fn = fn, .epoch = e->now};
+    /* Nobody holds a guard of now: the item waits for those of before only. */
+    bool held = *held_in(e, e->now) > 0;
+    *item = (struct epoch_item){.fn = fn, .epoch = held ? e->now : e->now - 1};
     *e->last = item;
     e->last = &item->next;
     e->waiting++;
-    /* Later guards must not delay this item: they get a new epoch, unless the window is full of
-     * epochs that a slow reader holds up. */
-    if (*held_in(e, e->now) > 0 && e->now - e->oldest + 1 < EPOCH_WINDOW_MAX)
-        e->now++;
+    e->now_awaited = e->now_awaited || held;
     run_free_items(e);
 }
 

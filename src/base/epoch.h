@@ -28,6 +28,7 @@ struct epoch {
     uint32_t held[EPOCH_WINDOW_MAX];       /* guards per epoch, by epoch modulo the window */
     struct epoch_item *first, **last;      /* deferred, oldest first */
     size_t waiting;
+    bool now_awaited;                      /* something waits for guards of now */
 };
 
 void epoch_init(struct epoch *e);
