@@ -20,8 +20,11 @@ void buf_fini(struct buf *b)
 static size_t grown_capacity(size_t capacity, size_t needed)
 {
     size_t next = capacity < BUF_FIRST_CAPACITY ? BUF_FIRST_CAPACITY : capacity;
-    while (next < needed)
+    while (next < needed) {
+        if (next > SIZE_MAX / 2)
+            return needed; /* no allocator has that much */
         next += next < BUF_DOUBLING_MAX ? next : next / 4;
+    }
     return next;
 }
 
@@ -29,7 +32,7 @@ uint8_t *buf_reserve(struct buf *b, size_t extra)
 {
     if (b->failed)
         return NULL;
-    if (b->capacity - b->len >= extra)
+    if (b->ptr != NULL && b->capacity - b->len >= extra)
         return b->ptr + b->len;
     size_t needed;
     if (__builtin_add_overflow(b->len, extra, &needed)) {

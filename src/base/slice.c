@@ -70,7 +70,8 @@ bool slice_to_f64(struct slice s, double *out)
     text[s.len] = '\0';
     char *end = NULL;
     double value = strtod(text, &end);
-    if (end != text + s.len || memchr(text, 'x', s.len) != NULL || memchr(text, 'X', s.len) != NULL)
+    /* strtod also takes hexadecimal numbers and nan(...). */
+    if (end != text + s.len || strpbrk(text, "xX(") != NULL)
         return false;
     *out = value;
     return true;
