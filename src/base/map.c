@@ -127,7 +127,7 @@ static void move_some(struct map *m)
     }
 }
 
-bool map_reserve(struct map *m, size_t count)
+static bool make_room(struct map *m, size_t count)
 {
     move_some(m);
     size_t size = table_size(&m->now);
@@ -150,10 +150,20 @@ bool map_reserve(struct map *m, size_t count)
     return true;
 }
 
+bool map_reserve(struct map *m, size_t count)
+{
+    if (!make_room(m, count))
+        return false;
+    m->promised = count;
+    return true;
+}
+
 void map_put(struct map *m, uint32_t hash, uint32_t value)
 {
     CHECK(value != MAP_NONE);
     table_put(&m->now, hash, value);
+    if (m->promised > 0)
+        m->promised--;
 }
 
 void map_replace(struct map *m, uint32_t hash, uint32_t old_value, uint32_t new_value)
@@ -172,12 +182,13 @@ void map_replace(struct map *m, uint32_t hash, uint32_t old_value, uint32_t new_
 /* A table that is nearly empty costs scans and memory: shrink it by the way it grows. */
 static void shrink_when_sparse(struct map *m)
 {
-    size_t size = table_size(&m->now);
-    if (m->old.slots != NULL || m->now.bits <= MAP_FIRST_BITS || (size_t)m->now.used * 10 > size)
+    size_t wanted = m->now.used + m->promised;
+    if (m->old.slots != NULL || m->now.bits <= MAP_FIRST_BITS ||
+        wanted * 10 > table_size(&m->now))
         return;
     struct map_table smaller;
     uint32_t bits = m->now.bits;
-    while (bits > MAP_FIRST_BITS && ((size_t)1 << bits) > (size_t)m->now.used * 3)
+    while (bits > MAP_FIRST_BITS && ((size_t)1 << bits) > wanted * 3)
         bits--;
     if (!table_new(&smaller, m->tag, bits))
         return; /* a wish only */

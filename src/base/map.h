@@ -29,6 +29,7 @@ struct map {
     struct map_table now;
     struct map_table old;  /* being emptied into now; slots NULL when not resizing */
     uint32_t move_from;    /* slots of old before this one are empty */
+    size_t promised;       /* puts that map_reserve has made room for */
     enum mem_tag tag;
     /* Is the key behind value this one? Called for equal hashes only. */
     bool (*equal)(const void *owner, uint32_t value, struct slice key);
@@ -44,7 +45,8 @@ uint32_t map_get(const struct map *m, uint32_t hash, struct slice key);
 /* Fetches the cache line map_get will want. */
 void map_prefetch(const struct map *m, uint32_t hash);
 
-/* Makes sure that the next count calls of map_put succeed: the part of a change that can fail. */
+/* Makes sure that the next count calls of map_put succeed, whatever is removed in between: the part
+ * of a change that can fail. The room is kept until those calls or the next map_reserve. */
 MUST_USE bool map_reserve(struct map *m, size_t count);
 /* Adds a key that is not there. map_reserve came before. */
 void map_put(struct map *m, uint32_t hash, uint32_t value);
