@@ -52,10 +52,10 @@ objects     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 .PHONY: all
 all: build/vdb-server build/vdb ## build the server and the command-line tool
 
-build/vdb-server: $(OBJ)/vdb-server
-	@cp -f $< $@
-build/vdb: $(OBJ)/vdb
-	@cp -f $< $@
+# What stands here is the variant built last, so time stamps do not tell whether it is this one.
+.PHONY: always
+build/vdb-server build/vdb: build/%: $(OBJ)/% always
+	@cmp -s $< $@ || cp -f $< $@
 $(OBJ)/libvdb.a: $(call objects,$(LIB_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
