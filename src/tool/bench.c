@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "tool/command.h"
+#include "tool/linked.h"
 #include "tool/load.h"
 #include "tool/progress.h"
 #include "tool/report.h"
@@ -34,6 +35,7 @@ struct settings {
     uint32_t seconds;
     uint32_t batch;
     bool load;
+    bool wait;
     bool json;
     bool help;
 };
@@ -65,6 +67,8 @@ static const struct option bench_options[] = {
     {"options", OPTION_TEXT, "WORDS", "more words for every search, as \"FILTER .year>1990\"",
      FIELD(search_options), 0, 0},
     {"load", OPTION_FLAG, "", "first send --dataset to the collection", FIELD(load), 0, 0},
+    {"wait", OPTION_FLAG, "", "begin when every element is linked (always so with --load)",
+     FIELD(wait), 0, 0},
     {"create", OPTION_TEXT, "WORDS", "with --load: more options for VCREATE", FIELD(create), 0, 0},
     {"load-options", OPTION_TEXT, "WORDS", "with --load and VSIM: more options for VADD",
      FIELD(load_options), 0, 0},
@@ -284,11 +288,16 @@ static enum err measure_all(struct bench *b, struct why *why)
 
 static enum err run(struct bench *b, struct why *why)
 {
+    double linked_s = 0;
     enum err e = OK;
     if (b->set.load)
         e = load_dataset(b, why);
     if (e == OK)
         e = client_open(&b->client, &b->set.address, why);
+    if (e == OK && (b->set.load || b->set.wait))
+        e = wait_linked(&b->client, b->set.key, stderr, &linked_s, why);
+    if (e == OK && (b->set.load || b->set.wait))
+        report_linked(&b->report, linked_s);
     if (e == OK)
         e = prepare_queries(b, why);
     if (e == OK)

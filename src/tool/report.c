@@ -15,6 +15,13 @@ void report_load(struct report *r, const struct load_result *load)
         load_print(r->out, "loaded", load);
 }
 
+void report_linked(struct report *r, double seconds)
+{
+    r->linked_s = seconds;
+    if (!r->is_json)
+        (void)fprintf(r->out, "linked: after %.1f s more\n", seconds);
+}
+
 /* A text as JSON has it; bytes that are no ASCII are taken for UTF-8. */
 static void print_json_text(FILE *out, const char *text)
 {
@@ -45,9 +52,11 @@ void report_start(struct report *r, const struct search_set *set)
     print_json_text(r->out, set->key);
     (void)fprintf(r->out, ", \"k\": %u, \"queries\": %zu", set->k, set->query_count);
     if (r->load.dim > 0)
-        (void)fprintf(r->out, ",\n \"load\": {\"vectors\": %llu, \"dim\": %u, \"seconds\": %.3f}",
+        (void)fprintf(r->out,
+                      ",\n \"load\": {\"vectors\": %llu, \"dim\": %u, \"seconds\": %.3f, "
+                      "\"linked_after_s\": %.3f}",
                       (unsigned long long)(r->load.added + r->load.replaced), r->load.dim,
-                      r->load.seconds);
+                      r->load.seconds, r->linked_s);
     (void)fprintf(r->out, ",\n \"rows\": [");
 }
 

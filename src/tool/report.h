@@ -14,10 +14,13 @@ struct report {
     bool is_json;
     size_t row_count;
     struct load_result load; /* dim 0: nothing was loaded */
+    double linked_s;
 };
 
 void report_init(struct report *r, FILE *out, bool is_json);
 void report_load(struct report *r, const struct load_result *load);
+/* Every element was linked so many seconds after it had been loaded. */
+void report_linked(struct report *r, double seconds);
 void report_start(struct report *r, const struct search_set *set);
 void report_row(struct report *r, const struct search_result *row);
 void report_end(struct report *r);

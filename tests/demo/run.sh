@@ -60,13 +60,13 @@ fill() {
     build/vdb import $words.fbin --ids $words.ids --key $key --port "$port"
 }
 
+# The number of a field of VINFO.
+field() { redis-cli -p "$port" VINFO $key | sed -n "/^$1\$/{n;p}"; }
+
 say_memory() {
-    local bytes count
-    bytes=$(info memory used_memory)
-    count=$(redis-cli -p "$port" VCARD $key)
-    awk -v bytes="$bytes" -v count="$count" 'BEGIN {
-        printf "%s: %d vectors of 100 dimensions in %.0f MB of memory, %.0f bytes a vector\n",
-            "'$key'", count, bytes / 1e6, bytes / count }'
+    say "$key: $(field size) vectors of $(field vector-dim) dimensions in" \
+        "$(($(field memory-bytes) / 1000000)) MB, $(field bytes-per-vector) bytes each;" \
+        "the whole server: $(($(info memory used_memory) / 1000000)) MB"
 }
 
 need_packages $PACKAGES_RUN $([ -e data/glove100/.complete ] || echo "$PACKAGES_GLOVE100")
@@ -81,7 +81,7 @@ say_memory
 show VSIM $key ELE king COUNT 5
 show VSEARCH $key ELE king WITHDIST COUNT 5
 say "Recall against exact search, and the time of a search:"
-build/vdb bench --key $key --samples 200 --port "$port"
+build/vdb bench --key $key --samples 200 --wait --port "$port"
 
 say "Connect:  redis-cli -p $port      (try: VSIM $key ELE guitar COUNT 5 WITHSCORES)"
 echo "Stop:     Ctrl-C"
