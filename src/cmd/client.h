@@ -44,6 +44,7 @@ struct client {
     bool blocked;
     struct search *search;             /* running for it */
     struct collection *waits_for_room; /* its last write filled the pending set */
+    bool retry;                        /* when unblocked, the command runs again */
 
     struct client *next, *prev; /* all clients, oldest first */
 };

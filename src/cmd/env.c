@@ -11,6 +11,8 @@ static void on_room(void *user, struct collection *c)
          client = client->next) {
         if (client->waits_for_room != c)
             continue;
+        if (client->retry && pending_count(&c->pending) > 0 && !c->dropped)
+            continue;
         client->waits_for_room = NULL;
         client->held_from = SIZE_MAX;
         c->pending_waiters--;

@@ -41,6 +41,7 @@ struct cmd_env {
     uint64_t started_wall_us;
     char run_id[41];
     int port;                   /* that is really listened on; 0: none */
+    uint64_t ticks;             /* of the server's timer, ten a second */
 };
 
 void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct config *config,

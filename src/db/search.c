@@ -276,7 +276,8 @@ static void run(struct search *s, struct lane *lane, size_t most)
 {
     size_t dim = s->view.collection->spec.dim;
     for (size_t i = 0; i < most && s->answered < s->query_count && s->error == OK; i++) {
-        s->error = search_one(s, lane, s->queries + s->answered * dim);
+        s->error = s->work != NULL ? s->work(s, lane)
+                                   : search_one(s, lane, s->queries + s->answered * dim);
         s->answered++;
     }
     if (s->error == OK && buf_failed(&s->reply))
@@ -328,10 +329,10 @@ void search_run_here(struct search *s)
 
 bool search_start(struct search *s)
 {
-    CHECK(s->encode != NULL && s->done != NULL);
+    CHECK((s->encode != NULL || s->work != NULL) && s->done != NULL);
     struct collection *c = s->view.collection;
     size_t floats = (size_t)c->rows_end * c->spec.dim * s->query_count;
-    if (floats <= LOOP_FLOATS_MAX && s->filter == NULL) {
+    if (floats <= LOOP_FLOATS_MAX && s->filter == NULL && s->work == NULL) {
         search_run_here(s);
         return true;
     }
@@ -348,6 +349,7 @@ void search_free(struct search *s)
         return;
     filter_free(s->filter);
     mem_free(MEM_SCRATCH, s->queries);
+    mem_free(MEM_SCRATCH, s->extra);
     buf_fini(&s->reply);
     mem_free(MEM_SCRATCH, s);
 }

@@ -31,11 +31,15 @@ struct search {
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct filter *filter; /* NULL: none; owned */
 
+    /* [lane] NULL, or what is done in place of searching. */
+    enum err (*work)(struct search *s, struct lane *lane);
+    void *extra;           /* of work; owned, MEM_SCRATCH */
     /* [lane] Called for each query in order with its hits, nearest first. */
     void (*encode)(struct search *s, const struct hit *hits, size_t count);
     /* [loop] The search is over: error says how. The callee calls search_free. */
     void (*done)(struct search *s);
-    void *user;
+    void *user;            /* of done */
+    void *env;
     int proto;             /* for encode: the protocol of the reply */
     unsigned with;         /* for encode: its own flags */
 

@@ -72,6 +72,9 @@ void codec_score_range(const struct codec *c, const uint8_t *query, const uint8_
                        uint32_t first, size_t count, float *out);
 float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *row);
 
+/* SQ8: the largest magnitude of the vector that was encoded. */
+float codec_range(const struct codec *c, const uint8_t *row);
+
 /* The vector a row stands for: dim floats. For BIN: 1 and -1. */
 void codec_decode(const struct codec *c, const uint8_t *row, float *vector);
 

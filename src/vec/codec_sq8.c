@@ -212,3 +212,11 @@ void sq8_decode(const struct codec *c, const uint8_t *row, float *vector)
     for (size_t i = 0; i < c->dim; i++)
         vector[i] = (float)codes[i] / CODE_MAX * tail.range;
 }
+
+float codec_range(const struct codec *c, const uint8_t *row)
+{
+    CHECK(c->quant == QUANT_SQ8);
+    struct sq8_tail tail;
+    memcpy(&tail, row + c->tail_offset, sizeof(tail));
+    return tail.range;
+}

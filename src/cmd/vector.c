@@ -1,0 +1,81 @@
+#include "cmd/vector.h"
+
+struct collection *find_collection(struct request *rq, struct slice key, bool *missing)
+{
+    struct collection *c;
+    enum err e = db_collection(rq->env->db, key, &c);
+    *missing = e == OK && c == NULL;
+    if (e != OK)
+        reply_err(&rq->reply, e, NULL);
+    if (!(rq->command->flags & CMD_WRITE)) {
+        rq->env->stats->keyspace_hits += c != NULL;
+        rq->env->stats->keyspace_misses += c == NULL;
+    }
+    return c;
+}
+
+struct collection *need_collection(struct request *rq, struct slice key)
+{
+    bool missing;
+    struct collection *c = find_collection(rq, key, &missing);
+    if (missing) {
+        int shown = (int)(key.len < 64 ? key.len : 64);
+        reply_errorf(&rq->reply,
+                     "ERR no such collection '%.*s'; create it with VCREATE %.*s DIM n", shown,
+                     (const char *)key.ptr, shown, (const char *)key.ptr);
+    }
+    return c;
+}
+
+bool write_mutation(struct request *rq, const struct mutation *m)
+{
+    struct why why = {{0}};
+    uint64_t lsn;
+    enum err e = db_write(rq->env->db, m, &lsn, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return false;
+    }
+    rq->client->last_lsn = lsn;
+    return true;
+}
+
+static void wait_for(struct request *rq, struct collection *c)
+{
+    CHECK(rq->client->waits_for_room == NULL);
+    rq->client->waits_for_room = c;
+    c->pending_waiters++;
+    client_block(rq->env, rq->client);
+}
+
+void wait_for_room(struct request *rq, struct collection *c, size_t from)
+{
+    if (c->dropped || !collection_pending_full(c))
+        return;
+    rq->client->held_from = from;
+    rq->env->stats->writes_waited_pending++;
+    wait_for(rq, c);
+}
+
+void retry_when_linked(struct request *rq, struct collection *c)
+{
+    rq->client->retry = true;
+    wait_for(rq, c);
+}
+
+void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
+                  float *room)
+{
+    const struct collection_spec *spec = &v->collection->spec;
+    view_vector(v, row, room);
+    float norm = spec->quant == QUANT_BIN && !v->has_exact ? 1 : view_norm(v, row);
+    for (uint32_t i = 0; i < spec->dim && norm != 1; i++)
+        room[i] *= norm;
+    if (raw) {
+        reply_bulk(r, (struct slice){(const uint8_t *)room, spec->dim * sizeof(float)});
+        return;
+    }
+    reply_array(r, spec->dim);
+    for (uint32_t i = 0; i < spec->dim; i++)
+        reply_double(r, (double)room[i]);
+}

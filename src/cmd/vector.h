@@ -1,0 +1,30 @@
+/* vector.h: what the handlers of vector commands share. */
+#ifndef VDB_CMD_VECTOR_H
+#define VDB_CMD_VECTOR_H
+
+#include "cmd/command.h"
+#include "cmd/env.h"
+#include "cmd/vector_read.h"
+
+/* The collection at a key, or NULL after replying what missing says: nothing was replied when
+ * *missing is set to true, and the caller replies what its command says of a missing key. */
+struct collection *find_collection(struct request *rq, struct slice key, bool *missing);
+
+/* The same; replies the error for commands that need one: "no such collection 'x'; ...". */
+struct collection *need_collection(struct request *rq, struct slice key);
+
+/* Logs and applies a change; replies the error and returns false when it could not be made. */
+bool write_mutation(struct request *rq, const struct mutation *m);
+
+/* After a write to c whose reply starts at from: when searches would have to scan too much, the
+ * reply waits until rows were linked. */
+void wait_for_room(struct request *rq, struct collection *c, size_t from);
+/* Runs this command again once everything that is pending in c was linked. */
+void retry_when_linked(struct request *rq, struct collection *c);
+
+/* Vector of a row as clients see it: an array of doubles, in the length it was added with, or as a
+ * blob of floats. */
+void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
+                  float *room);
+
+#endif

@@ -1,0 +1,243 @@
+/* Commands on whole collections: VCREATE, VDROP, VLIST, VCARD, VDIM, VINFO. */
+#include "base/glob.h"
+#include "base/limits.h"
+#include "base/rng.h"
+#include "cmd/vector.h"
+#include "index/hnsw.h"
+
+/* One of a list of words for an option. */
+static enum err pick(const char *option, struct slice word, const char *const *words, size_t count,
+                     int *out, struct why *why)
+{
+    char known[128] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq_nocase(word, words[i])) {
+            *out = (int)i;
+            return OK;
+        }
+        size_t len = strlen(words[i]);
+        if (used + len + 2 < sizeof(known)) {
+            if (used > 0)
+                known[used++] = ' ';
+            memcpy(known + used, words[i], len + 1);
+            used += len;
+        }
+    }
+    return why_set(why, ERR_ARG, "%s: '%.*s' is not one of: %s", option,
+                   (int)(word.len < 32 ? word.len : 32), (const char *)word.ptr, known);
+}
+
+static enum err read_words(const struct vcreate_args *a, struct collection_spec *spec,
+                           struct why *why)
+{
+    static const char *const metrics[] = {"COSINE", "L2", "IP"};
+    static const char *const indexes[] = {"AUTO", "HNSW", "FLAT"};
+    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
+    static const char *const types[] = {"FP32"};
+    static const char *const originals[] = {"DROP", "KEEP"};
+    int metric = METRIC_COSINE, index = INDEX_AUTO, quant = 2, type = 0, keep = 1;
+    enum err e = OK;
+    if (a->has_metric)
+        e = pick("METRIC", a->metric, metrics, COUNT_OF(metrics), &metric, why);
+    if (e == OK && a->has_type)
+        e = pick("TYPE", a->type, types, COUNT_OF(types), &type, why);
+    if (e == OK && a->has_index)
+        e = pick("INDEX", a->index, indexes, COUNT_OF(indexes), &index, why);
+    if (e == OK && a->has_quant)
+        e = pick("QUANT", a->quant, quants, COUNT_OF(quants), &quant, why);
+    if (e == OK && a->has_originals)
+        e = pick("ORIGINALS", a->originals, originals, COUNT_OF(originals), &keep, why);
+    spec->metric = (enum metric)metric;
+    spec->index = (enum index_kind)index;
+    spec->keep_originals = keep == 1;
+    /* A flat collection reads every vector anyway: exact ones are as good as codes. */
+    spec->quant = quant == 0                          ? QUANT_NONE
+                  : quant == 1 || index != INDEX_FLAT ? QUANT_SQ8
+                                                      : QUANT_NONE;
+    return e;
+}
+
+static enum err read_spec(struct request *rq, const struct vcreate_args *a,
+                          struct collection_spec *spec, struct why *why)
+{
+    if (!a->has_dim)
+        return why_set(why, ERR_ARG, "DIM is missing: VCREATE key DIM n");
+    if (a->key.len > LIMIT_KEY_SIZE)
+        return why_set(why, ERR_LIMIT, "the key of a collection has at most %d bytes",
+                       LIMIT_KEY_SIZE);
+    *spec = spec_default((uint32_t)a->dim);
+    enum err e = read_words(a, spec, why);
+    if (e != OK)
+        return e;
+    if (spec->index == INDEX_FLAT && (a->has_m || a->has_efc))
+        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT", a->has_m ? "M" : "EFC");
+    if (spec->quant == QUANT_NONE && !spec->keep_originals)
+        return why_set(why, ERR_ARG, "ORIGINALS DROP needs a QUANT that keeps codes");
+    if (a->has_m)
+        spec->m = (uint32_t)a->m;
+    if (a->has_efc)
+        spec->ef_build = (uint32_t)a->efc;
+    if (a->has_ef)
+        spec->ef = (uint32_t)a->ef;
+    spec->seed = rng_next(&rq->env->db->random);
+    return OK;
+}
+
+void cmd_vcreate(struct request *rq)
+{
+    const struct vcreate_args *a = rq->args;
+    struct why why = {{0}};
+    struct mutation m = {.kind = MUTATION_COLLECTION_NEW, .key = a->key};
+    enum err e = read_spec(rq, a, &m.spec, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c != NULL && !a->if_not_exists)
+        reply_errorf(&rq->reply, "ERR collection '%.*s' exists already; VDROP it first, or say "
+                                 "IFNOTEXISTS",
+                     (int)(a->key.len < 64 ? a->key.len : 64), (const char *)a->key.ptr);
+    else if (c != NULL && c->spec.dim != m.spec.dim)
+        reply_errorf(&rq->reply, "ERR the collection exists already with DIM %u", c->spec.dim);
+    else if (c != NULL || (missing && write_mutation(rq, &m)))
+        reply_simple(&rq->reply, "OK");
+}
+
+void cmd_vdrop(struct request *rq)
+{
+    const struct vdrop_args *a = rq->args;
+    if (need_collection(rq, a->key) == NULL)
+        return;
+    struct mutation m = {.kind = MUTATION_KEY_REMOVE, .key = a->key};
+    if (write_mutation(rq, &m))
+        reply_simple(&rq->reply, "OK");
+}
+
+/* Collections whose keys match, counted first and then replied. */
+struct listing {
+    const struct vlist_args *args;
+    struct reply *reply; /* NULL: only count */
+    size_t count;
+};
+
+static void list_one(void *user, const struct object *o)
+{
+    struct listing *l = user;
+    if (o->type != OBJECT_COLLECTION)
+        return;
+    if (l->args->has_match && !glob_match(l->args->match, object_key(o)))
+        return;
+    l->count++;
+    if (l->reply != NULL)
+        reply_bulk(l->reply, object_key(o));
+}
+
+void cmd_vlist(struct request *rq)
+{
+    struct listing l = {.args = rq->args};
+    const struct keyspace *keys = &rq->env->db->keys;
+    (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
+    reply_array(&rq->reply, l.count);
+    l.reply = &rq->reply;
+    (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
+}
+
+void cmd_vcard(struct request *rq)
+{
+    const struct vcard_args *a = rq->args;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c != NULL || missing)
+        reply_int(&rq->reply, c == NULL ? 0 : (int64_t)c->live);
+}
+
+void cmd_vdim(struct request *rq)
+{
+    const struct vdim_args *a = rq->args;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (missing)
+        reply_error(&rq->reply, "ERR key does not exist");
+    else if (c != NULL)
+        reply_int(&rq->reply, c->spec.dim);
+}
+
+static const char *quant_type(const struct collection_spec *spec)
+{
+    switch (spec->quant) {
+    case QUANT_NONE:
+        return "f32";
+    case QUANT_SQ8:
+        return "int8";
+    case QUANT_BIN:
+        return "bin";
+    case QUANT_COUNT:
+        break;
+    }
+    CHECK(false);
+    return "";
+}
+
+static void field_int(struct reply *r, const char *name, size_t value)
+{
+    reply_simple(r, name);
+    reply_int(r, (int64_t)value);
+}
+
+static void field_text(struct reply *r, const char *name, const char *value)
+{
+    reply_simple(r, name);
+    reply_simple(r, value);
+}
+
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 13 };
+
+/* Redis's nine, in Redis's order. */
+static void redis_fields(struct reply *r, const struct collection *c)
+{
+    int top = c->graph == NULL ? -1 : hnsw_top_level(c->graph);
+    field_text(r, "quant-type", quant_type(&c->spec));
+    field_int(r, "hnsw-m", c->spec.m);
+    field_int(r, "vector-dim", c->spec.dim);
+    field_int(r, "projection-input-dim", c->spec.projection_from);
+    field_int(r, "size", c->live);
+    field_int(r, "max-level", top > 0 ? (size_t)top : 0);
+    field_int(r, "attributes-count", c->attributes);
+    field_int(r, "vset-uid", c->uid);
+    field_int(r, "hnsw-max-node-uid", c->rows_end);
+}
+
+static void own_fields(struct reply *r, const struct collection *c)
+{
+    field_text(r, "metric", metric_name(c->spec.metric));
+    field_text(r, "type", "FP32");
+    field_text(r, "index", index_kind_name(c->spec.index));
+    field_text(r, "index-now", c->graph == NULL ? "FLAT" : c->graph->ops->name);
+    field_text(r, "quant", quant_name(c->spec.quant));
+    field_text(r, "originals", c->spec.keep_originals ? "KEEP" : "DROP");
+    field_int(r, "ef-construction", c->spec.ef_build);
+    field_int(r, "ef", c->spec.ef);
+    field_int(r, "pending", pending_count(&c->pending));
+    field_int(r, "dead-rows", c->dead_linked + c->sweeping);
+    field_int(r, "free-rows", c->free_rows.count);
+    field_int(r, "memory-bytes", collection_bytes(c));
+    field_int(r, "bytes-per-vector", c->live == 0 ? 0 : collection_bytes(c) / c->live);
+}
+
+void cmd_vinfo(struct request *rq)
+{
+    const struct vinfo_args *a = rq->args;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (missing)
+        reply_null_array(&rq->reply);
+    if (c == NULL)
+        return;
+    reply_map(&rq->reply, REDIS_FIELDS + (c->spec.implicit ? 0 : OWN_FIELDS));
+    redis_fields(&rq->reply, c);
+    if (!c->spec.implicit)
+        own_fields(&rq->reply, c);
+}

@@ -1,0 +1,400 @@
+/* Commands that look at elements: VEMB, VGET, VGETATTR, VISMEMBER, VLINKS, VRANDMEMBER, VRANGE. */
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "cmd/vector.h"
+#include "cmd/vector_job.h"
+#include "index/hnsw.h"
+#include "index/scratch.h"
+
+/* The row of an element; ROW_NONE when the key or the element is missing, with *replied set when an
+ * error was replied. */
+static uint32_t find_element(struct request *rq, struct slice key, struct slice id,
+                             struct collection **c, bool *replied)
+{
+    bool missing;
+    *c = find_collection(rq, key, &missing);
+    *replied = *c == NULL && !missing;
+    return *c == NULL ? ROW_NONE : collection_find(*c, id);
+}
+
+/* VEMB RAW: what is stored, and how. */
+static void reply_raw(struct reply *r, const struct collection_view *v, uint32_t row)
+{
+    const struct codec *codec = v->codes.codec;
+    const uint8_t *code = row_code(&v->codes, row);
+    bool sq8 = codec->quant == QUANT_SQ8;
+    reply_array(r, sq8 ? 4 : 3);
+    reply_simple(r, sq8 ? "int8" : codec->quant == QUANT_BIN ? "bin" : "f32");
+    size_t size = sq8                          ? codec->dim
+                  : codec->quant == QUANT_BIN ? (codec->dim + 63) / 64 * sizeof(uint64_t)
+                                              : codec->dim * sizeof(float);
+    reply_bulk(r, (struct slice){code, size});
+    reply_double(r, (double)view_norm(v, row));
+    if (sq8)
+        reply_double(r, (double)codec_range(codec, code));
+}
+
+void cmd_vemb(struct request *rq)
+{
+    const struct vemb_args *a = rq->args;
+    struct collection *c;
+    bool replied;
+    uint32_t row = find_element(rq, a->key, a->element, &c, &replied);
+    if (replied)
+        return;
+    if (row == ROW_NONE) {
+        reply_null(&rq->reply);
+        return;
+    }
+    struct collection_view view;
+    db_view(rq->env->db, c, &view);
+    if (a->raw) {
+        reply_raw(&rq->reply, &view, row);
+        return;
+    }
+    float *room = mem_try(MEM_CLIENT, c->spec.dim * sizeof(float));
+    if (room == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    reply_vector(&rq->reply, &view, row, false, room);
+    mem_free(MEM_CLIENT, room);
+}
+
+void cmd_vget(struct request *rq)
+{
+    const struct vget_args *a = rq->args;
+    if (a->raw && !a->with_vectors) {
+        reply_error(&rq->reply, "ERR RAW goes after WITHVECTORS");
+        return;
+    }
+    struct collection *c = need_collection(rq, a->key);
+    if (c == NULL)
+        return;
+    struct collection_view view;
+    db_view(rq->env->db, c, &view);
+    float *room = mem_try(MEM_CLIENT, c->spec.dim * sizeof(float));
+    if (room == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    reply_array(&rq->reply, a->ids.count);
+    for (size_t i = 0; i < a->ids.count; i++) {
+        uint32_t row = collection_find(c, a->ids.items[i]);
+        if (row == ROW_NONE) {
+            reply_null(&rq->reply);
+            continue;
+        }
+        struct slice attribute = view_attribute(&view, row);
+        reply_array(&rq->reply, a->with_vectors ? 3 : 2);
+        reply_bulk(&rq->reply, a->ids.items[i]);
+        if (attribute.len > 0)
+            reply_bulk(&rq->reply, attribute);
+        else
+            reply_null(&rq->reply);
+        if (a->with_vectors)
+            reply_vector(&rq->reply, &view, row, a->raw, room);
+    }
+    mem_free(MEM_CLIENT, room);
+}
+
+void cmd_vgetattr(struct request *rq)
+{
+    const struct vgetattr_args *a = rq->args;
+    struct collection *c;
+    bool replied;
+    uint32_t row = find_element(rq, a->key, a->element, &c, &replied);
+    if (replied)
+        return;
+    struct slice attribute = {0};
+    if (row != ROW_NONE) {
+        struct collection_view view;
+        db_view(rq->env->db, c, &view);
+        attribute = view_attribute(&view, row);
+    }
+    if (attribute.len == 0)
+        reply_null(&rq->reply);
+    else
+        reply_bulk(&rq->reply, attribute);
+}
+
+void cmd_vismember(struct request *rq)
+{
+    const struct vismember_args *a = rq->args;
+    struct collection *c;
+    bool replied;
+    uint32_t row = find_element(rq, a->key, a->element, &c, &replied);
+    if (!replied)
+        reply_bool(&rq->reply, row != ROW_NONE);
+}
+
+/* -- VLINKS -------------------------------------------------------------------------------------- */
+
+static void reply_links(struct request *rq, const struct collection_view *v, uint32_t row, int level,
+                        bool with_scores, const uint8_t *query, uint32_t *links)
+{
+    struct reply *r = &rq->reply;
+    size_t most = 2 * (size_t)v->collection->spec.m;
+    size_t count = hnsw_neighbours(v->graph, row, level, links, most);
+    size_t live = 0;
+    for (size_t i = 0; i < count; i++)
+        if (row_visible(&v->codes, links[i]))
+            links[live++] = links[i];
+    if (with_scores && r->proto == 3)
+        reply_map(r, live);
+    else
+        reply_array(r, with_scores ? 2 * live : live);
+    for (size_t i = 0; i < live; i++) {
+        reply_bulk(r, view_id(v, links[i]));
+        if (with_scores) {
+            float dist = codec_score(v->exact.codec, query, row_code(&v->exact, links[i]));
+            reply_double(r, 1 - (double)dist / 2);
+        }
+    }
+}
+
+void cmd_vlinks(struct request *rq)
+{
+    const struct vlinks_args *a = rq->args;
+    struct collection *c;
+    bool replied;
+    uint32_t row = find_element(rq, a->key, a->element, &c, &replied);
+    if (replied)
+        return;
+    if (row == ROW_NONE) {
+        reply_null_array(&rq->reply);
+        return;
+    }
+    if (collection_need_graph(c) != OK) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    if (pending_count(&c->pending) > 0) {
+        retry_when_linked(rq, c);
+        return;
+    }
+    struct collection_view v;
+    db_view(rq->env->db, c, &v);
+    struct lane *lane = &rq->env->db->lane;
+    uint32_t *links = scratch_get(lane, SCRATCH_LIST_A, 2 * (size_t)c->spec.m * sizeof(*links));
+    uint8_t *query = scratch_get(lane, SCRATCH_QUERY_A, v.exact.codec->query_size);
+    if (links == NULL || query == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    codec_query_of_row(v.exact.codec, row_code(&v.exact, row), query);
+    int top = hnsw_level(c->graph, row);
+    reply_array(&rq->reply, (size_t)top + 1);
+    for (int level = top; level >= 0; level--)
+        reply_links(rq, &v, row, level, a->with_scores, query, links);
+}
+
+/* -- VRANDMEMBER --------------------------------------------------------------------------------- */
+
+static uint32_t random_row(struct request *rq, const struct collection *c)
+{
+    return map_random(&c->ids, rng_next(&rq->env->db->random));
+}
+
+/* Floyd's sampling over positions would need an order of elements: distinct rows are drawn and kept
+ * in a bitset, and when most are wanted, all are taken and the rest left out. */
+static void reply_distinct(struct request *rq, const struct collection *c,
+                           const struct collection_view *v, size_t count)
+{
+    uint64_t *seen = mem_try_calloc(MEM_CLIENT, ((size_t)c->rows_end + 63) / 64 * sizeof(*seen));
+    if (seen == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    bool leave_out = count > c->live / 2;
+    size_t draws = leave_out ? c->live - count : count;
+    reply_array(&rq->reply, count);
+    while (draws > 0) {
+        uint32_t row = random_row(rq, c);
+        if ((seen[row / 64] >> (row % 64) & 1) != 0)
+            continue;
+        seen[row / 64] |= (uint64_t)1 << (row % 64);
+        draws--;
+        if (!leave_out)
+            reply_bulk(&rq->reply, view_id(v, row));
+    }
+    for (uint32_t row = 0; row < c->rows_end && leave_out; row++)
+        if ((seen[row / 64] >> (row % 64) & 1) == 0 && row_visible(&v->codes, row))
+            reply_bulk(&rq->reply, view_id(v, row));
+    mem_free(MEM_CLIENT, seen);
+}
+
+void cmd_vrandmember(struct request *rq)
+{
+    const struct vrandmember_args *a = rq->args;
+    int64_t count = 1;
+    if (a->has_count && (!slice_to_i64(a->count, &count) || count < -INT32_MAX)) {
+        reply_error(&rq->reply, "ERR COUNT value is not an integer");
+        return;
+    }
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c == NULL && !missing)
+        return;
+    if (c == NULL || c->live == 0 || count == 0) {
+        if (a->has_count)
+            reply_array(&rq->reply, 0);
+        else
+            reply_null(&rq->reply);
+        return;
+    }
+    struct collection_view v;
+    db_view(rq->env->db, c, &v);
+    if (!a->has_count) {
+        reply_bulk(&rq->reply, view_id(&v, random_row(rq, c)));
+    } else if (count < 0) {
+        reply_array(&rq->reply, (size_t)-count);
+        for (; count < 0; count++)
+            reply_bulk(&rq->reply, view_id(&v, random_row(rq, c)));
+    } else {
+        reply_distinct(rq, c, &v, (size_t)count < c->live ? (size_t)count : c->live);
+    }
+}
+
+/* -- VRANGE -------------------------------------------------------------------------------------- */
+
+/* One end of a lexicographical range. */
+struct range_end {
+    struct slice id;
+    bool open;      /* '(': the id itself is not in it */
+    bool unbounded; /* '-' or '+' */
+};
+
+struct range {
+    struct range_end start, end;
+    size_t count; /* at most; SIZE_MAX: all */
+};
+
+static bool read_end(struct slice text, uint8_t unbounded, struct range_end *out)
+{
+    *out = (struct range_end){0};
+    if (text.len == 1 && text.ptr[0] == unbounded) {
+        out->unbounded = true;
+        return true;
+    }
+    if (text.len == 0 || (text.ptr[0] != '[' && text.ptr[0] != '('))
+        return false;
+    out->open = text.ptr[0] == '(';
+    out->id = (struct slice){text.ptr + 1, text.len - 1};
+    return true;
+}
+
+static bool in_range(const struct range *r, struct slice id)
+{
+    if (!r->start.unbounded) {
+        int order = slice_cmp(id, r->start.id);
+        if (order < 0 || (order == 0 && r->start.open))
+            return false;
+    }
+    if (!r->end.unbounded) {
+        int order = slice_cmp(id, r->end.id);
+        if (order > 0 || (order == 0 && r->end.open))
+            return false;
+    }
+    return true;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* [lane] There is no order of ids to walk along: all are looked at, and those in the range sorted. */
+static enum err run_range(struct search *s, struct lane *lane)
+{
+    const struct range *r = s->extra;
+    const struct index_rows *rows = &s->view.codes;
+    struct buf found = BUF_INIT(MEM_SCRATCH);
+    for (uint32_t row = 0; row < rows->end; row++) {
+        if (row % 4096 == 0)
+            lane_yield(lane);
+        if (!row_visible(rows, row))
+            continue;
+        struct slice id = view_id(&s->view, row);
+        if (in_range(r, id))
+            buf_append(&found, &id, sizeof(id));
+    }
+    if (buf_failed(&found)) {
+        buf_fini(&found);
+        return ERR_NOMEM;
+    }
+    struct slice *ids = (struct slice *)(void *)found.ptr;
+    size_t count = found.len / sizeof(*ids);
+    if (count > 1)
+        qsort(ids, count, sizeof(*ids), compare_ids);
+    if (count > r->count)
+        count = r->count;
+    struct reply reply = {&s->reply, s->proto};
+    reply_array(&reply, count);
+    for (size_t i = 0; i < count; i++)
+        reply_bulk(&reply, ids[i]);
+    buf_fini(&found);
+    return OK;
+}
+
+/* Gives the search the range, with its own copy of the ids. */
+static bool keep_range(struct search *s, const struct range *range)
+{
+    size_t size = sizeof(*range) + range->start.id.len + range->end.id.len;
+    struct range *r = mem_try(MEM_SCRATCH, size);
+    s->extra = r;
+    if (r == NULL)
+        return false;
+    *r = *range;
+    uint8_t *text = (uint8_t *)(r + 1);
+    if (range->start.id.len > 0)
+        memcpy(text, range->start.id.ptr, range->start.id.len);
+    r->start.id.ptr = text;
+    text += range->start.id.len;
+    if (range->end.id.len > 0)
+        memcpy(text, range->end.id.ptr, range->end.id.len);
+    r->end.id.ptr = text;
+    return true;
+}
+
+static bool read_range(struct request *rq, const struct vrange_args *a, struct range *range)
+{
+    int64_t count = -1;
+    if (slice_eq(a->start, slice_of("+")) || slice_eq(a->end, slice_of("-")))
+        reply_error(&rq->reply,
+                    "ERR '-' can only be used as first argument, '+' only as second");
+    else if (!read_end(a->start, '-', &range->start))
+        reply_error(&rq->reply, "ERR invalid start range format");
+    else if (!read_end(a->end, '+', &range->end))
+        reply_error(&rq->reply, "ERR invalid end range format");
+    else if (a->has_count && !slice_to_i64(a->count, &count))
+        reply_error(&rq->reply, "ERR invalid COUNT value");
+    else {
+        range->count = count < 0 ? SIZE_MAX : (size_t)count;
+        return true;
+    }
+    return false;
+}
+
+void cmd_vrange(struct request *rq)
+{
+    const struct vrange_args *a = rq->args;
+    struct range range = {0};
+    if (!read_range(rq, a, &range))
+        return;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (missing)
+        reply_array(&rq->reply, 0);
+    if (c == NULL)
+        return;
+    struct search *s = search_new(rq->env->db, c, 1);
+    if (s == NULL || !keep_range(s, &range)) {
+        search_free(s);
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    s->work = run_range;
+    search_for_client(rq, s);
+}

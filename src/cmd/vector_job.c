@@ -1,0 +1,44 @@
+#include "cmd/vector_job.h"
+
+#include "cmd/env.h"
+
+/* What the search found, or its error, as the client's reply; and the counters. */
+static void answer(struct cmd_env *env, struct client *client, struct search *s)
+{
+    struct reply reply = {&client->out, client->proto};
+    env->stats->searches_total += s->query_count;
+    env->stats->search_distance_computations += s->cost.distances;
+    if (s->error != OK)
+        reply_err(&reply, s->error, NULL);
+    else
+        buf_append_slice(&client->out, buf_slice(&s->reply));
+}
+
+/* user: the client, or NULL when it has gone. */
+static void on_done(struct search *s)
+{
+    struct client *client = s->user;
+    struct cmd_env *env = s->env;
+    if (client != NULL) {
+        client->search = NULL;
+        answer(env, client, s);
+    }
+    search_free(s);
+    if (client != NULL)
+        client_unblock(env, client);
+}
+
+void search_for_client(struct request *rq, struct search *s)
+{
+    s->proto = rq->client->proto;
+    s->user = rq->client;
+    s->env = rq->env;
+    s->done = on_done;
+    if (search_start(s)) {
+        answer(rq->env, rq->client, s);
+        search_free(s);
+        return;
+    }
+    rq->client->search = s;
+    client_block(rq->env, rq->client);
+}

@@ -1,0 +1,355 @@
+/* Commands that change elements: VADD, VMADD, VREM, VSETATTR. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "base/rng.h"
+#include "cmd/vector.h"
+
+enum { SMALL_DIM = 1024 };
+
+/* What a VADD to a missing key makes, as Redis would. */
+static struct collection_spec implicit_spec(struct request *rq, const struct vadd_args *a,
+                                            uint32_t count)
+{
+    struct collection_spec spec = spec_default(a->has_reduce ? (uint32_t)a->reduce : count);
+    spec.implicit = true;
+    spec.quant = a->has_quant ? (enum quant)a->quant : QUANT_SQ8;
+    spec.m = a->has_m ? (uint32_t)a->m : SPEC_M_DEFAULT;
+    if (a->has_ef && a->ef <= LIMIT_EFC)
+        spec.ef_build = (uint32_t)a->ef;
+    spec.keep_originals = rq->env->config->vset_keep_originals || spec.quant == QUANT_NONE;
+    spec.seed = rng_next(&rq->env->db->random);
+    if (a->has_reduce) {
+        spec.projection_from = count;
+        spec.projection_version = PROJECTION_VERSION;
+    }
+    return spec;
+}
+
+/* Does the command fit the set that is there? Redis's checks in Redis's order. */
+static enum err check_fit(const struct vadd_args *a, const struct collection_spec *spec,
+                          uint32_t count, struct why *why)
+{
+    if (a->has_reduce && spec->projection_from == 0)
+        return why_set(why, ERR_ARG, "cannot add projection to existing set without projection");
+    if (a->has_reduce && (uint32_t)a->reduce != spec->dim)
+        return why_set(why, ERR_ARG, "projection dimension mismatch with existing set");
+    if (spec->projection_from > 0 && count != spec->projection_from)
+        return why_set(why, ERR_ARG,
+                       "Input dimension mismatch for projection - got %u but projection expects %u",
+                       count, spec->projection_from);
+    if (spec->projection_from == 0 && count != spec->dim)
+        return vector_wrong_count(&a->vector, count, spec->dim, why);
+    enum quant quant = a->has_quant ? (enum quant)a->quant : spec->implicit ? QUANT_SQ8 : spec->quant;
+    if (quant != spec->quant)
+        return why_set(why, ERR_ARG, "asked quantization mismatch with existing vector set");
+    int64_t m = a->has_m ? a->m : spec->implicit ? SPEC_M_DEFAULT : (int64_t)spec->m;
+    if (m != (int64_t)spec->m)
+        return why_set(why, ERR_ARG, "asked M value mismatch with existing vector set");
+    return OK;
+}
+
+static enum err check_sizes(const struct vadd_args *a, size_t count, struct why *why)
+{
+    if (count == 0 || count > LIMIT_DIM || (a->has_reduce && (uint64_t)a->reduce > count))
+        return why_set(why, ERR_ARG, "invalid vector specification");
+    if (a->element.len > LIMIT_KEY_SIZE || a->key.len > LIMIT_KEY_SIZE)
+        return why_set(why, ERR_LIMIT, "keys and elements of vector sets have at most %d bytes",
+                       LIMIT_KEY_SIZE);
+    return OK;
+}
+
+/* The vector as it is stored, in room for count floats (input) and as many more (output). */
+static enum err read_vector(const struct vadd_args *a, const struct collection_spec *spec,
+                            const struct collection *c, const struct vec_kernels *k, size_t count,
+                            float *room, float *norm, struct why *why)
+{
+    struct why detail = {{0}};
+    if (vector_read(&a->vector, room, count, &detail) != OK)
+        return why_set(why, ERR_ARG, "invalid vector specification");
+    if (c == NULL && spec->projection_from > 0) {
+        *norm = 1; /* projected once the set is there */
+        return OK;
+    }
+    return vector_prepare(spec, c != NULL ? c->projection : NULL, k, room, room + count, norm, why);
+}
+
+/* A first VADD with REDUCE: the set must exist before there is a matrix to project with. */
+static struct collection *make_projected(struct request *rq, const struct collection_spec *spec,
+                                         struct slice key)
+{
+    struct mutation create = {.kind = MUTATION_COLLECTION_NEW, .key = key, .spec = *spec};
+    struct collection *c = NULL;
+    if (!write_mutation(rq, &create))
+        return NULL;
+    CHECK(db_collection(rq->env->db, key, &c) == OK && c != NULL);
+    return c;
+}
+
+static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
+                    const struct collection_spec *spec, const float *vector, float norm)
+{
+    struct mutation_element element = {
+        .id = a->element,
+        .vector = vector,
+        .norm = norm,
+        .set_attribute = a->has_attribute,
+        .attribute = a->attribute,
+    };
+    struct mutation m = {.kind = MUTATION_PUT,
+                         .key = a->key,
+                         .creates = c == NULL,
+                         .spec = *spec,
+                         .dim = spec->dim,
+                         .elements = &element,
+                         .count = 1};
+    size_t from = rq->client->out.len;
+    bool added = c == NULL || collection_find(c, a->element) == ROW_NONE;
+    if (!write_mutation(rq, &m))
+        return;
+    reply_bool(&rq->reply, added);
+    if (c != NULL)
+        wait_for_room(rq, c, from);
+}
+
+void cmd_vadd(struct request *rq)
+{
+    const struct vadd_args *a = rq->args;
+    struct why why = {{0}};
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c == NULL && !missing)
+        return;
+    size_t count = vector_count(&a->vector);
+    enum err e = check_sizes(a, count, &why);
+    if (e == OK && c != NULL)
+        e = check_fit(a, &c->spec, (uint32_t)count, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    struct collection_spec spec = c != NULL ? c->spec : implicit_spec(rq, a, (uint32_t)count);
+    const struct vec_kernels *k = rq->env->db->env.kernels;
+    float small[2 * SMALL_DIM];
+    float *room = small;
+    float norm;
+    if (count > SMALL_DIM)
+        room = mem_try(MEM_CLIENT, 2 * count * sizeof(float));
+    if (room == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    e = read_vector(a, &spec, c, k, count, room, &norm, &why);
+    if (e == OK && c == NULL && spec.projection_from > 0) {
+        c = make_projected(rq, &spec, a->key);
+        e = c == NULL ? ERR_CANCELLED
+                      : vector_prepare(&spec, c->projection, k, room, room + count, &norm, &why);
+    }
+    if (e == OK)
+        put_one(rq, a, c, &spec, room + count, norm);
+    else if (e != ERR_CANCELLED)
+        reply_err(&rq->reply, e, &why);
+    if (room != small)
+        mem_free(MEM_CLIENT, room);
+}
+
+/* -- VMADD --------------------------------------------------------------------------------------- */
+
+/* One VMADD in hand: per element what became of it. */
+struct batch {
+    size_t count;
+    struct mutation_element *elements; /* the valid ones, valid_count of them */
+    size_t valid_count;
+    float *vectors;
+    struct why *errors;                /* per element; empty: valid */
+    bool *added;
+};
+
+static bool batch_init(struct batch *b, size_t count, uint32_t dim)
+{
+    *b = (struct batch){.count = count};
+    b->elements = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->elements));
+    b->vectors = mem_try(MEM_CLIENT, count * dim * sizeof(float));
+    b->errors = NULL;
+    b->added = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->added));
+    return b->elements != NULL && b->vectors != NULL && b->added != NULL;
+}
+
+static void batch_fini(struct batch *b)
+{
+    mem_free(MEM_CLIENT, b->elements);
+    mem_free(MEM_CLIENT, b->vectors);
+    mem_free(MEM_CLIENT, b->errors);
+    mem_free(MEM_CLIENT, b->added);
+}
+
+/* Notes why an element is not added; the notes exist from the first one on. */
+static bool note_error(struct batch *b, size_t i, const struct why *why)
+{
+    if (b->errors == NULL)
+        b->errors = mem_try_calloc(MEM_CLIENT, b->count * sizeof(*b->errors));
+    if (b->errors == NULL)
+        return false;
+    b->errors[i] = *why;
+    return true;
+}
+
+static enum err read_element(const struct collection *c, const struct vmadd_args *a, size_t i,
+                             float *room, float *vector, float *norm, struct why *why)
+{
+    size_t size = input_dim(&c->spec) * sizeof(float);
+    struct slice blob = {a->blob.ptr + i * size, size};
+    if (a->ids.items[i].len > LIMIT_KEY_SIZE)
+        return why_set(why, ERR_LIMIT, "an id has at most %d bytes", LIMIT_KEY_SIZE);
+    enum err e = vector_read_blob(blob, room, why);
+    if (e != OK)
+        return e;
+    return vector_prepare(&c->spec, c->projection, c->env->kernels, room, vector, norm, why);
+}
+
+/* Reads all elements. False when memory ran out. */
+static bool read_batch(struct batch *b, struct collection *c, const struct vmadd_args *a)
+{
+    uint32_t dim = c->spec.dim;
+    float *room = mem_try(MEM_CLIENT, input_dim(&c->spec) * sizeof(float));
+    bool ok = room != NULL;
+    for (size_t i = 0; i < b->count && ok; i++) {
+        struct mutation_element *e = &b->elements[b->valid_count];
+        float *vector = b->vectors + b->valid_count * dim;
+        struct why why = {{0}};
+        if (read_element(c, a, i, room, vector, &e->norm, &why) != OK) {
+            ok = note_error(b, i, &why);
+            continue;
+        }
+        e->id = a->ids.items[i];
+        e->vector = vector;
+        e->set_attribute = a->has_attributes;
+        if (a->has_attributes)
+            e->attribute = a->attributes.items[i];
+        b->added[i] = collection_find(c, e->id) == ROW_NONE;
+        b->valid_count++;
+    }
+    mem_free(MEM_CLIENT, room);
+    return ok;
+}
+
+static void reply_batch(struct request *rq, const struct batch *b)
+{
+    reply_array(&rq->reply, b->count);
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->errors != NULL && b->errors[i].text[0] != '\0')
+            reply_errorf(&rq->reply, "ERR %s", b->errors[i].text);
+        else
+            reply_int(&rq->reply, b->added[i]);
+    }
+}
+
+static enum err check_batch(const struct vmadd_args *a, const struct collection *c,
+                            struct why *why)
+{
+    size_t needed = a->ids.count * input_dim(&c->spec) * sizeof(float);
+    if (a->blob.len == 2 * needed)
+        return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu ids of %u floats need %zu: "
+                                     "float64 blob?",
+                       a->blob.len, a->ids.count, input_dim(&c->spec), needed);
+    if (a->blob.len != needed)
+        return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu ids of %u floats need %zu",
+                       a->blob.len, a->ids.count, input_dim(&c->spec), needed);
+    if (a->has_attributes && a->attributes.count != a->ids.count)
+        return why_set(why, ERR_ARG, "ATTRS: %zu attributes for %zu ids", a->attributes.count,
+                       a->ids.count);
+    return OK;
+}
+
+void cmd_vmadd(struct request *rq)
+{
+    const struct vmadd_args *a = rq->args;
+    struct why why = {{0}};
+    if (!a->has_ids) {
+        reply_error(&rq->reply, "ERR VMADD takes FP32 n id ... blob after the key");
+        return;
+    }
+    struct collection *c = need_collection(rq, a->key);
+    if (c == NULL)
+        return;
+    enum err e = check_batch(a, c, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    struct batch b;
+    size_t from = rq->client->out.len;
+    if (!batch_init(&b, a->ids.count, c->spec.dim) || !read_batch(&b, c, a)) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        batch_fini(&b);
+        return;
+    }
+    struct mutation m = {.kind = MUTATION_PUT,
+                         .key = a->key,
+                         .dim = c->spec.dim,
+                         .elements = b.elements,
+                         .count = b.valid_count};
+    if (b.valid_count == 0 || write_mutation(rq, &m)) {
+        reply_batch(rq, &b);
+        wait_for_room(rq, c, from);
+    }
+    batch_fini(&b);
+}
+
+/* -- VREM, VSETATTR ------------------------------------------------------------------------------ */
+
+/* Of the elements named, those that are there, each once. NULL when memory is short. */
+static struct slice *present(const struct collection *c, struct slices ids, size_t *count)
+{
+    struct slice *found = mem_try(MEM_CLIENT, ids.count * sizeof(*found));
+    *count = 0;
+    for (size_t i = 0; i < ids.count && found != NULL; i++)
+        if (collection_find(c, ids.items[i]) != ROW_NONE)
+            found[(*count)++] = ids.items[i];
+    return found;
+}
+
+void cmd_vrem(struct request *rq)
+{
+    const struct vrem_args *a = rq->args;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c == NULL && !missing)
+        return;
+    size_t count = 0;
+    struct slice *ids = c == NULL ? NULL : present(c, a->elements, &count);
+    if (c != NULL && ids == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    uint64_t before = rq->env->db->vectors_removed;
+    struct mutation m = {.kind = MUTATION_REMOVE, .key = a->key, .ids = ids, .count = count};
+    if (count == 0 || write_mutation(rq, &m)) {
+        uint64_t removed = rq->env->db->vectors_removed - before;
+        if (a->elements.count == 1)
+            reply_bool(&rq->reply, removed > 0);
+        else
+            reply_int(&rq->reply, (int64_t)removed);
+    }
+    mem_free(MEM_CLIENT, ids);
+}
+
+void cmd_vsetattr(struct request *rq)
+{
+    const struct vsetattr_args *a = rq->args;
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (c == NULL && !missing)
+        return;
+    if (c == NULL || collection_find(c, a->element) == ROW_NONE) {
+        reply_bool(&rq->reply, false);
+        return;
+    }
+    struct mutation m = {.kind = MUTATION_SET_ATTRIBUTE,
+                         .key = a->key,
+                         .ids = &a->element,
+                         .count = 1,
+                         .value = a->attribute};
+    if (write_mutation(rq, &m))
+        reply_bool(&rq->reply, true);
+}

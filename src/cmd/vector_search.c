@@ -1,0 +1,299 @@
+/* Commands that search: VSIM, VSEARCH, VMSEARCH. */
+#include <math.h>
+
+#include "base/limits.h"
+#include "cmd/vector.h"
+#include "cmd/vector_job.h"
+
+/* What encode functions add to each id. */
+enum with { WITH_SCORE = 1, WITH_ATTRIBUTE = 2, WITH_VECTOR = 4, WITH_RAW = 8 };
+
+/* -- encoding, on a lane ------------------------------------------------------------------------- */
+
+static struct reply reply_of(struct search *s)
+{
+    return (struct reply){&s->reply, s->proto};
+}
+
+static void reply_attribute(struct reply *r, const struct search *s, uint32_t row)
+{
+    struct slice attribute = view_attribute(&s->view, row);
+    if (attribute.len == 0)
+        reply_null(r);
+    else
+        reply_bulk(r, attribute);
+}
+
+/* VSIM's shapes: a flat array, or in RESP3 with WITHSCORES or WITHATTRIBS a map. */
+static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
+{
+    struct reply r = reply_of(s);
+    bool score = (s->with & WITH_SCORE) != 0, attribute = (s->with & WITH_ATTRIBUTE) != 0;
+    if (score || attribute) {
+        if (s->proto == 3)
+            reply_map(&r, count);
+        else
+            reply_array(&r, count * (1u + score + attribute));
+    } else {
+        reply_array(&r, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        reply_bulk(&r, view_id(&s->view, hits[i].row));
+        if (s->proto == 3 && score && attribute)
+            reply_array(&r, 2);
+        if (score)
+            reply_double(&r, 1 - (double)hits[i].dist / 2);
+        if (attribute)
+            reply_attribute(&r, s, hits[i].row);
+    }
+}
+
+/* VSEARCH's: ids, or with members an array per element. Never a map: maps lose the order. */
+static void encode_vsearch(struct search *s, const struct hit *hits, size_t count)
+{
+    struct reply r = reply_of(s);
+    unsigned with = s->with;
+    size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
+                     ((with & WITH_VECTOR) != 0);
+    float *room = NULL;
+    if (with & WITH_VECTOR) {
+        room = mem_try(MEM_SCRATCH, s->view.collection->spec.dim * sizeof(float));
+        if (room == NULL) {
+            s->error = ERR_NOMEM;
+            return;
+        }
+    }
+    reply_array(&r, count);
+    for (size_t i = 0; i < count; i++) {
+        if (members > 1)
+            reply_array(&r, members);
+        reply_bulk(&r, view_id(&s->view, hits[i].row));
+        if (with & WITH_SCORE)
+            reply_double(&r, (double)hits[i].dist);
+        if (with & WITH_ATTRIBUTE)
+            reply_attribute(&r, s, hits[i].row);
+        if (with & WITH_VECTOR)
+            reply_vector(&r, &s->view, hits[i].row, (with & WITH_RAW) != 0, room);
+    }
+    mem_free(MEM_SCRATCH, room);
+}
+
+/* -- planning, on the loop ----------------------------------------------------------------------- */
+
+/* The vector of an element as a query. */
+static enum err query_of_element(struct collection *c, const struct collection_view *v,
+                                 struct slice id, float *out, struct why *why)
+{
+    uint32_t row = collection_find(c, id);
+    if (row == ROW_NONE)
+        return why_set(why, ERR_NOT_FOUND, "element not found in set");
+    view_vector(v, row, out);
+    return OK;
+}
+
+/* The wrong number of floats, in Redis's words for vector sets. */
+static enum err wrong_count(const struct request *rq, const struct vector_arg *arg, size_t count,
+                            const struct collection_spec *spec, struct why *why)
+{
+    bool redis = rq->command->unknown != NULL;
+    if (redis && count == 0)
+        return why_set(why, ERR_ARG, "invalid vector specification");
+    if (redis && spec->projection_from > 0)
+        return why_set(why, ERR_ARG,
+                       "Input dimension mismatch for projection - got %zu but projection expects %u",
+                       count, spec->projection_from);
+    if (redis)
+        return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count,
+                       spec->dim);
+    return vector_wrong_count(arg, count, input_dim(spec), why);
+}
+
+static enum err query_of_vector(struct request *rq, struct collection *c,
+                                const struct vector_arg *arg, float *out, struct why *why)
+{
+    size_t count = vector_count(arg);
+    uint32_t from = input_dim(&c->spec);
+    bool redis = rq->command->unknown != NULL;
+    /* A query that was projected already is taken as it is, as in Redis. */
+    bool as_stored = c->projection != NULL && count == c->spec.dim && !redis;
+    if (count != from && !as_stored)
+        return wrong_count(rq, arg, count, &c->spec, why);
+    float *raw = mem_try(MEM_SCRATCH, count * sizeof(float));
+    if (raw == NULL)
+        return ERR_NOMEM;
+    float norm;
+    enum err e = vector_read(arg, raw, count, why);
+    if (e != OK && redis)
+        e = why_set(why, ERR_ARG, "invalid vector specification");
+    if (e == OK)
+        e = vector_prepare(&c->spec, as_stored ? NULL : c->projection, c->env->kernels, raw, out,
+                           &norm, why);
+    mem_free(MEM_SCRATCH, raw);
+    return e;
+}
+
+static enum err read_query(struct request *rq, struct collection *c, const struct vector_arg *arg,
+                           float *out, struct why *why)
+{
+    if (arg->form != VECTOR_ELEMENT)
+        return query_of_vector(rq, c, arg, out, why);
+    struct collection_view view;
+    db_view(rq->env->db, c, &view);
+    return query_of_element(c, &view, arg->bytes, out, why);
+}
+
+static enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,
+                               struct why *why)
+{
+    struct filter_param pairs[LIMIT_PARAMS];
+    size_t count = params == NULL ? 0 : params->count / 2;
+    CHECK(count <= LIMIT_PARAMS);
+    for (size_t i = 0; i < count; i++)
+        pairs[i] = (struct filter_param){params->items[2 * i], params->items[2 * i + 1]};
+    return filter_compile(text, pairs, count, out, why);
+}
+
+void cmd_vsim(struct request *rq)
+{
+    const struct vsim_args *a = rq->args;
+    struct why why = {{0}};
+    bool missing;
+    struct collection *c = find_collection(rq, a->key, &missing);
+    if (missing)
+        reply_array(&rq->reply, 0);
+    if (c == NULL)
+        return;
+    struct search *s = search_new(rq->env->db, c, 1);
+    enum err e = s == NULL ? ERR_NOMEM : read_query(rq, c, &a->vector, s->queries, &why);
+    if (e == OK && a->has_filter)
+        e = compile_filter(a->filter, NULL, &s->filter, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        search_free(s);
+        return;
+    }
+    s->count = a->has_count ? (size_t)a->count : 10;
+    s->effort = a->has_ef ? (size_t)a->ef : 0;
+    s->exact = a->truth;
+    s->radius = a->has_epsilon ? 2 * (float)a->epsilon : INFINITY;
+    s->with = (a->with_scores ? WITH_SCORE : 0u) | (a->with_attributes ? WITH_ATTRIBUTE : 0u);
+    s->encode = encode_vsim;
+    search_for_client(rq, s);
+}
+
+/* What VSEARCH and VMSEARCH have in common. */
+struct search_options {
+    bool has_count, has_ef, has_filter, has_params, has_after;
+    int64_t count, ef, after;
+    bool exact;
+    struct slice filter;
+    struct slices params;
+    unsigned with;
+};
+
+#define SEARCH_OPTIONS(a)                                                                          \
+    {                                                                                              \
+        .has_count = (a)->has_count, .has_ef = (a)->has_ef, .has_filter = (a)->has_filter,         \
+        .has_params = (a)->has_params, .has_after = (a)->has_after, .count = (a)->count,           \
+        .ef = (a)->ef, .after = (a)->after, .exact = (a)->exact, .filter = (a)->filter,            \
+        .params = (a)->params,                                                                     \
+        .with = ((a)->with_dist ? WITH_SCORE : 0u) |                                               \
+                ((a)->with_attributes ? WITH_ATTRIBUTE : 0u) |                                     \
+                ((a)->with_vectors ? WITH_VECTOR : 0u) | ((a)->raw ? WITH_RAW : 0u)                \
+    }
+
+static enum err check_options(const struct request *rq, const struct search_options *o,
+                              struct why *why)
+{
+    uint64_t last = rq->env->db->log.last_lsn;
+    if (o->exact && o->has_ef)
+        return why_set(why, ERR_ARG, "EXACT and EF contradict each other");
+    if (o->has_params && !o->has_filter)
+        return why_set(why, ERR_ARG, "PARAMS without FILTER");
+    if ((o->with & WITH_RAW) != 0 && (o->with & WITH_VECTOR) == 0)
+        return why_set(why, ERR_ARG, "RAW goes after WITHVECTORS");
+    if (o->has_after && (uint64_t)o->after > last)
+        return why_set(why, ERR_ARG, "AFTER: LSN %lld has not been reached, the last one is %llu",
+                       (long long)o->after, (unsigned long long)last);
+    return OK;
+}
+
+static enum err apply_options(struct search *s, const struct search_options *o, struct why *why)
+{
+    s->count = o->has_count ? (size_t)o->count : 10;
+    s->effort = o->has_ef ? (size_t)o->ef : 0;
+    s->exact = o->exact;
+    s->with = o->with;
+    s->encode = encode_vsearch;
+    if (!o->has_filter)
+        return OK;
+    return compile_filter(o->filter, o->has_params ? &o->params : NULL, &s->filter, why);
+}
+
+void cmd_vsearch(struct request *rq)
+{
+    const struct vsearch_args *a = rq->args;
+    const struct search_options options = SEARCH_OPTIONS(a);
+    struct why why = {{0}};
+    struct collection *c = need_collection(rq, a->key);
+    if (c == NULL)
+        return;
+    enum err e = check_options(rq, &options, &why);
+    struct search *s = e == OK ? search_new(rq->env->db, c, 1) : NULL;
+    if (e == OK && s == NULL)
+        e = ERR_NOMEM;
+    if (e == OK)
+        e = read_query(rq, c, &a->vector, s->queries, &why);
+    if (e == OK)
+        e = apply_options(s, &options, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        search_free(s);
+        return;
+    }
+    search_for_client(rq, s);
+}
+
+/* All queries of a VMSEARCH into s->queries. */
+static enum err read_queries(struct request *rq, struct collection *c, const struct vmsearch_args *a,
+                             struct search *s, struct why *why)
+{
+    size_t size = input_dim(&c->spec) * sizeof(float);
+    enum err e = OK;
+    for (size_t i = 0; i < s->query_count && e == OK; i++) {
+        struct vector_arg arg = {.form = VECTOR_FP32, .bytes = {a->blob.ptr + i * size, size}};
+        e = query_of_vector(rq, c, &arg, s->queries + i * c->spec.dim, why);
+    }
+    return e;
+}
+
+void cmd_vmsearch(struct request *rq)
+{
+    const struct vmsearch_args *a = rq->args;
+    const struct search_options options = SEARCH_OPTIONS(a);
+    struct why why = {{0}};
+    struct collection *c = need_collection(rq, a->key);
+    if (c == NULL)
+        return;
+    size_t count = (size_t)a->queries;
+    size_t needed = count * input_dim(&c->spec) * sizeof(float);
+    enum err e = check_options(rq, &options, &why);
+    if (e == OK && a->blob.len != needed)
+        e = why_set(&why, ERR_ARG, "the blob has %zu bytes, %zu queries of %u floats need %zu",
+                    a->blob.len, count, input_dim(&c->spec), needed);
+    struct search *s = e == OK ? search_new(rq->env->db, c, count) : NULL;
+    if (e == OK && s == NULL)
+        e = ERR_NOMEM;
+    if (e == OK)
+        e = read_queries(rq, c, a, s, &why);
+    if (e == OK)
+        e = apply_options(s, &options, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        search_free(s);
+        return;
+    }
+    struct reply r = {&s->reply, rq->client->proto};
+    reply_array(&r, count);
+    search_for_client(rq, s);
+}

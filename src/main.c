@@ -1,0 +1,137 @@
+/* main.c: vdb-server on the real world: command line, configuration file, signals. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+#include "base/version.h"
+#include "net/io_uv.h"
+#include "server.h"
+
+enum { CONFIG_FILE_MAX = 1 << 20 };
+
+static const char usage[] =
+    "Usage: vdb-server [vdb.conf] [--option value ...]\n"
+    "\n"
+    "An in-memory vector database that speaks the Redis protocol.\n"
+    "\n"
+    "  vdb-server                          listen on 127.0.0.1:6379\n"
+    "  vdb-server --port 7000 --maxmemory 4gb\n"
+    "  vdb-server /etc/vdb.conf --loglevel verbose\n"
+    "\n"
+    "  --help          this text\n"
+    "  --version       the version\n"
+    "  --print-config  a vdb.conf with every option, its meaning and its default\n";
+
+static bool asked_for(int argc, char **argv, const char *option)
+{
+    return argc == 2 && strcmp(argv[1], option) == 0;
+}
+
+static int print_config(void)
+{
+    struct buf text = BUF_INIT(MEM_SERVER);
+    config_print(&text);
+    bool ok = !buf_failed(&text) && fwrite(text.ptr, 1, text.len, stdout) == text.len;
+    buf_fini(&text);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* The file, then the command line over it. */
+static enum err read_config(struct config *config, int argc, char **argv, struct why *why)
+{
+    config_init(config);
+    const char *path = config_file_argument(argc, argv);
+    if (path != NULL) {
+        struct buf text = BUF_INIT(MEM_SERVER);
+        FILE *f = fopen(path, "r");
+        if (f == NULL)
+            return why_set(why, ERR_IO, "can't open configuration file %s", path);
+        uint8_t *to = buf_reserve(&text, CONFIG_FILE_MAX);
+        size_t got = to == NULL ? 0 : fread(to, 1, CONFIG_FILE_MAX, f);
+        bool whole = feof(f) != 0;
+        (void)fclose(f); /* read only */
+        if (to != NULL)
+            buf_advance(&text, got);
+        enum err e = whole ? config_parse(config, path, buf_slice(&text), why)
+                           : why_set(why, ERR_LIMIT, "%s is longer than %d bytes or unreadable", path,
+                                     CONFIG_FILE_MAX);
+        buf_fini(&text);
+        if (e != OK)
+            return e;
+    }
+    return config_parse_args(config, argc, argv, why);
+}
+
+static void on_signal(void *user, int signo)
+{
+    struct server *server = user;
+    log_line(&server->log, LOG_NOTICE, "received %s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+    server_stop(server);
+}
+
+static void on_stopped(struct server *server)
+{
+    io_uv_stop(server->io);
+}
+
+static int run(struct server *server, struct io *io, const struct config *config, FILE *log)
+{
+    struct why why = {{0}};
+    int status = EXIT_SUCCESS;
+    enum err e = server_start(server, io, config, log, &why);
+    bool started = e == OK;
+    server->on_stopped = on_stopped;
+    if (started)
+        e = io_uv_on_signal(io, SIGINT, on_signal, server, &why);
+    if (e == OK)
+        e = io_uv_on_signal(io, SIGTERM, on_signal, server, &why);
+    if (e != OK) {
+        (void)fprintf(stderr, "vdb-server: cannot start: %s\n",
+                      why.text[0] != '\0' ? why.text : err_text(e));
+        status = EXIT_FAILURE;
+    }
+    if (started && e == OK) {
+        io_uv_set_keepalive(io, (unsigned)config->tcp_keepalive);
+        io_uv_run(io);
+        server_fini(server);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (asked_for(argc, argv, "--help") || asked_for(argc, argv, "-h"))
+        return fputs(usage, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (asked_for(argc, argv, "--version") || asked_for(argc, argv, "-v"))
+        return printf("vdb-server %s\n", VDB_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (asked_for(argc, argv, "--print-config"))
+        return print_config();
+    static struct config config; /* large: not on the stack */
+    struct why why = {{0}};
+    if (read_config(&config, argc, argv, &why) != OK) {
+        (void)fprintf(stderr, "vdb-server: %s\n", why.text);
+        return EXIT_FAILURE;
+    }
+    if (chdir(config.dir) != 0) {
+        (void)fprintf(stderr, "vdb-server: can't change to dir %s\n", config.dir);
+        return EXIT_FAILURE;
+    }
+    FILE *log = config.logfile[0] == '\0' ? stdout : fopen(config.logfile, "a");
+    if (log == NULL) {
+        (void)fprintf(stderr, "vdb-server: can't open logfile %s\n", config.logfile);
+        return EXIT_FAILURE;
+    }
+    unsigned lanes = config.workers > 0 ? (unsigned)config.workers : thread_core_count();
+    struct io *io;
+    if (io_uv_new(lanes, &io, &why) != OK) {
+        (void)fprintf(stderr, "vdb-server: %s\n", why.text);
+        return EXIT_FAILURE;
+    }
+    struct server *server = mem_calloc(MEM_SERVER, sizeof(*server));
+    int status = run(server, io, &config, log);
+    io_uv_free(io);
+    mem_free(MEM_SERVER, server);
+    return status;
+}

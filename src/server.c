@@ -1,0 +1,282 @@
+#include "server.h"
+
+
+enum { CRON_US = 100 * 1000, CRON_CONN_CHECK_TICKS = 10 };
+
+/* -- clients that go on -------------------------------------------------------------------------- */
+
+void server_begin(struct server *server)
+{
+    server->depth++;
+}
+
+void server_end(struct server *server)
+{
+    CHECK(server->depth > 0);
+    while (server->depth == 1 && server->ready != NULL) {
+        struct conn *c = server->ready;
+        server->ready = c->ready_next;
+        if (server->ready == NULL)
+            server->ready_last = &server->ready;
+        c->ready = false;
+        conn_go_on(c);
+    }
+    server->depth--;
+}
+
+static void on_resume(struct cmd_env *env, struct client *client)
+{
+    struct server *server = env->server;
+    struct conn *c = (struct conn *)client;
+    if (c->ready || c->closed)
+        return;
+    c->ready = true;
+    c->ready_next = NULL;
+    *server->ready_last = c;
+    server->ready_last = &c->ready_next;
+    server_begin(server);
+    server_end(server);
+}
+
+static void drop_ready(struct server *server, struct conn *c)
+{
+    struct conn **at = &server->ready;
+    while (*at != NULL && *at != c)
+        at = &(*at)->ready_next;
+    if (*at == c)
+        *at = c->ready_next;
+    server->ready_last = &server->ready;
+    while (*server->ready_last != NULL)
+        server->ready_last = &(*server->ready_last)->ready_next;
+}
+
+void server_adopt(struct server *server, struct conn *c)
+{
+    struct cmd_env *env = &server->env;
+    struct client *client = &c->session.client;
+    client->prev = env->clients_last;
+    client->next = NULL;
+    if (env->clients_last != NULL)
+        env->clients_last->next = client;
+    else
+        env->clients = client;
+    env->clients_last = client;
+    env->client_count++;
+}
+
+static void check_stopped(struct server *server)
+{
+    if (server->stopping && server->env.client_count == 0 && server->listeners_open == 0 &&
+        db_idle(&server->db) && server->on_stopped != NULL)
+        server->on_stopped(server);
+}
+
+void server_forget(struct server *server, struct conn *c)
+{
+    struct cmd_env *env = &server->env;
+    struct client *client = &c->session.client;
+    if (client->prev != NULL)
+        client->prev->next = client->next;
+    else
+        env->clients = client->next;
+    if (client->next != NULL)
+        client->next->prev = client->prev;
+    else
+        env->clients_last = client->prev;
+    CHECK(env->client_count > 0);
+    env->client_count--;
+    if (c->ready)
+        drop_ready(server, c);
+    check_stopped(server);
+}
+
+/* -- hooks of commands --------------------------------------------------------------------------- */
+
+static void on_kill(struct cmd_env *env, struct client *client)
+{
+    (void)env;
+    conn_close_soon((struct conn *)client);
+}
+
+static void on_shutdown(struct cmd_env *env)
+{
+    server_stop(env->server);
+}
+
+static void on_reconfigure(struct cmd_env *env)
+{
+    struct server *server = env->server;
+    server->db.maxmemory = server->config.maxmemory;
+    server->db.env.flat_rows_max = (uint32_t)server->config.flat_rows_max;
+    server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
+    server->log.level = server->config.loglevel;
+}
+
+static const struct cmd_hooks hooks = {
+    .kill = on_kill,
+    .resume = on_resume,
+    .shutdown = on_shutdown,
+    .reconfigure = on_reconfigure,
+};
+
+/* -- listening ----------------------------------------------------------------------------------- */
+
+static void on_accept(struct io_listener *listener, struct io_stream *stream)
+{
+    conn_open(listener->user, stream);
+}
+
+static void on_listener_closed(struct io_listener *listener)
+{
+    struct server *server = listener->user;
+    CHECK(server->listeners_open > 0);
+    server->listeners_open--;
+    check_stopped(server);
+}
+
+static enum err listen_on(struct server *server, const struct io_addr *addr, struct why *why)
+{
+    if (server->listener_count == SERVER_LISTENERS_MAX)
+        return why_set(why, ERR_LIMIT, "bind: at most %d addresses", SERVER_LISTENERS_MAX);
+    struct io_listener *listener = &server->listeners[server->listener_count];
+    *listener = (struct io_listener){
+        .on_accept = on_accept, .on_closed = on_listener_closed, .user = server};
+    enum err e = server->io->ops->listen(server->io, listener, addr, server->config.tcp_backlog, why);
+    if (e != OK)
+        return e;
+    server->listener_count++;
+    server->listeners_open++;
+    if (!addr->is_unix)
+        server->env.port = listener->addr.port;
+    return OK;
+}
+
+/* One word of bind. A leading '-' allows the address to be missing on this machine. */
+static enum err listen_on_word(struct server *server, struct slice word, struct why *why)
+{
+    struct io_addr addr = {.port = server->config.port};
+    bool optional = word.len > 0 && word.ptr[0] == '-';
+    if (optional)
+        word = (struct slice){word.ptr + 1, word.len - 1};
+    if (slice_eq(word, slice_of("*")))
+        word = slice_of("0.0.0.0");
+    else if (slice_eq(word, slice_of("::*")))
+        word = slice_of("::");
+    if (word.len >= sizeof(addr.host))
+        return why_set(why, ERR_ARG, "bind: an address is too long");
+    memcpy(addr.host, word.ptr, word.len);
+    enum err e = listen_on(server, &addr, why);
+    return optional && e != OK && e != ERR_EXISTS ? OK : e;
+}
+
+static enum err listen_on_all(struct server *server, struct why *why)
+{
+    const struct config *config = &server->config;
+    enum err e = OK;
+    const char *at = config->bind;
+    while (config->port > 0 && *at != '\0' && e == OK) {
+        at += strspn(at, " ");
+        size_t len = strcspn(at, " ");
+        if (len > 0)
+            e = listen_on_word(server, (struct slice){(const uint8_t *)at, len}, why);
+        at += len;
+    }
+    if (e == OK && config->unixsocket[0] != '\0') {
+        struct io_addr addr = {.is_unix = true, .unix_mode = config->unixsocketperm};
+        memcpy(addr.host, config->unixsocket, strlen(config->unixsocket) + 1);
+        e = listen_on(server, &addr, why);
+    }
+    if (e == OK && server->listener_count == 0)
+        return why_set(why, ERR_ARG, "nothing to listen on: set port or unixsocket");
+    return e;
+}
+
+static void close_listeners(struct server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->io->ops->listener_close(&server->listeners[i]);
+    server->listener_count = 0;
+}
+
+/* -- time ---------------------------------------------------------------------------------------- */
+
+static void check_conns(struct server *server)
+{
+    uint64_t now = server->io->ops->mono_us(server->io);
+    struct client *next;
+    for (struct client *client = server->env.clients; client != NULL; client = next) {
+        next = client->next;
+        conn_check((struct conn *)client, now);
+    }
+}
+
+static void on_cron(struct io_timer *timer)
+{
+    struct server *server = timer->user;
+    server->env.ticks++;
+    mem_note_peak();
+    server_begin(server);
+    if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0)
+        check_conns(server);
+    server_end(server);
+    check_stopped(server);
+    server->io->ops->timer_start(server->io, timer, CRON_US);
+}
+
+/* -- start and end ------------------------------------------------------------------------------- */
+
+enum err server_start(struct server *server, struct io *io, const struct config *config, FILE *log,
+                      struct why *why)
+{
+    const struct vec_kernels *kernels;
+    *server = (struct server){.io = io, .config = *config, .next_client_id = 1};
+    server->ready_last = &server->ready;
+    server->log = (struct log){.out = log, .level = config->loglevel};
+    enum err e = vec_kernels_choose(config->kernels, &kernels, why);
+    if (e != OK)
+        return e;
+    struct db_options options = {
+        .kernels = kernels,
+        .maxmemory = config->maxmemory,
+        .flat_rows_max = (uint32_t)config->flat_rows_max,
+        .pending_scan_bytes = config->pending_scan_bytes,
+    };
+    db_init(&server->db, io, &options);
+    cmd_env_init(&server->env, io, &server->db, &server->config, &server->stats);
+    server->env.hooks = &hooks;
+    server->env.server = server;
+    e = listen_on_all(server, why);
+    if (e != OK) {
+        server_stop(server);
+        return e;
+    }
+    server->cron = (struct io_timer){.fn = on_cron, .user = server};
+    io->ops->timer_start(io, &server->cron, CRON_US);
+    log_line(&server->log, LOG_NOTICE, "ready to accept connections, port %d, %u workers, %s kernels",
+             server->env.port, io->ops->lane_count(io), kernels->name);
+    return OK;
+}
+
+void server_stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    log_line(&server->log, LOG_NOTICE, "stopping");
+    close_listeners(server);
+    struct client *next;
+    for (struct client *client = server->env.clients; client != NULL; client = next) {
+        next = client->next;
+        conn_close((struct conn *)client);
+    }
+    db_clear(&server->db);
+    check_stopped(server);
+}
+
+void server_fini(struct server *server)
+{
+    CHECK(server->env.client_count == 0 && server->listeners_open == 0);
+    server->io->ops->timer_stop(server->io, &server->cron);
+    cmd_env_fini(&server->env);
+    db_fini(&server->db);
+}

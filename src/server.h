@@ -1,0 +1,49 @@
+/* server.h: the whole server, put together: data, commands, connections; its start and its end.
+ *
+ * owner: loop. Everything outside comes through io, so the same server runs on libuv and in the
+ * simulator. */
+#ifndef VDB_SERVER_H
+#define VDB_SERVER_H
+
+#include "base/log.h"
+#include "cmd/env.h"
+#include "conn.h"
+
+enum { SERVER_LISTENERS_MAX = 16 };
+
+struct server {
+    struct io *io;
+    struct config config;
+    struct stats stats;
+    struct log log;
+    struct db db;
+    struct cmd_env env;
+    struct io_listener listeners[SERVER_LISTENERS_MAX];
+    size_t listener_count;
+    size_t listeners_open;
+    struct io_timer cron;
+    uint64_t next_client_id;
+    struct conn *ready, **ready_last; /* to go on with once no command runs */
+    unsigned depth;                   /* of callbacks that run commands */
+    bool stopping;
+    void (*on_stopped)(struct server *server); /* nothing of it is open any more */
+    void *user;
+};
+
+/* Takes over the config. ERR_ARG, ERR_IO: says why it cannot start; nothing is left open. */
+MUST_USE enum err server_start(struct server *server, struct io *io, const struct config *config,
+                               FILE *log, struct why *why);
+/* Closes everything; on_stopped comes when it is done. */
+void server_stop(struct server *server);
+/* After on_stopped. */
+void server_fini(struct server *server);
+
+/* For conn.c: brackets around whatever may run commands; at the end of the outermost, clients that
+ * were unblocked inside go on. */
+void server_begin(struct server *server);
+void server_end(struct server *server);
+/* A connection comes, and is gone. */
+void server_adopt(struct server *server, struct conn *c);
+void server_forget(struct server *server, struct conn *c);
+
+#endif

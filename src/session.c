@@ -1,0 +1,117 @@
+#include "session.h"
+
+#include "base/limits.h"
+
+enum {
+    QUERY_KEEP_BYTES = 16 * 1024, /* of an idle client's query buffer */
+    COMPACT_BYTES = 64 * 1024     /* run bytes are dropped in pieces of this, or when all are run */
+};
+
+/* Before AUTH a client gets little room (Redis's CVE of 2021: memory without a password). */
+static void set_limits(struct session *s)
+{
+    const struct config *config = s->env->config;
+    bool known = (s->client.flags & CLIENT_AUTHENTICATED) != 0;
+    s->reader.unauthenticated = !known;
+    s->reader.arg_count_max = known ? LIMIT_ARG_COUNT : LIMIT_ARG_COUNT_NOAUTH;
+    s->reader.bulk_size_max = known ? config->proto_max_bulk_len : LIMIT_BULK_SIZE_NOAUTH;
+}
+
+void session_init(struct session *s, struct cmd_env *env, uint64_t id)
+{
+    *s = (struct session){.env = env};
+    client_init(&s->client, id, env->io->ops->mono_us(env->io));
+    if (env->config->requirepass[0] == '\0')
+        s->client.flags |= CLIENT_AUTHENTICATED;
+    resp_reader_init(&s->reader, LIMIT_ARG_COUNT, env->config->proto_max_bulk_len,
+                     LIMIT_INLINE_SIZE);
+}
+
+void session_fini(struct session *s)
+{
+    resp_reader_fini(&s->reader);
+    client_fini(&s->client);
+}
+
+static void drop_taken(struct session *s)
+{
+    struct buf *query = &s->client.query;
+    if (s->taken < query->len && s->taken < COMPACT_BYTES)
+        return;
+    buf_consume(query, s->taken);
+    s->taken = 0;
+    if (query->len == 0)
+        buf_clear(query, QUERY_KEEP_BYTES);
+}
+
+static void broken(struct session *s, const struct why *why)
+{
+    struct reply reply = {&s->client.out, s->client.proto};
+    reply_err(&reply, ERR_PROTOCOL, why);
+    s->client.flags |= CLIENT_CLOSE_AFTER_REPLY;
+    s->taken = s->client.query.len;
+}
+
+/* Runs one complete command; false when there is none, or none may run. */
+static bool run_next(struct session *s)
+{
+    struct client *client = &s->client;
+    struct slice rest = {client->query.ptr + s->taken, client->query.len - s->taken};
+    struct why why = {{0}};
+    if (client->blocked || session_closing(s) || rest.len == 0)
+        return false;
+    set_limits(s);
+    switch (resp_read(&s->reader, rest, &why)) {
+    case RESP_MORE:
+        return false;
+    case RESP_BROKEN:
+        broken(s, &why);
+        return false;
+    case RESP_COMMAND:
+        break;
+    }
+    if (s->reader.arg_count > 0)
+        command_run(s->env, client, s->reader.args, s->reader.arg_count);
+    /* A command that is to run again stays where it is. */
+    if (!client->retry)
+        s->taken += s->reader.size;
+    resp_reader_next(&s->reader);
+    return true;
+}
+
+void session_run(struct session *s)
+{
+    if (s->running)
+        return;
+    s->running = true;
+    s->client.retry = false;
+    while (run_next(s))
+        continue;
+    s->running = false;
+    drop_taken(s);
+}
+
+enum err session_feed(struct session *s, const uint8_t *bytes, size_t len)
+{
+    struct buf *query = &s->client.query;
+    s->client.bytes_in += len;
+    if (session_closing(s))
+        return OK;
+    if (session_backlog(s) + len > s->env->config->client_query_buffer_limit) {
+        s->env->stats->client_query_buffer_limit_disconnections++;
+        return ERR_LIMIT;
+    }
+    buf_append(query, bytes, len);
+    if (buf_failed(query))
+        return ERR_NOMEM;
+    session_run(s);
+    return OK;
+}
+
+struct slice session_output(const struct session *s)
+{
+    struct slice out = buf_slice(&s->client.out);
+    if (out.len > s->client.held_from)
+        out.len = s->client.held_from;
+    return out;
+}
