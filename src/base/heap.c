@@ -132,16 +132,21 @@ static void retire_block(struct heap *h, struct dead_block *dead, uint8_t *bytes
     epoch_defer(h->epoch, &dead->item, free_block);
 }
 
+/* From size on in doublings, to a window at most. */
+static size_t doubled(size_t size, size_t needed)
+{
+    CHECK(size > 0 && needed <= WINDOW_SIZE);
+    while (size < needed)
+        size *= 2;
+    return size < WINDOW_SIZE ? size : WINDOW_SIZE;
+}
+
 /* The current block is small and its window has room: a bigger copy takes its place. */
 static bool grow_block(struct heap *h, uint32_t window, size_t needed)
 {
     struct heap_table *t = table_of(h);
     struct block_info *info = &t->info[window];
-    size_t size = info->size;
-    while (size < needed)
-        size *= 2;
-    if (size > WINDOW_SIZE)
-        size = WINDOW_SIZE;
+    size_t size = doubled(info->size, needed);
     uint8_t *bytes = mem_try(h->tag, size);
     struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
     if (bytes == NULL || dead == NULL) {
@@ -176,14 +181,21 @@ static uint32_t free_windows(const struct heap *h, uint32_t count)
     return h->window_count - run;
 }
 
+/* The size of a new block for records of size bytes. One unit more than they need: reference 0 means
+ * none, so window 0, whenever a block begins there, leaves its first unit unused. */
+static size_t new_block_size(const struct heap *h, size_t size)
+{
+    size_t needed = size + UNIT;
+    if (needed > WINDOW_SIZE)
+        return needed;
+    return h->window_count == 0 ? doubled(BLOCK_FIRST, needed) : WINDOW_SIZE;
+}
+
 static enum err open_block(struct heap *h, size_t needed)
 {
-    size_t size = WINDOW_SIZE;
-    if (needed > WINDOW_SIZE)
-        size = needed;
-    else if (h->window_count == 0)
-        for (size = BLOCK_FIRST; size < needed + UNIT;)
-            size *= 2;
+    if (needed > (size_t)WINDOWS_MAX * WINDOW_SIZE)
+        return ERR_LIMIT;
+    size_t size = new_block_size(h, needed);
     uint32_t windows = (uint32_t)((size + WINDOW_SIZE - 1) / WINDOW_SIZE);
     uint32_t window = free_windows(h, windows);
     if (window + windows > WINDOWS_MAX)
@@ -199,7 +211,6 @@ static enum err open_block(struct heap *h, size_t needed)
         atomic_store_explicit(&t->blocks[window + i], bytes + (size_t)i * WINDOW_SIZE,
                               memory_order_release);
     }
-    /* Reference 0 means none: the first unit of the heap stays unused. */
     size_t skip = window == 0 ? UNIT : 0;
     t->info[window] = (struct block_info){.windows = windows, .size = size, .used = skip};
     h->held_bytes += size;
@@ -209,7 +220,7 @@ static enum err open_block(struct heap *h, size_t needed)
     return OK;
 }
 
-enum err heap_reserve(struct heap *h, size_t size)
+static enum err make_room(struct heap *h, size_t size)
 {
     struct heap_table *t = table_of(h);
     if (t != NULL && h->current < h->window_count) {
@@ -219,8 +230,15 @@ enum err heap_reserve(struct heap *h, size_t size)
         if (info->size < WINDOW_SIZE && info->used + size <= WINDOW_SIZE)
             return grow_block(h, h->current, info->used + size) ? OK : ERR_NOMEM;
     }
-    /* The unused unit of window 0 must not push an exact fit over its end. */
-    return open_block(h, size + (h->window_count == 0 ? UNIT : 0));
+    return open_block(h, size);
+}
+
+enum err heap_reserve(struct heap *h, size_t size)
+{
+    enum err e = make_room(h, size);
+    if (e == OK)
+        h->promised = size;
+    return e;
 }
 
 size_t heap_cost(const struct heap *h, size_t size)
@@ -230,13 +248,13 @@ size_t heap_cost(const struct heap *h, size_t size)
         const struct block_info *info = &t->info[h->current];
         if (info->size - info->used >= size)
             return 0;
-        if (info->used + size <= WINDOW_SIZE)
-            return info->size + size;
+        if (info->size < WINDOW_SIZE && info->used + size <= WINDOW_SIZE)
+            return doubled(info->size, info->used + size);
     }
-    return size > WINDOW_SIZE || t == NULL ? size + BLOCK_FIRST : WINDOW_SIZE;
+    return new_block_size(h, size);
 }
 
-heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
+static heap_ref append(struct heap *h, uint32_t row, struct slice bytes)
 {
     struct heap_table *t = table_of(h);
     CHECK(t != NULL && h->current < h->window_count);
@@ -253,6 +271,13 @@ heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
     h->live_bytes += size;
     CHECK(ref != HEAP_NONE);
     return ref;
+}
+
+heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
+{
+    size_t size = heap_record_size(bytes.len);
+    h->promised -= size < h->promised ? size : h->promised;
+    return append(h, row, bytes);
 }
 
 static const uint8_t *record_at(const struct heap *h, heap_ref ref, struct record_head *head)
@@ -340,8 +365,9 @@ size_t heap_compact_step(struct heap *h,
         return 0;
     size_t live = t->info[window].used - t->info[window].dead;
     struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
-    /* Room for all that may live, so that a half-moved block never exists. */
-    if (dead == NULL || heap_reserve(h, live) != OK) {
+    /* Room for all that may live, so that a half-moved block never exists, beside what was promised
+     * to a change that is under way. */
+    if (dead == NULL || make_room(h, h->promised + live) != OK) {
         mem_free(h->tag, dead);
         return 0;
     }
@@ -355,7 +381,7 @@ size_t heap_compact_step(struct heap *h,
         size_t size = heap_record_size(head.len);
         /* Dead records do not fit into the room kept for live ones and are not tried. */
         if (to->size - to->used >= size) {
-            heap_ref moved = heap_put(h, head.row, (struct slice){bytes, head.len});
+            heap_ref moved = append(h, head.row, (struct slice){bytes, head.len});
             if (!on_move(user, head.row, old, moved))
                 to->used -= size; /* it was dead: take the copy back */
             h->live_bytes -= size;
@@ -363,5 +389,5 @@ size_t heap_compact_step(struct heap *h,
         at += size;
     }
     close_block(h, window, dead);
-    return used;
+    return used > 0 ? used : UNIT; /* a block that nothing was put into is gone too */
 }

@@ -30,6 +30,7 @@ struct heap {
     uint32_t current;    /* the window records are appended to; window_count: none */
     size_t live_bytes;   /* records in use, heads and padding included */
     size_t held_bytes;   /* blocks */
+    size_t promised;     /* bytes of the current block that heap_reserve has set aside */
 };
 
 void heap_init(struct heap *h, struct epoch *epoch, enum mem_tag tag);
@@ -38,7 +39,8 @@ void heap_fini(struct heap *h);
 
 /* The bytes a record of len bytes takes. */
 size_t heap_record_size(size_t len);
-/* Makes sure that records of size bytes in all can be put. ERR_LIMIT past 32 GiB. */
+/* Makes sure that records of size bytes in all can be put, whatever is dropped or compacted before
+ * they are. The room is kept until then or until the next heap_reserve. ERR_LIMIT past 32 GiB. */
 MUST_USE enum err heap_reserve(struct heap *h, size_t size);
 /* Bytes heap_reserve would newly take. */
 size_t heap_cost(const struct heap *h, size_t size);
@@ -49,7 +51,7 @@ struct slice heap_get(const struct heap *h, heap_ref ref);
 /* The record is no longer wanted. */
 void heap_drop(struct heap *h, heap_ref ref);
 
-/* When more than half of the closed blocks is dead: moves the live records of the deadest one to the
+/* When at least half of a closed block is dead: moves the live records of the deadest one to the
  * end. on_move says whether old is in use by row, and if so puts to in its place. Returns the bytes
  * looked at; 0 when there is nothing to do. */
 size_t heap_compact_step(struct heap *h,
