@@ -13,7 +13,6 @@ enum {
 /* owner: loop; readers hold pointers into it until the epoch has passed */
 struct columns_slab {
     struct epoch_item item;
-    size_t size; /* bytes with this head */
     enum mem_tag tag;
 };
 
@@ -121,7 +120,6 @@ static enum err grow_slab(struct columns *c, uint32_t rows)
     if (slab == NULL)
         return ERR_NOMEM;
     memset(slab, 0, size);
-    slab->size = size;
     slab->tag = MEM_ROW;
     uint8_t *base[COLUMNS_MAX];
     uint8_t *at = (uint8_t *)slab + round_up(sizeof(*slab), SLAB_ALIGNMENT);
@@ -244,7 +242,7 @@ size_t columns_cost(const struct columns *c, uint32_t rows)
 
 size_t columns_bytes(const struct columns *c)
 {
-    size_t sum = c->slab != NULL ? c->slab->size : 0;
+    size_t sum = mem_size(c->slab);
     for (unsigned i = 0; i < c->count; i++)
         sum += c->committed[i];
     return sum;
