@@ -40,8 +40,9 @@ $(OBJ)/src/vec/kernels_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c -mpopcnt
 $(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni \
                                            -mavx512vpopcntdq -mfma -mpopcnt
 
-LIB_SRC    := $(wildcard src/base/*.c src/conf/*.c src/vec/*.c src/net/*.c src/index/*.c src/db/*.c \
-                src/persist/*.c src/cluster/*.c src/cmd/*.c) $(filter-out src/main.c,$(wildcard src/*.c))
+LAYERS     := base conf vec net index db persist cluster cmd
+LIB_SRC    := $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)) \
+              $(filter-out src/main.c,$(wildcard src/*.c))
 TOOL_SRC   := $(wildcard src/tool/*.c)
 UNIT_SRC   := $(filter-out %/replay_main.c,$(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c \
                 tests/recall/*.c))

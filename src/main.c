@@ -2,8 +2,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/io_file.h"
 #include "base/thread.h"
 #include "base/version.h"
 #include "net/io_uv.h"
@@ -55,8 +55,8 @@ static enum err read_config(struct config *config, int argc, char **argv, struct
         if (to != NULL)
             buf_advance(&text, got);
         enum err e = whole ? config_parse(config, path, buf_slice(&text), why)
-                           : why_set(why, ERR_LIMIT, "%s is longer than %d bytes or unreadable", path,
-                                     CONFIG_FILE_MAX);
+                           : why_set(why, ERR_LIMIT, "%s is longer than %d bytes or unreadable",
+                                     path, CONFIG_FILE_MAX);
         buf_fini(&text);
         if (e != OK)
             return e;
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "vdb-server: %s\n", why.text);
         return EXIT_FAILURE;
     }
-    if (chdir(config.dir) != 0) {
+    if (io_dir_enter(config.dir) != OK) {
         (void)fprintf(stderr, "vdb-server: can't change to dir %s\n", config.dir);
         return EXIT_FAILURE;
     }

@@ -3,7 +3,7 @@
 
 enum { CRON_US = 100 * 1000, CRON_CONN_CHECK_TICKS = 10 };
 
-/* -- clients that go on -------------------------------------------------------------------------- */
+/* -- clients that go on ------------------------------------------------------------------------ */
 
 void server_begin(struct server *server)
 {
@@ -90,7 +90,7 @@ void server_forget(struct server *server, struct conn *c)
     check_stopped(server);
 }
 
-/* -- hooks of commands --------------------------------------------------------------------------- */
+/* -- hooks of commands ------------------------------------------------------------------------- */
 
 static void on_kill(struct cmd_env *env, struct client *client)
 {
@@ -119,7 +119,7 @@ static const struct cmd_hooks hooks = {
     .reconfigure = on_reconfigure,
 };
 
-/* -- listening ----------------------------------------------------------------------------------- */
+/* -- listening --------------------------------------------------------------------------------- */
 
 static void on_accept(struct io_listener *listener, struct io_stream *stream)
 {
@@ -141,7 +141,8 @@ static enum err listen_on(struct server *server, const struct io_addr *addr, str
     struct io_listener *listener = &server->listeners[server->listener_count];
     *listener = (struct io_listener){
         .on_accept = on_accept, .on_closed = on_listener_closed, .user = server};
-    enum err e = server->io->ops->listen(server->io, listener, addr, server->config.tcp_backlog, why);
+    enum err e =
+        server->io->ops->listen(server->io, listener, addr, server->config.tcp_backlog, why);
     if (e != OK)
         return e;
     server->listener_count++;
@@ -198,7 +199,7 @@ static void close_listeners(struct server *server)
     server->listener_count = 0;
 }
 
-/* -- time ---------------------------------------------------------------------------------------- */
+/* -- time -------------------------------------------------------------------------------------- */
 
 static void check_conns(struct server *server)
 {
@@ -223,7 +224,7 @@ static void on_cron(struct io_timer *timer)
     server->io->ops->timer_start(server->io, timer, CRON_US);
 }
 
-/* -- start and end ------------------------------------------------------------------------------- */
+/* -- start and end ----------------------------------------------------------------------------- */
 
 enum err server_start(struct server *server, struct io *io, const struct config *config, FILE *log,
                       struct why *why)
@@ -252,8 +253,9 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     }
     server->cron = (struct io_timer){.fn = on_cron, .user = server};
     io->ops->timer_start(io, &server->cron, CRON_US);
-    log_line(&server->log, LOG_NOTICE, "ready to accept connections, port %d, %u workers, %s kernels",
-             server->env.port, io->ops->lane_count(io), kernels->name);
+    log_line(&server->log, LOG_NOTICE,
+             "ready to accept connections, port %d, %u workers, %s kernels", server->env.port,
+             io->ops->lane_count(io), kernels->name);
     return OK;
 }
 

@@ -42,8 +42,8 @@ void columns_init(struct columns *c, struct epoch *epoch, const struct column_sp
 /* A reservation starts on a huge page: one more than needed is asked, the ends are given back. */
 static uint8_t *address_space(size_t size)
 {
-    uint8_t *got = mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                        -1, 0);
+    uint8_t *got =
+        mmap(NULL, size + HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED)
         return NULL;
     uint8_t *start = (uint8_t *)round_up((size_t)got, HUGE_PAGE);

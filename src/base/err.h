@@ -1,7 +1,7 @@
 /* err.h: the errors functions return, and the text that explains one.
  *
- * A function that can fail returns enum err and is MUST_USE. Where a person will read the reason, it
- * also takes a struct why and writes one sentence into it: what was wrong and what to do. */
+ * A function that can fail returns enum err and is MUST_USE. Where a person will read the reason,
+ * it also takes a struct why and writes one sentence into it: what was wrong and what to do. */
 #ifndef VDB_BASE_ERR_H
 #define VDB_BASE_ERR_H
 

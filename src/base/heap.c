@@ -181,8 +181,8 @@ static uint32_t free_windows(const struct heap *h, uint32_t count)
     return h->window_count - run;
 }
 
-/* The size of a new block for records of size bytes. One unit more than they need: reference 0 means
- * none, so window 0, whenever a block begins there, leaves its first unit unused. */
+/* The size of a new block for records of size bytes. One unit more than they need: reference 0
+ * means none, so window 0, whenever a block begins there, leaves its first unit unused. */
 static size_t new_block_size(const struct heap *h, size_t size)
 {
     size_t needed = size + UNIT;
@@ -338,7 +338,8 @@ void heap_drop(struct heap *h, heap_ref ref)
         close_block(h, window, dead);
 }
 
-/* The closed block with the most dead bytes, when that is at least half of it; window_count: none. */
+/* The closed block with the most dead bytes, when that is at least half of it; window_count: none.
+ */
 static uint32_t deadest_block(const struct heap *h, const struct heap_table *t)
 {
     uint32_t best = h->window_count;

@@ -1,12 +1,13 @@
-/* heap.h: variable-size data of rows (ids, attributes): appended, never changed, moved by compaction.
+/* heap.h: variable-size data of rows (ids, attributes): appended, never changed, moved by
+ * compaction.
  *
  * A record belongs to a row and is named by a 32-bit reference: window (256 KiB of the heap's own
- * address range) and offset in units of 8 bytes, so a heap holds up to 32 GiB. Freeing a record books
- * its bytes as dead at once and leaves them readable: a block goes back to the allocator only by the
- * epoch, so a search may go on reading what it has found.
+ * address range) and offset in units of 8 bytes, so a heap holds up to 32 GiB. Freeing a record
+ * books its bytes as dead at once and leaves them readable: a block goes back to the allocator only
+ * by the epoch, so a search may go on reading what it has found.
  *
- * owner: loop (all changes). Lanes read: the table of blocks and its entries are atomic, stored with
- * release before any reference into them is published. */
+ * owner: loop (all changes). Lanes read: the table of blocks and its entries are atomic, stored
+ * with release before any reference into them is published. */
 #ifndef VDB_BASE_HEAP_H
 #define VDB_BASE_HEAP_H
 

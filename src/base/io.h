@@ -100,14 +100,16 @@ struct io_ops {
                                  void *user, struct io_stream **out, struct why *why);
 
     /* Sets who hears of the stream and starts reading. */
-    void (*stream_start)(struct io_stream *stream, const struct io_stream_callbacks *on, void *user);
+    void (*stream_start)(struct io_stream *stream, const struct io_stream_callbacks *on,
+                         void *user);
     void (*stream_read_stop)(struct io_stream *stream);
     void (*stream_read_resume)(struct io_stream *stream);
     /* Writes as much as leaves without waiting and returns how many bytes that was. When less than
      * len: the rest is under way, the bytes stay untouched by the caller until on_written(), and
      * no other write starts before. */
     size_t (*stream_write)(struct io_stream *stream, const uint8_t *bytes, size_t len);
-    /* Never waits for unwritten bytes. on_closed() follows. No other callback comes after the call. */
+    /* Never waits for unwritten bytes. on_closed() follows. No other callback comes after the call.
+     */
     void (*stream_close)(struct io_stream *stream);
 
     /* Runs job->run on a lane, then job->done on the loop. */

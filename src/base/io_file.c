@@ -194,3 +194,8 @@ enum err io_dir_list(struct io *io, const char *dir, void (*on_name)(void *user,
     (void)closedir(d);
     return e;
 }
+
+enum err io_dir_enter(const char *dir)
+{
+    return chdir(dir) == 0 ? OK : ERR_IO;
+}

@@ -10,7 +10,8 @@ void log_line(struct log *log, enum log_level level, const char *fmt, ...)
     struct timespec now = {0};
     struct tm parts;
     char stamp[32];
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* a line without the right time is better than none */
+    (void)clock_gettime(CLOCK_REALTIME,
+                        &now); /* a line without the right time is better than none */
     (void)gmtime_r(&now.tv_sec, &parts);
     (void)strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &parts);
     (void)fprintf(log->out, "%s.%03ld %c ", stamp, now.tv_nsec / 1000000, ".-*#"[level]);

@@ -4,7 +4,8 @@
 
 enum {
     MAP_FIRST_BITS = 3,
-    MAP_MOVE_SLOTS = 64, /* of the old table looked at per change: it is empty long before now is full */
+    MAP_MOVE_SLOTS =
+        64, /* of the old table looked at per change: it is empty long before now is full */
     MAP_BITS_MAX = 32
 };
 
@@ -106,8 +107,8 @@ static void table_clear(struct map_table *t, size_t gap)
     t->used--;
 }
 
-/* Moves some slots of the old table. Clearing closes gaps from behind, so a slot stays at the cursor
- * until it is really empty. */
+/* Moves some slots of the old table. Clearing closes gaps from behind, so a slot stays at the
+ * cursor until it is really empty. */
 static void move_some(struct map *m)
 {
     for (int i = 0; i < MAP_MOVE_SLOTS && m->old.slots != NULL; i++) {

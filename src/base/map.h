@@ -1,9 +1,9 @@
 /* map.h: a hash index from 32-bit hashes to 32-bit values; the owner keeps the keys.
  *
- * Open addressing with linear probing, eight bytes a slot. A slot's home is the top bits of its hash,
- * so that slots stand roughly in the order of hashes: a scan cursor is a hash, and stays meaningful
- * whatever the size of the table is when the next call comes. Growing never stops the owner: two
- * tables live side by side and every change moves a few slots.
+ * Open addressing with linear probing, eight bytes a slot. A slot's home is the top bits of its
+ * hash, so that slots stand roughly in the order of hashes: a scan cursor is a hash, and stays
+ * meaningful whatever the size of the table is when the next call comes. Growing never stops the
+ * owner: two tables live side by side and every change moves a few slots.
  *
  * owner: loop. */
 #ifndef VDB_BASE_MAP_H
@@ -37,7 +37,8 @@ struct map {
 };
 
 void map_init(struct map *m, enum mem_tag tag,
-              bool (*equal)(const void *owner, uint32_t value, struct slice key), const void *owner);
+              bool (*equal)(const void *owner, uint32_t value, struct slice key),
+              const void *owner);
 void map_fini(struct map *m);
 
 /* The value of key, or MAP_NONE. hash: any 32 bits of a good hash of the key. */
@@ -58,9 +59,9 @@ void map_remove(struct map *m, uint32_t hash, uint32_t value);
 size_t map_count(const struct map *m);
 size_t map_bytes(const struct map *m);
 
-/* Calls fn for entries with hashes from cursor on, whole hashes at a time, until at least count slots
- * were looked at; returns the cursor to go on with, 0 when all were seen. A key that is there during
- * the whole scan is seen at least once; fn must not change the map. */
+/* Calls fn for entries with hashes from cursor on, whole hashes at a time, until at least count
+ * slots were looked at; returns the cursor to go on with, 0 when all were seen. A key that is there
+ * during the whole scan is seen at least once; fn must not change the map. */
 uint64_t map_scan(const struct map *m, uint64_t cursor, size_t count,
                   void (*fn)(void *user, uint32_t value), void *user);
 

@@ -1,8 +1,9 @@
 /* mem.h: the only way memory is had, and the account of who holds how much.
  *
- * Two allocators. mem_alloc is for small things whose size the code decides: it aborts with a report
- * when there is none. mem_try is for sizes that a client decides: it returns NULL, which becomes
- * ERR_NOMEM. Every byte is booked under a tag; pages mapped directly are booked by mem_book_pages().
+ * Two allocators. mem_alloc is for small things whose size the code decides: it aborts with a
+ * report when there is none. mem_try is for sizes that a client decides: it returns NULL, which
+ * becomes ERR_NOMEM. Every byte is booked under a tag; pages mapped directly are booked by
+ * mem_book_pages().
  *
  * Threads: counters are atomic (relaxed: they are sums, nothing is ordered by them). The caller of
  * mem_free names the tag it allocated under. */

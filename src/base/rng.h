@@ -29,8 +29,8 @@ static inline double rng_unit(uint64_t *state)
     return (double)(rng_next(state) >> 11) * 0x1p-53;
 }
 
-/* SipHash-1-3 keyed by seed (Aumasson, Bernstein 2012): clients choose the bytes, so an unkeyed hash
- * would let them choose collisions. */
+/* SipHash-1-3 keyed by seed (Aumasson, Bernstein 2012): clients choose the bytes, so an unkeyed
+ * hash would let them choose collisions. */
 uint64_t hash_bytes(struct slice bytes, const uint64_t seed[2]);
 
 #endif

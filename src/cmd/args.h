@@ -1,8 +1,8 @@
 /* args.h: a command's arguments as a table: what parses them, describes them and bounds them.
  *
  * commands.def lists, per command, what may stand where; from each list come a struct (struct
- * vadd_args) and a table of struct arg. Items stand in order; a run of options (whatever begins with
- * a word) may come in any order, each at most once, where the run stands in the list. */
+ * vadd_args) and a table of struct arg. Items stand in order; a run of options (whatever begins
+ * with a word) may come in any order, each at most once, where the run stands in the list. */
 #ifndef VDB_CMD_ARGS_H
 #define VDB_CMD_ARGS_H
 

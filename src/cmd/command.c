@@ -69,8 +69,9 @@ static const struct command commands[] = {
 #define KEYS(first, last, step) first, last, step
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
-    {name_, arity_,    flags_,                  group_,   since_,   complexity_, summary_,          \
-     keys_, table_##id, sizeof(struct id##_args), cmd_##id, unknown_},
+    {name_,       arity_,   flags_, group_,     since_,                                            \
+     complexity_, summary_, keys_,  table_##id, sizeof(struct id##_args),                          \
+     cmd_##id,    unknown_},
 #include "cmd/commands.def"
 #undef COMMAND
 #undef KEYS

@@ -104,6 +104,6 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     void cmd_##id(struct request *rq);
 #include "cmd/commands.def"
 #undef COMMAND
-#include "cmd/args_undef.h"
+#include "cmd/args_undef.def"
 
 #endif

@@ -71,7 +71,8 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
     if (e != OK)
         return e;
     if (spec->index == INDEX_FLAT && (a->has_m || a->has_efc))
-        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT", a->has_m ? "M" : "EFC");
+        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT",
+                       a->has_m ? "M" : "EFC");
     if (spec->quant == QUANT_NONE && !spec->keep_originals)
         return why_set(why, ERR_ARG, "ORIGINALS DROP needs a QUANT that keeps codes");
     if (a->has_m)

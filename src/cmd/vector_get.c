@@ -129,10 +129,10 @@ void cmd_vismember(struct request *rq)
         reply_bool(&rq->reply, row != ROW_NONE);
 }
 
-/* -- VLINKS -------------------------------------------------------------------------------------- */
+/* -- VLINKS ------------------------------------------------------------------------------------ */
 
-static void reply_links(struct request *rq, const struct collection_view *v, uint32_t row, int level,
-                        bool with_scores, const uint8_t *query, uint32_t *links)
+static void reply_links(struct request *rq, const struct collection_view *v, uint32_t row,
+                        int level, bool with_scores, const uint8_t *query, uint32_t *links)
 {
     struct reply *r = &rq->reply;
     size_t most = 2 * (size_t)v->collection->spec.m;
@@ -190,7 +190,7 @@ void cmd_vlinks(struct request *rq)
         reply_links(rq, &v, row, level, a->with_scores, query, links);
 }
 
-/* -- VRANDMEMBER --------------------------------------------------------------------------------- */
+/* -- VRANDMEMBER ------------------------------------------------------------------------------- */
 
 static uint32_t random_row(struct request *rq, const struct collection *c)
 {
@@ -257,7 +257,7 @@ void cmd_vrandmember(struct request *rq)
     }
 }
 
-/* -- VRANGE -------------------------------------------------------------------------------------- */
+/* -- VRANGE ------------------------------------------------------------------------------------ */
 
 /* One end of a lexicographical range. */
 struct range_end {
@@ -305,7 +305,8 @@ static int compare_ids(const void *a, const void *b)
     return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* [lane] There is no order of ids to walk along: all are looked at, and those in the range sorted. */
+/* [lane] There is no order of ids to walk along: all are looked at, and those in the range sorted.
+ */
 static enum err run_range(struct search *s, struct lane *lane)
 {
     const struct range *r = s->extra;

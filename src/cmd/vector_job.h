@@ -1,4 +1,5 @@
-/* vector_job.h: searches on behalf of a client: it waits, and its reply is what the lane encoded. */
+/* vector_job.h: searches on behalf of a client: it waits, and its reply is what the lane encoded.
+ */
 #ifndef VDB_CMD_VECTOR_JOB_H
 #define VDB_CMD_VECTOR_JOB_H
 

@@ -40,7 +40,9 @@ static enum err check_fit(const struct vadd_args *a, const struct collection_spe
                        count, spec->projection_from);
     if (spec->projection_from == 0 && count != spec->dim)
         return vector_wrong_count(&a->vector, count, spec->dim, why);
-    enum quant quant = a->has_quant ? (enum quant)a->quant : spec->implicit ? QUANT_SQ8 : spec->quant;
+    enum quant quant = a->has_quant     ? (enum quant)a->quant
+                       : spec->implicit ? QUANT_SQ8
+                                        : spec->quant;
     if (quant != spec->quant)
         return why_set(why, ERR_ARG, "asked quantization mismatch with existing vector set");
     int64_t m = a->has_m ? a->m : spec->implicit ? SPEC_M_DEFAULT : (int64_t)spec->m;
@@ -153,7 +155,7 @@ void cmd_vadd(struct request *rq)
         mem_free(MEM_CLIENT, room);
 }
 
-/* -- VMADD --------------------------------------------------------------------------------------- */
+/* -- VMADD ------------------------------------------------------------------------------------- */
 
 /* One VMADD in hand: per element what became of it. */
 struct batch {
@@ -296,7 +298,7 @@ void cmd_vmadd(struct request *rq)
     batch_fini(&b);
 }
 
-/* -- VREM, VSETATTR ------------------------------------------------------------------------------ */
+/* -- VREM, VSETATTR ---------------------------------------------------------------------------- */
 
 /* Of the elements named, those that are there, each once. NULL when memory is short. */
 static struct slice *present(const struct collection *c, struct slices ids, size_t *count)

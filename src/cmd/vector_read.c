@@ -17,7 +17,8 @@ static bool next_number(struct slice json, size_t *at, double *out)
     while (i < json.len && json.ptr[i] != ',' && json.ptr[i] != ']' &&
            memchr(blanks, json.ptr[i], sizeof(blanks) - 1) == NULL)
         i++;
-    if (i - start > NUMBER_TEXT_MAX || !slice_to_f64((struct slice){json.ptr + start, i - start}, out))
+    if (i - start > NUMBER_TEXT_MAX ||
+        !slice_to_f64((struct slice){json.ptr + start, i - start}, out))
         return false;
     while (i < json.len && memchr(blanks, json.ptr[i], sizeof(blanks) - 1) != NULL)
         i++;
@@ -140,7 +141,8 @@ enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t
                             struct why *why)
 {
     if (arg->form == VECTOR_FP32 && arg->bytes.len == (size_t)dim * sizeof(double))
-        return why_set(why, ERR_ARG, "got %zu floats, collection has %u: float64 blob?", count, dim);
+        return why_set(why, ERR_ARG, "got %zu floats, collection has %u: float64 blob?", count,
+                       dim);
     if (arg->form == VECTOR_FP32 && arg->bytes.len == (size_t)dim * sizeof(uint16_t))
         return why_set(why, ERR_ARG, "got %zu bytes, collection has %u floats: float16 blob?",
                        arg->bytes.len, dim);

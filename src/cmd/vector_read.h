@@ -5,8 +5,8 @@
 #include "cmd/args.h"
 #include "db/collection.h"
 
-/* How many floats the argument holds: 0 when it is none (an FP32 blob that is not a multiple of four
- * bytes, JSON that is no array of numbers). */
+/* How many floats the argument holds: 0 when it is none (an FP32 blob that is not a multiple of
+ * four bytes, JSON that is no array of numbers). */
 size_t vector_count(const struct vector_arg *arg);
 
 /* Reads vector_count() floats. ERR_ARG when one is not a finite number. */
@@ -22,8 +22,8 @@ enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t
 
 /* Makes floats as read into floats as stored: projects when the collection does (raw then has
  * projection_from floats; out has dim in any case), normalises under COSINE. *norm: the length
- * before, or 1. ERR_ARG: a zero vector under COSINE, unless the set is implicit. raw may be out when
- * there is no projection. */
+ * before, or 1. ERR_ARG: a zero vector under COSINE, unless the set is implicit. raw may be out
+ * when there is no projection. */
 MUST_USE enum err vector_prepare(const struct collection_spec *spec, const float *projection,
                                  const struct vec_kernels *k, const float *raw, float *out,
                                  float *norm, struct why *why);

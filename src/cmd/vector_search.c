@@ -8,7 +8,7 @@
 /* What encode functions add to each id. */
 enum with { WITH_SCORE = 1, WITH_ATTRIBUTE = 2, WITH_VECTOR = 4, WITH_RAW = 8 };
 
-/* -- encoding, on a lane ------------------------------------------------------------------------- */
+/* -- encoding, on a lane ----------------------------------------------------------------------- */
 
 static struct reply reply_of(struct search *s)
 {
@@ -78,7 +78,7 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
     mem_free(MEM_SCRATCH, room);
 }
 
-/* -- planning, on the loop ----------------------------------------------------------------------- */
+/* -- planning, on the loop --------------------------------------------------------------------- */
 
 /* The vector of an element as a query. */
 static enum err query_of_element(struct collection *c, const struct collection_view *v,
@@ -99,9 +99,10 @@ static enum err wrong_count(const struct request *rq, const struct vector_arg *a
     if (redis && count == 0)
         return why_set(why, ERR_ARG, "invalid vector specification");
     if (redis && spec->projection_from > 0)
-        return why_set(why, ERR_ARG,
-                       "Input dimension mismatch for projection - got %zu but projection expects %u",
-                       count, spec->projection_from);
+        return why_set(
+            why, ERR_ARG,
+            "Input dimension mismatch for projection - got %zu but projection expects %u", count,
+            spec->projection_from);
     if (redis)
         return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count,
                        spec->dim);
@@ -255,8 +256,8 @@ void cmd_vsearch(struct request *rq)
 }
 
 /* All queries of a VMSEARCH into s->queries. */
-static enum err read_queries(struct request *rq, struct collection *c, const struct vmsearch_args *a,
-                             struct search *s, struct why *why)
+static enum err read_queries(struct request *rq, struct collection *c,
+                             const struct vmsearch_args *a, struct search *s, struct why *why)
 {
     size_t size = input_dim(&c->spec) * sizeof(float);
     enum err e = OK;

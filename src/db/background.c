@@ -26,7 +26,7 @@ struct link_job {
 
 static void start_work(struct background *b);
 
-/* -- the ring of collections with work ------------------------------------------------------------ */
+/* -- the ring of collections with work --------------------------------------------------------- */
 
 static void ring_add(struct background *b, struct collection *c)
 {
@@ -58,7 +58,7 @@ static void ring_remove(struct background *b, struct collection *c)
         b->work = c->work_next;
 }
 
-/* -- linking -------------------------------------------------------------------------------------- */
+/* -- linking ----------------------------------------------------------------------------------- */
 
 static void run_link(struct job *job, struct lane *lane)
 {
@@ -169,7 +169,7 @@ static bool start_link(struct background *b, struct collection *c)
     return true;
 }
 
-/* -- sweeping ------------------------------------------------------------------------------------- */
+/* -- sweeping ---------------------------------------------------------------------------------- */
 
 static bool sweep_due(const struct collection *c)
 {
@@ -202,7 +202,7 @@ static void on_sweep_timer(struct io_timer *timer)
     background_wake(c->env->background, c);
 }
 
-/* -- heaps ---------------------------------------------------------------------------------------- */
+/* -- heaps ------------------------------------------------------------------------------------- */
 
 /* Is the record the id or the attribute of the row? Then it is so at its new place. */
 static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
@@ -233,7 +233,7 @@ static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
     return false;
 }
 
-/* -- taking turns --------------------------------------------------------------------------------- */
+/* -- taking turns ------------------------------------------------------------------------------ */
 
 static void start_work(struct background *b)
 {

@@ -69,7 +69,8 @@ struct collection *collection_new(const struct collection_env *env,
 static void free_all(struct job *job, struct lane *lane)
 {
     (void)lane;
-    struct collection *c = (struct collection *)((char *)job - offsetof(struct collection, end_job));
+    struct collection *c =
+        (struct collection *)((char *)job - offsetof(struct collection, end_job));
     CHECK(c->link_jobs == 0 && c->sweep == NULL);
     if (c->graph != NULL)
         c->graph->ops->free(c->graph);
@@ -238,7 +239,7 @@ enum err collection_prepare_attribute(struct collection *c, struct slice attribu
     return heap_reserve(&c->heap, heap_record_size(attribute.len));
 }
 
-/* -- applying ------------------------------------------------------------------------------------ */
+/* -- applying ---------------------------------------------------------------------------------- */
 
 static uint32_t take_row(struct collection *c)
 {
@@ -380,7 +381,7 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
     atomic_store_explicit(at, ref, memory_order_release);
 }
 
-/* -- states -------------------------------------------------------------------------------------- */
+/* -- states ------------------------------------------------------------------------------------ */
 
 enum row_state collection_state(const struct collection *c, uint32_t row)
 {

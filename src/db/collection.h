@@ -1,11 +1,11 @@
 /* collection.h: a set of elements with vectors: rows, ids, attributes, and the index over them.
  *
- * Every element has a row; everything known of it stands in a column (base/column.h). A replacing put
- * takes a new row, so what searches read is never rewritten. Life of a row:
+ * Every element has a row; everything known of it stands in a column (base/column.h). A replacing
+ * put takes a new row, so what searches read is never rewritten. Life of a row:
  *
  *   FREE ─► FLAT                                       collection without a graph: searches scan
- *   FREE ─► PENDING ─► LINKING ─► LINKED               with one: searches walk, and scan the pending
- *   FLAT ─► LIMBO ─► FREE                              dead; freed when no search can hold it
+ *   FREE ─► PENDING ─► LINKING ─► LINKED               with one: searches walk, and scan the
+ * pending FLAT ─► LIMBO ─► FREE                              dead; freed when no search can hold it
  *   PENDING, LINKING ─► DEAD_QUEUED ─► LIMBO or DEAD_LINKED
  *   LINKED ─► DEAD_LINKED ─► SWEEPING ─► LIMBO         dead; links to it are taken out first
  *
@@ -87,7 +87,8 @@ struct collection {
     bool has_work;
     unsigned link_jobs;
     struct sweep *sweep;
-    struct io_timer sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
+    struct io_timer
+        sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;
     size_t pending_waiters;      /* sessions whose reply waits for the pending set */
 };

@@ -74,7 +74,7 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
     collection_view(c, db->log.last_lsn, out);
 }
 
-/* -- preparing ----------------------------------------------------------------------------------- */
+/* -- preparing --------------------------------------------------------------------------------- */
 
 static enum err prepare_object(struct db *db, struct slice key, enum object_type type,
                                struct slice value)
@@ -170,7 +170,7 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     return e;
 }
 
-/* -- applying ------------------------------------------------------------------------------------ */
+/* -- applying ---------------------------------------------------------------------------------- */
 
 static void free_object(struct object *o)
 {

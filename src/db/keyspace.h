@@ -57,8 +57,8 @@ static inline struct slice object_string(const struct object *o)
 }
 
 /* Makes an object for a key, outside the keyspace yet: the part of a change that can fail.
- * keyspace_publish puts it in place of what the key held before, which it returns (or NULL), for the
- * caller to free. */
+ * keyspace_publish puts it in place of what the key held before, which it returns (or NULL), for
+ * the caller to free. */
 MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,
                                          enum object_type type, struct slice value);
 struct object *keyspace_publish(struct keyspace *ks, struct object *o);

@@ -1,8 +1,8 @@
 /* mlog.h: the log of changes. Gives every mutation its LSN and hands it to whoever listens.
  *
  * Sinks are what persists and replicates: each gets every record in order, as bytes, before the
- * mutation is applied. With no sink nothing is encoded. The replies of writes wait at the gate until
- * mlog_stable() has reached their LSN (session.h).
+ * mutation is applied. With no sink nothing is encoded. The replies of writes wait at the gate
+ * until mlog_stable() has reached their LSN (session.h).
  *
  * owner: loop. */
 #ifndef VDB_DB_MLOG_H

@@ -1,8 +1,8 @@
 /* mutation.h: every kind of change there is to data, and its bytes in the log.
  *
- * A mutation says what is to be true afterwards, with nothing left to chance or to the clock: applied
- * to the same state it gives the same state. Encoded, numbers are little-endian and slices carry
- * their length in front. */
+ * A mutation says what is to be true afterwards, with nothing left to chance or to the clock:
+ * applied to the same state it gives the same state. Encoded, numbers are little-endian and slices
+ * carry their length in front. */
 #ifndef VDB_DB_MUTATION_H
 #define VDB_DB_MUTATION_H
 
@@ -56,8 +56,9 @@ struct mutation {
 /* Appends the mutation's bytes. */
 void mutation_encode(const struct mutation *m, struct buf *out);
 
-/* Reads one back. bytes start at a multiple of 8. Slices and vectors point into them, or into arrays that the caller frees with
- * mutation_free. ERR_CORRUPT when the bytes are not a mutation: nothing is read past them. */
+/* Reads one back. bytes start at a multiple of 8. Slices and vectors point into them, or into
+ * arrays that the caller frees with mutation_free. ERR_CORRUPT when the bytes are not a mutation:
+ * nothing is read past them. */
 MUST_USE enum err mutation_decode(struct slice bytes, struct mutation *out, struct why *why);
 void mutation_free(struct mutation *m);
 

@@ -1,8 +1,8 @@
 /* pending.h: rows that are visible and not yet in the graph, oldest first.
  *
- * A queue in chunks that never move. Rows are pushed by the loop and handed to link jobs in order; the
- * head passes a row only once that row is linked (or dead), so whoever copies head and tail when a
- * search is submitted has every row the graph may not lead to.
+ * A queue in chunks that never move. Rows are pushed by the loop and handed to link jobs in order;
+ * the head passes a row only once that row is linked (or dead), so whoever copies head and tail
+ * when a search is submitted has every row the graph may not lead to.
  *
  * owner: loop. Lanes read positions head .. tail - 1 of a span taken by the loop, under a guard. */
 #ifndef VDB_DB_PENDING_H

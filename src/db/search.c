@@ -46,7 +46,7 @@ static bool accept(void *user, uint32_t row)
     return filter_match(s->filter, view_attribute(&s->view, row));
 }
 
-/* -- exact passes -------------------------------------------------------------------------------- */
+/* -- exact passes ------------------------------------------------------------------------------ */
 
 static enum err prepare(const struct query_run *r, const struct codec *codec, uint8_t **prepared)
 {
@@ -76,7 +76,7 @@ static enum err scan_all(const struct query_run *r, struct hit **hits, size_t *c
     return OK;
 }
 
-/* -- walks --------------------------------------------------------------------------------------- */
+/* -- walks ------------------------------------------------------------------------------------- */
 
 struct pending_scan {
     const struct query_run *run;
@@ -270,7 +270,7 @@ static enum err search_one(struct search *s, struct lane *lane, const float *que
     return OK;
 }
 
-/* -- jobs ---------------------------------------------------------------------------------------- */
+/* -- jobs -------------------------------------------------------------------------------------- */
 
 static void run(struct search *s, struct lane *lane, size_t most)
 {

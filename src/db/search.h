@@ -1,7 +1,7 @@
 /* search.h: one search of a collection, from plan to hits, as a job.
  *
- * The loop fills in the request and starts it; a lane finds the hits and lets encode() turn them into
- * a reply while ids and attributes are still held; the loop gets it back by done(). */
+ * The loop fills in the request and starts it; a lane finds the hits and lets encode() turn them
+ * into a reply while ids and attributes are still held; the loop gets it back by done(). */
 #ifndef VDB_DB_SEARCH_H
 #define VDB_DB_SEARCH_H
 

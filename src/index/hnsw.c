@@ -16,8 +16,8 @@ static size_t cost(const struct index *x, uint32_t rows)
            columns_cost(&h->uppers, h->uppers_used + HNSW_LEVELS_MAX);
 }
 
-/* -ln(U) / ln(m), as Malkov and Yashunin draw it; from the hash of the id, so that building the same
- * data gives the same levels. */
+/* -ln(U) / ln(m), as Malkov and Yashunin draw it; from the hash of the id, so that building the
+ * same data gives the same levels. */
 static uint8_t level_of(const struct hnsw *h, uint64_t hash)
 {
     double unit = ((double)(hash >> 11) + 1) * 0x1p-53; /* 0 < unit <= 1 */

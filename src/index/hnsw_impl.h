@@ -10,8 +10,8 @@ enum { HNSW_COL_NODE, HNSW_COL_LINKS, HNSW_COLS };
 
 /* One per row. lock: spin lock of the row's lists, held for one list at a time and never while
  * another is taken. level, upper: set by the loop before the row is linked, fixed until it is free.
- * in_degree: links to the row on level 0, atomic; a live linked row does not lose its last one but to a
- * sweep, which reports it. */
+ * in_degree: links to the row on level 0, atomic; a live linked row does not lose its last one but
+ * to a sweep, which reports it. */
 struct hnsw_node {
     _Atomic uint8_t lock;
     uint8_t level;
@@ -20,9 +20,9 @@ struct hnsw_node {
     uint32_t upper; /* first of level consecutive rows of uppers, for levels 1 .. level */
 };
 
-/* owner: loop, but for what struct hnsw_node and the link lists say. Link lists are arrays of atomic
- * row numbers, ended by ROW_NONE or by their capacity: stored with release under the row's lock, read
- * with acquire without it. Any number a reader sees is a row that has that level. */
+/* owner: loop, but for what struct hnsw_node and the link lists say. Link lists are arrays of
+ * atomic row numbers, ended by ROW_NONE or by their capacity: stored with release under the row's
+ * lock, read with acquire without it. Any number a reader sees is a row that has that level. */
 struct hnsw {
     struct index index;
     uint32_t m;
@@ -116,8 +116,8 @@ struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
                         const uint8_t *prepared, uint64_t entry, int level,
                         struct index_cost *cost);
 
-/* hnsw_select.c. Chooses up to max of the candidates (sorted, nearest first, without the row itself)
- * that are not nearer to a chosen one than to the row; returns how many are in out. */
+/* hnsw_select.c. Chooses up to max of the candidates (sorted, nearest first, without the row
+ * itself) that are not nearer to a chosen one than to the row; returns how many are in out. */
 size_t hnsw_select(const struct index_rows *rows, struct lane *lane, const struct hit *candidates,
                    size_t count, size_t max, uint32_t *out);
 

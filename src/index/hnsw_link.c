@@ -55,8 +55,8 @@ static bool choose_all(struct linking *l, uint64_t entry)
     return true;
 }
 
-/* Writes the row's own list of a level. Links it had already (it was linked before and lost its last
- * in-link) are dropped where their target has others. */
+/* Writes the row's own list of a level. Links it had already (it was linked before and lost its
+ * last in-link) are dropped where their target has others. */
 static void write_own(const struct linking *l, int level)
 {
     struct hnsw *h = l->h;
@@ -95,8 +95,8 @@ static size_t score_list(const struct linking *l, uint32_t of, const uint32_t *i
     return kept;
 }
 
-/* A row that would lose its last in-link takes a free place, or that of the farthest chosen row that
- * has others. */
+/* A row that would lose its last in-link takes a free place, or that of the farthest chosen row
+ * that has others. */
 static size_t keep_reachable(const struct hnsw *h, uint32_t row, uint32_t *chosen, size_t count,
                              size_t max)
 {

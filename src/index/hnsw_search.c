@@ -5,8 +5,8 @@
 
 enum { BATCH = 64, YIELD_HOPS = 32 };
 
-/* A filtered walk follows rows that do not match, since the way to those that do leads over them; only
- * matching rows count as results. The frontier is a heap without bound, nearest on top. */
+/* A filtered walk follows rows that do not match, since the way to those that do leads over them;
+ * only matching rows count as results. The frontier is a heap without bound, nearest on top. */
 struct frontier {
     struct lane *lane;
     struct hit *hits;

@@ -1,7 +1,7 @@
 #include "index/hnsw_impl.h"
 
-/* Malkov and Yashunin 2018, Algorithm 4, without extendCandidates and without keeping pruned ones. A
- * tie does not prune, so that many equal vectors stay connected among themselves. */
+/* Malkov and Yashunin 2018, Algorithm 4, without extendCandidates and without keeping pruned ones.
+ * A tie does not prune, so that many equal vectors stay connected among themselves. */
 size_t hnsw_select(const struct index_rows *rows, struct lane *lane, const struct hit *candidates,
                    size_t count, size_t max, uint32_t *out)
 {

@@ -1,7 +1,7 @@
-/* Taking dead rows out of the graph. Links to them are found by looking at every list once per sweep,
- * for many dead rows at a time, instead of keeping back-links for each (README.md, "Deleting"). A row
- * that loses links gets those its dead neighbours had, chosen again (in the manner of FreshDiskANN,
- * Singh et al. 2021, Algorithm 4). */
+/* Taking dead rows out of the graph. Links to them are found by looking at every list once per
+ * sweep, for many dead rows at a time, instead of keeping back-links for each (README.md,
+ * "Deleting"). A row that loses links gets those its dead neighbours had, chosen again (in the
+ * manner of FreshDiskANN, Singh et al. 2021, Algorithm 4). */
 #include <string.h>
 
 #include "index/hnsw_impl.h"
@@ -164,7 +164,8 @@ static void take_apart(const struct sweeping *s, uint32_t row)
             break;
         if (in_set(s->dead, id) || row_dead(s->rows, id))
             continue;
-        if (atomic_fetch_sub_explicit(&hnsw_node(s->h, id)->in_degree, 1, memory_order_relaxed) <= 1)
+        if (atomic_fetch_sub_explicit(&hnsw_node(s->h, id)->in_degree, 1, memory_order_relaxed) <=
+            1)
             note_orphan(s->sweep, id);
     }
 }

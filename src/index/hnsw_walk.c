@@ -1,8 +1,8 @@
 /* Walking the graph: the loop every search and every link job spends its time in.
  *
- * Malkov and Yashunin 2018, Algorithm 2, with one sorted array for both of its queues, links gathered
- * before they are scored, and rows fetched ahead by the kernels (tests/bench/README.md has what each
- * of these gave). */
+ * Malkov and Yashunin 2018, Algorithm 2, with one sorted array for both of its queues, links
+ * gathered before they are scored, and rows fetched ahead by the kernels (tests/bench/README.md has
+ * what each of these gave). */
 #include "index/hnsw_impl.h"
 #include "index/visited.h"
 

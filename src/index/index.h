@@ -19,8 +19,8 @@
 #define ROW_NONE UINT32_MAX
 #define LSN_NEVER UINT64_MAX /* birth of a free row, death of a live one */
 
-/* A collection as a search or a link job sees it: bases captured by the loop at submit, plus the LSN
- * it reads at. immutable for the job */
+/* A collection as a search or a link job sees it: bases captured by the loop at submit, plus the
+ * LSN it reads at. immutable for the job */
 struct index_rows {
     const struct codec *codec;
     const uint8_t *codes;           /* row r at codes + r * codec->row_size */
@@ -78,8 +78,8 @@ struct index_ops {
     void (*row_free)(struct index *x, uint32_t row);
     /* [lane] Makes the row findable by search. False when memory ran out: try again later. */
     bool (*link)(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row);
-    /* [lane] Nearest rows by code score, sorted, at most effort of them. With a filter: accepted and
-     * visible ones only; without: any linked row, dead and unborn ones among them. Returns how
+    /* [lane] Nearest rows by code score, sorted, at most effort of them. With a filter: accepted
+     * and visible ones only; without: any linked row, dead and unborn ones among them. Returns how
      * many were put in out (room for effort), or SIZE_MAX when memory ran out. *complete: false
      * when visit_max ended the walk. */
     size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,

@@ -1,4 +1,5 @@
-/* scratch.h: working memory of a lane, kept from job to job: a buffer per use, grown when needed. */
+/* scratch.h: working memory of a lane, kept from job to job: a buffer per use, grown when needed.
+ */
 #ifndef VDB_INDEX_SCRATCH_H
 #define VDB_INDEX_SCRATCH_H
 
@@ -24,8 +25,8 @@ enum scratch_use {
     SCRATCH_USE_COUNT
 };
 
-/* At least size bytes, 64-byte aligned, contents as the last use left them (zero when new or grown).
- * NULL when memory is short. */
+/* At least size bytes, 64-byte aligned, contents as the last use left them (zero when new or
+ * grown). NULL when memory is short. */
 MUST_USE void *scratch_get(struct lane *lane, enum scratch_use use, size_t size);
 
 #endif

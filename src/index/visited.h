@@ -1,5 +1,6 @@
-/* visited.h: which rows a walk has met: a bit per row in the lane's scratch, all zero between walks.
- * Small sets are cleared whole; large ones by a list of what was met, unless that grew long. */
+/* visited.h: which rows a walk has met: a bit per row in the lane's scratch, all zero between
+ * walks. Small sets are cleared whole; large ones by a list of what was met, unless that grew long.
+ */
 #ifndef VDB_INDEX_VISITED_H
 #define VDB_INDEX_VISITED_H
 
