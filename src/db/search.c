@@ -15,6 +15,7 @@ enum {
     SAMPLE_ROWS = 200,          /* looked at to estimate how many rows a filter lets through */
     SAMPLE_TRIES = 800,
     SCAN_MATCHES_PER_EF = 4,    /* scan when fewer than so many times ef are expected to match */
+    SCAN_EF_SHARE = 8,          /* scan when 1 row in so many would be a candidate anyway */
     WALK_SHARE = 4              /* a filtered walk that has seen 1 row in so many gives up */
 };
 
@@ -226,6 +227,10 @@ static enum err search_graph(const struct query_run *r, size_t effort, struct hi
 {
     struct search *s = r->search;
     bool complete;
+    if (effort * SCAN_EF_SHARE > r->view->live) {
+        s->plan = PLAN_SCAN;
+        return scan_all(r, hits, count);
+    }
     s->plan = PLAN_WALK;
     enum err e = walk(r, effort, 0, hits, count, &complete);
     size_t there = r->wanted < r->view->live ? r->wanted : r->view->live;

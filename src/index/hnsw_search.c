@@ -3,9 +3,15 @@
 #include "index/hnsw_impl.h"
 #include "index/visited.h"
 
-enum { BATCH = 64, YIELD_HOPS = 32 };
+enum {
+    BATCH = 64,
+    YIELD_HOPS = 32,
+    POOL_EF_MAX = 1024 /* beyond, inserting into a sorted array costs more than a heap */
+};
 
-/* A filtered walk follows rows that do not match, since the way to those that do leads over them;
+/* The walk with heaps: with a filter, or with a large effort.
+ *
+ * It follows rows that do not match, since the way to those that do leads over them;
  * only matching rows count as results. The frontier is a heap without bound, nearest on top. */
 struct frontier {
     struct lane *lane;
@@ -73,7 +79,9 @@ static bool consider(struct filtered *w, struct hit h)
 {
     if (!topk_wants(&w->results, h.dist))
         return true;
-    if (row_visible(w->rows, h.row) && w->query->filter.accept(w->query->filter.user, h.row))
+    const struct index_filter *filter = &w->query->filter;
+    if (row_visible(w->rows, h.row) &&
+        (filter->accept == NULL || filter->accept(filter->user, h.row)))
         topk_push(&w->results, h);
     return frontier_push(&w->frontier, h);
 }
@@ -153,7 +161,7 @@ size_t hnsw_search(const struct index *x, const struct index_rows *rows, struct 
     if (entry == ENTRY_NONE)
         return 0;
     struct hit start = hnsw_descend(h, rows, query->prepared, entry, 0, cost);
-    if (query->filter.accept != NULL)
+    if (query->filter.accept != NULL || query->effort > POOL_EF_MAX)
         return search_filtered(h, rows, lane, query, start, out, complete, cost);
     struct hit *pool = scratch_get(lane, SCRATCH_POOL, (query->effort + 1) * sizeof(*pool));
     if (pool == NULL)
