@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/rng.h"
 #include "cmd/vector.h"
+#include "db/projection.h"
 
 enum { SMALL_DIM = 1024 };
 
@@ -61,7 +62,8 @@ static enum err check_sizes(const struct vadd_args *a, size_t count, struct why 
     return OK;
 }
 
-/* The vector as it is stored, in room for count floats (input) and as many more (output). */
+/* The vector as it is stored, in room for count floats (input) and as many more (output). A set that
+ * does not exist yet has no matrix: one is made for this vector. */
 static enum err read_vector(const struct vadd_args *a, const struct collection_spec *spec,
                             const struct collection *c, const struct vec_kernels *k, size_t count,
                             float *room, float *norm, struct why *why)
@@ -69,23 +71,16 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
     struct why detail = {{0}};
     if (vector_read(&a->vector, room, count, &detail) != OK)
         return why_set(why, ERR_ARG, "invalid vector specification");
-    if (c == NULL && spec->projection_from > 0) {
-        *norm = 1; /* projected once the set is there */
-        return OK;
-    }
-    return vector_prepare(spec, c != NULL ? c->projection : NULL, k, room, room + count, norm, why);
-}
-
-/* A first VADD with REDUCE: the set must exist before there is a matrix to project with. */
-static struct collection *make_projected(struct request *rq, const struct collection_spec *spec,
-                                         struct slice key)
-{
-    struct mutation create = {.kind = MUTATION_COLLECTION_NEW, .key = key, .spec = *spec};
-    struct collection *c = NULL;
-    if (!write_mutation(rq, &create))
-        return NULL;
-    CHECK(db_collection(rq->env->db, key, &c) == OK && c != NULL);
-    return c;
+    if (c != NULL || spec->projection_from == 0)
+        return vector_prepare(spec, c == NULL ? NULL : c->projection, k, room, room + count, norm,
+                              why);
+    float *matrix = projection_new(spec->projection_from, spec->dim, spec->seed,
+                                   spec->projection_version);
+    if (matrix == NULL)
+        return ERR_NOMEM;
+    enum err e = vector_prepare(spec, matrix, k, room, room + count, norm, why);
+    mem_free(MEM_VECTOR, matrix);
+    return e;
 }
 
 static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
@@ -142,14 +137,9 @@ void cmd_vadd(struct request *rq)
         return;
     }
     e = read_vector(a, &spec, c, k, count, room, &norm, &why);
-    if (e == OK && c == NULL && spec.projection_from > 0) {
-        c = make_projected(rq, &spec, a->key);
-        e = c == NULL ? ERR_CANCELLED
-                      : vector_prepare(&spec, c->projection, k, room, room + count, &norm, &why);
-    }
     if (e == OK)
         put_one(rq, a, c, &spec, room + count, norm);
-    else if (e != ERR_CANCELLED)
+    else
         reply_err(&rq->reply, e, &why);
     if (room != small)
         mem_free(MEM_CLIENT, room);

@@ -22,6 +22,13 @@ static uint64_t id_hash(const struct collection *c, struct slice id)
     return hash_bytes(id, c->env->hash_seed);
 }
 
+/* Decides the level of a row in the graph: the same on every node and after every restart. */
+static uint64_t level_hash(const struct collection *c, struct slice id)
+{
+    const uint64_t seed[2] = {c->spec.seed, ~c->spec.seed};
+    return hash_bytes(id, seed);
+}
+
 static void init_columns(struct collection *c)
 {
     bool codes = c->spec.quant != QUANT_NONE;
@@ -195,7 +202,7 @@ static enum err build_graph(struct collection *c, uint32_t end)
             continue;
         heap_ref id = atomic_load_explicit(column_ref(c->columns.base, COL_ID, row),
                                            memory_order_relaxed);
-        graph->ops->row_init(graph, row, id_hash(c, heap_get(&c->heap, id)));
+        graph->ops->row_init(graph, row, level_hash(c, heap_get(&c->heap, id)));
         collection_set_state(c, row, ROW_PENDING);
         pending_push(&c->pending, row);
     }
@@ -308,7 +315,7 @@ static void fill_row(struct collection *c, uint32_t row, const struct mutation_e
 }
 
 /* From here on searches that start later see the row. */
-static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, uint64_t hash)
+static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct slice id)
 {
     _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
     _Atomic uint64_t *death = (_Atomic uint64_t *)c->columns.base[COL_DEATH];
@@ -319,7 +326,7 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, uint64
         collection_set_state(c, row, ROW_FLAT);
         return;
     }
-    c->graph->ops->row_init(c->graph, row, hash);
+    c->graph->ops->row_init(c->graph, row, level_hash(c, id));
     collection_set_state(c, row, ROW_PENDING);
     pending_push(&c->pending, row);
     background_wake(c->env->background, c);
@@ -346,7 +353,7 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
         map_replace(&c->ids, (uint32_t)hash, before, row);
         kill_row(c, before, lsn);
     }
-    publish_row(c, row, lsn, hash);
+    publish_row(c, row, lsn, e->id);
 }
 
 void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn)
