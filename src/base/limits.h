@@ -10,6 +10,7 @@ enum {
     LIMIT_INLINE_SIZE = 64 * 1024,        /* bytes of an inline command */
     LIMIT_DIM = 65536,                    /* floats of a vector */
     LIMIT_KEY_SIZE = 65535,               /* bytes of a key of a collection, and of an element id */
+    LIMIT_PATTERN_SIZE = 4096,            /* bytes of a pattern of KEYS, SCAN, CONFIG GET */
     LIMIT_EF = 1000000,                   /* EF and COUNT of a search */
     LIMIT_M_MIN = 4,                      /* links per node and level of HNSW */
     LIMIT_M = 4096,
