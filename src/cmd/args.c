@@ -27,7 +27,7 @@ static size_t left(const struct reading *r)
     return r->argc - r->at;
 }
 
-/* Redis's text for this argument, else ours by format. */
+/* Redis's text for this argument, else ours. */
 static enum err bad(const struct reading *r, const struct arg *arg, const char *what)
 {
     if (arg->error != NULL)
@@ -111,9 +111,9 @@ static enum err read_vector(struct reading *r, const struct arg *arg, struct vec
     else if (arg->min == 1 && slice_eq_nocase(form, "ELE"))
         out->form = VECTOR_ELEMENT;
     else
-        return bad(r, arg, arg->min == 1
-                               ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id"
-                               : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]'");
+        return bad(r, arg,
+                   arg->min == 1 ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id"
+                                 : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]'");
     r->at++;
     if (left(r) == 0)
         return bad(r, arg, "a value is missing after it");
@@ -166,9 +166,12 @@ static enum err read_option(struct reading *r, const struct arg *arg)
 {
     void *to = r->out + arg->offset;
     bool *has = (bool *)(r->out + arg->has_offset);
+    if (*has && !lenient(r) && r->command->unknown != NULL)
+        return why_set(r->why, ERR_SYNTAX, "%s", r->command->unknown);
     if (*has && !lenient(r))
-        return bad(r, arg, arg->kind == ARG_CHOICE ? "contradicts or repeats an option before it"
-                                                   : "given twice");
+        return bad(r, arg,
+                   arg->kind == ARG_CHOICE ? "contradicts or repeats an option before it"
+                                           : "given twice");
     r->at++;
     *has = true;
     if (arg->kind == ARG_FLAG)
@@ -228,10 +231,10 @@ static enum err read_options(struct reading *r, const struct arg *first)
     return OK;
 }
 
-enum err args_parse(const struct command *command, const struct slice *argv, size_t argc,
-                    void *out, struct why *why)
+enum err args_parse(const struct command *command, const struct slice *argv, size_t argc, void *out,
+                    struct why *why)
 {
-    struct reading r = {command, argv, argc, 1, out, why};
+    struct reading r = {command, argv, argc, command_words(command), out, why};
     for (const struct arg *arg = command->args(); arg->kind != ARG_END;) {
         enum err e = is_option(arg) ? read_options(&r, arg) : read_positional(&r, arg);
         if (e != OK)

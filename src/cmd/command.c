@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "cmd/absent.h"
 #include "cmd/env.h"
+#include "cmd/help.h"
 
 /* Each command's table of arguments, from commands.def. */
 #define KEY(field) {.kind = ARG_KEY, .name = "key", .offset = offsetof(self, field)},
@@ -52,6 +54,7 @@
 #define OPT_PAIRS(field, word_, name_) OPTION_(ARG_OPT_PAIRS, field, word_, name_, 2, 0, NULL)
 enum { ARGS_SIZE_MAX = 1024 };
 
+#define CONTAINER(name_, flags_, group_, since_, summary_)
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
     static const struct arg *table_##id(void)                                                      \
@@ -63,9 +66,32 @@ enum { ARGS_SIZE_MAX = 1024 };
     }
 #include "cmd/commands.def"
 #undef COMMAND
+#undef CONTAINER
 #undef KEYS
 
+static const struct arg *table_of_container(void)
+{
+    static const struct arg table[] = {{.kind = ARG_REST, .name = "subcommand", .min = 1},
+                                       {.kind = ARG_END}};
+    return table;
+}
+
 static const struct command commands[] = {
+#define CONTAINER(name_, flags_, group_, since_, summary_)                                         \
+    {name_,                                                                                        \
+     -2,                                                                                           \
+     (flags_) | CMD_CONTAINER,                                                                     \
+     group_,                                                                                       \
+     since_,                                                                                       \
+     "depends on the subcommand",                                                                  \
+     summary_,                                                                                     \
+     0,                                                                                            \
+     0,                                                                                            \
+     0,                                                                                            \
+     table_of_container,                                                                           \
+     0,                                                                                            \
+     help_run,                                                                                     \
+     NULL},
 #define KEYS(first, last, step) first, last, step
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
@@ -74,6 +100,7 @@ static const struct command commands[] = {
      cmd_##id,    unknown_},
 #include "cmd/commands.def"
 #undef COMMAND
+#undef CONTAINER
 #undef KEYS
 };
 
@@ -93,19 +120,63 @@ size_t command_index(const struct command *command)
     return (size_t)(command - commands);
 }
 
-/* Perfect enough: the first letter and the length leave at most a handful of names to compare. */
+/* Is name this command's, without case? The first letter decides most of the time. */
+static bool named(const struct command *command, struct slice name)
+{
+    return name.len > 0 && (command->name[0] | 0x20) == (name.ptr[0] | 0x20) &&
+           slice_eq_nocase(name, command->name);
+}
+
 const struct command *command_find(struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        if (name.len > 0 && (commands[i].name[0] | 0x20) == (name.ptr[0] | 0x20) &&
-            slice_eq_nocase(name, commands[i].name))
+        if (named(&commands[i], name))
             return &commands[i];
     return NULL;
 }
 
+size_t command_sub_count(const struct command *command)
+{
+    if (!(command->flags & CMD_CONTAINER))
+        return 0;
+    size_t prefix = strlen(command->name);
+    const struct command *end = command + 1;
+    while (end < commands + COUNT_OF(commands) && strncmp(end->name, command->name, prefix) == 0 &&
+           end->name[prefix] == '|')
+        end++;
+    return (size_t)(end - command) - 1;
+}
+
+static const struct command *find_subcommand(const struct command *container, struct slice word)
+{
+    size_t prefix = strlen(container->name) + 1, count = command_sub_count(container);
+    for (size_t i = 1; i <= count; i++)
+        if (slice_eq_nocase(word, container[i].name + prefix))
+            return container + i;
+    return NULL;
+}
+
+const struct command *command_lookup(const struct slice *argv, size_t argc)
+{
+    CHECK(argc >= 1);
+    const struct command *command = command_find(argv[0]);
+    if (command == NULL || command_words(command) > 1)
+        return NULL;
+    if (!(command->flags & CMD_CONTAINER) || argc < 2)
+        return command;
+    const struct command *sub = find_subcommand(command, argv[1]);
+    return sub != NULL ? sub : command;
+}
+
+size_t command_words(const struct command *command)
+{
+    return strchr(command->name, '|') == NULL ? 1 : 2;
+}
+
 const char *command_group_name(enum command_group group)
 {
-    static const char *const names[] = {"connection", "server", "generic", "string", "module"};
+    static const char *const names[] = {"connection", "server", "generic",
+                                        "string",     "module", "cluster"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }
@@ -115,6 +186,11 @@ static void reply_unknown(struct request *rq)
 {
     char text[WHY_SIZE];
     struct slice name = rq->argv[0];
+    const char *reason = absent_reason(rq->argv, rq->argc);
+    if (reason != NULL) {
+        reply_errorf(&rq->reply, "ERR %s", reason);
+        return;
+    }
     size_t used = (size_t)snprintf(text, sizeof(text),
                                    "ERR unknown command '%.*s', with args beginning with: ",
                                    (int)(name.len < 128 ? name.len : 128), (const char *)name.ptr);
@@ -124,16 +200,27 @@ static void reply_unknown(struct request *rq)
         if (room <= 0)
             break;
         used += (size_t)snprintf(text + used, sizeof(text) - used, "'%.*s' ",
-                                 (int)arg.len < room ? (int)arg.len : room,
-                                 (const char *)arg.ptr);
+                                 (int)arg.len < room ? (int)arg.len : room, (const char *)arg.ptr);
     }
     reply_error(&rq->reply, text);
 }
 
-static bool arity_fits(const struct command *command, size_t argc)
+/* A container whose next word is none of its subcommands. */
+static void reply_help_or_unknown(struct request *rq)
 {
-    return command->arity >= 0 ? argc == (size_t)command->arity
-                               : argc >= (size_t)-command->arity;
+    struct slice word = rq->argv[1];
+    const char *reason = absent_reason(rq->argv, rq->argc);
+    if (slice_eq_nocase(word, "HELP") && rq->argc == 2)
+        help_run(rq);
+    else if (reason != NULL)
+        reply_errorf(&rq->reply, "ERR %s", reason);
+    else
+        help_reply_unknown(rq);
+}
+
+bool command_arity_fits(const struct command *command, size_t argc)
+{
+    return command->arity >= 0 ? argc == (size_t)command->arity : argc >= (size_t)-command->arity;
 }
 
 /* What is checked before a command's arguments are looked at. */
@@ -148,7 +235,7 @@ static bool admitted(struct request *rq)
         reply_error(&rq->reply, "NOAUTH Authentication required.");
         return false;
     }
-    if (!arity_fits(command, rq->argc)) {
+    if (!command_arity_fits(command, rq->argc)) {
         reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s' command", command->name);
         return false;
     }
@@ -164,6 +251,10 @@ static void parse_and_run(struct request *rq)
     _Alignas(16) uint8_t args[ARGS_SIZE_MAX];
     struct why why = {{0}};
     memset(args, 0, rq->command->args_size);
+    if ((rq->command->flags & CMD_CONTAINER) && rq->argc > 1) {
+        reply_help_or_unknown(rq);
+        return;
+    }
     enum err e = args_parse(rq->command, rq->argv, rq->argc, args, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
@@ -178,7 +269,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
 {
     CHECK(argc >= 1 && !client->blocked);
     struct request rq = {.env = env, .client = client, .argv = argv, .argc = argc};
-    rq.command = command_find(argv[0]);
+    rq.command = command_lookup(argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
     uint64_t start = env->io->ops->mono_us(env->io);
@@ -191,7 +282,9 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         parse_and_run(&rq);
     }
     bool error = client->out.len > before && client->out.ptr[before] == '-';
-    env->stats->total_error_replies += error;
+    if (error)
+        counters_error(env,
+                       (struct slice){client->out.ptr + before + 1, client->out.len - before - 1});
     if (rq.command == NULL)
         return;
     struct command_stats *stats = &env->command_stats[command_index(rq.command)];

@@ -22,10 +22,18 @@ enum command_flags {
     CMD_MODULE = 256,  /* a module's in Redis */
     CMD_LENIENT = 512, /* options may come twice, the last one counts, as Redis has it */
     CMD_NO_MULTI = 1024,
-    CMD_DANGEROUS = 2048
+    CMD_DANGEROUS = 2048,
+    CMD_CONTAINER = 4096 /* the next word names a subcommand: the rows after, "client|list" */
 };
 
-enum command_group { GROUP_CONNECTION, GROUP_SERVER, GROUP_GENERIC, GROUP_STRING, GROUP_VECTOR };
+enum command_group {
+    GROUP_CONNECTION,
+    GROUP_SERVER,
+    GROUP_GENERIC,
+    GROUP_STRING,
+    GROUP_VECTOR,
+    GROUP_CLUSTER
+};
 
 /* One command in hand. */
 struct request {
@@ -40,7 +48,7 @@ struct request {
 
 /* immutable */
 struct command {
-    const char *name;    /* as Redis spells it in errors */
+    const char *name;    /* as Redis spells it in errors; of a subcommand, "client|list" */
     int arity;           /* with the name; negative: at least */
     unsigned flags;
     enum command_group group;
@@ -56,9 +64,19 @@ struct command {
 
 size_t command_count(void);
 const struct command *command_at(size_t index);
-/* Without case; NULL when there is none. */
+/* Without case, subcommands by their full name; NULL when there is none. */
 const struct command *command_find(struct slice name);
 size_t command_index(const struct command *command);
+
+/* How many subcommands a container has: they are the rows right after it, command + 1 and on. */
+size_t command_sub_count(const struct command *command);
+bool command_arity_fits(const struct command *command, size_t argc);
+/* The first word a client writes after the name of the command itself: argv[1], or argv[2] for a
+ * subcommand. */
+size_t command_words(const struct command *command);
+/* The command that these words ask for: a subcommand where there is one, else the container; NULL
+ * when there is none. */
+const struct command *command_lookup(const struct slice *argv, size_t argc);
 
 const char *command_group_name(enum command_group group);
 
@@ -97,6 +115,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
 #define OPT_PAIRS(field, word, name)                                                               \
     struct slices field;                                                                           \
     bool has_##field;
+#define CONTAINER(name, flags, group, since, summary)
 #define COMMAND(id, name, arity, flags, group, since, complexity, keys, unknown, summary, args)    \
     struct id##_args {                                                                             \
         args bool end_;                                                                            \
@@ -104,6 +123,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     void cmd_##id(struct request *rq);
 #include "cmd/commands.def"
 #undef COMMAND
+#undef CONTAINER
 #include "cmd/args_undef.def"
 
 #endif

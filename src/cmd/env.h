@@ -3,6 +3,7 @@
 #define VDB_CMD_ENV_H
 
 #include "cmd/client.h"
+#include "cmd/counters.h"
 #include "conf/config.h"
 #include "conf/stats.h"
 #include "db/db.h"
@@ -37,6 +38,8 @@ struct cmd_env {
     size_t client_count;
     size_t blocked_count;
     struct command_stats *command_stats; /* by command_index */
+    struct error_count errors[ERROR_COUNTS_MAX]; /* in use while count > 0 */
+    struct rates rates;
     uint64_t started_us;        /* monotonic */
     uint64_t started_wall_us;
     char run_id[41];

@@ -1,0 +1,86 @@
+#include "cmd/absent.h"
+
+#include "base/check.h"
+
+#define NO_PERSISTENCE "persistence is not in this version: data lives in memory only"
+#define NO_TRANSACTIONS "transactions are not in this version"
+#define NO_EXPIRY "expiry is not in this version"
+#define NO_SCRIPTING "scripting is not supported by vdb"
+#define NO_CLUSTER "This instance has cluster support disabled"
+#define NO_REPLICATION "replication is not in this version"
+#define NO_SLOW_LOG "the slow log is not in this version"
+#define NO_ACL "users and access lists are not in this version: see requirepass"
+
+/* sub: NULL when the first word decides. */
+static const struct {
+    const char *name, *sub, *reason;
+} absent[] = {
+    {"save", NULL, NO_PERSISTENCE},
+    {"bgsave", NULL, NO_PERSISTENCE},
+    {"bgrewriteaof", NULL, NO_PERSISTENCE},
+    {"lastsave", NULL, NO_PERSISTENCE},
+    {"waitaof", NULL, NO_PERSISTENCE},
+    {"multi", NULL, NO_TRANSACTIONS},
+    {"exec", NULL, NO_TRANSACTIONS},
+    {"discard", NULL, NO_TRANSACTIONS},
+    {"watch", NULL, NO_TRANSACTIONS},
+    {"unwatch", NULL, NO_TRANSACTIONS},
+    {"expire", NULL, NO_EXPIRY},
+    {"pexpire", NULL, NO_EXPIRY},
+    {"expireat", NULL, NO_EXPIRY},
+    {"pexpireat", NULL, NO_EXPIRY},
+    {"expiretime", NULL, NO_EXPIRY},
+    {"pexpiretime", NULL, NO_EXPIRY},
+    {"persist", NULL, NO_EXPIRY},
+    {"setex", NULL, NO_EXPIRY},
+    {"psetex", NULL, NO_EXPIRY},
+    {"getex", NULL, NO_EXPIRY},
+    {"eval", NULL, NO_SCRIPTING},
+    {"eval_ro", NULL, NO_SCRIPTING},
+    {"evalsha", NULL, NO_SCRIPTING},
+    {"evalsha_ro", NULL, NO_SCRIPTING},
+    {"script", NULL, NO_SCRIPTING},
+    {"fcall", NULL, NO_SCRIPTING},
+    {"fcall_ro", NULL, NO_SCRIPTING},
+    {"function", NULL, NO_SCRIPTING},
+    {"cluster", "info", NO_CLUSTER},
+    {"cluster", "nodes", NO_CLUSTER},
+    {"cluster", "slots", NO_CLUSTER},
+    {"cluster", "shards", NO_CLUSTER},
+    {"cluster", "links", NO_CLUSTER},
+    {"cluster", "myid", NO_CLUSTER},
+    {"cluster", "myshardid", NO_CLUSTER},
+    {"cluster", "meet", NO_CLUSTER},
+    {"cluster", "replicas", NO_CLUSTER},
+    {"cluster", "slaves", NO_CLUSTER},
+    {"cluster", "failover", NO_CLUSTER},
+    {"cluster", "reset", NO_CLUSTER},
+    {"cluster", "countkeysinslot", NO_CLUSTER},
+    {"cluster", "getkeysinslot", NO_CLUSTER},
+    {"asking", NULL, NO_CLUSTER},
+    {"readonly", NULL, NO_CLUSTER},
+    {"readwrite", NULL, NO_CLUSTER},
+    {"replicaof", NULL, NO_REPLICATION},
+    {"slaveof", NULL, NO_REPLICATION},
+    {"replconf", NULL, NO_REPLICATION},
+    {"psync", NULL, NO_REPLICATION},
+    {"sync", NULL, NO_REPLICATION},
+    {"wait", NULL, NO_REPLICATION},
+    {"slowlog", NULL, NO_SLOW_LOG},
+    {"acl", NULL, NO_ACL},
+    {"config", "rewrite", "CONFIG REWRITE is not in this version: edit the file"},
+    {"debug", NULL, "DEBUG is not supported by vdb"},
+    {"monitor", NULL, "MONITOR is not supported by vdb"},
+};
+
+const char *absent_reason(const struct slice *argv, size_t argc)
+{
+    CHECK(argc >= 1);
+    for (size_t i = 0; i < COUNT_OF(absent); i++) {
+        if (!slice_eq_nocase(argv[0], absent[i].name))
+            continue;
+        if (absent[i].sub == NULL || (argc > 1 && slice_eq_nocase(argv[1], absent[i].sub)))
+            return absent[i].reason;
+    }
+    return NULL;
+}

@@ -1,0 +1,72 @@
+#include "cmd/client_text.h"
+
+#include "cmd/env.h"
+
+bool client_text_fits(struct request *rq, struct slice text, const char *what)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '!' || text.ptr[i] > '~') {
+            reply_errorf(&rq->reply,
+                         "ERR %s cannot contain spaces, newlines or special characters.", what);
+            return false;
+        }
+    if (text.len <= CLIENT_NAME_MAX)
+        return true;
+    reply_errorf(&rq->reply, "ERR %s cannot be longer than %d bytes", what, CLIENT_NAME_MAX);
+    return false;
+}
+
+void client_print_addr(const struct io_addr *addr, struct buf *out)
+{
+    if (addr->is_unix)
+        buf_printf(out, "%s:0", addr->host);
+    else if (strchr(addr->host, ':') != NULL)
+        buf_printf(out, "[%s]:%d", addr->host, addr->port);
+    else
+        buf_printf(out, "%s:%d", addr->host, addr->port);
+}
+
+static void print_flags(const struct client *c, struct buf *out)
+{
+    size_t before = out->len;
+    if (c->flags & CLIENT_CLOSE_AFTER_REPLY)
+        buf_append_byte(out, 'c');
+    if (c->blocked)
+        buf_append_byte(out, 'b');
+    if (c->flags & CLIENT_UNIX)
+        buf_append_byte(out, 'U');
+    if (c->flags & CLIENT_NO_EVICT)
+        buf_append_byte(out, 'e');
+    if (c->flags & CLIENT_NO_TOUCH)
+        buf_append_byte(out, 'T');
+    if (out->len == before)
+        buf_append_byte(out, 'N');
+}
+
+static unsigned long long seconds(uint64_t from_us, uint64_t to_us)
+{
+    return to_us > from_us ? (to_us - from_us) / 1000000 : 0;
+}
+
+void client_print(const struct cmd_env *env, const struct client *c, struct buf *out)
+{
+    uint64_t now = env->io->ops->mono_us(env->io);
+    buf_printf(out, "id=%llu addr=", (unsigned long long)c->id);
+    client_print_addr(&c->peer, out);
+    buf_append_text(out, " laddr=");
+    client_print_addr(&c->local, out);
+    buf_printf(out, " fd=-1 name=%s age=%llu idle=%llu flags=", c->name != NULL ? c->name : "",
+               seconds(c->created_us, now), seconds(c->active_us, now));
+    print_flags(c, out);
+    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=%zu qbuf-free=%zu",
+               c->query.len, c->query.capacity - c->query.len);
+    buf_printf(out, " argv-mem=0 multi-mem=0 rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu",
+               c->out.capacity, c->out.capacity, c->out.len,
+               sizeof(*c) + c->query.capacity + c->out.capacity);
+    buf_printf(out, " events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+               c->command != NULL ? c->command->name : "NULL", c->proto,
+               c->lib_name != NULL ? c->lib_name : "", c->lib_ver != NULL ? c->lib_ver : "");
+    buf_printf(out, " tot-net-in=%llu tot-net-out=%llu tot-cmds=%llu lsn=%llu\n",
+               (unsigned long long)c->bytes_in, (unsigned long long)c->bytes_out,
+               (unsigned long long)c->commands, (unsigned long long)c->last_lsn);
+}

@@ -1,0 +1,311 @@
+/* CLIENT: what clients say of themselves, and of each other. */
+#include "cmd/client_text.h"
+#include "cmd/env.h"
+
+void cmd_client_id(struct request *rq)
+{
+    reply_int(&rq->reply, (int64_t)rq->client->id);
+}
+
+void cmd_client_getname(struct request *rq)
+{
+    if (rq->client->name == NULL)
+        reply_null(&rq->reply);
+    else
+        reply_text(&rq->reply, rq->client->name);
+}
+
+void cmd_client_setname(struct request *rq)
+{
+    const struct client_setname_args *a = rq->args;
+    if (!client_text_fits(rq, a->name, "Client names"))
+        return;
+    client_set_text(&rq->client->name, a->name);
+    reply_simple(&rq->reply, "OK");
+}
+
+void cmd_client_setinfo(struct request *rq)
+{
+    const struct client_setinfo_args *a = rq->args;
+    char **text;
+    const char *name;
+    if (slice_eq_nocase(a->attribute, "LIB-NAME")) {
+        text = &rq->client->lib_name;
+        name = "lib-name";
+    } else if (slice_eq_nocase(a->attribute, "LIB-VER")) {
+        text = &rq->client->lib_ver;
+        name = "lib-ver";
+    } else {
+        reply_errorf(&rq->reply, "ERR Unrecognized option '%.*s'",
+                     (int)(a->attribute.len < 64 ? a->attribute.len : 64),
+                     (const char *)a->attribute.ptr);
+        return;
+    }
+    if (!client_text_fits(rq, a->value, name))
+        return;
+    client_set_text(text, a->value);
+    reply_simple(&rq->reply, "OK");
+}
+
+void cmd_client_lsn(struct request *rq)
+{
+    reply_int(&rq->reply, (int64_t)rq->client->last_lsn);
+}
+
+/* Replies the error of a mode that is neither ON nor OFF. */
+static bool read_mode(struct request *rq, struct slice mode, bool *on)
+{
+    *on = slice_eq_nocase(mode, "ON");
+    if (*on || slice_eq_nocase(mode, "OFF"))
+        return true;
+    reply_error(&rq->reply, "ERR syntax error");
+    return false;
+}
+
+static void set_flag(struct request *rq, struct slice mode, unsigned flag)
+{
+    bool on;
+    if (!read_mode(rq, mode, &on))
+        return;
+    rq->client->flags = on ? rq->client->flags | flag : rq->client->flags & ~flag;
+    reply_simple(&rq->reply, "OK");
+}
+
+void cmd_client_no_evict(struct request *rq)
+{
+    set_flag(rq, ((const struct client_no_evict_args *)rq->args)->mode, CLIENT_NO_EVICT);
+}
+
+void cmd_client_no_touch(struct request *rq)
+{
+    set_flag(rq, ((const struct client_no_touch_args *)rq->args)->mode, CLIENT_NO_TOUCH);
+}
+
+void cmd_client_reply(struct request *rq)
+{
+    const struct client_reply_args *a = rq->args;
+    if (slice_eq_nocase(a->mode, "ON"))
+        reply_simple(&rq->reply, "OK");
+    else if (slice_eq_nocase(a->mode, "OFF") || slice_eq_nocase(a->mode, "SKIP"))
+        reply_error(&rq->reply, "ERR CLIENT REPLY OFF and SKIP are not in this version");
+    else
+        reply_error(&rq->reply, "ERR syntax error");
+}
+
+/* -- choosing clients -------------------------------------------------------------------------- */
+
+/* Which clients LIST shows or KILL closes. What is not given lets all through. */
+struct client_filter {
+    const struct slice *ids; /* checked: each a positive number */
+    size_t id_count;
+    const struct slice *addr, *laddr;
+    bool none; /* of a type that no client here has */
+    bool skip_me;
+    int64_t max_age_s; /* at least so old; 0: any */
+};
+
+static bool is_addr(const struct io_addr *addr, struct slice text)
+{
+    struct buf shown = BUF_INIT(MEM_CLIENT);
+    client_print_addr(addr, &shown);
+    bool same = slice_eq(buf_slice(&shown), text);
+    buf_fini(&shown);
+    return same;
+}
+
+static bool has_id(const struct client_filter *f, uint64_t id)
+{
+    for (size_t i = 0; i < f->id_count; i++) {
+        uint64_t wanted;
+        if (slice_to_u64(f->ids[i], &wanted) && wanted == id)
+            return true;
+    }
+    return false;
+}
+
+static bool chosen(const struct request *rq, const struct client_filter *f, const struct client *c)
+{
+    if (f->none || (f->skip_me && c == rq->client))
+        return false;
+    if (f->ids != NULL && !has_id(f, c->id))
+        return false;
+    if ((f->addr != NULL && !is_addr(&c->peer, *f->addr)) ||
+        (f->laddr != NULL && !is_addr(&c->local, *f->laddr)))
+        return false;
+    uint64_t now = rq->env->io->ops->mono_us(rq->env->io);
+    return f->max_age_s == 0 || (now - c->created_us) / 1000000 >= (uint64_t)f->max_age_s;
+}
+
+/* All clients here are of type normal; the other types of Redis have none. */
+static bool read_type(struct request *rq, struct slice type, struct client_filter *f)
+{
+    static const char *const others[] = {"master", "replica", "slave", "pubsub"};
+    if (slice_eq_nocase(type, "normal"))
+        return true;
+    f->none = true;
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (slice_eq_nocase(type, others[i]))
+            return true;
+    reply_errorf(&rq->reply, "ERR Unknown client type '%.*s'", (int)(type.len < 64 ? type.len : 64),
+                 (const char *)type.ptr);
+    return false;
+}
+
+static bool are_ids(const struct slice *ids, size_t count)
+{
+    int64_t id;
+    for (size_t i = 0; i < count; i++)
+        if (!slice_to_i64(ids[i], &id) || id < 1)
+            return false;
+    return true;
+}
+
+static bool read_list_filter(struct request *rq, const struct slices *words,
+                             struct client_filter *f)
+{
+    if (words->count == 2 && slice_eq_nocase(words->items[0], "TYPE"))
+        return read_type(rq, words->items[1], f);
+    if (words->count >= 2 && slice_eq_nocase(words->items[0], "ID")) {
+        f->ids = words->items + 1;
+        f->id_count = words->count - 1;
+        if (are_ids(f->ids, f->id_count))
+            return true;
+        reply_error(&rq->reply, "ERR Invalid client ID");
+        return false;
+    }
+    if (words->count == 0)
+        return true;
+    reply_error(&rq->reply, "ERR syntax error");
+    return false;
+}
+
+void cmd_client_list(struct request *rq)
+{
+    const struct client_list_args *a = rq->args;
+    struct client_filter f = {0};
+    if (!read_list_filter(rq, &a->options, &f))
+        return;
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    for (const struct client *c = rq->env->clients; c != NULL; c = c->next)
+        if (chosen(rq, &f, c))
+            client_print(rq->env, c, &text);
+    if (buf_failed(&text))
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    else
+        reply_verbatim(&rq->reply, "txt", buf_slice(&text));
+    buf_fini(&text);
+}
+
+void cmd_client_info(struct request *rq)
+{
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    client_print(rq->env, rq->client, &text);
+    reply_verbatim(&rq->reply, "txt", buf_slice(&text));
+    buf_fini(&text);
+}
+
+/* -- KILL -------------------------------------------------------------------------------------- */
+
+static int64_t kill_clients(struct request *rq, const struct client_filter *f)
+{
+    int64_t killed = 0;
+    for (struct client *c = rq->env->clients, *next; c != NULL; c = next) {
+        next = c->next;
+        if (!chosen(rq, f, c) || (c->flags & CLIENT_CLOSE_AFTER_REPLY))
+            continue;
+        rq->env->hooks->kill(rq->env, c);
+        killed++;
+    }
+    return killed;
+}
+
+/* CLIENT KILL ip:port, as it was before filters. */
+static void kill_by_addr(struct request *rq, const struct slice *addr)
+{
+    if (kill_clients(rq, &(struct client_filter){.addr = addr}) > 0)
+        reply_simple(&rq->reply, "OK");
+    else
+        reply_error(&rq->reply, "ERR No such client");
+}
+
+static bool read_max_age(struct request *rq, struct slice value, struct client_filter *f)
+{
+    if (!slice_to_i64(value, &f->max_age_s))
+        reply_error(&rq->reply, "ERR maxage is not an integer or out of range");
+    else if (f->max_age_s <= 0)
+        reply_error(&rq->reply, "ERR maxage should be greater than 0");
+    else
+        return true;
+    return false;
+}
+
+static bool read_id(struct request *rq, const struct slice *value, struct client_filter *f)
+{
+    f->ids = value;
+    f->id_count = 1;
+    if (are_ids(value, 1))
+        return true;
+    reply_error(&rq->reply, "ERR client-id should be greater than 0");
+    return false;
+}
+
+static bool read_user(struct request *rq, struct slice user)
+{
+    if (slice_eq(user, slice_of("default")))
+        return true;
+    reply_errorf(&rq->reply, "ERR No such user '%.*s'", (int)(user.len < 64 ? user.len : 64),
+                 (const char *)user.ptr);
+    return false;
+}
+
+static bool read_skip_me(struct request *rq, struct slice value, struct client_filter *f)
+{
+    f->skip_me = slice_eq_nocase(value, "YES");
+    if (f->skip_me || slice_eq_nocase(value, "NO"))
+        return true;
+    reply_error(&rq->reply, "ERR syntax error");
+    return false;
+}
+
+static bool read_kill_filter(struct request *rq, struct slice name, const struct slice *value,
+                             struct client_filter *f)
+{
+    if (slice_eq_nocase(name, "ID"))
+        return read_id(rq, value, f);
+    if (slice_eq_nocase(name, "TYPE"))
+        return read_type(rq, *value, f);
+    if (slice_eq_nocase(name, "USER"))
+        return read_user(rq, *value);
+    if (slice_eq_nocase(name, "SKIPME"))
+        return read_skip_me(rq, *value, f);
+    if (slice_eq_nocase(name, "MAXAGE"))
+        return read_max_age(rq, *value, f);
+    if (slice_eq_nocase(name, "ADDR"))
+        f->addr = value;
+    else if (slice_eq_nocase(name, "LADDR"))
+        f->laddr = value;
+    else {
+        reply_error(&rq->reply, "ERR syntax error");
+        return false;
+    }
+    return true;
+}
+
+void cmd_client_kill(struct request *rq)
+{
+    const struct client_kill_args *a = rq->args;
+    const struct slice *words = a->options.items;
+    if (a->options.count == 1) {
+        kill_by_addr(rq, &words[0]);
+        return;
+    }
+    if (a->options.count % 2 != 0) {
+        reply_error(&rq->reply, "ERR syntax error");
+        return;
+    }
+    struct client_filter f = {.skip_me = true};
+    for (size_t i = 0; i < a->options.count; i += 2)
+        if (!read_kill_filter(rq, words[i], &words[i + 1], &f))
+            return;
+    reply_int(&rq->reply, kill_clients(rq, &f));
+}

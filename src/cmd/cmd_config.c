@@ -1,0 +1,57 @@
+/* CONFIG: the options of config.def while the server runs. */
+#include "base/glob.h"
+#include "cmd/keys.h"
+
+static bool wanted(const struct config_option *option, const struct slices *patterns)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        if (glob_match_nocase(patterns->items[i], slice_of(option->name)))
+            return true;
+    return false;
+}
+
+void cmd_config_get(struct request *rq)
+{
+    const struct config_get_args *a = rq->args;
+    size_t count = 0;
+    for (size_t i = 0; i < a->patterns.count; i++)
+        if (!pattern_fits(rq, a->patterns.items[i]))
+            return;
+    for (size_t i = 0; i < config_option_count(); i++)
+        count += wanted(config_option_at(i), &a->patterns);
+    reply_map(&rq->reply, count);
+    struct buf value = BUF_INIT(MEM_CLIENT);
+    for (size_t i = 0; i < config_option_count(); i++) {
+        const struct config_option *option = config_option_at(i);
+        if (!wanted(option, &a->patterns))
+            continue;
+        buf_clear(&value, SIZE_MAX);
+        config_value(rq->env->config, option, &value);
+        reply_text(&rq->reply, option->name);
+        reply_bulk(&rq->reply, buf_slice(&value));
+    }
+    buf_fini(&value);
+}
+
+void cmd_config_set(struct request *rq)
+{
+    const struct config_set_args *a = rq->args;
+    struct why why = {{0}};
+    if (a->pairs.count % 2 != 0) {
+        reply_error(&rq->reply, "ERR wrong number of arguments for 'config|set' command");
+        return;
+    }
+    enum err e = config_change(rq->env->config, a->pairs.items, a->pairs.count / 2, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    rq->env->hooks->reconfigure(rq->env);
+    reply_simple(&rq->reply, "OK");
+}
+
+void cmd_config_resetstat(struct request *rq)
+{
+    counters_reset(rq->env);
+    reply_simple(&rq->reply, "OK");
+}

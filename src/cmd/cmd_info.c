@@ -1,0 +1,223 @@
+/* INFO: what there is to know about the server, in the sections and under the names of Redis. What
+ * this server does not have is 0 where tools ask for it, and left out otherwise. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/process.h"
+#include "base/version.h"
+#include "cmd/keys.h"
+
+static uint64_t uptime_s(const struct cmd_env *env)
+{
+    return (env->io->ops->mono_us(env->io) - env->started_us) / 1000000;
+}
+
+static void print_server(struct cmd_env *env, struct buf *out)
+{
+    struct process_info process;
+    process_info(&process);
+    buf_printf(out,
+               "redis_version:%s\r\nvdb_version:%s\r\nserver_name:vdb\r\nredis_mode:standalone\r\n"
+               "os:%s\r\narch_bits:%d\r\nmultiplexing_api:libuv\r\nprocess_id:%" PRId64 "\r\n",
+               VDB_REDIS_VERSION, VDB_VERSION, process.os, (int)sizeof(void *) * 8, process.id);
+    buf_printf(out, "run_id:%s\r\ntcp_port:%d\r\nserver_time_usec:%" PRIu64 "\r\n", env->run_id,
+               env->port, env->io->ops->wall_us(env->io));
+    buf_printf(out, "uptime_in_seconds:%" PRIu64 "\r\nuptime_in_days:%" PRIu64 "\r\n",
+               uptime_s(env), uptime_s(env) / 86400);
+    buf_printf(out, "worker_threads:%u\r\nkernels:%s\r\n", env->io->ops->lane_count(env->io),
+               env->db->env.kernels->name);
+}
+
+static void print_clients(struct cmd_env *env, struct buf *out)
+{
+    buf_printf(out,
+               "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n"
+               "blocked_clients:%zu\r\ntracking_clients:0\r\n",
+               env->client_count, env->config->maxclients, env->blocked_count);
+}
+
+/* A size, and the same as people read it. */
+static void print_size(struct buf *out, const char *name, uint64_t bytes)
+{
+    static const char units[] = "BKMGTPE";
+    double value = (double)bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit + 2 < sizeof(units); unit++)
+        value /= 1024;
+    buf_printf(out, "%s:%" PRIu64 "\r\n%s_human:%.*f%c\r\n", name, bytes, name, unit == 0 ? 0 : 2,
+               value, units[unit]);
+}
+
+static void print_memory(struct cmd_env *env, struct buf *out)
+{
+    uint64_t overhead =
+        mem_used(MEM_SERVER) + mem_used(MEM_CLIENT) + mem_used(MEM_LOG) + mem_used(MEM_SCRATCH);
+    uint64_t used = mem_used_total();
+    uint64_t peak = mem_peak_total() > used ? mem_peak_total() : used;
+    uint64_t dataset = used > overhead ? used - overhead : 0;
+    uint64_t rss = mem_rss_bytes();
+    print_size(out, "used_memory", used);
+    print_size(out, "used_memory_rss", rss);
+    print_size(out, "used_memory_peak", peak);
+    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
+               peak == 0 ? 100 : 100 * (double)used / (double)peak);
+    buf_printf(out,
+               "used_memory_overhead:%" PRIu64 "\r\nused_memory_startup:0\r\n"
+               "used_memory_dataset:%" PRIu64 "\r\nused_memory_dataset_perc:%.2f%%\r\n",
+               overhead, dataset, used == 0 ? 0 : 100 * (double)dataset / (double)used);
+    print_size(out, "total_system_memory", env->db->env.machine_bytes);
+    print_size(out, "used_memory_lua", 0);
+    print_size(out, "maxmemory", env->config->maxmemory);
+    buf_append_text(out, "maxmemory_policy:noeviction\r\n");
+    buf_printf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%" PRId64 "\r\n",
+               used == 0 ? 0 : (double)rss / (double)used, (int64_t)rss - (int64_t)used);
+    buf_printf(out, "mem_clients_normal:%zu\r\nmem_aof_buffer:%zu\r\n", mem_used(MEM_CLIENT),
+               mem_used(MEM_LOG));
+    for (int tag = 0; tag < MEM_TAG_COUNT; tag++)
+        buf_printf(out, "mem_%s:%zu\r\n", mem_tag_name((enum mem_tag)tag),
+                   mem_used((enum mem_tag)tag));
+}
+
+static void print_persistence(struct cmd_env *env, struct buf *out)
+{
+    (void)env;
+    buf_append_text(out, "loading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\n"
+                         "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:0\r\n"
+                         "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\n"
+                         "rdb_current_bgsave_time_sec:-1\r\naof_enabled:0\r\n"
+                         "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
+                         "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
+                         "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");
+}
+
+static void print_stats(struct cmd_env *env, struct buf *out)
+{
+    const struct rates *r = &env->rates;
+    buf_printf(out,
+               "instantaneous_ops_per_sec:%" PRIu64 "\r\ninstantaneous_input_kbps:%.2f\r\n"
+               "instantaneous_output_kbps:%.2f\r\n",
+               r->commands_per_s, (double)r->bytes_in_per_s / 1024,
+               (double)r->bytes_out_per_s / 1024);
+    stats_print_info(env->stats, STATS_SECTION_STATS, out);
+    buf_append_text(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
+                         "pubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n");
+}
+
+static void print_replication(struct cmd_env *env, struct buf *out)
+{
+    buf_printf(out,
+               "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
+               "master_replid:%s\r\nmaster_repl_offset:%" PRIu64 "\r\n",
+               env->run_id, env->db->log.last_lsn);
+}
+
+static void print_cpu(struct cmd_env *env, struct buf *out)
+{
+    struct process_info p;
+    (void)env;
+    process_info(&p);
+    buf_printf(out,
+               "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\nused_cpu_sys_children:0.000000\r\n"
+               "used_cpu_user_children:0.000000\r\nused_cpu_sys_main_thread:%.6f\r\n"
+               "used_cpu_user_main_thread:%.6f\r\n",
+               (double)p.system_us / 1e6, (double)p.user_us / 1e6, (double)p.thread_system_us / 1e6,
+               (double)p.thread_user_us / 1e6);
+}
+
+static void print_nothing(struct cmd_env *env, struct buf *out)
+{
+    (void)env;
+    (void)out;
+}
+
+static void print_command_stats(struct cmd_env *env, struct buf *out)
+{
+    for (size_t i = 0; i < command_count(); i++) {
+        const struct command_stats *s = &env->command_stats[i];
+        if (s->calls == 0 && s->rejected == 0)
+            continue;
+        buf_printf(out,
+                   "cmdstat_%s:calls=%" PRIu64 ",usec=%" PRIu64 ",usec_per_call=%.2f,"
+                   "rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64 "\r\n",
+                   command_at(i)->name, s->calls, s->usec,
+                   s->calls == 0 ? 0 : (double)s->usec / (double)s->calls, s->rejected, s->failed);
+    }
+}
+
+static void print_error_stats(struct cmd_env *env, struct buf *out)
+{
+    for (size_t i = 0; i < ERROR_COUNTS_MAX && env->errors[i].count > 0; i++)
+        buf_printf(out, "errorstat_%s:count=%" PRIu64 "\r\n", env->errors[i].code,
+                   env->errors[i].count);
+}
+
+static void print_cluster(struct cmd_env *env, struct buf *out)
+{
+    (void)env;
+    buf_append_text(out, "cluster_enabled:0\r\n");
+}
+
+static void print_keyspace(struct cmd_env *env, struct buf *out)
+{
+    size_t keys = keyspace_count(&env->db->keys);
+    if (keys > 0)
+        buf_printf(out, "db0:keys=%zu,expires=0,avg_ttl=0\r\n", keys);
+}
+
+static void print_vectors(struct cmd_env *env, struct buf *out)
+{
+    stats_print_info(env->stats, STATS_SECTION_VECTORS, out);
+}
+
+/* In the order they are printed. */
+static const struct {
+    const char *name, *heading;
+    void (*print)(struct cmd_env *env, struct buf *out);
+    bool by_default;
+} sections[] = {
+    {"server", "Server", print_server, true},
+    {"clients", "Clients", print_clients, true},
+    {"memory", "Memory", print_memory, true},
+    {"persistence", "Persistence", print_persistence, true},
+    {"stats", "Stats", print_stats, true},
+    {"replication", "Replication", print_replication, true},
+    {"cpu", "CPU", print_cpu, true},
+    {"modules", "Modules", print_nothing, true},
+    {"commandstats", "Commandstats", print_command_stats, false},
+    {"errorstats", "Errorstats", print_error_stats, true},
+    {"cluster", "Cluster", print_cluster, true},
+    {"keyspace", "Keyspace", print_keyspace, true},
+    {"vectors", "Vectors", print_vectors, true},
+};
+
+static bool wanted(const struct slices *names, size_t section)
+{
+    if (names->count == 0)
+        return sections[section].by_default;
+    for (size_t i = 0; i < names->count; i++) {
+        struct slice name = names->items[i];
+        if (slice_eq_nocase(name, sections[section].name) || slice_eq_nocase(name, "all") ||
+            slice_eq_nocase(name, "everything") ||
+            (slice_eq_nocase(name, "default") && sections[section].by_default))
+            return true;
+    }
+    return false;
+}
+
+void cmd_info(struct request *rq)
+{
+    const struct info_args *a = rq->args;
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    counters_collect(rq->env);
+    for (size_t i = 0; i < COUNT_OF(sections); i++) {
+        if (!wanted(&a->sections, i))
+            continue;
+        buf_printf(&text, "%s# %s\r\n", text.len > 0 ? "\r\n" : "", sections[i].heading);
+        sections[i].print(rq->env, &text);
+    }
+    if (buf_failed(&text))
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    else
+        reply_verbatim(&rq->reply, "txt", buf_slice(&text));
+    buf_fini(&text);
+}

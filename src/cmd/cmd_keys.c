@@ -1,0 +1,233 @@
+/* Keys of any type. */
+#include "base/glob.h"
+#include "base/rng.h"
+#include "cmd/keys.h"
+
+static void remove_keys(struct request *rq, const struct slices *keys)
+{
+    int64_t removed = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        if (keyspace_get(&rq->env->db->keys, keys->items[i]) == NULL)
+            continue;
+        if (!key_remove(rq, keys->items[i]))
+            return;
+        removed++;
+    }
+    reply_int(&rq->reply, removed);
+}
+
+void cmd_del(struct request *rq)
+{
+    remove_keys(rq, &((const struct del_args *)rq->args)->keys);
+}
+
+void cmd_unlink(struct request *rq)
+{
+    remove_keys(rq, &((const struct unlink_args *)rq->args)->keys);
+}
+
+/* A key named twice counts twice, as in Redis. */
+static void count_keys(struct request *rq, const struct slices *keys)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < keys->count; i++)
+        count += key_read(rq, keys->items[i]) != NULL;
+    reply_int(&rq->reply, count);
+}
+
+void cmd_exists(struct request *rq)
+{
+    count_keys(rq, &((const struct exists_args *)rq->args)->keys);
+}
+
+void cmd_touch(struct request *rq)
+{
+    count_keys(rq, &((const struct touch_args *)rq->args)->keys);
+}
+
+void cmd_type(struct request *rq)
+{
+    const struct type_args *a = rq->args;
+    const struct object *o = key_read(rq, a->key);
+    reply_simple(&rq->reply, o == NULL ? "none" : object_type_name(o->type));
+}
+
+/* -- listing ----------------------------------------------------------------------------------- */
+
+/* The keys of a scan as they will be replied; their number comes first, so they wait here. */
+struct listing {
+    struct reply reply;
+    struct buf text;
+    size_t count;
+    const struct slice *pattern; /* NULL: all */
+    const struct slice *type;    /* NULL: all */
+};
+
+static void on_key(void *user, const struct object *o)
+{
+    struct listing *l = user;
+    if (l->type != NULL && !slice_eq_nocase(*l->type, object_type_name(o->type)))
+        return;
+    if (l->pattern != NULL && !glob_match(*l->pattern, object_key(o)))
+        return;
+    reply_bulk(&l->reply, object_key(o));
+    l->count++;
+}
+
+/* Looks at about step keys from the cursor on; returns the cursor to go on with. */
+static uint64_t list_keys(struct request *rq, struct listing *l, uint64_t cursor, size_t step)
+{
+    l->text = BUF_INIT(MEM_CLIENT);
+    l->reply = (struct reply){&l->text, rq->reply.proto};
+    return keyspace_scan(&rq->env->db->keys, cursor, step, on_key, l);
+}
+
+static void reply_listing(struct request *rq, struct listing *l)
+{
+    reply_array(&rq->reply, l->count);
+    buf_append_slice(rq->reply.out, buf_slice(&l->text));
+}
+
+void cmd_keys(struct request *rq)
+{
+    const struct keys_args *a = rq->args;
+    if (!pattern_fits(rq, a->pattern))
+        return;
+    struct listing l = {.pattern = &a->pattern};
+    uint64_t rest = list_keys(rq, &l, 0, SIZE_MAX);
+    CHECK(rest == 0);
+    if (buf_failed(&l.text))
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    else
+        reply_listing(rq, &l);
+    buf_fini(&l.text);
+}
+
+void cmd_scan(struct request *rq)
+{
+    const struct scan_args *a = rq->args;
+    uint64_t cursor;
+    if (!slice_to_u64(a->cursor, &cursor)) {
+        reply_error(&rq->reply, "ERR invalid cursor");
+        return;
+    }
+    if (a->has_count && a->count < 1) {
+        reply_error(&rq->reply, "ERR syntax error");
+        return;
+    }
+    if (a->has_match && !pattern_fits(rq, a->match))
+        return;
+    struct listing l = {.pattern = a->has_match ? &a->match : NULL,
+                        .type = a->has_type ? &a->type : NULL};
+    cursor = list_keys(rq, &l, cursor, a->has_count ? (size_t)a->count : 10);
+    if (buf_failed(&l.text)) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    } else {
+        struct buf text = BUF_INIT(MEM_CLIENT);
+        buf_printf(&text, "%llu", (unsigned long long)cursor);
+        reply_array(&rq->reply, 2);
+        reply_bulk(&rq->reply, buf_slice(&text));
+        reply_listing(rq, &l);
+        buf_fini(&text);
+    }
+    buf_fini(&l.text);
+}
+
+void cmd_randomkey(struct request *rq)
+{
+    const struct object *o = keyspace_random(&rq->env->db->keys, rng_next(&rq->env->db->random));
+    if (o == NULL)
+        reply_null(&rq->reply);
+    else
+        reply_bulk(&rq->reply, object_key(o));
+}
+
+void cmd_dbsize(struct request *rq)
+{
+    reply_int(&rq->reply, (int64_t)keyspace_count(&rq->env->db->keys));
+}
+
+static void flush(struct request *rq)
+{
+    if (key_write(rq, &(struct mutation){.kind = MUTATION_FLUSH}))
+        reply_simple(&rq->reply, "OK");
+}
+
+void cmd_flushall(struct request *rq)
+{
+    flush(rq);
+}
+
+void cmd_flushdb(struct request *rq)
+{
+    flush(rq);
+}
+
+/* -- expiry, encoding -------------------------------------------------------------------------- */
+
+/* No key expires in this version. */
+static void reply_ttl(struct request *rq, struct slice key)
+{
+    reply_int(&rq->reply, key_read(rq, key) == NULL ? -2 : -1);
+}
+
+void cmd_ttl(struct request *rq)
+{
+    reply_ttl(rq, ((const struct ttl_args *)rq->args)->key);
+}
+
+void cmd_pttl(struct request *rq)
+{
+    reply_ttl(rq, ((const struct pttl_args *)rq->args)->key);
+}
+
+/* What Redis would call it: tools group keys by these words. */
+static const char *encoding_of(const struct object *o)
+{
+    enum { EMBSTR_SIZE_MAX = 44 };
+    int64_t integer;
+    if (o->type != OBJECT_STRING)
+        return "raw";
+    if (string_is_integer(object_string(o), &integer))
+        return "int";
+    return o->value_len <= EMBSTR_SIZE_MAX ? "embstr" : "raw";
+}
+
+/* The object of an OBJECT command, or NULL after replying null. */
+static const struct object *described_object(struct request *rq, struct slice key)
+{
+    const struct object *o = keyspace_get(&rq->env->db->keys, key);
+    if (o == NULL)
+        reply_null(&rq->reply);
+    return o;
+}
+
+void cmd_object_encoding(struct request *rq)
+{
+    const struct object_encoding_args *a = rq->args;
+    const struct object *o = described_object(rq, a->key);
+    if (o != NULL)
+        reply_text(&rq->reply, encoding_of(o));
+}
+
+void cmd_object_refcount(struct request *rq)
+{
+    const struct object_refcount_args *a = rq->args;
+    if (described_object(rq, a->key) != NULL)
+        reply_int(&rq->reply, 1);
+}
+
+void cmd_object_freq(struct request *rq)
+{
+    const struct object_freq_args *a = rq->args;
+    if (described_object(rq, a->key) != NULL)
+        reply_error(&rq->reply,
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
+}
+
+void cmd_object_idletime(struct request *rq)
+{
+    const struct object_idletime_args *a = rq->args;
+    if (described_object(rq, a->key) != NULL)
+        reply_error(&rq->reply, "ERR times of access are not kept in this version");
+}

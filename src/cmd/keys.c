@@ -1,0 +1,65 @@
+#include "cmd/keys.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/limits.h"
+
+struct object *key_read(struct request *rq, struct slice key)
+{
+    struct object *o = keyspace_get(&rq->env->db->keys, key);
+    rq->env->stats->keyspace_hits += o != NULL;
+    rq->env->stats->keyspace_misses += o == NULL;
+    return o;
+}
+
+bool key_string(struct request *rq, struct slice key, struct object **out)
+{
+    bool reads = (rq->command->flags & CMD_READONLY) != 0;
+    *out = reads ? key_read(rq, key) : keyspace_get(&rq->env->db->keys, key);
+    if (*out == NULL || (*out)->type == OBJECT_STRING)
+        return true;
+    reply_err(&rq->reply, ERR_TYPE, NULL);
+    return false;
+}
+
+bool key_write(struct request *rq, const struct mutation *m)
+{
+    struct why why = {{0}};
+    uint64_t lsn;
+    enum err e = db_write(rq->env->db, m, &lsn, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return false;
+    }
+    rq->client->last_lsn = lsn;
+    return true;
+}
+
+bool key_set(struct request *rq, struct slice key, struct slice value)
+{
+    return key_write(rq,
+                     &(struct mutation){.kind = MUTATION_STRING_SET, .key = key, .value = value});
+}
+
+bool key_remove(struct request *rq, struct slice key)
+{
+    return key_write(rq, &(struct mutation){.kind = MUTATION_KEY_REMOVE, .key = key});
+}
+
+bool string_is_integer(struct slice s, int64_t *out)
+{
+    char text[24];
+    if (!slice_to_i64(s, out))
+        return false;
+    (void)snprintf(text, sizeof(text), "%" PRId64, *out);
+    return slice_eq(s, slice_of(text));
+}
+
+bool pattern_fits(struct request *rq, struct slice pattern)
+{
+    if (pattern.len <= LIMIT_PATTERN_SIZE)
+        return true;
+    reply_errorf(&rq->reply, "ERR a pattern has at most %d bytes", LIMIT_PATTERN_SIZE);
+    return false;
+}

@@ -1,0 +1,26 @@
+/* keys.h: what handlers of keys and strings share. */
+#ifndef VDB_CMD_KEYS_H
+#define VDB_CMD_KEYS_H
+
+#include "cmd/command.h"
+#include "cmd/env.h"
+
+/* What a key holds, for a command that reads; counts whether there was something. */
+struct object *key_read(struct request *rq, struct slice key);
+
+/* The string at a key, NULL when there is no such key. Replies the error and returns false when the
+ * key holds something else. */
+MUST_USE bool key_string(struct request *rq, struct slice key, struct object **out);
+
+/* Logs and applies a change; replies the error and returns false when it could not be made. */
+MUST_USE bool key_write(struct request *rq, const struct mutation *m);
+MUST_USE bool key_set(struct request *rq, struct slice key, struct slice value);
+MUST_USE bool key_remove(struct request *rq, struct slice key);
+
+/* A string that reads back as the same integer: as Redis writes them, "7" and not "07". */
+bool string_is_integer(struct slice s, int64_t *out);
+
+/* Replies an error and returns false when a pattern is longer than patterns may be. */
+bool pattern_fits(struct request *rq, struct slice pattern);
+
+#endif
