@@ -41,7 +41,8 @@ static inline void fetch_links(const struct hnsw *h, uint32_t row, int level)
     __builtin_prefetch(links + 64);
 }
 
-/* The unvisited neighbours from the i-th link on: up to BATCH; *i is where to go on. */
+/* The unvisited neighbours from the i-th link on: up to BATCH; *i is where to go on. Whether a row was
+ * visited is as good as random, so nothing branches on it. */
 static inline size_t gather(const struct hnsw *h, struct visited *v, uint32_t row, int level,
                             uint32_t *i, uint32_t *ids)
 {
@@ -54,8 +55,8 @@ static inline size_t gather(const struct hnsw *h, struct visited *v, uint32_t ro
             *i = max;
             break;
         }
-        if (!visited_test_set(v, id))
-            ids[count++] = id;
+        ids[count] = id;
+        count += !visited_test_set(v, id);
     }
     visited_note(v, ids, count);
     return count;
@@ -75,12 +76,22 @@ static inline size_t follow(const struct hnsw *h, const struct index_rows *rows,
         cost->distances += found;
         for (size_t j = 0; j < found; j++) {
             size_t at = pool_insert(pool, count, ef, (struct hit){scores[j], ids[j]});
-            if (at < first_changed)
+            if (at < first_changed) {
                 first_changed = at;
+                fetch_links(h, ids[j], level); /* perhaps the next one to follow */
+            }
         }
     }
     cost->hops++;
     return first_changed;
+}
+
+/* The first row from next on whose links were not followed. */
+static inline size_t next_unfollowed(const struct hit *pool, size_t count, size_t next)
+{
+    while (next < count && (pool[next].row & FOLLOWED) != 0)
+        next++;
+    return next;
 }
 
 size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
@@ -102,13 +113,11 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
         pool[next].row |= FOLLOWED;
         if (hops % YIELD_HOPS == YIELD_HOPS - 1)
             lane_yield(lane);
-        size_t changed = follow(h, rows, &v, prepared, level, ef, pool, &count, row, cost);
-        if (changed < next)
-            next = changed;
-        while (next < count && (pool[next].row & FOLLOWED) != 0)
-            next++;
+        next = next_unfollowed(pool, count, next);
         if (next < count)
-            fetch_links(h, pool[next].row, level);
+            fetch_links(h, pool[next].row, level); /* the next one, unless a nearer turns up */
+        size_t changed = follow(h, rows, &v, prepared, level, ef, pool, &count, row, cost);
+        next = next_unfollowed(pool, count, changed < next ? changed : next);
     }
     for (size_t i = 0; i < count; i++)
         pool[i].row &= ~FOLLOWED;

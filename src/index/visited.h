@@ -33,14 +33,12 @@ MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, 
 /* Was the row met before, or is it none of the walk's? It is met now. */
 static inline bool visited_test_set(struct visited *v, uint32_t row)
 {
-    if (row >= v->end)
+    if (UNLIKELY(row >= v->end))
         return true;
-    uint64_t bit = (uint64_t)1 << (row % 64);
     uint64_t *word = &v->bits[row / 64];
-    if ((*word & bit) != 0)
-        return true;
-    *word |= bit;
-    return false;
+    uint64_t before = *word;
+    *word = before | (uint64_t)1 << (row % 64);
+    return (before >> (row % 64) & 1) != 0;
 }
 
 /* The rows that visited_test_set has just said are new. */
