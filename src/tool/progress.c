@@ -1,6 +1,7 @@
 /* progress.c: how often something is drawn decides here, so that callers may report every batch. */
 #include "tool/progress.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 enum { BAR_WIDTH = 24 };
 static const double REDRAW_S = 0.1;
 static const double LINE_WITHOUT_TOTAL_S = 5;
+static const double RATE_WINDOW_S = 3;
 
 double clock_s(void)
 {
@@ -42,12 +44,11 @@ static void time_left_text(double seconds, char *out, size_t size)
 }
 
 void progress_line(char out[PROGRESS_LINE_MAX], const char *label, uint64_t done, double fraction,
-                   double elapsed_s)
+                   double per_s)
 {
     char bar[BAR_WIDTH + 1], left[32] = "", count[COUNT_TEXT_MAX], rate[COUNT_TEXT_MAX];
-    uint64_t per_s = elapsed_s > 0 ? (uint64_t)((double)done / elapsed_s) : 0;
     count_text(done, count);
-    count_text(per_s, rate);
+    count_text((uint64_t)per_s, rate);
     if (fraction < 0) {
         (void)snprintf(out, PROGRESS_LINE_MAX, "%s  %s  %s/s", label, count, rate);
         return;
@@ -57,8 +58,8 @@ void progress_line(char out[PROGRESS_LINE_MAX], const char *label, uint64_t done
     memset(bar, '.', BAR_WIDTH);
     memset(bar, '#', filled);
     bar[BAR_WIDTH] = '\0';
-    if (fraction > 0 && done > 0)
-        time_left_text(elapsed_s * (1 - fraction) / fraction, left, sizeof(left));
+    if (fraction > 0 && per_s > 0)
+        time_left_text((double)done * (1 - fraction) / fraction / per_s, left, sizeof(left));
     (void)snprintf(out, PROGRESS_LINE_MAX, "%s  [%s] %3d %%  %s  %s/s  %s", label, bar,
                    (int)(fraction * 100), count, rate, left);
 }
@@ -82,6 +83,18 @@ static bool line_due(struct progress *p, double now, double fraction)
     return due;
 }
 
+/* An average that forgets in RATE_WINDOW_S: when a server that buffered much begins to make us
+ * wait, the mean since the start would promise an end that does not come. */
+static void note_rate(struct progress *p, double now, uint64_t done)
+{
+    double passed_s = now - p->drawn_s > 1e-9 ? now - p->drawn_s : 1e-9;
+    double newest = done > p->drawn_done ? (double)(done - p->drawn_done) / passed_s : 0;
+    double weight = p->drawn_done == 0 ? 1 : 1 - exp(-passed_s / RATE_WINDOW_S);
+    p->per_s += weight * (newest - p->per_s);
+    p->drawn_s = now;
+    p->drawn_done = done;
+}
+
 void progress_update(struct progress *p, uint64_t done, double fraction)
 {
     CHECK(p->out != NULL && p->label != NULL);
@@ -90,8 +103,8 @@ void progress_update(struct progress *p, uint64_t done, double fraction)
     bool due = p->is_terminal ? now - p->drawn_s >= REDRAW_S : line_due(p, now, fraction);
     if (!due)
         return;
-    p->drawn_s = now;
-    progress_line(line, p->label, done, fraction, now - p->start_s);
+    note_rate(p, now, done);
+    progress_line(line, p->label, done, fraction, p->per_s);
     (void)fprintf(p->out, p->is_terminal ? "\r\033[K%s" : "%s\n", line);
     (void)fflush(p->out);
 }

@@ -13,7 +13,9 @@ struct progress {
     const char *label;
     bool is_terminal;
     double start_s;
-    double drawn_s;
+    double drawn_s; /* when it was drawn last, and how much was done then */
+    uint64_t drawn_done;
+    double per_s; /* the rate of the last seconds */
     int tenths_said;
 };
 
@@ -27,9 +29,9 @@ void progress_update(struct progress *p, uint64_t done, double fraction);
 void progress_end(struct progress *p);
 
 enum { PROGRESS_LINE_MAX = 160, COUNT_TEXT_MAX = 32 };
-/* The line for these figures, without colours or line breaks. */
+/* The line for these figures, without colours or line breaks. per_s: the rate now. */
 void progress_line(char out[PROGRESS_LINE_MAX], const char *label, uint64_t done, double fraction,
-                   double elapsed_s);
+                   double per_s);
 /* 1234567 as "1,234,567". */
 const char *count_text(uint64_t value, char out[COUNT_TEXT_MAX]);
 

@@ -104,7 +104,7 @@ class ToolTest(unittest.TestCase):
         lines = self.file('b.jsonl', '{"id":"a","vector":[1,2]}\n{"id":"b","vector":[1,]}\n')
         done = self.server.tool('import', lines, '--key', 'broken', '--batch', 1)
         self.assertEqual(done.returncode, 1)
-        self.assertIn('b.jsonl:2: column 22', done.stderr)
+        self.assertIn('b.jsonl:2: column 23', done.stderr)
         self.assertEqual(self.server.cli('VCARD', 'broken'), ['1'])
 
     def test_another_dimension_than_the_collection_has_is_an_error(self):

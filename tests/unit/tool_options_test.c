@@ -140,13 +140,13 @@ TEST(tool_options, a_list_has_room_for_its_limit)
 TEST(tool_progress, the_line_tells_share_rate_and_time_left)
 {
     char line[PROGRESS_LINE_MAX];
-    progress_line(line, "words", 250000, 0.25, 2);
+    progress_line(line, "words", 250000, 0.25, 125000);
     EXPECT_STR(line, "words  [######..................]  25 %  250,000  125,000/s  6 s left");
-    progress_line(line, "words", 1000, 1, 0.5);
+    progress_line(line, "words", 1000, 1, 2000);
     EXPECT_STR(line, "words  [########################] 100 %  1,000  2,000/s  0 s left");
-    progress_line(line, "words", 1234567, -1, 1);
+    progress_line(line, "words", 1234567, -1, 1234567);
     EXPECT_STR(line, "words  1,234,567  1,234,567/s");
-    progress_line(line, "words", 60, 0.01, 60);
+    progress_line(line, "words", 60, 0.01, 1);
     EXPECT(strstr(line, "99 min left") != NULL);
     progress_line(line, "words", 0, 0, 0);
     EXPECT_STR(line, "words  [........................]   0 %  0  0/s  ");
