@@ -331,7 +331,7 @@ int bench_main(int argc, char **argv)
         e = check_settings(&b.set, &why);
     if (e != OK)
         return say_usage("bench", &why);
-    client_init(&b.client);
+    client_clear(&b.client);
     texts_init(&b.elements);
     texts_init(&b.neighbours);
     report_init(&b.report, stdout, b.set.json);

@@ -30,7 +30,7 @@ static enum err say_unreachable(const struct client_address *address, const char
                    address->port, reason);
 }
 
-void client_init(struct client *c)
+void client_clear(struct client *c)
 {
     *c = (struct client){.command = BUF_INIT(MEM_CLIENT)};
 }
@@ -39,7 +39,7 @@ enum err client_open(struct client *c, const struct client_address *address, str
 {
     CHECK(address->unix_path != NULL || (address->host != NULL && address->port > 0));
     struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
-    client_init(c);
+    client_clear(c);
     c->context = address->unix_path != NULL
                      ? redisConnectUnixWithTimeout(address->unix_path, timeout)
                      : redisConnectWithTimeout(address->host, (int)address->port, timeout);

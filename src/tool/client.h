@@ -51,7 +51,7 @@ struct client {
 };
 
 /* A closed client, which client_close accepts. */
-void client_init(struct client *c);
+void client_clear(struct client *c);
 /* Connects and authenticates. why says what to check when that fails. */
 MUST_USE enum err client_open(struct client *c, const struct client_address *address,
                               struct why *why);
