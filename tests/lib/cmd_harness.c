@@ -1,0 +1,182 @@
+#include "lib/cmd_harness.h"
+
+#include "base/words.h"
+
+enum { WORDS_MAX = 64, SHOWN_MAX = 400, WAIT_US = 60 * 1000 * 1000 };
+
+static void on_kill(struct cmd_env *env, struct client *client)
+{
+    struct harness *h = env->server;
+    h->killed++;
+    h->last_killed = client;
+    client->flags |= CLIENT_CLOSE_AFTER_REPLY;
+}
+
+static void on_resume(struct cmd_env *env, struct client *client)
+{
+    (void)env;
+    (void)client;
+}
+
+static void on_shutdown(struct cmd_env *env)
+{
+    struct harness *h = env->server;
+    h->shutdowns++;
+}
+
+static void on_reconfigure(struct cmd_env *env)
+{
+    struct harness *h = env->server;
+    h->reconfigured++;
+    harness_reconfigure(h);
+}
+
+static const struct cmd_hooks hooks = {
+    .kill = on_kill, .resume = on_resume, .shutdown = on_shutdown, .reconfigure = on_reconfigure};
+
+struct harness *harness_new(void)
+{
+    struct harness *h = mem_calloc(MEM_TEST, sizeof(*h));
+    h->sim = sim_new(1, NULL);
+    config_init(&h->config);
+    struct why why;
+    struct db_options options = {
+        .maxmemory = h->config.maxmemory,
+        .flat_rows_max = (uint32_t)h->config.flat_rows_max,
+        .pending_scan_bytes = h->config.pending_scan_bytes,
+    };
+    CHECK(vec_kernels_choose("auto", &options.kernels, &why) == OK);
+    db_init(&h->db, sim_io(h->sim), &options);
+    cmd_env_init(&h->env, sim_io(h->sim), &h->db, &h->config, &h->stats);
+    h->env.hooks = &hooks;
+    h->env.server = h;
+    h->client = harness_add_client(h, "127.0.0.1", 50001);
+    return h;
+}
+
+void harness_reconfigure(struct harness *h)
+{
+    h->db.maxmemory = h->config.maxmemory;
+    h->db.env.flat_rows_max = (uint32_t)h->config.flat_rows_max;
+    h->db.env.pending_scan_bytes = h->config.pending_scan_bytes;
+}
+
+struct client *harness_add_client(struct harness *h, const char *host, int port)
+{
+    struct client *c = mem_calloc(MEM_TEST, sizeof(*c));
+    client_init(c, h->env.client_count + 1, sim_now_us(h->sim));
+    c->flags |= CLIENT_AUTHENTICATED;
+    c->peer.port = port;
+    c->local.port = 6379;
+    (void)snprintf(c->peer.host, sizeof(c->peer.host), "%s", host);
+    (void)snprintf(c->local.host, sizeof(c->local.host), "127.0.0.1");
+    c->prev = h->env.clients_last;
+    if (c->prev != NULL)
+        c->prev->next = c;
+    else
+        h->env.clients = c;
+    h->env.clients_last = c;
+    h->env.client_count++;
+    return c;
+}
+
+static bool db_is_idle(void *user)
+{
+    struct harness *h = user;
+    return db_idle(&h->db);
+}
+
+void harness_free(struct harness *h)
+{
+    while (h->env.clients != NULL) {
+        struct client *c = h->env.clients;
+        h->env.clients = c->next;
+        client_abandon(&h->env, c);
+        client_fini(c);
+        mem_free(MEM_TEST, c);
+    }
+    db_clear(&h->db);
+    bool idle = sim_run_until(h->sim, db_is_idle, h, WAIT_US);
+    CHECK(idle);
+    cmd_env_fini(&h->env);
+    db_fini(&h->db);
+    sim_free(h->sim);
+    mem_free(MEM_TEST, h);
+}
+
+static bool client_goes_on(void *user)
+{
+    const struct client *c = user;
+    return !c->blocked;
+}
+
+struct slice harness_run_args(struct harness *h, int proto, const struct slice *argv, size_t argc)
+{
+    struct client *c = h->client;
+    if (proto != 0)
+        c->proto = proto;
+    buf_clear(&c->out, SIZE_MAX);
+    do {
+        c->retry = false;
+        command_run(&h->env, c, argv, argc);
+        bool goes_on = sim_run_until(h->sim, client_goes_on, c, WAIT_US);
+        CHECK(goes_on);
+    } while (c->retry);
+    CHECK(!buf_failed(&c->out));
+    return buf_slice(&c->out);
+}
+
+struct slice harness_run(struct harness *h, int proto, const char *line)
+{
+    struct slice left = slice_of(line), argv[WORDS_MAX];
+    uint8_t *spare = mem_alloc(MEM_TEST, left.len + 1), *at = spare;
+    size_t argc = 0;
+    enum words_status status;
+    while ((status = words_next(&left, &at, &argv[argc])) == WORDS_WORD) {
+        argc++;
+        CHECK(argc < WORDS_MAX);
+    }
+    CHECK(status == WORDS_END && argc > 0);
+    struct slice reply = harness_run_args(h, proto, argv, argc);
+    mem_free(MEM_TEST, spare);
+    return reply;
+}
+
+/* The reply with CR and LF written out, for a message. */
+static const char *shown(struct slice s, char text[SHOWN_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len && n + 5 < SHOWN_MAX; i++) {
+        uint8_t c = s.ptr[i];
+        if (c == '\r' || c == '\n')
+            n += (size_t)snprintf(text + n, SHOWN_MAX - n, "%s", c == '\r' ? "\\r" : "\\n");
+        else if (c < ' ' || c > '~')
+            n += (size_t)snprintf(text + n, SHOWN_MAX - n, "\\x%02x", c);
+        else
+            text[n++] = (char)c;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+void harness_expect(const char *file, int at, struct harness *h, int proto, const char *line,
+                    const char *reply)
+{
+    char got[SHOWN_MAX], wanted[SHOWN_MAX];
+    struct slice r = harness_run(h, proto, line);
+    if (!slice_eq(r, slice_of(reply)))
+        test_fail(file, at, "RESP%d %s\n    replies  %s\n    expected %s", h->client->proto, line,
+                  shown(r, got), shown(slice_of(reply), wanted));
+}
+
+void harness_expect_part(const char *file, int at, struct harness *h, int proto, const char *line,
+                         const char *part, bool there)
+{
+    char got[SHOWN_MAX], wanted[SHOWN_MAX];
+    struct slice r = harness_run(h, proto, line);
+    bool found = r.len > 0 && memmem(r.ptr, r.len, part, strlen(part)) != NULL;
+    if (found != there)
+        test_fail(file, at, "RESP%d %s\n    replies  %s\n    %s %s", h->client->proto, line,
+                  shown(r, got), there ? "which lacks" : "which has",
+                  shown(slice_of(part), wanted));
+}
