@@ -58,6 +58,7 @@ part "fuzz corpora" $make fuzz-replay
 for script in tests/integration/*_test.{sh,py,mjs}; do
     [ ! -x "$script" ] || part "$(basename "$script")" "$script"
 done
+part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit

@@ -11,7 +11,7 @@ PACKAGES_BUILD="gcc libc6-dev make libuv1-dev libjemalloc-dev libhiredis-dev"
 PACKAGES_GLOVE100="nodejs npm ca-certificates"
 PACKAGES_FASHION784="nodejs dataset-fashion-mnist"
 PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
-PACKAGES_TEST="$PACKAGES_BUILD redis-tools python3 binutils nodejs npm"
+PACKAGES_TEST="$PACKAGES_BUILD redis-tools python3 python3-redis binutils nodejs npm"
 PACKAGES_BENCH="g++ redis-server redis-tools libhnswlib-dev libfaiss-dev libopenblas-dev"
 
 # Some things count as installed when their command is there, wherever it came from.
