@@ -54,7 +54,8 @@ ALLOCATORS = ['malloc', 'calloc', 'realloc', 'free', 'strdup', 'strndup', 'align
               'posix_memalign']
 
 FUNCTION_LINES, FILE_LINES, LINE_COLUMNS = 70, 1000, 100
-SKIPPED_FOLDERS = {'.git', 'build', 'data', 'node_modules', '__pycache__', 'corpus'}
+SKIPPED_FOLDERS = {'.git', 'node_modules', '__pycache__', 'corpus'}  # anywhere
+SKIPPED_AT_TOP = {'build', 'data'}
 TEXT = ('.c', '.h', '.cc', '.cu', '.def', '.py', '.sh', '.js', '.mjs', '.md', '.conf', '.yml')
 UNFINISHED = re.compile(r'\b(' + '|'.join(['TO' 'DO', 'FIX' 'ME', 'XX' 'X']) + r')\b')
 
@@ -88,7 +89,8 @@ class Tidy:
 
     def run(self):
         for folder, folders, names in os.walk(self.root):
-            folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS)
+            skipped = SKIPPED_FOLDERS | (SKIPPED_AT_TOP if folder == self.root else set())
+            folders[:] = sorted(f for f in folders if f not in skipped)
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), self.root)
                 if name.endswith(TEXT) or name in ('Makefile', 'Dockerfile'):

@@ -80,6 +80,10 @@ class TidyTest(unittest.TestCase):
         self.finds('src/base/b.c', '\tint a;\n', 'a tab')
         self.finds('src/base/b.c', 'int a;', 'no newline')
         self.finds('README.md', 'TO' 'DO later\n', 'unfinished work')
+        self.finds('tests/data/a.sh', 'true \n', 'blanks at the end')
+
+    def test_what_is_built_or_downloaded_is_left_alone(self):
+        self.accepts({'build/a.c': '\tint a;', 'data/b.md': 'no newline'})
 
 
 if __name__ == '__main__':
