@@ -142,6 +142,57 @@ struct slice harness_run(struct harness *h, int proto, const char *line)
     return reply;
 }
 
+/* Takes one line off the front; false when there is none. */
+static bool take_line(struct slice *left, struct slice *line)
+{
+    const uint8_t *end = left->len < 2 ? NULL : memmem(left->ptr, left->len, "\r\n", 2);
+    if (end == NULL)
+        return false;
+    *line = (struct slice){left->ptr, (size_t)(end - left->ptr)};
+    *left = (struct slice){end + 2, left->len - line->len - 2};
+    return true;
+}
+
+/* Takes one value off the front, without its members; *more gets how many of these follow. */
+static bool take_value(struct slice *left, int proto, size_t *more)
+{
+    struct slice line;
+    int64_t count = 0;
+    if (!take_line(left, &line) || line.len == 0)
+        return false;
+    uint8_t type = line.ptr[0];
+    struct slice rest = {line.ptr + 1, line.len - 1};
+    *more = 0;
+    if (type == '+' || type == '-')
+        return true;
+    if (proto == 3 && (type == '_' || type == '#' || type == ','))
+        return true;
+    if (!slice_to_i64(rest, &count))
+        return false;
+    if (type == ':' || (proto == 2 && count == -1 && (type == '$' || type == '*')))
+        return true;
+    if (count < 0)
+        return false;
+    *more = (size_t)count << (type == '%');
+    if (type == '*' || (proto == 3 && (type == '%' || type == '~')))
+        return true;
+    if ((type != '$' && !(proto == 3 && type == '=')) || left->len < (size_t)count + 2)
+        return false;
+    *more = 0;
+    bool ended = memcmp(left->ptr + count, "\r\n", 2) == 0;
+    *left = (struct slice){left->ptr + count + 2, left->len - (size_t)count - 2};
+    return ended;
+}
+
+bool reply_is_well_formed(struct slice reply, int proto)
+{
+    size_t wanted = 1, more;
+    for (; wanted > 0; wanted += more - 1)
+        if (!take_value(&reply, proto, &more))
+            return false;
+    return reply.len == 0;
+}
+
 /* The reply with CR and LF written out, for a message. */
 static const char *shown(struct slice s, char text[SHOWN_MAX])
 {

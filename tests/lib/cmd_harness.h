@@ -39,6 +39,9 @@ struct client *harness_add_client(struct harness *h, const char *host, int port)
 struct slice harness_run(struct harness *h, int proto, const char *line);
 struct slice harness_run_args(struct harness *h, int proto, const struct slice *argv, size_t argc);
 
+/* Is this exactly one reply, whole, with the types of the protocol? */
+bool reply_is_well_formed(struct slice reply, int proto);
+
 void harness_expect(const char *file, int at, struct harness *h, int proto, const char *line,
                     const char *reply);
 void harness_expect_part(const char *file, int at, struct harness *h, int proto, const char *line,
