@@ -6,7 +6,11 @@
 #include "index/hnsw_impl.h"
 #include "index/visited.h"
 
-enum { BATCH = 64, YIELD_HOPS = 32 };
+enum {
+    BATCH = 64,
+    FOLLOW_AT_ONCE = 2, /* rows: their links come from memory side by side */
+    YIELD_ROUNDS = 16
+};
 
 /* A pool row whose links were followed carries this bit; rows stay below it (LIMIT_ROWS). */
 #define FOLLOWED 0x80000000u
@@ -41,57 +45,75 @@ static inline void fetch_links(const struct hnsw *h, uint32_t row, int level)
     __builtin_prefetch(links + 64);
 }
 
-/* The unvisited neighbours from the i-th link on: up to BATCH; *i is where to go on. Whether a row was
- * visited is as good as random, so nothing branches on it. */
-static inline size_t gather(const struct hnsw *h, struct visited *v, uint32_t row, int level,
-                            uint32_t *i, uint32_t *ids)
-{
-    const hnsw_link *links = hnsw_links(h, row, level);
-    uint32_t max = hnsw_links_max(h, level);
-    size_t count = 0;
-    for (; *i < max && count < BATCH; (*i)++) {
-        uint32_t id = link_load(&links[*i]);
-        if (id == ROW_NONE) {
-            *i = max;
-            break;
-        }
-        ids[count] = id;
-        count += !visited_test_set(v, id);
-    }
-    visited_note(v, ids, count);
-    return count;
-}
-
-/* Follows the links of one row; returns the first place of the pool that changed, or ef. */
-static inline size_t follow(const struct hnsw *h, const struct index_rows *rows, struct visited *v,
-                            const uint8_t *prepared, int level, size_t ef, struct hit *pool,
-                            size_t *count, uint32_t row, struct index_cost *cost)
-{
+/* One walk. Rows whose scores are wanted gather in ids and are scored in one call. */
+struct walk {
+    const struct hnsw *h;
+    const struct index_rows *rows;
+    const uint8_t *prepared;
+    int level;
+    struct visited visited;
+    struct hit *pool; /* sorted; a row with FOLLOWED has been followed */
+    size_t count, ef;
+    size_t first_changed; /* place of the pool, since the last follow */
+    uint64_t distances;
+    size_t found;
     uint32_t ids[BATCH];
     float scores[BATCH];
-    size_t first_changed = ef;
-    for (uint32_t i = 0; i < hnsw_links_max(h, level);) {
-        size_t found = gather(h, v, row, level, &i, ids);
-        codec_score_many(rows->codec, prepared, rows->codes, ids, found, scores);
-        cost->distances += found;
-        for (size_t j = 0; j < found; j++) {
-            size_t at = pool_insert(pool, count, ef, (struct hit){scores[j], ids[j]});
-            if (at < first_changed) {
-                first_changed = at;
-                fetch_links(h, ids[j], level); /* perhaps the next one to follow */
-            }
+};
+
+/* Scores what was gathered and puts it into the pool. */
+static inline void score(struct walk *w)
+{
+    codec_score_many(w->rows->codec, w->prepared, w->rows->codes, w->ids, w->found, w->scores);
+    w->distances += w->found;
+    visited_note(&w->visited, w->ids, w->found);
+    for (size_t i = 0; i < w->found; i++) {
+        struct hit h = {w->scores[i], w->ids[i]};
+        size_t at = pool_insert(w->pool, &w->count, w->ef, h);
+        if (at < w->first_changed) {
+            w->first_changed = at;
+            fetch_links(w->h, h.row, w->level); /* perhaps the next one to follow */
         }
     }
-    cost->hops++;
-    return first_changed;
+    w->found = 0;
 }
 
-/* The first row from next on whose links were not followed. */
-static inline size_t next_unfollowed(const struct hit *pool, size_t count, size_t next)
+/* Gathers the unvisited neighbours of a row. Whether a row was visited is as good as random, so
+ * nothing branches on it. */
+static inline void gather(struct walk *w, uint32_t row)
 {
-    while (next < count && (pool[next].row & FOLLOWED) != 0)
-        next++;
-    return next;
+    const hnsw_link *links = hnsw_links(w->h, row, w->level);
+    uint32_t max = hnsw_links_max(w->h, w->level);
+    for (uint32_t i = 0; i < max; i++) {
+        uint32_t id = link_load(&links[i]);
+        if (id == ROW_NONE)
+            break;
+        w->ids[w->found] = id;
+        w->found += !visited_test_set(&w->visited, id);
+        if (w->found == BATCH)
+            score(w);
+    }
+}
+
+/* Takes the nearest rows that were not followed, from next on; the links of those behind them are
+ * fetched meanwhile. Returns how many; *next is the first place that was not looked at. */
+static inline size_t take_nearest(struct walk *w, size_t *next, uint32_t *rows)
+{
+    size_t taken = 0, fetched = 0, at = *next;
+    for (; at < w->count && taken < FOLLOW_AT_ONCE; at++) {
+        if ((w->pool[at].row & FOLLOWED) != 0)
+            continue;
+        rows[taken++] = w->pool[at].row;
+        w->pool[at].row |= FOLLOWED;
+    }
+    *next = at;
+    for (; at < w->count && fetched < FOLLOW_AT_ONCE; at++) {
+        if ((w->pool[at].row & FOLLOWED) != 0)
+            continue;
+        fetch_links(w->h, w->pool[at].row, w->level);
+        fetched++;
+    }
+    return taken;
 }
 
 size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
@@ -99,30 +121,35 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
                  bool *ok, struct index_cost *cost)
 {
     CHECK(count > 0 && count <= ef);
-    struct visited v;
-    *ok = visited_begin(&v, lane, rows->end);
+    struct walk w = {.h = h, .rows = rows, .prepared = prepared, .level = level};
+    w.pool = pool;
+    w.count = count;
+    w.ef = ef;
+    *ok = visited_begin(&w.visited, lane, rows->end);
     if (!*ok)
         return 0;
     for (size_t i = 0; i < count; i++) {
-        (void)visited_test_set(&v, pool[i].row);
-        visited_note(&v, &pool[i].row, 1);
+        (void)visited_test_set(&w.visited, pool[i].row);
+        visited_note(&w.visited, &pool[i].row, 1);
     }
-    size_t next = 0;
-    for (unsigned hops = 0; next < count; hops++) {
-        uint32_t row = pool[next].row;
-        pool[next].row |= FOLLOWED;
-        if (hops % YIELD_HOPS == YIELD_HOPS - 1)
+    size_t next = 0, taken;
+    uint32_t nearest[FOLLOW_AT_ONCE];
+    for (unsigned rounds = 1; (taken = take_nearest(&w, &next, nearest)) > 0; rounds++) {
+        if (rounds % YIELD_ROUNDS == 0)
             lane_yield(lane);
-        next = next_unfollowed(pool, count, next);
-        if (next < count)
-            fetch_links(h, pool[next].row, level); /* the next one, unless a nearer turns up */
-        size_t changed = follow(h, rows, &v, prepared, level, ef, pool, &count, row, cost);
-        next = next_unfollowed(pool, count, changed < next ? changed : next);
+        w.first_changed = ef;
+        for (size_t i = 0; i < taken; i++)
+            gather(&w, nearest[i]);
+        score(&w);
+        cost->hops += taken;
+        if (w.first_changed < next)
+            next = w.first_changed;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < w.count; i++)
         pool[i].row &= ~FOLLOWED;
-    visited_end(&v);
-    return count;
+    visited_end(&w.visited);
+    cost->distances += w.distances;
+    return w.count;
 }
 
 struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
