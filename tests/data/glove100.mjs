@@ -87,7 +87,7 @@ async function readVectors(input, words) {
 async function main(folder) {
     const input = new Input(process.stdin);
     await input.takeThrough('"words":');
-    // Words hold any byte but a bare quote, so the list ends at the first "] with a comma behind it.
+    // A quote within a word is escaped, so the list ends where a bare one and ] stand together.
     const words = JSON.parse((await input.takeThrough('"],"vectors":{')).toString()
         .slice(0, -',"vectors":{'.length));
     if (new Set(words).size !== words.length || words.some((word) => /[\r\n]/.test(word))) {
