@@ -60,15 +60,16 @@ static void row_init(struct index *x, uint32_t row, uint64_t hash)
     if (node->upper == ROW_NONE)
         node->level = 0; /* memory is short: a lower level costs a few hops and nothing else */
     atomic_store_explicit(&node->in_degree, 0, memory_order_relaxed);
-    atomic_store_explicit(&node->linked, 0, memory_order_relaxed);
     for (int level = 0; level <= node->level; level++)
         clear_links(h, row, level);
+    node_set_stage(node, NODE_NEW); /* a sweep that runs now may look at the row from here on */
 }
 
 static void row_free(struct index *x, uint32_t row)
 {
     struct hnsw *h = hnsw_of(x);
     struct hnsw_node *node = hnsw_node(h, row);
+    node_set_stage(node, NODE_OUT);
     if (node->level == 0)
         return;
     hnsw_link *first =
@@ -163,6 +164,21 @@ void links_write(const struct hnsw *h, uint32_t row, int level, const uint32_t *
         link_store(&links[i], ROW_NONE);
 }
 
+bool links_keep(const struct hnsw *h, uint32_t row, uint32_t *ids, size_t *count, size_t max)
+{
+    if (*count < max) {
+        ids[(*count)++] = row;
+        return true;
+    }
+    for (size_t i = *count; i-- > 0;) {
+        if (node_lose_link(hnsw_node(h, ids[i]))) {
+            ids[i] = row;
+            return true;
+        }
+    }
+    return false;
+}
+
 int hnsw_level(const struct index *x, uint32_t row)
 {
     return hnsw_node((const struct hnsw *)x, row)->level;
@@ -234,8 +250,16 @@ const char *hnsw_check(const struct index *x, const struct index_rows *rows,
     return NULL;
 }
 
+bool hnsw_can_be_found(const struct index *x, uint32_t row)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    uint64_t entry = atomic_load_explicit(&((struct hnsw *)h)->entry, memory_order_acquire);
+    return atomic_load_explicit(&hnsw_node(h, row)->in_degree, memory_order_relaxed) > 0 ||
+           (entry != ENTRY_NONE && entry_row(entry) == row);
+}
+
 bool hnsw_was_linked(const struct index *x, uint32_t row)
 {
     const struct hnsw *h = (const struct hnsw *)x;
-    return atomic_load_explicit(&hnsw_node(h, row)->linked, memory_order_acquire) != 0;
+    return node_stage(hnsw_node(h, row)) == NODE_LINKED;
 }

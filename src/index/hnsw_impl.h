@@ -8,6 +8,13 @@
 
 enum { HNSW_COL_NODE, HNSW_COL_LINKS, HNSW_COLS };
 
+/* Where a row is between row_init and row_free. Stored with release. */
+enum node_stage {
+    NODE_OUT,   /* never in the graph, free, or taken apart: its lists are nobody's business */
+    NODE_NEW,   /* since row_init: lists are empty or about to be written */
+    NODE_LINKED /* link has finished */
+};
+
 /* One per row. lock: spin lock of the row's lists, held for one list at a time and never while
  * another is taken. level, upper: set by the loop before the row is linked, fixed until it is free.
  * in_degree: links to the row on level 0, atomic; a live linked row does not lose its last one but
@@ -15,7 +22,7 @@ enum { HNSW_COL_NODE, HNSW_COL_LINKS, HNSW_COLS };
 struct hnsw_node {
     _Atomic uint8_t lock;
     uint8_t level;
-    _Atomic uint8_t linked;
+    _Atomic uint8_t stage; /* enum node_stage */
     _Atomic uint32_t in_degree;
     uint32_t upper; /* first of level consecutive rows of uppers, for levels 1 .. level */
 };
@@ -91,6 +98,17 @@ static inline void node_gain_link(struct hnsw_node *node)
     (void)atomic_fetch_add_explicit(&node->in_degree, 1, memory_order_relaxed);
 }
 
+static inline enum node_stage node_stage(const struct hnsw_node *node)
+{
+    return (enum node_stage)atomic_load_explicit(&((struct hnsw_node *)node)->stage,
+                                                 memory_order_acquire);
+}
+
+static inline void node_set_stage(struct hnsw_node *node, enum node_stage stage)
+{
+    atomic_store_explicit(&node->stage, (uint8_t)stage, memory_order_release);
+}
+
 /* Takes one from the row's in-degree unless that would leave it none. */
 static inline bool node_lose_link(struct hnsw_node *node)
 {
@@ -99,6 +117,17 @@ static inline bool node_lose_link(struct hnsw_node *node)
     (void)atomic_fetch_add_explicit(&node->in_degree, 1, memory_order_relaxed);
     return false;
 }
+
+/* The same for a row that has to go whatever it is left. */
+static inline void node_drop_link(struct hnsw_node *node)
+{
+    (void)atomic_fetch_sub_explicit(&node->in_degree, 1, memory_order_relaxed);
+}
+
+/* A row whose last in-link would go with its place in a new list of up to max rows, all of them
+ * booked in their in-degrees: it takes a free place, or that of the farthest listed row that has
+ * other links. False when there is none. */
+bool links_keep(const struct hnsw *h, uint32_t row, uint32_t *ids, size_t *count, size_t max);
 
 /* Copies a list; returns its length. */
 size_t links_copy(const struct hnsw *h, uint32_t row, int level, uint32_t *out);

@@ -13,6 +13,8 @@ struct linking {
     const uint8_t *prepared;             /* the row's own code as a query */
     uint32_t *chosen[HNSW_LEVELS_MAX];   /* neighbours per level */
     size_t chosen_count[HNSW_LEVELS_MAX];
+    struct hit *pool;  /* after the walk of level 0: all it found, nearest first */
+    size_t pool_count;
     uint32_t *list_a; /* room for m0 + 1 */
     uint32_t *list_b;
 };
@@ -25,6 +27,22 @@ static size_t drop_unfit(const struct linking *l, struct hit *pool, size_t count
         if (pool[i].row != l->row && !row_dead(l->rows, pool[i].row))
             pool[kept++] = pool[i];
     return kept;
+}
+
+static bool is_other_row(void *user, uint32_t row)
+{
+    return row != *(const uint32_t *)user;
+}
+
+/* All that the walk of level 0 found is dead: a filtered one goes on until it finds who lives. */
+static bool find_living(struct linking *l, struct hit *fit, size_t *count, struct index_cost *cost)
+{
+    bool complete;
+    struct index_query query = {.prepared = l->prepared,
+                                .effort = l->h->ef_build,
+                                .filter = {is_other_row, &l->row}};
+    *count = hnsw_search(&l->h->index, l->rows, l->lane, &query, fit, &complete, cost);
+    return *count != SIZE_MAX;
 }
 
 /* Finds the neighbours of every level from the top down. Nothing is published yet. */
@@ -48,10 +66,14 @@ static bool choose_all(struct linking *l, uint64_t entry)
             return false;
         memcpy(fit, pool, count * sizeof(*pool));
         size_t fit_count = drop_unfit(l, fit, count);
+        if (at == 0 && fit_count == 0 && !find_living(l, fit, &fit_count, &cost))
+            return false;
         l->chosen_count[at] = hnsw_select(l->rows, l->lane, fit, fit_count, h->m, l->chosen[at]);
         if (fit_count > 0 && l->chosen_count[at] == 0)
             return false;
     }
+    l->pool = pool;
+    l->pool_count = count;
     return true;
 }
 
@@ -70,9 +92,12 @@ static void write_own(const struct linking *l, int level)
             ids[count++] = l->chosen[level][i];
     for (size_t i = 0; i < count && level == 0; i++)
         node_gain_link(hnsw_node(h, ids[i]));
-    for (size_t i = 0; i < old_count && level == 0; i++)
-        if (!node_lose_link(hnsw_node(h, old[i])) && count < h->m0 && !row_dead(l->rows, old[i]))
-            ids[count++] = old[i];
+    for (size_t i = 0; i < old_count && level == 0; i++) {
+        struct hnsw_node *last = hnsw_node(h, old[i]);
+        if (!row_dead(l->rows, old[i]) && !node_lose_link(last) &&
+            !links_keep(h, old[i], ids, &count, h->m0))
+            node_drop_link(last); /* the old ones alone fit: hardly ever */
+    }
     links_write(h, l->row, level, ids, count);
     node_unlock(node);
 }
@@ -95,22 +120,33 @@ static size_t score_list(const struct linking *l, uint32_t of, const uint32_t *i
     return kept;
 }
 
-/* A row that would lose its last in-link takes a free place, or that of the farthest chosen row
- * that has others. */
-static size_t keep_reachable(const struct hnsw *h, uint32_t row, uint32_t *chosen, size_t count,
-                             size_t max)
+/* Moves what was not chosen to the front of the candidates, nearest first; returns how many. chosen
+ * is a subsequence of candidates. */
+static size_t keep_dropped(struct hit *candidates, size_t count, const uint32_t *chosen,
+                           size_t chosen_count)
 {
-    if (count < max) {
-        chosen[count] = row;
-        return count + 1;
+    size_t at = 0, dropped = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (at < chosen_count && chosen[at] == candidates[i].row)
+            at++;
+        else
+            candidates[dropped++] = candidates[i];
     }
-    for (size_t i = count; i-- > 0;) {
-        if (node_lose_link(hnsw_node(h, chosen[i]))) {
-            chosen[i] = row;
-            break;
-        }
-    }
-    return count;
+    CHECK(at == chosen_count);
+    return dropped;
+}
+
+/* The row, new to the list, gives its place to one that would be lost. */
+static void give_way(const struct linking *l, uint32_t row, uint32_t *ids, size_t count)
+{
+    node_drop_link(hnsw_node(l->h, l->row));
+    if (row == l->row)
+        return;
+    size_t i = 0;
+    while (i < count && ids[i] != l->row)
+        i++;
+    CHECK(i < count); /* without it there was room for all */
+    ids[i] = row;
 }
 
 /* A full list with one more candidate: chooses which links stay. */
@@ -129,13 +165,11 @@ static void choose_again(const struct linking *l, uint32_t of, int level, uint32
         return; /* memory is short: the list stays as it is */
     if (level == 0)
         node_gain_link(hnsw_node(h, l->row));
-    /* chosen is a subsequence of candidates: what is not in it was dropped. */
-    size_t at = 0, selected = kept;
-    for (size_t i = 0; i < scored && level == 0; i++) {
-        if (at < selected && chosen[at] == candidates[i].row)
-            at++;
-        else if (!node_lose_link(hnsw_node(h, candidates[i].row)))
-            kept = keep_reachable(h, candidates[i].row, chosen, kept, max);
+    size_t dropped = keep_dropped(candidates, scored, chosen, kept);
+    for (size_t i = 0; i < dropped && level == 0; i++) {
+        uint32_t row = candidates[i].row;
+        if (!node_lose_link(hnsw_node(h, row)) && !links_keep(h, row, chosen, &kept, max))
+            give_way(l, row, chosen, kept);
     }
     links_write(h, of, level, chosen, kept);
 }
@@ -164,12 +198,16 @@ static void write_reverse(const struct linking *l, uint32_t of, int level)
     node_unlock(node);
 }
 
-/* Walks start here from now on, if the row is higher than where they do. */
-static void raise_entry(struct hnsw *h, const struct index_rows *rows, uint32_t row)
+/* Walks start here from now on, if the row is higher than where they do, or nobody lives where they
+ * lead to. */
+static void raise_entry(const struct linking *l, bool alone)
 {
-    uint64_t mine = (uint64_t)hnsw_node(h, row)->level << 32 | row;
+    struct hnsw *h = l->h;
+    uint64_t mine = (uint64_t)hnsw_node(h, l->row)->level << 32 | l->row;
     uint64_t entry = atomic_load_explicit(&h->entry, memory_order_acquire);
-    while ((entry == ENTRY_NONE || entry_level(mine) > entry_level(entry)) && !row_dead(rows, row))
+    while ((entry == ENTRY_NONE || entry_level(mine) > entry_level(entry) ||
+            (alone && row_dead(l->rows, entry_row(entry)))) &&
+           !row_dead(l->rows, l->row))
         if (atomic_compare_exchange_weak_explicit(&h->entry, &entry, mine, memory_order_acq_rel,
                                                   memory_order_acquire))
             return;
@@ -192,26 +230,42 @@ static bool linking_init(struct linking *l)
     return true;
 }
 
+/* No list of a neighbour had a place for the row: some other list near by has. */
+static void seek_in_link(const struct linking *l)
+{
+    for (size_t i = 0; i < l->pool_count && !hnsw_can_be_found(&l->h->index, l->row); i++)
+        if (l->pool[i].row != l->row)
+            write_reverse(l, l->pool[i].row, 0);
+}
+
+/* Nobody has seen the row before it has been here once: it may become the first of all. */
+static bool link_first(const struct linking *l, uint64_t *entry)
+{
+    struct hnsw_node *node = hnsw_node(l->h, l->row);
+    *entry = atomic_load_explicit(&l->h->entry, memory_order_acquire);
+    if (*entry == ENTRY_NONE) {
+        raise_entry(l, true);
+        *entry = atomic_load_explicit(&l->h->entry, memory_order_acquire);
+    }
+    return *entry == ENTRY_NONE ||
+           (entry_row(*entry) == l->row && node_stage(node) != NODE_LINKED);
+}
+
 /* First the neighbours of all levels are found, then the row's own lists are written, and only then
- * do links lead to it: who comes by them finds every list complete. */
+ * do links lead to it: who comes by them finds every list complete. Of two rows that come first at
+ * once, one becomes the entry and the other links to it. */
 bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row)
 {
     struct linking l = {.h = hnsw_of(x), .rows = rows, .lane = lane, .row = row};
+    struct hnsw_node *node = hnsw_node(l.h, row);
+    uint64_t entry;
     CHECK(row < rows->end);
     if (row_dead(rows, row))
         return true;
     if (!linking_init(&l))
         return false;
-    uint64_t entry = atomic_load_explicit(&l.h->entry, memory_order_acquire);
-    /* The very first row becomes the entry; of two at once, one links to the other. */
-    if (entry == ENTRY_NONE) {
-        raise_entry(l.h, rows, row);
-        entry = atomic_load_explicit(&l.h->entry, memory_order_acquire);
-    }
-    struct hnsw_node *node = hnsw_node(l.h, row);
-    bool linked = atomic_load_explicit(&node->linked, memory_order_acquire) != 0;
-    if (entry == ENTRY_NONE || (entry_row(entry) == row && !linked)) {
-        atomic_store_explicit(&node->linked, 1, memory_order_release);
+    if (link_first(&l, &entry)) {
+        node_set_stage(node, NODE_LINKED);
         return true;
     }
     if (!choose_all(&l, entry))
@@ -222,7 +276,9 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
     for (int at = 0; at <= level; at++)
         for (size_t i = 0; i < l.chosen_count[at]; i++)
             write_reverse(&l, l.chosen[at][i], at);
-    raise_entry(l.h, rows, row);
-    atomic_store_explicit(&node->linked, 1, memory_order_release);
-    return true;
+    seek_in_link(&l);
+    raise_entry(&l, l.chosen_count[0] == 0);
+    /* Links of it or to it exist from here on, so only a sweep takes it out again. */
+    node_set_stage(node, NODE_LINKED);
+    return hnsw_can_be_found(x, row) || row_dead(rows, row);
 }

@@ -116,8 +116,8 @@ static bool follow(struct filtered *w, uint32_t row)
 static size_t walk_filtered(struct filtered *w, struct lane *lane, struct hit start,
                             bool *complete)
 {
-    (void)visited_test_set(&w->visited, start.row);
-    visited_note(&w->visited, &start.row, 1);
+    if (!visited_test_set(&w->visited, start.row))
+        visited_note(&w->visited, &start.row, 1);
     uint64_t before = w->cost->distances;
     bool ok = consider(w, start);
     for (unsigned hops = 1; ok && w->frontier.count > 0; hops++) {

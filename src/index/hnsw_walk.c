@@ -128,10 +128,9 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     *ok = visited_begin(&w.visited, lane, rows->end);
     if (!*ok)
         return 0;
-    for (size_t i = 0; i < count; i++) {
-        (void)visited_test_set(&w.visited, pool[i].row);
-        visited_note(&w.visited, &pool[i].row, 1);
-    }
+    for (size_t i = 0; i < count; i++) /* the entry may be a row that came after rows was taken */
+        if (!visited_test_set(&w.visited, pool[i].row))
+            visited_note(&w.visited, &pool[i].row, 1);
     size_t next = 0, taken;
     uint32_t nearest[FOLLOW_AT_ONCE];
     for (unsigned rounds = 1; (taken = take_nearest(&w, &next, nearest)) > 0; rounds++) {

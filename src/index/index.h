@@ -76,7 +76,8 @@ struct index_ops {
     void (*row_init)(struct index *x, uint32_t row, uint64_t hash);
     /* [loop] No link leads to the row and no reader can hold it. */
     void (*row_free)(struct index *x, uint32_t row);
-    /* [lane] Makes the row findable by search. False when memory ran out: try again later. */
+    /* [lane] Makes the row findable by search. False when memory ran out, or the rows that were to
+     * lead to it have died meanwhile: try again later. */
     bool (*link)(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row);
     /* [lane] Nearest rows by code score, sorted, at most effort of them. With a filter: accepted
      * and visible ones only; without: any linked row, dead and unborn ones among them. Returns how
