@@ -255,6 +255,12 @@ static void parse_and_run(struct request *rq)
         reply_help_or_unknown(rq);
         return;
     }
+    if ((rq->command->flags & CMD_EMPTY_KEY) &&
+        keyspace_get(&rq->env->db->keys, rq->argv[1]) == NULL) {
+        rq->env->stats->keyspace_misses++;
+        reply_array(&rq->reply, 0);
+        return;
+    }
     enum err e = args_parse(rq->command, rq->argv, rq->argc, args, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);

@@ -23,7 +23,8 @@ enum command_flags {
     CMD_LENIENT = 512, /* options may come twice, the last one counts, as Redis has it */
     CMD_NO_MULTI = 1024,
     CMD_DANGEROUS = 2048,
-    CMD_CONTAINER = 4096 /* the next word names a subcommand: the rows after, "client|list" */
+    CMD_CONTAINER = 4096, /* the next word names a subcommand: the rows after, "client|list" */
+    CMD_EMPTY_KEY = 8192  /* a missing key gives an empty array, whatever else is wrong */
 };
 
 enum command_group {

@@ -1,4 +1,5 @@
 /* Commands that search: VSIM, VSEARCH, VMSEARCH. */
+#include <float.h>
 #include <math.h>
 
 #include "base/limits.h"
@@ -13,6 +14,14 @@ enum with { WITH_SCORE = 1, WITH_ATTRIBUTE = 2, WITH_VECTOR = 4, WITH_RAW = 8 };
 static struct reply reply_of(struct search *s)
 {
     return (struct reply){&s->reply, s->proto};
+}
+
+/* Under COSINE a float dot product of a vector with itself misses 1 by its last bit: what is below
+ * that is nothing. */
+static double shown_distance(const struct search *s, float dist)
+{
+    bool cosine = s->view.collection->spec.metric == METRIC_COSINE;
+    return cosine && fabsf(dist) <= FLT_EPSILON ? 0 : (double)dist;
 }
 
 static void reply_attribute(struct reply *r, const struct search *s, uint32_t row)
@@ -42,7 +51,7 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
         if (s->proto == 3 && score && attribute)
             reply_array(&r, 2);
         if (score)
-            reply_double(&r, 1 - (double)hits[i].dist / 2);
+            reply_double(&r, 1 - shown_distance(s, hits[i].dist) / 2);
         if (attribute)
             reply_attribute(&r, s, hits[i].row);
     }
@@ -69,7 +78,7 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
             reply_array(&r, members);
         reply_bulk(&r, view_id(&s->view, hits[i].row));
         if (with & WITH_SCORE)
-            reply_double(&r, (double)hits[i].dist);
+            reply_double(&r, shown_distance(s, hits[i].dist));
         if (with & WITH_ATTRIBUTE)
             reply_attribute(&r, s, hits[i].row);
         if (with & WITH_VECTOR)
