@@ -75,7 +75,11 @@ class Server:
         self.log = open(os.path.join(self.folder.name, 'log'), 'wb')
         self.process = subprocess.Popen(command, cwd=self.folder.name, stdout=self.log,
                                         stderr=self.log)
-        self.client = self.connect()
+        try:
+            self.client = self.connect()
+        except BaseException:
+            self.stop()
+            raise
 
     def connect(self):
         for _ in range(100):
@@ -118,7 +122,8 @@ class Bench:
         roles = {}
         for line in run.stdout.decode().splitlines():
             fields = dict(re.findall(r'(\w+)=(\S+)', line))
-            roles[fields.pop('role')] = {k: float(v) for k, v in fields.items()}
+            name = fields.pop('role')
+            roles[name] = {k: float(v) for k, v in fields.items()}
         return roles
 
     def pending(self):
@@ -169,6 +174,8 @@ class Bench:
               'linked s | RSS bytes/vector |\n|---|---|---|---|---|---|')
         for name, words in (('VADD FP32, 1,000 in flight', ('--depth', 1000, 'add=1')),
                             ('VMADD of 1,000, 4 in flight', ('--depth', 4, 'madd=1'))):
+            self.vdb.stop()
+            self.vdb = Server(self.args.server, CONFIG)
             before = self.vdb.rss_bytes()
             self.create()
             start = time.monotonic()
@@ -178,8 +185,6 @@ class Bench:
             size = (self.vdb.rss_bytes() - before) / tally['done']
             print(f'| {name} | {100000 / tally["mark_s"]:,.0f} | {tally["rate"]:,.0f} | '
                   f'{tally["seconds"]:.2f} | {linked_s:.1f} | {size:,.0f} |', flush=True)
-            if not name.startswith('VMADD'):
-                self.vdb.client.call('VDROP', SET)
 
     def searches(self, conns, seconds, effort):
         return self.load('--seconds', seconds, '--effort', effort, f'search={conns}')['search']
