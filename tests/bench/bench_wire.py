@@ -22,7 +22,7 @@ import time
 PARTS = ['redis', 'ingest', 'search', 'mixed', 'visible', 'tenants']
 SET = 'glove100'
 RECALL = 0.95
-REDIS_TESTS = 'ping_inline,ping_mbulk,set,get'
+REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
 CONFIG = {'appendonly': 'no', 'save': ''}
 
 
@@ -47,7 +47,7 @@ class Client:
             size = int(text)
             return None if size < 0 else self.file.read(size + 2)[:-2]
         if kind == b'*':
-            return [self.reply() for _ in range(int(text))]
+            return [self.reply() for _ in range(int(text))]  # a null array reads as empty
         if kind == b':':
             return int(text)
         if kind == b'-':
@@ -112,15 +112,19 @@ class Bench:
         self.idle_qps = 0
         self.effort = 0
 
-    def load(self, *words, check=True):
-        """Runs wire_load; returns {role: {field: number}}."""
+    def load(self, *words, watch=None):
+        """Runs wire_load, calls watch meanwhile; returns {role: {field: number}}."""
         command = [os.path.join(self.args.tools, 'wire_load'), '--port', str(self.vdb.port),
                    '--data', self.args.data, '--set', SET, *map(str, words)]
-        run = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-        if check and run.returncode != 0:
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+            while watch is not None and run.poll() is None:
+                watch()
+                time.sleep(0.2)
+            out = run.communicate()[0].decode()
+        if run.returncode != 0:
             sys.exit(f'failed: {" ".join(command)}')
         roles = {}
-        for line in run.stdout.decode().splitlines():
+        for line in out.splitlines():
             fields = dict(re.findall(r'(\w+)=(\S+)', line))
             name = fields.pop('role')
             roles[name] = {k: float(v) for k, v in fields.items()}
@@ -142,9 +146,7 @@ class Bench:
 
     def have_collection(self):
         """The parts that search need the whole set, linked."""
-        try:
-            self.pending()
-        except RuntimeError:
+        if not self.vdb.client.call('VINFO', SET):
             self.create()
             self.load('--seconds', 600, '--depth', 1000, 'add=1')
         self.wait_linked()
@@ -157,13 +159,12 @@ class Bench:
               f'{self.args.passes} alternating runs\n')
         print('| test | -P | vdb | redis-server | ratio |\n|---|---|---|---|---|')
         for pipeline, count in ((1, 100000), (16, 500000)):
-            rates = {}
-            for _ in range(self.args.passes):
-                for server in (self.vdb, redis):
-                    for test, rate in redis_benchmark(server.port, pipeline, count).items():
-                        rates.setdefault(test, {}).setdefault(server, []).append(rate)
-            for test, by_server in rates.items():
-                ours, theirs = (statistics.median(by_server[s]) for s in (self.vdb, redis))
+            for test in REDIS_TESTS:
+                rates = {self.vdb: [], redis: []}
+                for _ in range(self.args.passes):
+                    for server, of_server in rates.items():
+                        of_server.append(redis_benchmark(server.port, test, pipeline, count))
+                ours, theirs = (statistics.median(of_server) for of_server in rates.values())
                 print(f'| {test} | {pipeline} | {ours:,.0f} | {theirs:,.0f} | '
                       f'{ours / theirs:.2f}x |', flush=True)
         redis.stop()
@@ -193,7 +194,9 @@ class Bench:
         """The EF at which a search over the wire has the recall, between two that were measured."""
         last = None
         for ef in (40, 60, 80, 120, 160, 240, 360, 540, 800):
-            recall = self.searches(1, 1.2, f'EF {ef}')['recall']
+            # All 2,000 queries once.
+            recall = self.load('--seconds', 60, '--warmup', 0, '--searches', 2000,
+                               '--effort', f'EF {ef}', 'search=1')['search']['recall']
             if recall >= RECALL:
                 if last is None:
                     return ef
@@ -206,7 +209,7 @@ class Bench:
         """Microseconds of one search at the recall, {system: us}, measured without a server."""
         command = [os.path.join(self.args.tools, 'bench_index'), '--data', self.args.data,
                    '--cache', os.path.join(self.args.data, 'bench-cache'),
-                   '--systems', 'vdb,hnswlib', '--wall', '--brief', str(RECALL), SET]
+                   '--systems', 'vdb,hnswlib', '--brief', str(RECALL), SET]
         lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
         return {f[1]: float(f[4]) for f in (line.split() for line in lines.splitlines())}
 
@@ -239,12 +242,14 @@ class Bench:
         self.have_collection()
         effort = f'EF {self.find_effort()}'
         first = 10_000_000
+        waiting = []
         runs = {'idle': [], 'busy': [], 'ping': [], 'ping_idle': [], 'noise': []}
         for i in range(max(self.args.passes // 2, 1)):
             self.wait_linked()
             idle = self.load('--seconds', 5, '--effort', effort, 'search=8', 'ping=1')
             busy = self.load('--seconds', 8, '--effort', effort, '--first', first + i * 1_000_000,
-                             'search=8', 'noise=1', 'ping=1')
+                             'search=8', 'noise=1', 'ping=1',
+                             watch=lambda: waiting.append(self.pending()))
             runs['idle'].append(idle['search'])
             runs['ping_idle'].append(idle['ping'])
             runs['busy'].append(busy['search'])
@@ -257,6 +262,7 @@ class Bench:
              f'{busy:,.0f} QPS ({busy / idle:.2f} of idle), '
              f'recall {median_of(runs["busy"], "recall"):.4f}'),
             ('added meanwhile', f'{median_of(runs["noise"], "rate"):,.0f}/s'),
+            ('not linked yet meanwhile', f'{statistics.median(waiting):,.0f} (median)'),
             ('PING p50, p99, p99.9 while 8 search', quantiles(runs['ping_idle'])),
             ('PING p50, p99, p99.9 while 8 search and 1 adds', quantiles(runs['ping'])),
         ]
@@ -312,13 +318,12 @@ def print_rows(title, rows):
     sys.stdout.flush()
 
 
-def redis_benchmark(port, pipeline, count):
-    """{test: requests per second} of one run."""
+def redis_benchmark(port, test, pipeline, count):
+    """Requests per second of one run."""
     command = ['redis-benchmark', '-p', str(port), '-c', '50', '-P', str(pipeline),
-               '-n', str(count), '-t', REDIS_TESTS, '--csv']
+               '-n', str(count), '-t', test, '--csv']
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    rows = re.findall(r'^"((?:PING|SET|GET)\w*)","([\d.]+)"', run.stdout.decode(), re.M)
-    return {test: float(rate) for test, rate in rows}
+    return float(re.search(r'^"\w+","([\d.]+)"', run.stdout.decode(), re.M)[1])
 
 
 def main():

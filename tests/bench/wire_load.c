@@ -46,7 +46,7 @@ static const char *const usage[] = {
     "         --data DIR (data)  --set NAME (glove100)  --key KEY (the set's name)",
     "         --effort \"EF 100\"  --depth N (100)  --batch N (1000)  --first ID (0)",
     "         --count N (vectors to add; all)  --mark N (print when N are acknowledged)",
-    "         --tenants N (10000)",
+    "         --tenants N (10000)  --searches N (end after so many; 0: --seconds decide)",
 };
 
 struct load;
@@ -97,7 +97,7 @@ struct load {
     int port;
     double seconds, warmup_s;
     const char *data_dir, *set_name, *key, *effort;
-    size_t depth, batch, count, mark, tenants;
+    size_t depth, batch, count, mark, tenants, searches;
     uint64_t first;
     struct dataset set;
     struct conn conns[CONNS_MAX];
@@ -105,7 +105,7 @@ struct load {
     uint64_t next[8]; /* work handed out, by role */
     struct tally tallies[8];
     uint64_t rng;
-    double start_s;
+    double start_s, end_s;
 };
 
 static double now_s(void)
@@ -334,27 +334,29 @@ static void conn_read(struct load *l, struct conn *c)
     conn_fill(l, c);
 }
 
-/* Whether a role with an amount of work takes part, and whether all such are done. */
-static bool all_done(const struct load *l, bool *any)
+/* Whether the work is done: that of every role with an amount of it, or the searches asked for. */
+static bool is_done(const struct load *l)
 {
-    bool done = true;
-    *any = false;
+    bool any = false;
     for (size_t i = 0; i < l->conn_count; i++) {
         const struct conn *c = &l->conns[i];
-        *any = *any || c->role->counted;
-        done = done && (!c->role->counted || c->flight_count == 0);
+        if (c->role->counted && c->flight_count > 0)
+            return false;
+        any = any || c->role->counted;
+        if (c->role->put == put_search && l->searches > 0 &&
+            l->tallies[role_index(c->role)].counted >= l->searches)
+            return true;
     }
-    return done;
+    return any;
 }
 
 static void run(struct load *l)
 {
     struct pollfd polls[CONNS_MAX];
-    bool any_counted;
     l->start_s = now_s();
     for (size_t i = 0; i < l->conn_count; i++)
         conn_fill(l, &l->conns[i]);
-    while (!(all_done(l, &any_counted) && any_counted) && now_s() - l->start_s < l->seconds) {
+    while (!is_done(l) && now_s() - l->start_s < l->seconds) {
         for (size_t i = 0; i < l->conn_count; i++) {
             short events = (short)(POLLIN | (l->conns[i].out.len > 0 ? POLLOUT : 0));
             polls[i] = (struct pollfd){.fd = l->conns[i].fd, .events = events};
@@ -368,11 +370,13 @@ static void run(struct load *l)
                 conn_read(l, &l->conns[i]);
         }
     }
+    l->end_s = now_s();
 }
 
-static void print_tally(const struct role *role, struct tally *t)
+/* A role without an end is rated over the whole run: a server that stops answering is slow. */
+static void print_tally(const struct load *l, const struct role *role, struct tally *t)
 {
-    double seconds = t->last_s - t->first_s;
+    double seconds = role->counted ? t->last_s - t->first_s : l->end_s - l->start_s - l->warmup_s;
     printf("role=%s conns=%zu done=%zu seconds=%.4f rate=%.1f", role->name, t->conns, t->done,
            seconds, seconds > 0 ? (double)t->counted / seconds : 0);
     printf(" p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f errors=%zu",
@@ -401,7 +405,7 @@ static bool set_number(struct load *l, const char *option, const char *value)
         size_t *to;
     } numbers[] = {
         {"--depth", &l->depth}, {"--batch", &l->batch},     {"--count", &l->count},
-        {"--mark", &l->mark},   {"--tenants", &l->tenants},
+        {"--mark", &l->mark},   {"--tenants", &l->tenants}, {"--searches", &l->searches},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         if (strcmp(numbers[i].name, option) == 0) {
@@ -499,7 +503,7 @@ int main(int argc, char **argv)
     size_t errors = 0;
     for (size_t i = 0; i < COUNT_OF(roles); i++) {
         if (l.tallies[i].conns > 0)
-            print_tally(&roles[i], &l.tallies[i]);
+            print_tally(&l, &roles[i], &l.tallies[i]);
         errors += l.tallies[i].errors;
         wire_stats_fini(&l.tallies[i].stats);
     }
