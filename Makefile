@@ -46,6 +46,7 @@ LIB_SRC    := $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)) \
 TOOL_SRC   := $(wildcard src/tool/*.c)
 UNIT_SRC   := $(filter-out %/replay_main.c,$(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c \
                 tests/recall/*.c))
+INTEGRATION_SRC := $(wildcard tests/integration/*.c) tests/lib/test.c
 FUZZ       := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 objects     = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
@@ -74,6 +75,13 @@ $(OBJ)/%.o: %.c Makefile
 .PHONY: unit
 unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)
 	$< $(T)
+
+$(OBJ)/integration-tests: $(call objects,$(INTEGRATION_SRC)) $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
+
+.PHONY: integration
+integration: $(OBJ)/integration-tests $(OBJ)/vdb-server ## test a running server (T="substring ...")
+	VDB_SERVER=$(OBJ)/vdb-server $< $(T)
 
 # A fuzzer is tests/fuzz/fuzz_NAME.c and its corpus tests/fuzz/corpus/NAME. `make fuzz-NAME`
 # searches with clang for FUZZ_S seconds and keeps what it finds in build/corpus/NAME.

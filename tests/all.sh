@@ -55,6 +55,7 @@ part "style (tests/tidy.py)" tests/tidy.py --summary
 part "style rules catch what they should" tests/tidy_test.py
 part "unit tests" $make unit
 part "fuzz corpora" $make fuzz-replay
+part "integration tests" $make integration
 for script in tests/integration/*_test.{sh,py,mjs}; do
     [ ! -x "$script" ] || part "$(basename "$script")" "$script"
 done
@@ -62,6 +63,7 @@ part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo i
 if [ "$mode" = test ]; then
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit
+        part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration
     done
     part "fuzz corpora, SAN=address,undefined" $make SAN=address,undefined fuzz-replay
 fi

@@ -1,5 +1,5 @@
-// node_redis.mjs: vdb through node-redis 6: its handshake, its typed vector-set methods, strings and
-// pipelines, in RESP3 (its default) and RESP2.
+// node_redis.mjs: vdb through node-redis 6: its handshake, its typed vector-set methods, strings
+// and pipelines, in RESP3 (its default) and RESP2.
 //
 //     node node_redis.mjs PORT
 
@@ -82,8 +82,10 @@ async function writes(client) {
     await step('vAdd says whether the element is new', async () => {
         assert.equal(await client.vAdd('set', [3, 4], 'a', { SETATTR: { year: 1990 } }), true);
         assert.equal(await client.vAdd('set', [3, 4.01], 'a'), false);
-        assert.equal(await client.vAdd('set', [4, 3], 'b', { CAS: true, QUANT: 'Q8', EF: 300 }), true);
-        assert.equal(await client.vAdd('set', [-3, 4], 'c', { M: 16, SETATTR: { year: 2000 } }), true);
+        const q8 = { CAS: true, QUANT: 'Q8', EF: 300 };
+        assert.equal(await client.vAdd('set', [4, 3], 'b', q8), true);
+        const m16 = { M: 16, SETATTR: { year: 2000 } };
+        assert.equal(await client.vAdd('set', [-3, 4], 'c', m16), true);
         assert.equal(await client.type('set'), 'vectorset');
     });
     await step('vCard, vDim', async () => {

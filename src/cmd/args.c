@@ -151,6 +151,9 @@ static enum err read_positional(struct reading *r, const struct arg *arg)
     }
     if (arg->kind == ARG_COUNTED)
         return read_counted(r, arg, to);
+    if (left(r) == 0 && lenient(r))
+        return why_set(r->why, ERR_ARG, "wrong number of arguments for '%s' command",
+                       r->command->name);
     if (left(r) == 0)
         return bad(r, arg, "missing");
     if (arg->kind == ARG_INT)

@@ -163,7 +163,7 @@ void cmd_vlinks(struct request *rq)
     if (replied)
         return;
     if (row == ROW_NONE) {
-        reply_null_array(&rq->reply);
+        reply_null(&rq->reply);
         return;
     }
     if (collection_need_graph(c) != OK) {

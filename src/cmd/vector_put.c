@@ -39,6 +39,9 @@ static enum err check_fit(const struct vadd_args *a, const struct collection_spe
         return why_set(why, ERR_ARG,
                        "Input dimension mismatch for projection - got %u but projection expects %u",
                        count, spec->projection_from);
+    if (spec->implicit && spec->projection_from == 0 && count != spec->dim)
+        return why_set(why, ERR_ARG, "Vector dimension mismatch - got %u but set has %u", count,
+                       spec->dim);
     if (spec->projection_from == 0 && count != spec->dim)
         return vector_wrong_count(&a->vector, count, spec->dim, why);
     enum quant quant = a->has_quant     ? (enum quant)a->quant
