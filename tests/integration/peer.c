@@ -122,9 +122,8 @@ static const char *read_line(struct reading *r, size_t *len)
     struct peer *p = r->peer;
     size_t looked = p->at;
     for (;;) {
-        const uint8_t *found = looked < p->in.len
-                                   ? memchr(p->in.ptr + looked, '\n', p->in.len - looked)
-                                   : NULL;
+        const uint8_t *found =
+            looked < p->in.len ? memchr(p->in.ptr + looked, '\n', p->in.len - looked) : NULL;
         if (found != NULL) {
             const char *line = (const char *)p->in.ptr + p->at;
             *len = (size_t)(found - p->in.ptr) - p->at;

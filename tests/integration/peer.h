@@ -17,7 +17,7 @@ struct redisContext;
 struct peer {
     struct redisContext *hiredis; /* or NULL: fd */
     int fd;
-    struct buf in;  /* received and not yet looked at */
+    struct buf in; /* received and not yet looked at */
     size_t at;
     struct buf said;
 };
@@ -41,8 +41,8 @@ enum { REPLY_MS = 20000 };
 /* The words of a command line as RESP, appended to out. */
 void command_bytes(const char *line, struct buf *out);
 
-/* Does a reply look as expected? In expected, ~0.5 stands for a number within 0.005 of it, @ for any
- * integer of digits, and ... at the end for anything. */
+/* Does a reply look as expected? In expected, ~0.5 is a number within 0.005 of it, @ any
+ * integer of digits, and ... at the end anything. */
 bool reply_matches(const char *said, const char *expected);
 
 /* Reports a reply that does not match. */

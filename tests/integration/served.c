@@ -63,8 +63,8 @@ static _Noreturn void become_server(const struct served *s, const char *const *o
     char port[16], log[sizeof(s->folder) + 8];
     (void)snprintf(port, sizeof(port), "%d", s->port);
     (void)snprintf(log, sizeof(log), "%s/log", s->folder);
-    const char *argv[OPTIONS_MAX] = {binary, "--port", port, "--dir", s->folder,
-                                     "--unixsocket", s->unix_path};
+    const char *argv[OPTIONS_MAX] = {binary,    "--port",       port,        "--dir",
+                                     s->folder, "--unixsocket", s->unix_path};
     size_t argc = 7;
     for (; options != NULL && *options != NULL && argc + 1 < OPTIONS_MAX; options++)
         argv[argc++] = *options;

@@ -9,14 +9,22 @@ TEST(vset_errors, wrong_numbers_of_arguments)
     static const struct {
         const char *line, *name;
     } lines[] = {
-        {"VADD k VALUES 2", "VADD"},   {"VSIM k ELE", "VSIM"},
-        {"VREM k", "VREM"},            {"VCARD", "VCARD"},
-        {"VCARD k k", "VCARD"},        {"VDIM k k", "VDIM"},
-        {"VEMB k", "VEMB"},            {"VLINKS k", "VLINKS"},
-        {"VSETATTR k a", "VSETATTR"},  {"VSETATTR k a b c", "VSETATTR"},
-        {"VGETATTR k", "VGETATTR"},    {"VINFO", "VINFO"},
-        {"VRANDMEMBER", "VRANDMEMBER"}, {"VISMEMBER k", "VISMEMBER"},
-        {"VRANGE k -", "VRANGE"},      {"VADD k VALUES 3 1 2 3", "VADD"},
+        {"VADD k VALUES 2", "VADD"},
+        {"VSIM k ELE", "VSIM"},
+        {"VREM k", "VREM"},
+        {"VCARD", "VCARD"},
+        {"VCARD k k", "VCARD"},
+        {"VDIM k k", "VDIM"},
+        {"VEMB k", "VEMB"},
+        {"VLINKS k", "VLINKS"},
+        {"VSETATTR k a", "VSETATTR"},
+        {"VSETATTR k a b c", "VSETATTR"},
+        {"VGETATTR k", "VGETATTR"},
+        {"VINFO", "VINFO"},
+        {"VRANDMEMBER", "VRANDMEMBER"},
+        {"VISMEMBER k", "VISMEMBER"},
+        {"VRANGE k -", "VRANGE"},
+        {"VADD k VALUES 3 1 2 3", "VADD"},
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         char expected[96];
@@ -28,11 +36,11 @@ TEST(vset_errors, wrong_numbers_of_arguments)
 
 TEST(vset_errors, every_command_refuses_a_key_of_another_type)
 {
-    PLAY({"SET s text", "+OK"}, {"VADD s VALUES 1 1 a", WRONG_TYPE},
-         {"VSIM s ELE a", WRONG_TYPE}, {"VREM s a", WRONG_TYPE}, {"VCARD s", WRONG_TYPE},
-         {"VDIM s", WRONG_TYPE}, {"VEMB s a", WRONG_TYPE}, {"VEMB s a RAW", WRONG_TYPE},
-         {"VLINKS s a", WRONG_TYPE}, {"VSETATTR s a {}", WRONG_TYPE}, {"VGETATTR s a", WRONG_TYPE},
-         {"VINFO s", WRONG_TYPE}, {"VRANDMEMBER s", WRONG_TYPE}, {"VRANDMEMBER s 2", WRONG_TYPE},
+    PLAY({"SET s text", "+OK"}, {"VADD s VALUES 1 1 a", WRONG_TYPE}, {"VSIM s ELE a", WRONG_TYPE},
+         {"VREM s a", WRONG_TYPE}, {"VCARD s", WRONG_TYPE}, {"VDIM s", WRONG_TYPE},
+         {"VEMB s a", WRONG_TYPE}, {"VEMB s a RAW", WRONG_TYPE}, {"VLINKS s a", WRONG_TYPE},
+         {"VSETATTR s a {}", WRONG_TYPE}, {"VGETATTR s a", WRONG_TYPE}, {"VINFO s", WRONG_TYPE},
+         {"VRANDMEMBER s", WRONG_TYPE}, {"VRANDMEMBER s 2", WRONG_TYPE},
          {"VISMEMBER s a", WRONG_TYPE}, {"VRANGE s - +", WRONG_TYPE}, {"GET s", "'text'"},
          {"VADD k VALUES 1 1 a", ":1", "#t"}, {"GET k", WRONG_TYPE});
 }
@@ -118,8 +126,7 @@ TEST(vset_errors, projected_sets_check_what_comes_in)
 
 TEST(vset_errors, vsim_names_what_is_wrong)
 {
-    PLAY({"VADD k VALUES 2 1 0 a", ":1", "#t"},
-         {"VSIM k ELE z", "-ERR element not found in set"},
+    PLAY({"VADD k VALUES 2 1 0 a", ":1", "#t"}, {"VSIM k ELE z", "-ERR element not found in set"},
          {"VSIM k VALUES 2 1 x", BAD_VECTOR}, {"VSIM k FP32 abc", BAD_VECTOR},
          {"VSIM k FP64 {f64 1 2}", BAD_VECTOR}, {"VSIM k VALUES 2 nan 1", BAD_VECTOR},
          {"VSIM k FP32 {f32 inf 1}", BAD_VECTOR},

@@ -1,8 +1,11 @@
 /* Redis 8 vector sets: every reply of every command, in RESP2 by hiredis and in RESP3. */
 #include "integration/peer.h"
 
-#define VSET "VADD k VALUES 2 1 0 a", ":1", "#t"}, {"VADD k VALUES 2 0 1 b", ":1", "#t"},          \
-        {"VADD k VALUES 2 -1 0 c", ":1", "#t"
+/* clang-format off */
+#define VSET                                                                                       \
+    {"VADD k VALUES 2 1 0 a", ":1", "#t"}, {"VADD k VALUES 2 0 1 b", ":1", "#t"},                  \
+    {"VADD k VALUES 2 -1 0 c", ":1", "#t"}
+/* clang-format on */
 
 TEST(vset, vadd_says_whether_the_element_is_new)
 {
@@ -37,13 +40,12 @@ TEST(vset, an_update_without_setattr_keeps_the_attribute)
 
 TEST(vset, vsim_replies_in_all_four_shapes)
 {
-    PLAY({VSET}, {"VSETATTR k b '{\"y\":7}'", ":1", "#t"}, {"VSIM k ELE a", "['a' 'b' 'c']"},
+    PLAY(VSET, {"VSETATTR k b '{\"y\":7}'", ":1", "#t"}, {"VSIM k ELE a", "['a' 'b' 'c']"},
          {"VSIM k VALUES 2 1 0 WITHSCORES", "['a' '1' 'b' '0.5' 'c' '0']",
           "{'a' ,1 'b' ,0.5 'c' ,0}"},
          {"VSIM k FP32 {f32 1 0} WITHATTRIBS", "['a' nil 'b' '{\"y\":7}' 'c' nil]",
           "{'a' nil 'b' '{\"y\":7}' 'c' nil}"},
-         {"VSIM k ELE a WITHSCORES WITHATTRIBS",
-          "['a' '1' nil 'b' '0.5' '{\"y\":7}' 'c' '0' nil]",
+         {"VSIM k ELE a WITHSCORES WITHATTRIBS", "['a' '1' nil 'b' '0.5' '{\"y\":7}' 'c' '0' nil]",
           "{'a' [,1 nil] 'b' [,0.5 '{\"y\":7}'] 'c' [,0 nil]}"},
          {"VSIM k ELE a WITHATTRIBS WITHSCORES COUNT 1", "['a' '1' nil]", "{'a' [,1 nil]}"});
 }
@@ -57,11 +59,11 @@ TEST(vset, vsim_of_a_missing_key_is_an_empty_array_whatever_follows)
 
 TEST(vset, vsim_takes_its_options_in_any_order)
 {
-    PLAY({VSET}, {"VSIM k ELE a COUNT 2 EF 10 TRUTH NOTHREAD", "['a' 'b']"},
+    PLAY(VSET, {"VSIM k ELE a COUNT 2 EF 10 TRUTH NOTHREAD", "['a' 'b']"},
          {"VSIM k ELE a NOTHREAD TRUTH FILTER-EF 10 EF 1000000 COUNT 2", "['a' 'b']"},
          {"VSIM k ELE a EPSILON 0.5", "['a' 'b']"}, {"VSIM k ELE a EPSILON 0.49", "['a']"},
-         {"VSIM k ELE a EPSILON 1", "['a' 'b' 'c']"}, {"VSIM k ELE a COUNT 1 COUNT 3 COUNT 2",
-          "['a' 'b']"});
+         {"VSIM k ELE a EPSILON 1", "['a' 'b' 'c']"},
+         {"VSIM k ELE a COUNT 1 COUNT 3 COUNT 2", "['a' 'b']"});
 }
 
 TEST(vset, filters_compare_select_and_calculate)
@@ -88,22 +90,21 @@ TEST(vset, filters_compare_select_and_calculate)
 
 TEST(vset, vrem_says_whether_it_was_there_and_takes_the_empty_key_along)
 {
-    PLAY({VSET}, {"VREM k nothere", ":0", "#f"}, {"VREM k a", ":1", "#t"},
-         {"VREM k a", ":0", "#f"}, {"VREM k b", ":1", "#t"}, {"EXISTS k", ":1"},
-         {"VREM k c", ":1", "#t"}, {"EXISTS k", ":0"}, {"VREM k c", ":0", "#f"},
-         {"VREM nokey a", ":0", "#f"}, {"TYPE k", "+none"});
+    PLAY(VSET, {"VREM k nothere", ":0", "#f"}, {"VREM k a", ":1", "#t"}, {"VREM k a", ":0", "#f"},
+         {"VREM k b", ":1", "#t"}, {"EXISTS k", ":1"}, {"VREM k c", ":1", "#t"}, {"EXISTS k", ":0"},
+         {"VREM k c", ":0", "#f"}, {"VREM nokey a", ":0", "#f"}, {"TYPE k", "+none"});
 }
 
 TEST(vset, vrem_of_several_says_how_many)
 {
-    PLAY({VSET}, {"VREM k a b a z", ":2"}, {"VCARD k", ":1"}, {"VREM k c c", ":1"},
+    PLAY(VSET, {"VREM k a b a z", ":2"}, {"VCARD k", ":1"}, {"VREM k c c", ":1"},
          {"EXISTS k", ":0"});
 }
 
 TEST(vset, cardinality_dimension_and_membership)
 {
     PLAY({"VCARD k", ":0"}, {"VDIM k", "-ERR key does not exist"}, {"VISMEMBER k a", ":0", "#f"},
-         {VSET}, {"VCARD k", ":3"}, {"VDIM k", ":2"}, {"VISMEMBER k a", ":1", "#t"},
+         VSET, {"VCARD k", ":3"}, {"VDIM k", ":2"}, {"VISMEMBER k a", ":1", "#t"},
          {"VISMEMBER k z", ":0", "#f"});
 }
 
@@ -127,7 +128,7 @@ TEST(vset, vemb_raw_says_how_it_is_stored)
 
 TEST(vset, vlinks_lists_neighbours_level_by_level)
 {
-    PLAY({VSET}, {"VLINKS k z", "nil"}, {"VLINKS nokey a", "nil"},
+    PLAY(VSET, {"VLINKS k z", "nil"}, {"VLINKS nokey a", "nil"},
          {"VADD one VALUES 2 1 0 a", ":1", "#t"}, {"VLINKS one a", "[[]...", "[[]..."});
 }
 
@@ -148,7 +149,7 @@ TEST(vset, vlinks_gives_scores_flat_or_as_a_map)
 
 TEST(vset, attributes_are_set_read_and_removed)
 {
-    PLAY({VSET}, {"VGETATTR k a", "nil"}, {"VSETATTR k a '{\"x\":1}'", ":1", "#t"},
+    PLAY(VSET, {"VGETATTR k a", "nil"}, {"VSETATTR k a '{\"x\":1}'", ":1", "#t"},
          {"VGETATTR k a", "'{\"x\":1}'"}, {"VSETATTR k a 'no json at all'", ":1", "#t"},
          {"VGETATTR k a", "'no json at all'"}, {"VSETATTR k a ''", ":1", "#t"},
          {"VGETATTR k a", "nil"}, {"VSETATTR k z '{}'", ":0", "#f"},
@@ -158,8 +159,7 @@ TEST(vset, attributes_are_set_read_and_removed)
 
 TEST(vset, vinfo_has_nine_fields_in_the_order_of_redis)
 {
-    PLAY({"VADD k VALUES 2 1 0 a SETATTR '{}'", ":1", "#t"},
-         {"VADD k VALUES 2 0 1 b", ":1", "#t"},
+    PLAY({"VADD k VALUES 2 1 0 a SETATTR '{}'", ":1", "#t"}, {"VADD k VALUES 2 0 1 b", ":1", "#t"},
          {"VINFO k",
           "[+quant-type +int8 +hnsw-m :16 +vector-dim :2 +projection-input-dim :0 +size :2 "
           "+max-level :@ +attributes-count :1 +vset-uid :@ +hnsw-max-node-uid :@]",
@@ -175,8 +175,7 @@ TEST(vset, vrandmember_gives_one_distinct_or_any)
     PLAY({"VADD k VALUES 2 1 0 a", ":1", "#t"}, {"VRANDMEMBER k", "'a'"},
          {"VRANDMEMBER k 5", "['a']"}, {"VRANDMEMBER k -3", "['a' 'a' 'a']"},
          {"VRANDMEMBER k 0", "[]"}, {"VRANDMEMBER nokey", "nil"}, {"VRANDMEMBER nokey 3", "[]"},
-         {"VRANDMEMBER nokey -3", "[]"},
-         {"VRANDMEMBER k x", "-ERR COUNT value is not an integer"},
+         {"VRANDMEMBER nokey -3", "[]"}, {"VRANDMEMBER k x", "-ERR COUNT value is not an integer"},
          {"VRANDMEMBER k 1.5", "-ERR COUNT value is not an integer"});
 }
 
@@ -210,9 +209,10 @@ TEST(vset, vrange_goes_by_bytes)
          {"VADD k VALUES 2 1 0 \"\\xff\"", ":1", "#t"}, {"VADD k VALUES 2 1 0 ab", ":1", "#t"},
          {"VADD k VALUES 2 1 0 B", ":1", "#t"}, {"VRANGE k - +", "['B' 'a' 'ab' 'b' '\\xff']"},
          {"VRANGE k [a [b", "['a' 'ab' 'b']"}, {"VRANGE k (a (b", "['ab']"},
-         {"VRANGE k - (a", "['B']"}, {"VRANGE k [b + 1", "['b']"}, {"VRANGE k - + -1",
-          "['B' 'a' 'ab' 'b' '\\xff']"}, {"VRANGE k - + 0", "[]"}, {"VRANGE k [z [c", "[]"},
-         {"VRANGE nokey - +", "[]"}, {"VRANGE k (", "-ERR wrong number of arguments..."});
+         {"VRANGE k - (a", "['B']"}, {"VRANGE k [b + 1", "['b']"},
+         {"VRANGE k - + -1", "['B' 'a' 'ab' 'b' '\\xff']"}, {"VRANGE k - + 0", "[]"},
+         {"VRANGE k [z [c", "[]"}, {"VRANGE nokey - +", "[]"},
+         {"VRANGE k (", "-ERR wrong number of arguments..."});
 }
 
 #define TWENTY(first, second) "{f32 " first " " second " 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0}"
@@ -222,10 +222,8 @@ TEST(vset, reduce_projects_what_comes_in)
     PLAY({"VADD k REDUCE 16 FP32 " TWENTY("1", "0") " a", ":1", "#t"}, {"VDIM k", ":16"},
          {"VADD k REDUCE 16 FP32 " TWENTY("0", "1") " b", ":1", "#t"},
          {"VSIM k FP32 " TWENTY("1", "0") " COUNT 1", "['a']"},
-         {"VSIM k FP32 " TWENTY("0", "1") " COUNT 1", "['b']"},
-         {"VSIM k ELE b COUNT 1", "['b']"},
-         {"VINFO k",
-          "[+quant-type +int8 +hnsw-m :16 +vector-dim :16 +projection-input-dim :20 ...",
+         {"VSIM k FP32 " TWENTY("0", "1") " COUNT 1", "['b']"}, {"VSIM k ELE b COUNT 1", "['b']"},
+         {"VINFO k", "[+quant-type +int8 +hnsw-m :16 +vector-dim :16 +projection-input-dim :20 ...",
           "{+quant-type +int8 +hnsw-m :16 +vector-dim :16 +projection-input-dim :20 ..."});
 }
 
