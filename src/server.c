@@ -217,8 +217,10 @@ static void on_cron(struct io_timer *timer)
     server->env.ticks++;
     mem_note_peak();
     server_begin(server);
-    if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0)
+    if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0) {
         check_conns(server);
+        counters_tick(&server->env);
+    }
     server_end(server);
     check_stopped(server);
     server->io->ops->timer_start(server->io, timer, CRON_US);

@@ -73,7 +73,7 @@ static void print_memory(struct cmd_env *env, struct buf *out)
                used == 0 ? 0 : (double)rss / (double)used, (int64_t)rss - (int64_t)used);
     buf_printf(out, "mem_clients_normal:%zu\r\nmem_aof_buffer:%zu\r\n", mem_used(MEM_CLIENT),
                mem_used(MEM_LOG));
-    for (int tag = 0; tag < MEM_TAG_COUNT; tag++)
+    for (int tag = 0; tag < MEM_TEST; tag++)
         buf_printf(out, "mem_%s:%zu\r\n", mem_tag_name((enum mem_tag)tag),
                    mem_used((enum mem_tag)tag));
 }

@@ -149,7 +149,7 @@ void cmd_dbsize(struct request *rq)
 
 static void flush(struct request *rq)
 {
-    if (key_write(rq, &(struct mutation){.kind = MUTATION_FLUSH}))
+    if (write_mutation(rq, &(struct mutation){.kind = MUTATION_FLUSH}))
         reply_simple(&rq->reply, "OK");
 }
 
@@ -222,7 +222,9 @@ void cmd_object_freq(struct request *rq)
     const struct object_freq_args *a = rq->args;
     if (described_object(rq, a->key) != NULL)
         reply_error(&rq->reply,
-                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked.");
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
+                    "Please note that when switching between policies at runtime LRU and LFU data "
+                    "will take some time to adjust.");
 }
 
 void cmd_object_idletime(struct request *rq)

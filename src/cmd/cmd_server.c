@@ -74,7 +74,7 @@ void cmd_memory_stats(struct request *rq)
     size_t keys = keyspace_count(&rq->env->db->keys);
     size_t overhead = mem_used(MEM_SERVER) + mem_used(MEM_CLIENT) + mem_used(MEM_LOG);
     size_t used = mem_used_total();
-    reply_map(r, 6 + MEM_TAG_COUNT);
+    reply_map(r, 6 + MEM_TEST);
     reply_text(r, "peak.allocated");
     reply_int(r, (int64_t)mem_peak_total());
     reply_text(r, "total.allocated");
@@ -87,7 +87,7 @@ void cmd_memory_stats(struct request *rq)
     reply_int(r, keys == 0 ? 0 : (int64_t)((used - overhead) / keys));
     reply_text(r, "dataset.bytes");
     reply_int(r, (int64_t)(used - overhead));
-    for (int tag = 0; tag < MEM_TAG_COUNT; tag++) {
+    for (int tag = 0; tag < MEM_TEST; tag++) {
         reply_text(r, mem_tag_name((enum mem_tag)tag));
         reply_int(r, (int64_t)mem_used((enum mem_tag)tag));
     }

@@ -23,7 +23,7 @@ bool key_string(struct request *rq, struct slice key, struct object **out)
     return false;
 }
 
-bool key_write(struct request *rq, const struct mutation *m)
+bool write_mutation(struct request *rq, const struct mutation *m)
 {
     struct why why = {{0}};
     uint64_t lsn;
@@ -38,13 +38,13 @@ bool key_write(struct request *rq, const struct mutation *m)
 
 bool key_set(struct request *rq, struct slice key, struct slice value)
 {
-    return key_write(rq,
-                     &(struct mutation){.kind = MUTATION_STRING_SET, .key = key, .value = value});
+    return write_mutation(
+        rq, &(struct mutation){.kind = MUTATION_STRING_SET, .key = key, .value = value});
 }
 
 bool key_remove(struct request *rq, struct slice key)
 {
-    return key_write(rq, &(struct mutation){.kind = MUTATION_KEY_REMOVE, .key = key});
+    return write_mutation(rq, &(struct mutation){.kind = MUTATION_KEY_REMOVE, .key = key});
 }
 
 bool string_is_integer(struct slice s, int64_t *out)

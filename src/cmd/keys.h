@@ -13,7 +13,7 @@ struct object *key_read(struct request *rq, struct slice key);
 MUST_USE bool key_string(struct request *rq, struct slice key, struct object **out);
 
 /* Logs and applies a change; replies the error and returns false when it could not be made. */
-MUST_USE bool key_write(struct request *rq, const struct mutation *m);
+MUST_USE bool write_mutation(struct request *rq, const struct mutation *m);
 MUST_USE bool key_set(struct request *rq, struct slice key, struct slice value);
 MUST_USE bool key_remove(struct request *rq, struct slice key);
 

@@ -27,19 +27,6 @@ struct collection *need_collection(struct request *rq, struct slice key)
     return c;
 }
 
-bool write_mutation(struct request *rq, const struct mutation *m)
-{
-    struct why why = {{0}};
-    uint64_t lsn;
-    enum err e = db_write(rq->env->db, m, &lsn, &why);
-    if (e != OK) {
-        reply_err(&rq->reply, e, &why);
-        return false;
-    }
-    rq->client->last_lsn = lsn;
-    return true;
-}
-
 static void wait_for(struct request *rq, struct collection *c)
 {
     CHECK(rq->client->waits_for_room == NULL);

@@ -2,8 +2,7 @@
 #ifndef VDB_CMD_VECTOR_H
 #define VDB_CMD_VECTOR_H
 
-#include "cmd/command.h"
-#include "cmd/env.h"
+#include "cmd/keys.h"
 #include "cmd/vector_read.h"
 
 /* The collection at a key, or NULL after replying what missing says: nothing was replied when
@@ -12,9 +11,6 @@ struct collection *find_collection(struct request *rq, struct slice key, bool *m
 
 /* The same; replies the error for commands that need one: "no such collection 'x'; ...". */
 struct collection *need_collection(struct request *rq, struct slice key);
-
-/* Logs and applies a change; replies the error and returns false when it could not be made. */
-bool write_mutation(struct request *rq, const struct mutation *m);
 
 /* After a write to c whose reply starts at from: when searches would have to scan too much, the
  * reply waits until rows were linked. */

@@ -140,6 +140,8 @@ void cmd_vlist(struct request *rq)
 {
     struct listing l = {.args = rq->args};
     const struct keyspace *keys = &rq->env->db->keys;
+    if (l.args->has_match && !pattern_fits(rq, l.args->match))
+        return;
     (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
     reply_array(&rq->reply, l.count);
     l.reply = &rq->reply;

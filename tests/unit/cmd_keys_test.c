@@ -228,13 +228,17 @@ TEST(cmd_keys, a_pattern_has_a_limit)
     memset(pattern, '*', sizeof(pattern));
     struct slice keys[2] = {slice_of("keys"), {(const uint8_t *)pattern, LIMIT_PATTERN_SIZE}};
     struct slice scan[4] = {slice_of("scan"), slice_of("0"), slice_of("match"), keys[1]};
+    struct slice list[3] = {slice_of("vlist"), slice_of("match"), keys[1]};
     EXPECT(harness_run_args(h, 2, keys, 2).ptr[0] == '*');
     EXPECT(harness_run_args(h, 2, scan, 4).ptr[0] == '*');
+    EXPECT(harness_run_args(h, 2, list, 3).ptr[0] == '*');
     keys[1].len++;
     scan[3].len++;
+    list[2].len++;
     const char *error = "-ERR a pattern has at most 4096 bytes\r\n";
     EXPECT(slice_eq(harness_run_args(h, 2, keys, 2), slice_of(error)));
     EXPECT(slice_eq(harness_run_args(h, 2, scan, 4), slice_of(error)));
+    EXPECT(slice_eq(harness_run_args(h, 2, list, 3), slice_of(error)));
     harness_free(h);
 }
 
