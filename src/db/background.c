@@ -148,10 +148,8 @@ static bool start_link(struct background *b, struct collection *c)
     if (c->graph == NULL || pending_count(&c->pending) == 0)
         return false;
     struct link_job *l = mem_try_calloc(MEM_SCRATCH, sizeof(*l));
-    if (l == NULL || !pending_reserve(&c->pending, LINK_JOB_ROWS)) {
-        mem_free(MEM_SCRATCH, l);
+    if (l == NULL)
         return false;
-    }
     take_rows(c, l);
     advance_head(c);
     if (l->count == 0) {

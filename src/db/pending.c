@@ -27,9 +27,10 @@ static size_t room(const struct pending *p)
     return p->last == NULL ? 0 : (size_t)(p->last->first + PENDING_CHUNK_ROWS - p->tail);
 }
 
-bool pending_reserve(struct pending *p, size_t count)
+/* Makes sure that so many rows can be appended. */
+static bool keep_places(struct pending *p, size_t count)
 {
-    while (room(p) + p->spare_count * PENDING_CHUNK_ROWS < count + p->owed) {
+    while (room(p) + p->spare_count * PENDING_CHUNK_ROWS < count) {
         struct pending_chunk *chunk = mem_try(MEM_ROW, sizeof(*chunk));
         if (chunk == NULL)
             return false;
@@ -37,6 +38,15 @@ bool pending_reserve(struct pending *p, size_t count)
         p->spare = chunk;
         p->spare_count++;
     }
+    return true;
+}
+
+bool pending_reserve(struct pending *p, size_t count)
+{
+    size_t promised = count > p->promised ? count : p->promised;
+    if (!keep_places(p, promised + p->owed))
+        return false;
+    p->promised = promised;
     return true;
 }
 
@@ -55,7 +65,7 @@ static void append_chunk(struct pending *p)
     p->last = chunk;
 }
 
-void pending_push(struct pending *p, uint32_t row)
+static void append(struct pending *p, uint32_t row)
 {
     if (room(p) == 0)
         append_chunk(p);
@@ -63,9 +73,16 @@ void pending_push(struct pending *p, uint32_t row)
     p->tail++;
 }
 
+void pending_push(struct pending *p, uint32_t row)
+{
+    append(p, row);
+    if (p->promised > 0)
+        p->promised--;
+}
+
 bool pending_take(struct pending *p, uint32_t *row)
 {
-    if (p->taken == p->tail)
+    if (p->taken == p->tail || !keep_places(p, p->promised + p->owed + 1))
         return false;
     if (p->taking == NULL)
         p->taking = p->first;
@@ -86,7 +103,7 @@ void pending_settle(struct pending *p)
 void pending_return(struct pending *p, uint32_t row)
 {
     pending_settle(p);
-    pending_push(p, row);
+    append(p, row);
 }
 
 bool pending_head(const struct pending *p, uint32_t *row)

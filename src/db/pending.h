@@ -28,6 +28,7 @@ struct pending {
     size_t spare_count;
     uint64_t head, taken, tail; /* positions; head <= taken <= tail */
     size_t owed;                /* rows taken that may come back: places are kept for them */
+    size_t promised;            /* pushes that places are kept for */
 };
 
 /* What a search scans. immutable */
@@ -40,12 +41,12 @@ void pending_init(struct pending *p, struct epoch *epoch);
 /* No reader is left. */
 void pending_fini(struct pending *p);
 
-/* Makes sure that count pushes succeed. */
+/* Makes sure that the next count pushes succeed, whatever is taken and returned in between. */
 MUST_USE bool pending_reserve(struct pending *p, size_t count);
 void pending_push(struct pending *p, uint32_t row);
 
-/* The next row nobody took, or false. Then either pending_return or pending_settle is called once
- * for it; pending_reserve has kept a place for its return. */
+/* The next row nobody took; false when there is none, or no memory to keep a place for its return.
+ * Then either pending_return or pending_settle is called once for it. */
 bool pending_take(struct pending *p, uint32_t *row);
 void pending_return(struct pending *p, uint32_t row);
 void pending_settle(struct pending *p);

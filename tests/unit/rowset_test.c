@@ -1,0 +1,68 @@
+#include "db/rowset.h"
+
+#include "base/rng.h"
+#include "lib/test.h"
+
+TEST(rowset, takes_the_lowest_row_first)
+{
+    struct rowset s = {0};
+    size_t before = mem_used(MEM_ROW);
+    EXPECT(rowset_reserve(&s, 0));
+    static const uint32_t rows[] = {64, 0, 63, 999, 65, 128, 1, 500};
+    static const uint32_t sorted[] = {0, 1, 63, 64, 65, 128, 500, 999};
+    REQUIRE(rowset_reserve(&s, 1000));
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        rowset_add(&s, rows[i]);
+    EXPECT_EQ(s.count, COUNT_OF(rows));
+    for (size_t i = 0; i < COUNT_OF(sorted); i++)
+        EXPECT_EQ(rowset_take(&s), sorted[i]);
+    EXPECT_EQ(s.count, 0);
+    rowset_add(&s, 7); /* lower than where the search for the lowest has got to */
+    EXPECT_EQ(rowset_take(&s), 7);
+    rowset_fini(&s);
+    EXPECT_EQ(mem_used(MEM_ROW), before);
+}
+
+TEST(rowset, agrees_with_a_model_while_it_grows)
+{
+    enum { ROWS = 3000 };
+    struct rowset s = {0};
+    bool in[ROWS] = {false};
+    size_t count = 0;
+    uint64_t rng = 8;
+    for (uint32_t end = 1; end <= ROWS; end++) {
+        REQUIRE(rowset_reserve(&s, end));
+        uint32_t row = (uint32_t)rng_below(&rng, end);
+        if (!in[row]) {
+            rowset_add(&s, row);
+            in[row] = true;
+            count++;
+        }
+        if (count > 0 && rng_below(&rng, 3) == 0) {
+            uint32_t low = 0;
+            while (!in[low])
+                low++;
+            EXPECT_EQ(rowset_take(&s), low);
+            in[low] = false;
+            count--;
+        }
+        EXPECT_EQ(s.count, count);
+    }
+    rowset_fini(&s);
+}
+
+TEST(rowset, keeps_its_rows_when_memory_is_short)
+{
+    struct rowset s = {0};
+    REQUIRE(rowset_reserve(&s, 64));
+    rowset_add(&s, 63);
+    (void)mem_fail_nth(1);
+    EXPECT(!rowset_reserve(&s, 100000));
+    (void)mem_fail_nth(0);
+    EXPECT_EQ(s.count, 1);
+    REQUIRE(rowset_reserve(&s, 100000));
+    rowset_add(&s, 99999);
+    EXPECT_EQ(rowset_take(&s), 63);
+    EXPECT_EQ(rowset_take(&s), 99999);
+    rowset_fini(&s);
+}
