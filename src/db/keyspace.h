@@ -56,7 +56,8 @@ static inline struct slice object_string(const struct object *o)
     return (struct slice){o->bytes + o->key_len, o->value_len};
 }
 
-/* Makes an object for a key, outside the keyspace yet: the part of a change that can fail.
+/* Makes an object for a key, outside the keyspace yet: the part of a change that can fail. There is
+ * room for one at a time: it is published or freed before the next is made.
  * keyspace_publish puts it in place of what the key held before, which it returns (or NULL), for
  * the caller to free. */
 MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,

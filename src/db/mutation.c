@@ -115,9 +115,12 @@ static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
     s->metric = (enum metric)metric;
     s->quant = (enum quant)quant;
     s->index = (enum index_kind)index;
+    if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
+        return false;
     return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
            s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->ef >= 1 && s->ef <= LIMIT_EF &&
-           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION;
+           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION &&
+           (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);
 }
 
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
@@ -131,6 +134,8 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
     size_t at = (size_t)(r->left.ptr - start);
     (void)bytes_get_raw(r, (VECTOR_ALIGNMENT - at % VECTOR_ALIGNMENT) % VECTOR_ALIGNMENT);
     if (r->broken || field != FIELD_VECTOR || m->dim == 0 || m->dim > LIMIT_DIM)
+        return ERR_CORRUPT;
+    if (m->creates && m->spec.dim != m->dim)
         return ERR_CORRUPT;
     struct slice vectors = bytes_get_raw(r, (size_t)count * m->dim * sizeof(float));
     if (r->broken)

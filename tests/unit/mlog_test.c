@@ -1,0 +1,137 @@
+#include "db/mlog.h"
+
+#include <stdlib.h>
+
+#include "lib/test.h"
+
+/* Writes down what it gets. */
+struct recorder {
+    struct mlog_sink sink; /* first */
+    struct buf records;
+    uint64_t last_lsn;
+    unsigned count;
+    uint64_t stable_lsn;
+};
+
+static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
+{
+    struct recorder *r = (struct recorder *)sink;
+    EXPECT(r->last_lsn == 0 || lsn == r->last_lsn + 1);
+    r->last_lsn = lsn;
+    r->count++;
+    buf_append_slice(&r->records, record);
+    struct mutation m;
+    REQUIRE(mutation_decode(record, &m, NULL) == OK);
+    mutation_free(&m);
+}
+
+static uint64_t stable(const struct mlog_sink *sink)
+{
+    return ((const struct recorder *)sink)->stable_lsn;
+}
+
+static struct recorder recorder(uint64_t stable_lsn)
+{
+    return (struct recorder){.sink = {.on_record = on_record, .stable = stable},
+                             .records = BUF_INIT(MEM_TEST),
+                             .stable_lsn = stable_lsn};
+}
+
+static struct mutation string_set(const char *key, struct slice value)
+{
+    return (struct mutation){.kind = MUTATION_STRING_SET, .key = slice_of(key), .value = value};
+}
+
+TEST(mlog, numbers_mutations_from_1_without_a_sink)
+{
+    struct mlog log;
+    mlog_init(&log);
+    EXPECT_EQ(log.last_lsn, 0);
+    struct mutation m = string_set("k", slice_of("v"));
+    (void)mem_fail_nth(1); /* nothing is encoded, so nothing can be short */
+    for (uint64_t i = 1; i <= 3; i++) {
+        uint64_t lsn = 0;
+        EXPECT_EQ(mlog_append(&log, &m, &lsn), OK);
+        EXPECT_EQ(lsn, i);
+        EXPECT_EQ(log.last_lsn, i);
+    }
+    (void)mem_fail_nth(0);
+    EXPECT(mlog_stable(&log) == UINT64_MAX);
+    mlog_fini(&log);
+}
+
+TEST(mlog, gives_every_sink_every_record_in_order)
+{
+    struct mlog log;
+    mlog_init(&log);
+    struct recorder a = recorder(UINT64_MAX), b = recorder(UINT64_MAX);
+    struct buf expected = BUF_INIT(MEM_TEST);
+    uint64_t lsn = 0;
+    mlog_add_sink(&log, &a.sink);
+    char value[3000];
+    memset(value, 'v', sizeof(value));
+    for (size_t i = 0; i < 100; i++) {
+        if (i == 40)
+            mlog_add_sink(&log, &b.sink);
+        struct mutation m = string_set("key", (struct slice){(uint8_t *)value, i * 29});
+        mutation_encode(&m, &expected);
+        REQUIRE(mlog_append(&log, &m, &lsn) == OK);
+        if (i == 69)
+            mlog_remove_sink(&log, &b.sink);
+    }
+    EXPECT_EQ(a.count, 100);
+    EXPECT_EQ(a.last_lsn, 100);
+    EXPECT_EQ(b.count, 30);
+    EXPECT_EQ(b.last_lsn, 70);
+    EXPECT(slice_eq(buf_slice(&a.records), buf_slice(&expected)));
+    mlog_remove_sink(&log, &a.sink);
+    mlog_fini(&log);
+    buf_fini(&expected);
+    buf_fini(&a.records);
+    buf_fini(&b.records);
+}
+
+TEST(mlog, is_stable_as_far_as_all_sinks_are)
+{
+    struct mlog log;
+    mlog_init(&log);
+    struct recorder a = recorder(7), b = recorder(UINT64_MAX), c = recorder(5);
+    mlog_add_sink(&log, &a.sink);
+    EXPECT_EQ(mlog_stable(&log), 7);
+    mlog_add_sink(&log, &b.sink);
+    mlog_add_sink(&log, &c.sink);
+    EXPECT_EQ(mlog_stable(&log), 5);
+    c.stable_lsn = 9;
+    EXPECT_EQ(mlog_stable(&log), 7);
+    mlog_remove_sink(&log, &a.sink);
+    EXPECT_EQ(mlog_stable(&log), 9);
+    mlog_remove_sink(&log, &b.sink);
+    mlog_remove_sink(&log, &c.sink);
+    EXPECT(mlog_stable(&log) == UINT64_MAX);
+    mlog_fini(&log);
+}
+
+TEST(mlog, logs_nothing_when_memory_is_short)
+{
+    struct mlog log;
+    mlog_init(&log);
+    struct recorder a = recorder(0);
+    mlog_add_sink(&log, &a.sink);
+    struct mutation small = string_set("k", slice_of("v"));
+    uint64_t lsn = 99;
+    REQUIRE(mlog_append(&log, &small, &lsn) == OK);
+    char *value = calloc(1, 100000);
+    struct mutation big = string_set("k", (struct slice){(uint8_t *)value, 100000});
+    (void)mem_fail_nth(1);
+    EXPECT_EQ(mlog_append(&log, &big, &lsn), ERR_NOMEM);
+    EXPECT(mem_fail_nth(0));
+    EXPECT_EQ(a.count, 1);
+    EXPECT_EQ(log.last_lsn, 1);
+    REQUIRE(mlog_append(&log, &small, &lsn) == OK);
+    EXPECT_EQ(lsn, 2);
+    EXPECT_EQ(a.last_lsn, 2);
+    free(value);
+    mlog_remove_sink(&log, &a.sink);
+    mlog_fini(&log);
+    buf_fini(&a.records);
+}

@@ -1,0 +1,268 @@
+#include "db/mutation.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "lib/test.h"
+
+static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
+
+/* One of every kind, with what each kind can carry at its ends: nothing, and something. */
+enum { SAMPLES = 13 };
+
+static struct slice with_nul(void)
+{
+    return (struct slice){(const uint8_t *)"a\0b", 3};
+}
+
+static struct collection_spec some_spec(void)
+{
+    struct collection_spec s = spec_default(3);
+    s.quant = QUANT_BIN;
+    s.index = INDEX_HNSW;
+    s.implicit = true;
+    s.projection_from = 300;
+    s.projection_version = PROJECTION_VERSION;
+    s.seed = 0x0123456789abcdef;
+    return s;
+}
+
+static struct mutation put_of(struct mutation_element *elements, size_t count)
+{
+    return (struct mutation){.kind = MUTATION_PUT,
+                             .key = slice_of("docs"),
+                             .dim = 3,
+                             .elements = elements,
+                             .count = count};
+}
+
+static struct mutation sample(unsigned i)
+{
+    static struct mutation_element elements[3];
+    static struct slice ids[3];
+    elements[0] = (struct mutation_element){.id = slice_of("one"), .vector = vectors[0], .norm = 1};
+    elements[1] = (struct mutation_element){
+        .id = with_nul(), .vector = vectors[1], .norm = 2.5f, .set_attribute = true};
+    elements[2] = (struct mutation_element){.id = slice_of(""),
+                                            .vector = vectors[2],
+                                            .norm = 0,
+                                            .set_attribute = true,
+                                            .attribute = slice_of("{\"year\": 1999}")};
+    ids[0] = slice_of("one");
+    ids[1] = slice_of("");
+    ids[2] = with_nul();
+    struct mutation m = {.key = slice_of("key")};
+    switch (i) {
+    case 0:
+        return (struct mutation){.kind = MUTATION_FLUSH};
+    case 1:
+        m.kind = MUTATION_KEY_REMOVE;
+        return m;
+    case 2:
+        return (struct mutation){.kind = MUTATION_STRING_SET, .key = with_nul()};
+    case 3:
+        m.kind = MUTATION_STRING_SET;
+        m.value = slice_of("some value");
+        return m;
+    case 4:
+        m.kind = MUTATION_COLLECTION_NEW;
+        m.spec = spec_default(LIMIT_DIM);
+        return m;
+    case 5:
+        m.kind = MUTATION_COLLECTION_NEW;
+        m.spec = some_spec();
+        return m;
+    case 6:
+        return put_of(elements, 0);
+    case 7:
+        return put_of(elements, 1);
+    case 8:
+        return put_of(elements, 3);
+    case 9:
+        m = put_of(elements, 3);
+        m.creates = true;
+        m.spec = some_spec();
+        return m;
+    case 10:
+        m.kind = MUTATION_REMOVE;
+        m.ids = ids;
+        m.count = 3;
+        return m;
+    case 11:
+        m.kind = MUTATION_REMOVE;
+        return m;
+    default:
+        m.kind = MUTATION_SET_ATTRIBUTE;
+        m.ids = ids;
+        m.count = 1;
+        m.value = slice_of("[1]");
+        return m;
+    }
+}
+
+static bool same_spec(const struct collection_spec *a, const struct collection_spec *b)
+{
+    return a->dim == b->dim && a->metric == b->metric && a->quant == b->quant &&
+           a->index == b->index && a->m == b->m && a->ef_build == b->ef_build && a->ef == b->ef &&
+           a->keep_originals == b->keep_originals && a->implicit == b->implicit &&
+           a->projection_from == b->projection_from &&
+           a->projection_version == b->projection_version && a->seed == b->seed;
+}
+
+static bool same_element(const struct mutation *m, size_t i, const struct mutation_element *b)
+{
+    const struct mutation_element *a = &m->elements[i];
+    return slice_eq(a->id, b->id) && a->set_attribute == b->set_attribute &&
+           memcmp(&a->norm, &b->norm, sizeof(a->norm)) == 0 &&
+           memcmp(a->vector, b->vector, m->dim * sizeof(float)) == 0 &&
+           (!a->set_attribute || slice_eq(a->attribute, b->attribute));
+}
+
+static bool same(const struct mutation *a, const struct mutation *b)
+{
+    if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
+        a->dim != b->dim || a->count != b->count || a->creates != b->creates)
+        return false;
+    bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
+    if (has_spec && !same_spec(&a->spec, &b->spec))
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->kind == MUTATION_PUT && !same_element(a, i, &b->elements[i]))
+            return false;
+        if (a->kind != MUTATION_PUT && !slice_eq(a->ids[i], b->ids[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The bytes in a piece of memory of exactly their size, so that a sanitizer sees a read behind. */
+static struct slice exact_copy(struct slice bytes, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    memcpy(copy, bytes.ptr, len);
+    return (struct slice){copy, len};
+}
+
+TEST(mutation, is_read_back_as_it_was_written)
+{
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct mutation m = sample(i), back;
+        struct buf b = BUF_INIT(MEM_TEST);
+        mutation_encode(&m, &b);
+        REQUIRE(!buf_failed(&b));
+        struct slice bytes = exact_copy(buf_slice(&b), b.len);
+        struct why why = {""};
+        REQUIRE(mutation_decode(bytes, &back, &why) == OK);
+        EXPECT(same(&m, &back));
+        EXPECT_STR(mutation_name(back.kind), mutation_name(m.kind));
+        if (back.kind == MUTATION_PUT && back.count > 0)
+            EXPECT_EQ((uintptr_t)back.elements[0].vector % sizeof(float), 0);
+        mutation_free(&back);
+        free((void *)bytes.ptr);
+        buf_fini(&b);
+    }
+    EXPECT_EQ(mem_used(MEM_TEST), 0);
+}
+
+/* The place in the buffer must not matter: a log gathers several before it writes. */
+TEST(mutation, is_the_same_bytes_wherever_it_is_appended)
+{
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct mutation m = sample(i);
+        struct buf alone = BUF_INIT(MEM_TEST), behind = BUF_INIT(MEM_TEST);
+        mutation_encode(&m, &alone);
+        buf_append_text(&behind, "12345");
+        mutation_encode(&m, &behind);
+        struct slice tail = {behind.ptr + 5, behind.len - 5};
+        EXPECT(slice_eq(buf_slice(&alone), tail));
+        buf_fini(&alone);
+        buf_fini(&behind);
+    }
+}
+
+TEST(mutation, cut_anywhere_is_corrupt)
+{
+    size_t before = mem_used(MEM_LOG);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct mutation m = sample(i), back;
+        struct buf b = BUF_INIT(MEM_TEST);
+        mutation_encode(&m, &b);
+        for (size_t len = 0; len < b.len; len++) {
+            struct slice bytes = exact_copy(buf_slice(&b), len);
+            struct why why = {""};
+            EXPECT_EQ(mutation_decode(bytes, &back, &why), ERR_CORRUPT);
+            EXPECT(strlen(why.text) > 0);
+            free((void *)bytes.ptr);
+        }
+        buf_append_byte(&b, 0);
+        EXPECT_EQ(mutation_decode(buf_slice(&b), &back, NULL), ERR_CORRUPT); /* one byte more */
+        buf_fini(&b);
+    }
+    EXPECT_EQ(mem_used(MEM_LOG), before);
+}
+
+/* A damaged record is refused, or it is some other mutation: then all that applying it relies on
+ * holds, and it is written and read again as the same. */
+static void check_damaged(struct slice bytes)
+{
+    struct mutation m, again;
+    enum err e = mutation_decode(bytes, &m, NULL);
+    EXPECT(e == OK || e == ERR_CORRUPT);
+    if (e != OK)
+        return;
+    if (m.kind == MUTATION_COLLECTION_NEW || m.creates) {
+        EXPECT(m.spec.dim >= 1 && m.spec.dim <= LIMIT_DIM);
+        EXPECT(m.spec.metric < METRIC_COUNT && m.spec.quant < QUANT_COUNT);
+        EXPECT(m.spec.index < INDEX_KIND_COUNT);
+        EXPECT(m.spec.quant != QUANT_BIN || m.spec.metric == METRIC_COSINE);
+        EXPECT(m.spec.m >= LIMIT_M_MIN && m.spec.m <= LIMIT_M && m.spec.ef_build >= 1);
+        EXPECT(m.spec.projection_from == 0 || m.spec.projection_version == PROJECTION_VERSION);
+        EXPECT(!m.creates || m.spec.dim == m.dim);
+    }
+    EXPECT(m.kind != MUTATION_SET_ATTRIBUTE || m.count == 1);
+    struct buf b = BUF_INIT(MEM_TEST);
+    mutation_encode(&m, &b); /* reads everything that the mutation points to */
+    REQUIRE(mutation_decode(buf_slice(&b), &again, NULL) == OK);
+    EXPECT(same(&m, &again));
+    mutation_free(&again);
+    buf_fini(&b);
+    mutation_free(&m);
+}
+
+TEST(mutation, damaged_in_any_byte_is_corrupt_or_another_mutation)
+{
+    static const uint8_t damage[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
+    size_t before = mem_used(MEM_LOG);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct mutation m = sample(i);
+        struct buf b = BUF_INIT(MEM_TEST);
+        mutation_encode(&m, &b);
+        for (size_t at = 0; at < b.len; at++) {
+            for (size_t d = 0; d < COUNT_OF(damage); d++) {
+                struct slice bytes = exact_copy(buf_slice(&b), b.len);
+                ((uint8_t *)(uintptr_t)bytes.ptr)[at] ^= damage[d];
+                check_damaged(bytes);
+                free((void *)bytes.ptr);
+            }
+        }
+        buf_fini(&b);
+    }
+    EXPECT_EQ(mem_used(MEM_LOG), before);
+}
+
+TEST(mutation, an_allocation_that_fails_is_no_damage)
+{
+    size_t before = mem_used(MEM_LOG);
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct mutation m = sample(i), back;
+        struct buf b = BUF_INIT(MEM_TEST);
+        mutation_encode(&m, &b);
+        (void)mem_fail_nth(1);
+        enum err e = mutation_decode(buf_slice(&b), &back, NULL);
+        bool fired = mem_fail_nth(0);
+        EXPECT_EQ(e, fired ? ERR_NOMEM : OK);
+        mutation_free(&back);
+        buf_fini(&b);
+    }
+    EXPECT_EQ(mem_used(MEM_LOG), before);
+}
