@@ -8,7 +8,7 @@
 #include "base/topk.h"
 #include "lib/test.h"
 
-/* -- slice ---------------------------------------------------------------------------------------- */
+/* -- slice ------------------------------------------------------------------------------------- */
 
 TEST(slice, compares_as_memcmp_and_the_shorter_first)
 {
@@ -130,7 +130,7 @@ TEST(slice, reads_floating_point_numbers_of_255_bytes_and_no_more)
     EXPECT(!slice_to_f64((struct slice){(uint8_t *)text, 256}, &value));
 }
 
-/* -- buf ------------------------------------------------------------------------------------------ */
+/* -- buf --------------------------------------------------------------------------------------- */
 
 TEST(buf, keeps_what_was_appended)
 {
@@ -230,7 +230,7 @@ TEST(buf, clear_keeps_no_more_memory_than_asked)
     buf_fini(&b);
 }
 
-/* -- bytes ---------------------------------------------------------------------------------------- */
+/* -- bytes ------------------------------------------------------------------------------------- */
 
 TEST(bytes, read_back_what_was_written)
 {
@@ -323,7 +323,7 @@ TEST(bytes, a_length_that_lies_breaks_the_reader)
     EXPECT(r.broken);
 }
 
-/* -- rng and hash --------------------------------------------------------------------------------- */
+/* -- rng and hash ------------------------------------------------------------------------------ */
 
 /* Published values, from state 1234567. */
 TEST(rng, is_splitmix64)
@@ -403,7 +403,7 @@ TEST(hash, spreads_similar_keys_evenly)
         EXPECT(low[i] > 840 && low[i] < 1160 && high[i] > 840 && high[i] < 1160);
 }
 
-/* -- topk ----------------------------------------------------------------------------------------- */
+/* -- topk -------------------------------------------------------------------------------------- */
 
 /* Hits with many ties, so that the order of rows is tested too. */
 static void random_hits(uint64_t *rng, struct hit *hits, size_t count)
@@ -478,7 +478,7 @@ TEST(topk, sorts_any_hits_nearest_first_and_ties_by_row)
     hits_sort(NULL, 0);
 }
 
-/* -- err ------------------------------------------------------------------------------------------ */
+/* -- err --------------------------------------------------------------------------------------- */
 
 TEST(err, every_error_has_a_name_and_a_text)
 {

@@ -72,7 +72,7 @@ TEST(cmd_connection, an_error_never_breaks_the_line)
     harness_free(h);
 }
 
-/* -- HELLO, AUTH ------------------------------------------------------------------------------ */
+/* -- HELLO, AUTH ------------------------------------------------------------------------------- */
 
 #define HELLO_2                                                                                    \
     "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n8.0.0\r\n$5\r\nproto\r\n:2\r\n"  \
@@ -191,7 +191,7 @@ TEST(cmd_connection, quit_answers_and_closes)
     harness_free(h);
 }
 
-/* -- CLIENT ----------------------------------------------------------------------------------- */
+/* -- CLIENT ------------------------------------------------------------------------------------ */
 
 TEST(cmd_client, names)
 {

@@ -183,7 +183,7 @@ TEST(column, a_column_without_stride_takes_nothing)
     fixture_free(f);
 }
 
-/* -- accounting ----------------------------------------------------------------------------------- */
+/* -- accounting -------------------------------------------------------------------------------- */
 
 static size_t used(void)
 {
@@ -239,7 +239,7 @@ TEST(column, books_every_column_under_its_own_tag)
     EXPECT_EQ(mem_used(MEM_GRAPH), graph);
 }
 
-/* -- limits and failures -------------------------------------------------------------------------- */
+/* -- limits and failures ----------------------------------------------------------------------- */
 
 TEST(column, refuses_more_rows_than_there_is_address_space_for)
 {

@@ -233,7 +233,7 @@ TEST(heap, a_reservation_survives_compaction)
     model_free(m);
 }
 
-/* -- readers -------------------------------------------------------------------------------------- */
+/* -- readers ----------------------------------------------------------------------------------- */
 
 /* Somebody under a guard, with the references it has found. */
 struct reader {
@@ -306,7 +306,7 @@ TEST(heap, a_guard_keeps_dropped_and_moved_records_readable)
     model_free(m);
 }
 
-/* -- memory --------------------------------------------------------------------------------------- */
+/* -- memory ------------------------------------------------------------------------------------ */
 
 TEST(heap, gives_memory_back_when_all_is_dropped)
 {
@@ -346,7 +346,7 @@ TEST(heap, a_small_heap_takes_little_memory)
     model_free(m);
 }
 
-/* A guard keeps what growing replaces, so that what was taken can be told from what was given back. */
+/* A guard keeps what growing replaces, so that what is taken shows. */
 TEST(heap, cost_is_what_reserve_takes)
 {
     struct model *m = model_new(9);

@@ -11,7 +11,7 @@ enum { KEYS_MAX = 20000 };
  * table so that runs wrap around to its beginning. */
 enum hashing { HASH_GOOD, HASH_ONE, HASH_FEW, HASH_END, HASHING_COUNT };
 
-/* Keys are the numbers below KEYS_MAX; each has a value, or MAP_NONE. What the map has to agree with. */
+/* Keys are the numbers below KEYS_MAX; each has a value, or MAP_NONE. */
 struct model {
     struct map map;
     enum hashing hashing;
@@ -262,7 +262,7 @@ TEST(map, books_its_memory)
     model_free(m);
 }
 
-/* -- scan ----------------------------------------------------------------------------------------- */
+/* -- scan -------------------------------------------------------------------------------------- */
 
 struct seen {
     const struct model *model;
@@ -375,7 +375,7 @@ TEST(map, scan_looks_at_about_as_much_as_asked)
     model_free(m);
 }
 
-/* -- random --------------------------------------------------------------------------------------- */
+/* -- random ------------------------------------------------------------------------------------ */
 
 TEST(map, random_reaches_every_entry_about_equally)
 {
