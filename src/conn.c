@@ -52,6 +52,7 @@ static void send_output(struct conn *c)
         c->server->stats.total_net_output_bytes += out.len;
         c->server->stats.total_writes_processed++;
         client->bytes_out += out.len;
+        client->out_start += out.len;
         if (sent == out.len && out.len == client->out.len) {
             buf_clear(&client->out, SENT_KEEP_BYTES);
             continue;

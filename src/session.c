@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "base/limits.h"
+#include "cmd/gate.h"
 
 enum {
     QUERY_KEEP_BYTES = 16 * 1024, /* of an idle client's query buffer */
@@ -108,9 +109,9 @@ enum err session_feed(struct session *s, const uint8_t *bytes, size_t len)
     return OK;
 }
 
-struct slice session_output(const struct session *s)
+struct slice session_output(struct session *s)
 {
-    struct slice out = buf_slice(&s->client.out);
+    struct slice out = {s->client.out.ptr, gate_open_bytes(s->env, &s->client)};
     if (out.len > s->client.held_from)
         out.len = s->client.held_from;
     return out;

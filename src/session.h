@@ -27,7 +27,7 @@ MUST_USE enum err session_feed(struct session *s, const uint8_t *bytes, size_t l
 void session_run(struct session *s);
 
 /* Replies that may leave now: the beginning of client.out. */
-struct slice session_output(const struct session *s);
+struct slice session_output(struct session *s);
 
 /* The client is to be closed once its output has left. */
 static inline bool session_closing(const struct session *s)

@@ -5,6 +5,7 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
     *c = (struct client){.id = id, .proto = 2, .created_us = now_us, .active_us = now_us};
     c->query = BUF_INIT(MEM_CLIENT);
     c->out = BUF_INIT(MEM_CLIENT);
+    c->gates = BUF_INIT(MEM_CLIENT);
     c->held_from = SIZE_MAX;
 }
 
@@ -16,6 +17,7 @@ void client_fini(struct client *c)
     mem_free(MEM_CLIENT, c->lib_ver);
     buf_fini(&c->query);
     buf_fini(&c->out);
+    buf_fini(&c->gates);
 }
 
 void client_set_text(char **text, struct slice value)

@@ -38,7 +38,9 @@ struct client {
 
     struct buf query;     /* bytes not yet run */
     struct buf out;       /* replies not yet sent */
-    size_t held_from;     /* replies from here on wait (SIZE_MAX: none do) */
+    uint64_t out_start;   /* position of out in all that was written to the client */
+    struct buf gates;     /* replies that wait for the log: gate.h */
+    size_t held_from;     /* replies from here on wait for room (SIZE_MAX: none do) */
 
     /* A blocked client runs no further command until client_unblock. */
     bool blocked;

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "cmd/absent.h"
 #include "cmd/env.h"
+#include "cmd/gate.h"
 #include "cmd/help.h"
 
 /* Each command's table of arguments, from commands.def. */
@@ -287,6 +288,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         env->stats->total_commands_processed++;
         parse_and_run(&rq);
     }
+    gate_replies(env, client, before);
     bool error = client->out.len > before && client->out.ptr[before] == '-';
     if (error)
         counters_error(env,

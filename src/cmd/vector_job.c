@@ -1,17 +1,20 @@
 #include "cmd/vector_job.h"
 
 #include "cmd/env.h"
+#include "cmd/gate.h"
 
 /* What the search found, or its error, as the client's reply; and the counters. */
 static void answer(struct cmd_env *env, struct client *client, struct search *s)
 {
     struct reply reply = {&client->out, client->proto};
+    size_t before = client->out.len;
     env->stats->searches_total += s->query_count;
     env->stats->search_distance_computations += s->cost.distances;
     if (s->error != OK)
         reply_err(&reply, s->error, NULL);
     else
         buf_append_slice(&client->out, buf_slice(&s->reply));
+    gate_replies(env, client, before);
 }
 
 /* user: the client, or NULL when it has gone. */

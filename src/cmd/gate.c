@@ -1,0 +1,51 @@
+#include "cmd/gate.h"
+
+#include "cmd/env.h"
+
+static size_t gate_count(const struct client *client)
+{
+    return client->gates.len / sizeof(struct reply_gate);
+}
+
+static struct reply_gate *gates_of(const struct client *client)
+{
+    return (struct reply_gate *)(void *)client->gates.ptr;
+}
+
+void gate_replies(struct cmd_env *env, struct client *client, size_t offset)
+{
+    const struct mlog *log = &env->db->log;
+    if (offset == client->out.len || mlog_stable(log) >= log->last_lsn)
+        return;
+    size_t count = gate_count(client);
+    if (count > 0 && gates_of(client)[count - 1].lsn == log->last_lsn)
+        return; /* waits behind that gate already */
+    struct reply_gate gate = {client->out_start + offset, log->last_lsn};
+    buf_append(&client->gates, &gate, sizeof(gate));
+    if (buf_failed(&client->gates))
+        client->out.failed = true; /* closes the connection: never a reply too early */
+}
+
+size_t gate_open_bytes(struct cmd_env *env, struct client *client)
+{
+    size_t open = 0, count = gate_count(client);
+    if (count == 0)
+        return client->out.len;
+    uint64_t stable = mlog_stable(&env->db->log);
+    while (open < count && gates_of(client)[open].lsn <= stable)
+        open++;
+    buf_consume(&client->gates, open * sizeof(struct reply_gate));
+    if (open == count)
+        return client->out.len;
+    uint64_t from = gates_of(client)[0].from;
+    CHECK(from >= client->out_start && from <= client->out_start + client->out.len);
+    return (size_t)(from - client->out_start);
+}
+
+void gate_on_stable(struct cmd_env *env)
+{
+    uint64_t stable = mlog_stable(&env->db->log);
+    for (struct client *client = env->clients; client != NULL; client = client->next)
+        if (gate_count(client) > 0 && gates_of(client)[0].lsn <= stable)
+            env->hooks->resume(env, client);
+}
