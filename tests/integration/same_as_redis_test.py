@@ -1,0 +1,345 @@
+#!/usr/bin/python3
+"""Where Redis has the command, vdb answers the same bytes. Both servers get the same lines, in RESP2
+and in RESP3; skipped where redis-server is not installed."""
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(TESTS, 'lib'))
+import server
+import suite
+
+CONNECTION = r'''
+PING
+PING "a b"
+PING a b
+ECHO x
+ECHO
+SELECT 0
+SELECT 99
+SELECT x
+SELECT 0 1
+AUTH foo
+AUTH default foo
+AUTH bob foo
+AUTH a b c
+AUTH
+HELLO 4
+HELLO x
+HELLO 3 AUTH a
+HELLO 3 AUTH a b SETNAME x
+HELLO 3 SETNAME "a b"
+HELLO 3 NOW
+CLIENT
+CLIENT FOO bar
+CLIENT SETNAME
+CLIENT GETNAME
+CLIENT SETNAME me
+CLIENT GETNAME
+CLIENT SETNAME "a b"
+CLIENT SETNAME ""
+CLIENT GETNAME
+CLIENT NO-EVICT maybe
+CLIENT NO-EVICT ON
+CLIENT NO-EVICT OFF
+CLIENT REPLY ON
+CLIENT REPLY foo
+CLIENT LIST TYPE foo
+CLIENT LIST TYPE pubsub
+CLIENT LIST ID x
+CLIENT LIST ID 999 998
+CLIENT LIST FOO
+CLIENT KILL
+CLIENT KILL 1.2.3.4:5
+CLIENT KILL ID
+CLIENT KILL ID x
+CLIENT KILL ID 0
+CLIENT KILL ID 999 TYPE normal
+CLIENT KILL ID 999 ADDR 1.2.3.4:5 LADDR 1.2.3.4:5 USER default SKIPME no
+CLIENT KILL USER nobody
+CLIENT KILL TYPE nope
+CLIENT KILL SKIPME x
+CLIENT KILL ID 99 FOO x
+CLIENT KILL ID 99 TYPE
+FOO bar baz
+FOO
+"FOO\r\nBAR" "a\nb"
+client|list
+'''
+
+SERVER = r'''
+CONFIG
+CONFIG FOO
+CONFIG GET
+CONFIG GET nothing
+CONFIG GET databas?s nothing DATABASE*
+CONFIG GET save
+CONFIG SET
+CONFIG SET maxclients
+CONFIG SET foo bar
+CONFIG SET maxclients 10000 maxclients 10000
+CONFIG SET maxclients x
+CONFIG SET databases 3
+CONFIG RESETSTAT
+CONFIG RESETSTAT x
+COMMAND INFO get
+COMMAND INFO nosuch get
+COMMAND DOCS nosuch
+COMMAND FOO
+COMMAND COUNT x
+COMMAND GETKEYS
+COMMAND GETKEYS get a
+COMMAND GETKEYS foo bar
+COMMAND GETKEYS mset a 1 b 2
+COMMAND GETKEYS del a b c
+COMMAND GETKEYS object encoding a
+COMMAND LIST FILTERBY MODULE x
+COMMAND LIST FILTERBY ACLCAT nosuch
+COMMAND LIST FILTERBY FOO x
+COMMAND LIST FOO
+SHUTDOWN FOO
+SHUTDOWN NOSAVE SAVE
+MODULE
+MODULE LIST
+MODULE FOO
+LATENCY
+LATENCY LATEST
+LATENCY FOO
+CLUSTER INFO
+CLUSTER SLOTS
+CLUSTER NODES
+CLUSTER FOO
+READONLY
+MEMORY
+MEMORY FOO
+MEMORY USAGE
+MEMORY USAGE none
+MEMORY USAGE a FOO 3
+MEMORY USAGE a SAMPLES x
+INFO nosuch
+INFO cluster
+DBSIZE x
+TIME x
+'''
+
+KEYS = r'''
+DBSIZE
+RANDOMKEY
+KEYS *
+SET a
+SET a 1 NX XX
+SET a 1 EX
+SET a 1 FOO
+SET a 1 NX GET
+SET a 2 GET
+SET a 2 NX
+SET a 3 XX KEEPTTL
+SET b 1 EX 10 PX 10
+SET b 1 EX 10 KEEPTTL
+GET
+GET a
+GET b
+GET a b
+EXISTS a a b
+EXISTS
+TOUCH a b
+TYPE a
+TYPE b
+TTL a
+TTL b
+PTTL a
+PTTL b
+OBJECT
+OBJECT FOO a
+OBJECT ENCODING
+OBJECT ENCODING a
+OBJECT ENCODING b
+OBJECT FREQ a
+OBJECT FREQ b
+OBJECT REFCOUNT b
+SET s hello
+OBJECT ENCODING s
+SET s 01234567890123456789012345678901234567890123
+OBJECT ENCODING s
+SET s 012345678901234567890123456789012345678901234
+OBJECT ENCODING s
+SETNX s 1
+SETNX t 1
+SETNX
+MSET a 1 b
+MSET a
+MSET a 1 b 2 a 3
+MGET a b none
+MGET
+APPEND a 4
+APPEND fresh xy
+APPEND a
+STRLEN a
+STRLEN none
+GETDEL fresh
+GETDEL fresh
+GETDEL
+INCR a
+INCR
+INCRBY a x
+INCRBY a 9223372036854775808
+INCRBY a -50
+DECR a
+DECRBY a 5
+DECRBY a -9223372036854775808
+DECRBY a x
+SET n 9223372036854775807
+INCR n
+SET n -9223372036854775808
+DECR n
+SET n 007
+INCR n
+SET n +1
+INCR n
+SET n " 1"
+INCR n
+SET n ""
+INCR n
+SET n -0
+INCR n
+SET n 1.0
+INCR n
+SET n 9223372036854775808
+INCR n
+SCAN
+SCAN x
+SCAN 99999999999999999999999
+SCAN 0 COUNT 0
+SCAN 0 COUNT -1
+SCAN 0 COUNT x
+SCAN 0 FOO
+SCAN 0 MATCH
+SCAN 0 TYPE foo COUNT 100
+SCAN 0 MATCH a COUNT 100
+SCAN 0 MATCH a TYPE STRING COUNT 100
+KEYS
+KEYS none
+KEYS [a]
+KEYS [^abst]
+KEYS \a
+KEYS "a*"
+DEL a a b none
+DEL
+UNLINK s none
+UNLINK
+FLUSHALL FOO
+FLUSHALL ASYNC SYNC
+FLUSHDB ASYNC
+FLUSHALL SYNC
+DBSIZE
+SET "" ""
+GET ""
+SET "\x00" "\x00\xff\r\n"
+GET "\x00"
+KEYS *\x00*
+STRLEN "\x00"
+FLUSHALL
+RESET
+PING
+QUIT
+'''
+
+
+def words(line):
+    """A line's words as bytes; "..." may hold blanks and Python's escapes."""
+    out = []
+    for word in shlex.split(line, posix=False):
+        if word.startswith('"') and word.endswith('"') and len(word) > 1:
+            word = word[1:-1].encode().decode('unicode_escape')
+        out.append(word.encode('latin-1'))
+    return out
+
+
+class Client:
+    """Sends commands and returns the bytes of each reply."""
+
+    def __init__(self, port, proto):
+        self.socket = socket.create_connection(('127.0.0.1', port), timeout=10)
+        self.file = self.socket.makefile('rb')
+        if proto == 3:
+            self.ask([b'HELLO', b'3'])
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def ask(self, args):
+        self.socket.sendall(b'*%d\r\n' % len(args) +
+                            b''.join(b'$%d\r\n%s\r\n' % (len(a), a) for a in args))
+        return self.read()
+
+    def read(self):
+        line = self.file.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind in b'$=' and rest not in (b'', b'-1'):
+            return line + self.file.read(int(rest) + 2)
+        if kind in b'*~%' and rest != b'-1':
+            members = int(rest) * (2 if kind == b'%' else 1)
+            return line + b''.join(self.read() for _ in range(members))
+        return line
+
+
+def start_redis():
+    port = server.free_port()
+    process = subprocess.Popen(
+        ['redis-server', '--port', str(port), '--save', '', '--appendonly', 'no', '--databases',
+         '1'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd='/')
+    for _ in range(100):
+        try:
+            socket.create_connection(('127.0.0.1', port), timeout=1).close()
+            return process, port
+        except OSError:
+            time.sleep(0.05)
+    process.kill()
+    raise RuntimeError('redis-server does not start')
+
+
+@unittest.skipUnless(shutil.which('redis-server'), 'redis-server is not installed')
+class SameAsRedis(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.redis, cls.redis_port = start_redis()
+        cls.vdb = server.Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.redis.terminate()
+        cls.redis.wait()
+        cls.vdb.stop()
+
+    def compare(self, lines, proto):
+        theirs, ours = Client(self.redis_port, proto), Client(self.vdb.port, proto)
+        for line in lines.strip().split('\n'):
+            args = words(line)
+            with self.subTest(line=line, proto=proto):
+                self.assertEqual(ours.ask(args), theirs.ask(args))
+        theirs.close()
+        ours.close()
+
+    def test_connection(self):
+        self.compare(CONNECTION, 2)
+        self.compare(CONNECTION, 3)
+
+    def test_server(self):
+        self.compare(SERVER, 2)
+        self.compare(SERVER, 3)
+
+    def test_keys_and_strings(self):
+        self.compare(KEYS, 2)
+        self.compare(KEYS, 3)
+
+
+if __name__ == '__main__':
+    suite.main()
