@@ -206,26 +206,27 @@ void cmd_client_info(struct request *rq)
 
 /* -- KILL -------------------------------------------------------------------------------------- */
 
-static int64_t kill_clients(struct request *rq, const struct client_filter *f)
+/* Replies +OK or -ERR when by_addr, else how many were closed. Oneself comes last, so that the
+ * reply is among those that still leave. */
+static void kill_clients(struct request *rq, const struct client_filter *f, bool by_addr)
 {
     int64_t killed = 0;
+    bool me = chosen(rq, f, rq->client);
     for (struct client *c = rq->env->clients, *next; c != NULL; c = next) {
         next = c->next;
-        if (!chosen(rq, f, c) || (c->flags & CLIENT_CLOSE_AFTER_REPLY))
+        if (c == rq->client || !chosen(rq, f, c) || (c->flags & CLIENT_CLOSE_AFTER_REPLY))
             continue;
         rq->env->hooks->kill(rq->env, c);
         killed++;
     }
-    return killed;
-}
-
-/* CLIENT KILL ip:port, as it was before filters. */
-static void kill_by_addr(struct request *rq, const struct slice *addr)
-{
-    if (kill_clients(rq, &(struct client_filter){.addr = addr}) > 0)
+    if (!by_addr)
+        reply_int(&rq->reply, killed + me);
+    else if (killed + me > 0)
         reply_simple(&rq->reply, "OK");
     else
         reply_error(&rq->reply, "ERR No such client");
+    if (me)
+        rq->env->hooks->kill(rq->env, rq->client);
 }
 
 static bool read_max_age(struct request *rq, struct slice value, struct client_filter *f)
@@ -296,7 +297,8 @@ void cmd_client_kill(struct request *rq)
     const struct client_kill_args *a = rq->args;
     const struct slice *words = a->options.items;
     if (a->options.count == 1) {
-        kill_by_addr(rq, &words[0]);
+        /* CLIENT KILL ip:port, as it was before filters. */
+        kill_clients(rq, &(struct client_filter){.addr = &words[0]}, true);
         return;
     }
     if (a->options.count % 2 != 0) {
@@ -307,5 +309,5 @@ void cmd_client_kill(struct request *rq)
     for (size_t i = 0; i < a->options.count; i += 2)
         if (!read_kill_filter(rq, words[i], &words[i + 1], &f))
             return;
-    reply_int(&rq->reply, kill_clients(rq, &f));
+    kill_clients(rq, &f, false);
 }

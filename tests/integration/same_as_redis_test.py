@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Where Redis has the command, vdb answers the same bytes. Both servers get the same lines, in RESP2
+"""Where Redis has the command, vdb answers the same bytes. Both get the same lines, in RESP2
 and in RESP3; skipped where redis-server is not installed."""
 
 import os

@@ -9,6 +9,7 @@ static void on_kill(struct cmd_env *env, struct client *client)
     struct harness *h = env->server;
     h->killed++;
     h->last_killed = client;
+    h->killed_with_bytes = client->out.len;
     client->flags |= CLIENT_CLOSE_AFTER_REPLY;
 }
 

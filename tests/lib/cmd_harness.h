@@ -24,6 +24,7 @@ struct harness {
     /* calls of the hooks */
     unsigned killed, shutdowns, reconfigured;
     struct client *last_killed;
+    size_t killed_with_bytes; /* of replies: those that still leave */
 };
 
 /* config as by default; change h->config and call harness_reconfigure for what db copies. */

@@ -188,6 +188,7 @@ TEST(cmd_connection, quit_answers_and_closes)
     EXPECT_REPLIES(h, "QUIT", OK_);
     EXPECT_EQ(h->killed, 2);
     EXPECT(h->last_killed == h->client);
+    EXPECT_EQ(h->killed_with_bytes, 5);
     harness_free(h);
 }
 
@@ -320,6 +321,7 @@ TEST(cmd_client, kill_skips_or_takes_oneself)
     EXPECT_REPLY(h, 2, "CLIENT KILL ID 1 SKIPME yes", ":0\r\n");
     EXPECT_REPLY(h, 2, "CLIENT KILL ID 1 SKIPME no", ":1\r\n");
     EXPECT(h->last_killed == h->client);
+    EXPECT_EQ(h->killed_with_bytes, 4); /* the reply was there before the end */
     harness_free(h);
 }
 
