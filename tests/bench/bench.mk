@@ -34,6 +34,7 @@ bench-packages:
 
 .PHONY: bench-data
 bench-data: bench-packages $(BENCH_OBJ)/prepare ## make the data of the benchmarks (BENCH_DATA="glove100 ...")
+	@for set in $(filter glove100 fashion784,$(BENCH_DATA)); do bash tests/data/$$set.sh || exit 1; done
 	$(BENCH_OBJ)/prepare data $(BENCH_DATA)
 
 .PHONY: bench-index
