@@ -64,7 +64,10 @@ if [ "$mode" = test ]; then
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit
         part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration
+        part "build, SAN=$sanitizers" $make SAN=$sanitizers all
+        part "tool_test.py, SAN=$sanitizers" tests/integration/tool_test.py
     done
+    part "build of the release again" $make all
     part "fuzz corpora, SAN=address,undefined" $make SAN=address,undefined fuzz-replay
 fi
 

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -32,7 +33,9 @@ class ToolTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
-        cls.server.stop()
+        status = cls.server.stop()
+        if status != 0:  # a crash, or what a sanitizer found
+            raise AssertionError(f'vdb-server ended with {status}:\n{cls.server.output}')
 
     @classmethod
     def file(cls, name, content):
@@ -113,6 +116,23 @@ class ToolTest(unittest.TestCase):
         done = self.server.tool('import', other, '--key', 'twelve')
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertEqual(self.server.cli('VCARD', 'twelve'), ['1'])
+
+    def test_loads_and_searches_do_not_disturb_each_other(self):
+        big = self.fbin('big.fbin', random_vectors(21000, 4))
+        self.loads(big, '--key', 'busy', '--create', 'INDEX HNSW M 8 EFC 40',
+                   '--limit', 1000)
+        address = ('--key', 'busy', '--port', str(self.server.port))
+        loads = [subprocess.Popen([TOOL, 'import', big, *address], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE) for _ in range(2)]
+        searches = self.server.tool('bench', '--key', 'busy', '--samples', 200, '--clients', 2)
+        for load in loads:
+            said = load.communicate(timeout=300)
+            self.assertEqual(load.returncode, 0, said)
+        self.assertEqual(searches.returncode, 0, searches.stderr)
+        self.assertEqual(self.server.cli('VCARD', 'busy'), ['21000'])
+        settled = self.server.tool('bench', '--key', 'busy', '--wait', '--ef', 300, '--samples',
+                                   200, '--seconds', 0, '--json')
+        self.assertGreater(json.loads(settled.stdout)['rows'][0]['recall'], 0.98)
 
     def test_bench_finds_the_exact_neighbours_of_a_small_collection(self):
         for command in ('VSEARCH', 'VSIM'):

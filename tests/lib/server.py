@@ -20,15 +20,16 @@ def free_port():
 def run(*command, text=True):
     """Runs a program to its end; its status, output and errors are in the result."""
     return subprocess.run([str(word) for word in command], capture_output=True, text=text,
-                          timeout=60, check=False)
+                          timeout=300, check=False)
 
 
 class Server:
-    """Started when made, stopped by stop(). log is what it printed."""
+    """Started when made, stopped by stop(). After that, output is what it printed."""
 
     def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix='vdb-test-')
         self.port = free_port()
+        self.output = ''
         self.log = os.path.join(self.folder, 'log')
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(
@@ -36,9 +37,8 @@ class Server:
                 stdout=log, stderr=log)
         ping = run(TOOL, 'ping', '--port', self.port, '--wait', 10)
         if ping.returncode != 0 and 'NOAUTH' not in ping.stderr:
-            said = ping.stderr + self.said()
             self.stop()
-            raise RuntimeError('vdb-server does not answer: ' + said)
+            raise RuntimeError('vdb-server does not answer: ' + ping.stderr + self.output)
 
     def said(self):
         with open(self.log, encoding='utf-8', errors='replace') as log:
@@ -52,6 +52,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
+        self.output = self.said()
         shutil.rmtree(self.folder, ignore_errors=True)
         return status
 
