@@ -83,6 +83,15 @@ $(OBJ)/integration-tests: $(call objects,$(INTEGRATION_SRC)) $(OBJ)/libvdb.a
 integration: $(OBJ)/integration-tests $(OBJ)/vdb-server ## test a running server (T="substring ...")
 	VDB_SERVER=$(OBJ)/vdb-server $< $(T)
 
+.PHONY: visible
+visible: $(OBJ)/integration-tests $(OBJ)/vdb-server ## is each of N added vectors found at once?
+	VISIBLE_N=$(or $(N),100000) VDB_SERVER=$(OBJ)/vdb-server $< visible.
+
+.PHONY: maxmemory-test
+maxmemory-test: $(OBJ)/integration-tests $(OBJ)/vdb-server ## N vectors into too few MB
+	MAXMEMORY_N=$(or $(N),1000000) MAXMEMORY_MB=$(or $(MB),400) VDB_SERVER=$(OBJ)/vdb-server \
+	    $< maxmemory.
+
 # A fuzzer is tests/fuzz/fuzz_NAME.c and its corpus tests/fuzz/corpus/NAME. `make fuzz-NAME`
 # searches with clang for FUZZ_S seconds and keeps what it finds in build/corpus/NAME.
 FUZZ_S   ?= 30
