@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Searches go first; links run when no search waits. */
+/* Searches go first; when they never end, links get one turn in a few. */
 enum job_class { JOB_SEARCH, JOB_LINK, JOB_CLASS_COUNT };
 
 enum { LANE_COUNT_MAX = 128 };

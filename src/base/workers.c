@@ -10,6 +10,7 @@ enum {
     CACHE_LINE = 64,
     /* A lock that stays held this long is held by a lane that was preempted: give it the core. */
     PAUSES_PER_YIELD = 64,
+    SEARCHES_PER_LINK = 4, /* links get their turn, or writers would wait for searchers for ever */
     SHUTDOWN_POLL_US = 50
 };
 
@@ -31,10 +32,11 @@ struct queue {
 
 /* owner: the loop; lanes touch what lock guards and the atomics */
 struct workers {
-    struct mutex lock; /* guards queues, idle, stopping */
+    struct mutex lock; /* guards queues, idle, stopping, searches_in_a_row */
     struct queue queues[JOB_CLASS_COUNT];
     struct worker *idle; /* lanes that sleep; the last to fall asleep on top, its caches are warm */
     bool stopping;
+    unsigned searches_in_a_row; /* taken since the last JOB_LINK */
 
     unsigned lane_count; /* immutable after start */
     workers_wake_fn *wake;
@@ -93,11 +95,16 @@ static struct job *take_or_idle(struct worker *me, bool *stop)
 {
     struct workers *w = me->pool;
     mutex_lock(&w->lock);
-    struct job *job = queue_pop(&w->queues[JOB_SEARCH]);
-    if (job != NULL)
+    struct job *job = NULL;
+    if (w->searches_in_a_row < SEARCHES_PER_LINK || w->queues[JOB_LINK].first == NULL)
+        job = queue_pop(&w->queues[JOB_SEARCH]);
+    if (job != NULL) {
         atomic_fetch_sub_explicit(&w->search_waiting, 1, memory_order_relaxed);
-    else
+        w->searches_in_a_row++;
+    } else {
         job = queue_pop(&w->queues[JOB_LINK]);
+        w->searches_in_a_row = 0;
+    }
     *stop = job == NULL && w->stopping;
     if (job == NULL && !w->stopping) {
         me->next_idle = w->idle;

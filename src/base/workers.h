@@ -5,7 +5,7 @@
  *
  * A job goes straight to an idle lane if there is one, so that exactly one thread wakes and a queue
  * holds jobs only while every lane is busy. Queues are first in, first out; JOB_SEARCH goes before
- * JOB_LINK. All calls are made on one thread, the loop's. */
+ * JOB_LINK, but for one turn in five. All calls are made on one thread, the loop's. */
 #ifndef VDB_BASE_WORKERS_H
 #define VDB_BASE_WORKERS_H
 

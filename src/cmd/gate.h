@@ -1,7 +1,7 @@
-/* gate.h: a reply leaves once the log position it depends on is stable (ARCHITECTURE.md, "A vector, from
- * bytes to log"). Replies of reads wait too, for the last change they saw, so that nobody is told
- * what a crash can take back. What "stable" means is the sinks' business (db/mlog.h): without one,
- * nothing ever waits.
+/* gate.h: a reply leaves once the log position it depends on is stable (ARCHITECTURE.md, "A vector,
+ * from bytes to log"). Replies of reads wait too, for the last change they saw, so that nobody is
+ * told what a crash can take back. What "stable" means is the sinks' business (db/mlog.h): without
+ * one, nothing ever waits.
  *
  * owner: loop. */
 #ifndef VDB_CMD_GATE_H

@@ -65,8 +65,8 @@ static enum err check_sizes(const struct vadd_args *a, size_t count, struct why 
     return OK;
 }
 
-/* The vector as it is stored, in room for count floats (input) and as many more (output). A set that
- * does not exist yet has no matrix: one is made for this vector. */
+/* The vector as it is stored, in room for count floats (input) and as many more (output). A set
+ * that does not exist yet has no matrix: one is made for this vector. */
 static enum err read_vector(const struct vadd_args *a, const struct collection_spec *spec,
                             const struct collection *c, const struct vec_kernels *k, size_t count,
                             float *room, float *norm, struct why *why)

@@ -1,7 +1,5 @@
 #include "db/db.h"
 
-#include "base/rng.h"
-
 static bool never(struct lane *lane)
 {
     (void)lane;
@@ -222,9 +220,13 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 
 void db_clear(struct db *db)
 {
-    struct object *o;
-    while ((o = keyspace_random(&db->keys, rng_next(&db->random))) != NULL)
-        free_object(keyspace_take(&db->keys, object_key(o)));
+    struct keyspace all = db->keys;
+    keyspace_init(&db->keys, all.hash_seed);
+    for (uint32_t i = 0; i < all.used; i++) {
+        free_object(all.objects[i]);
+        all.objects[i] = NULL;
+    }
+    keyspace_fini(&all);
 }
 
 /* The only way data changes. */

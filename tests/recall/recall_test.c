@@ -1,5 +1,6 @@
-/* Recall has a floor: for every metric and quantizer, when an element was replaced and when most were
- * removed, and with a filter. Through db.h, with everything linked by jobs of the simulator. */
+/* Recall has a floor: for every metric and quantizer, when an element was replaced and when most
+ * were removed, and with a filter. Through db.h, with everything linked by jobs of the simulator.
+ */
 #include <math.h>
 #include <stdlib.h>
 
@@ -49,7 +50,8 @@ static bool all_linked(void *user)
            db_idle(&f->db);
 }
 
-/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100. */
+/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100.
+ */
 static void put(struct fixture *f, unsigned first, unsigned count)
 {
     static float vectors[BATCH][DIM];

@@ -186,7 +186,8 @@ TEST(heap, agrees_with_a_model_under_puts_drops_and_compaction)
     EXPECT(m->moves > 100);
     compact_all(m);
     EXPECT(agrees(m));
-    /* No closed block is left that is mostly dead; the open one is a window, or one large record. */
+    /* No closed block is left that is mostly dead; the open one is a window, or one large record.
+     */
     EXPECT(m->heap.held_bytes <= 3 * m->live_bytes + 5 * WINDOW);
     model_free(m);
 }
@@ -385,7 +386,8 @@ TEST(heap, a_failed_allocation_changes_nothing)
             failures++;
             REQUIRE(agrees(m));
         }
-        (void)mem_fail_nth(i % 3 + 1); /* neither drop nor compaction needs memory to stay correct */
+        (void)mem_fail_nth(i % 3 +
+                           1); /* neither drop nor compaction needs memory to stay correct */
         put(m, i % ROWS, len);
         if (i % 2 == 0)
             drop(m, (uint32_t)rng_below(&m->rng, i + 1));

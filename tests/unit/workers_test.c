@@ -132,9 +132,9 @@ TEST(workers, run_every_job_once_on_a_lane_and_done_on_the_loop)
     mem_free(MEM_TEST, tasks);
 }
 
-TEST(workers, run_searches_before_links_and_each_class_in_order)
+TEST(workers, run_searches_before_links_but_for_one_turn_in_five)
 {
-    enum { EACH = 8 };
+    enum { EACH = 8, SEARCHES_PER_LINK = 4 };
     struct loop loop;
     loop_start(&loop, 1);
     struct log log = {.loop = &loop};
@@ -152,13 +152,15 @@ TEST(workers, run_searches_before_links_and_each_class_in_order)
     atomic_store(&log.gate_open, true);
     loop_run_until_done(&loop);
     for (unsigned i = 0; i < EACH; i++) {
-        EXPECT_EQ(searches[i].ran_at, 1 + i);
-        EXPECT_EQ(searches[i].done_at, 1 + i);
-        EXPECT_EQ(links[i].ran_at, 1 + EACH + i);
+        EXPECT_EQ(searches[i].ran_at, 1 + i + i / SEARCHES_PER_LINK);
+        EXPECT_EQ(searches[i].done_at, searches[i].ran_at);
     }
+    EXPECT_EQ(links[0].ran_at, 1 + SEARCHES_PER_LINK);
+    for (unsigned i = 1; i < EACH; i++)
+        EXPECT_EQ(links[i].ran_at, 1 + EACH + i);
     EXPECT(gate.search_waited); /* asked after the gate opened, with eight searches queued */
     EXPECT(searches[0].search_waited && !searches[EACH - 1].search_waited);
-    EXPECT(!links[0].search_waited);
+    EXPECT(links[0].search_waited && !links[1].search_waited);
     loop_end(&loop);
 }
 
