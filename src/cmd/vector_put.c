@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/rng.h"
 #include "cmd/vector.h"
 #include "db/projection.h"
@@ -158,16 +159,25 @@ struct batch {
     float *vectors;
     struct why *errors;                /* per element; empty: valid */
     bool *added;
+    struct map fresh;                  /* ids that come for the first time, to their elements */
 };
+
+static bool batch_id_equal(const void *owner, uint32_t i, struct slice id)
+{
+    const struct batch *b = owner;
+    return slice_eq(b->elements[i].id, id);
+}
 
 static bool batch_init(struct batch *b, size_t count, uint32_t dim)
 {
     *b = (struct batch){.count = count};
+    map_init(&b->fresh, MEM_CLIENT, batch_id_equal, b);
     b->elements = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->elements));
     b->vectors = mem_try(MEM_CLIENT, count * dim * sizeof(float));
     b->errors = NULL;
     b->added = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->added));
-    return b->elements != NULL && b->vectors != NULL && b->added != NULL;
+    return b->elements != NULL && b->vectors != NULL && b->added != NULL &&
+           map_reserve(&b->fresh, count);
 }
 
 static void batch_fini(struct batch *b)
@@ -176,6 +186,19 @@ static void batch_fini(struct batch *b)
     mem_free(MEM_CLIENT, b->vectors);
     mem_free(MEM_CLIENT, b->errors);
     mem_free(MEM_CLIENT, b->added);
+    map_fini(&b->fresh);
+}
+
+/* Is the id of the next valid element new to the collection, and not met before in this batch? */
+static bool is_fresh(struct batch *b, const struct collection *c, struct slice id)
+{
+    if (collection_find(c, id) != ROW_NONE)
+        return false;
+    uint32_t hash = (uint32_t)hash_bytes(id, c->env->hash_seed);
+    if (map_get(&b->fresh, hash, id) != MAP_NONE)
+        return false;
+    map_put(&b->fresh, hash, (uint32_t)b->valid_count);
+    return true;
 }
 
 /* Notes why an element is not added; the notes exist from the first one on. */
@@ -221,7 +244,7 @@ static bool read_batch(struct batch *b, struct collection *c, const struct vmadd
         e->set_attribute = a->has_attributes;
         if (a->has_attributes)
             e->attribute = a->attributes.items[i];
-        b->added[i] = collection_find(c, e->id) == ROW_NONE;
+        b->added[i] = is_fresh(b, c, e->id);
         b->valid_count++;
     }
     mem_free(MEM_CLIENT, room);
