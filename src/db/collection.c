@@ -427,6 +427,9 @@ static void free_row(struct epoch_item *item)
 
 void collection_retire(struct collection *c, uint32_t row)
 {
+    /* The end of c is on its way already, and what is deferred behind it would come too late. */
+    if (c->dropped)
+        return;
     struct limbo *limbo = mem_alloc(MEM_ROW, sizeof(*limbo));
     limbo->collection = c;
     limbo->row = row;
