@@ -89,6 +89,7 @@ struct sim_client *sim_client_connect(struct sim *sim, const struct io_addr *add
     c->sim = sim;
     c->wants_read = true;
     c->stream = sim_connect_client(sim, addr, on_connected, c);
+    c->base.port = c->stream->local.port;
     c->next = sim->clients;
     sim->clients = c;
     return &c->base;

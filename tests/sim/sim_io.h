@@ -95,6 +95,7 @@ unsigned sim_disk_file_count(struct sim *sim);
 /* owner: the sim; the test reads it and takes bytes off received with buf_consume() */
 struct sim_client {
     struct buf received;
+    int port;     /* what the process sees of it: stream->peer.port */
     bool connected;
     bool closed;  /* by the server, by a failure, or by sim_client_close */
     enum err end; /* how: OK when the server closed in order */

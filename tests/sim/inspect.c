@@ -1,0 +1,361 @@
+#include "sim/inspect.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+#include "index/hnsw_impl.h"
+
+enum { LINKS_MAX = 8192 };
+#define ROW_STATES ((size_t)ROW_LIMBO + 1)
+
+/* One collection being looked at. */
+struct inspection {
+    const struct collection *c;
+    uint64_t lsn;
+    bool quiet;
+    size_t states[ROW_STATES];
+    size_t attributes;
+    size_t heap_bytes;
+    uint8_t *queued; /* by row: stands in the pending queue */
+};
+
+static bool is_live(enum row_state state)
+{
+    return state == ROW_FLAT || state == ROW_PENDING || state == ROW_LINKING || state == ROW_LINKED;
+}
+
+static uint64_t birth_of(const struct collection *c, uint32_t row)
+{
+    return ((const uint64_t *)(const void *)c->columns.base[COL_BIRTH])[row];
+}
+
+static uint64_t death_of(const struct collection *c, uint32_t row)
+{
+    return ((const uint64_t *)(const void *)c->columns.base[COL_DEATH])[row];
+}
+
+static heap_ref ref_of(const struct collection *c, enum collection_column column, uint32_t row)
+{
+    return ((const heap_ref *)(const void *)c->columns.base[column])[row];
+}
+
+/* -- rows ----------------------------------------------------------------------------------------
+ */
+
+static const char *look_at_live(struct inspection *in, uint32_t row)
+{
+    const struct collection *c = in->c;
+    struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row));
+    heap_ref attribute = ref_of(c, COL_ATTR, row);
+    if (birth_of(c, row) > in->lsn || death_of(c, row) != LSN_NEVER)
+        return "a live row is not visible";
+    if (collection_find(c, id) != row)
+        return "an id leads to another row";
+    in->heap_bytes += heap_record_size(id.len);
+    if (attribute == HEAP_NONE)
+        return NULL;
+    in->attributes++;
+    in->heap_bytes += heap_record_size(heap_get(&c->heap, attribute).len);
+    return NULL;
+}
+
+static const char *look_at_row(struct inspection *in, uint32_t row)
+{
+    const struct collection *c = in->c;
+    enum row_state state = collection_state(c, row);
+    if ((size_t)state >= ROW_STATES)
+        return "a row has no state";
+    in->states[state]++;
+    bool queued = state == ROW_PENDING || state == ROW_LINKING;
+    if (queued && in->queued[row] == 0)
+        return "a row that waits for its links is not in the queue";
+    if (c->graph == NULL && (queued || state == ROW_LINKED))
+        return "a row of a graph without a graph";
+    if (c->graph != NULL && state == ROW_FLAT)
+        return "a flat row in a graph";
+    if (is_live(state))
+        return look_at_live(in, row);
+    bool in_set = row / 64 < c->free_rows.words && (c->free_rows.bits[row / 64] >> (row % 64) & 1);
+    if (in_set != (state == ROW_FREE))
+        return "the set of free rows is wrong";
+    if (state == ROW_FREE)
+        return birth_of(c, row) == LSN_NEVER ? NULL : "a free row is visible";
+    return death_of(c, row) <= in->lsn ? NULL : "a dead row is visible";
+}
+
+static void note_queued(void *user, const uint32_t *rows, size_t count)
+{
+    struct inspection *in = user;
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] < in->c->rows_end)
+            in->queued[rows[i]] = 1;
+}
+
+/* -- counters ------------------------------------------------------------------------------------
+ */
+
+static const char *look_at_counters(const struct inspection *in)
+{
+    const struct collection *c = in->c;
+    const size_t *n = in->states;
+    size_t live = n[ROW_FLAT] + n[ROW_PENDING] + n[ROW_LINKING] + n[ROW_LINKED];
+    if (c->live != live || map_count(&c->ids) != live)
+        return "the number of live rows is wrong";
+    if (c->free_rows.count != n[ROW_FREE])
+        return "the number of free rows is wrong";
+    if (c->dead_linked != n[ROW_DEAD_LINKED] || c->sweeping != n[ROW_SWEEPING])
+        return "the number of dead rows is wrong";
+    if (c->attributes != in->attributes)
+        return "the number of attributes is wrong";
+    if (c->heap.live_bytes != in->heap_bytes)
+        return "the heap's live bytes are not the sum of its records";
+    if (c->heap.held_bytes < c->heap.live_bytes)
+        return "the heap holds less than what is live";
+    if (c->pending.owed < n[ROW_LINKING])
+        return "fewer places are owed than rows are being linked";
+    if (!in->quiet)
+        return NULL;
+    if (pending_count(&c->pending) != 0 || c->pending.owed != 0)
+        return "rows wait for links for ever";
+    if (live + n[ROW_FREE] != c->rows_end)
+        return "dead rows are not freed";
+    if (c->link_jobs != 0 || c->sweep != NULL || c->has_work || c->pending_waiters != 0)
+        return "there is work that nobody does";
+    return NULL;
+}
+
+/* -- links ---------------------------------------------------------------------------------------
+ */
+
+static bool is_linked(void *user, uint32_t row)
+{
+    return collection_state(user, row) == ROW_LINKED;
+}
+
+/* No list that may be read leads to a row that may be written. */
+static const char *look_at_links(const struct inspection *in, uint32_t row)
+{
+    const struct collection *c = in->c;
+    enum row_state from = collection_state(c, row);
+    static uint32_t links[LINKS_MAX];
+    if (from == ROW_FREE || node_stage(hnsw_node((const struct hnsw *)c->graph, row)) == NODE_OUT)
+        return NULL;
+    for (int level = 0; level <= hnsw_level(c->graph, row); level++) {
+        size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
+        for (size_t i = 0; i < count; i++) {
+            if (links[i] >= c->rows_end)
+                return "a link leads past the end";
+            enum row_state to = collection_state(c, links[i]);
+            if (to == ROW_FREE)
+                return "a link leads to a free row";
+            if (to == ROW_LIMBO && from != ROW_LIMBO && from != ROW_SWEEPING)
+                return "a link leads to a row about to be free";
+            if (in->quiet && to != ROW_LINKED)
+                return "a link leads to a row that is not linked";
+        }
+    }
+    return NULL;
+}
+
+/* The count of links to each live row that the graph keeps is the count of links there are. While a
+ * sweep runs, rows it has taken apart do not count any more. */
+static const char *look_at_degrees(const struct inspection *in)
+{
+    const struct collection *c = in->c;
+    const struct hnsw *h = (const struct hnsw *)c->graph;
+    uint32_t *degrees = mem_calloc(MEM_TEST, (c->rows_end + 1) * sizeof(*degrees));
+    static uint32_t links[LINKS_MAX];
+    const char *broken = NULL;
+    for (uint32_t row = 0; row < c->rows_end; row++) {
+        size_t count = 0;
+        if (node_stage(hnsw_node(h, row)) != NODE_OUT)
+            count = hnsw_neighbours(c->graph, row, 0, links, LINKS_MAX);
+        for (size_t i = 0; i < count; i++)
+            degrees[links[i]]++;
+    }
+    for (uint32_t row = 0; row < c->rows_end; row++)
+        if (is_live(collection_state(c, row)) &&
+            degrees[row] != atomic_load(&hnsw_node(h, row)->in_degree))
+            broken = "the count of links to a row is wrong";
+    mem_free(MEM_TEST, degrees);
+    return broken;
+}
+
+static const char *look_at_graph(const struct inspection *in)
+{
+    struct collection *c = (struct collection *)in->c;
+    const struct hnsw *h = (const struct hnsw *)c->graph;
+    for (uint32_t row = 0; row < c->rows_end; row++) {
+        const char *broken = look_at_links(in, row);
+        if (broken != NULL)
+            return broken;
+    }
+    const char *broken = look_at_degrees(in);
+    if (broken != NULL || !in->quiet)
+        return broken;
+    struct collection_view view;
+    collection_view(c, in->lsn, &view);
+    broken = hnsw_check(c->graph, &view.codes, is_linked, c);
+    if (broken != NULL)
+        return broken;
+    uint64_t entry = atomic_load(&((struct hnsw *)h)->entry);
+    if (c->live > 0 && (entry == ENTRY_NONE || !is_linked(c, entry_row(entry))))
+        return "walks do not start at a linked row";
+    return NULL;
+}
+
+/* -- the whole -----------------------------------------------------------------------------------
+ */
+
+static const char *look_at_collection(const struct collection *c, uint64_t lsn, bool quiet)
+{
+    struct inspection in = {.c = c, .lsn = lsn, .quiet = quiet};
+    in.queued = mem_calloc(MEM_TEST, c->rows_end + 1);
+    struct pending_span span = pending_span(&c->pending);
+    pending_each(&span, note_queued, &in);
+    const char *broken = NULL;
+    for (uint32_t row = 0; row < c->rows_end && broken == NULL; row++)
+        broken = look_at_row(&in, row);
+    if (broken == NULL)
+        broken = look_at_counters(&in);
+    if (broken == NULL && c->graph != NULL)
+        broken = look_at_graph(&in);
+    mem_free(MEM_TEST, in.queued);
+    return broken;
+}
+
+/* Calls fn for every collection until it answers something. */
+struct visit {
+    const struct db *db;
+    const struct db *other;
+    bool quiet;
+    uint64_t digest;
+    const char *broken;
+};
+
+static void inspect_object(void *user, const struct object *o)
+{
+    struct visit *v = user;
+    if (o->type == OBJECT_COLLECTION && v->broken == NULL)
+        v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
+}
+
+const char *inspect_db(const struct db *db, bool quiet)
+{
+    struct visit v = {.db = db, .quiet = quiet};
+    (void)keyspace_scan(&db->keys, 0, SIZE_MAX, inspect_object, &v);
+    if (v.broken == NULL && quiet && !db_idle(db))
+        return "something waits in the epoch, or a job is out";
+    return v.broken;
+}
+
+/* -- comparing -----------------------------------------------------------------------------------
+ */
+
+static const uint8_t *vector_at(const struct collection *c, uint32_t row, size_t *size)
+{
+    bool exact = c->columns.spec[COL_VECTOR].stride > 0;
+    enum collection_column column = exact ? COL_VECTOR : COL_CODE;
+    *size = c->columns.spec[column].stride;
+    return c->columns.base[column] + (size_t)row * *size;
+}
+
+static struct slice attribute_at(const struct collection *c, uint32_t row)
+{
+    heap_ref ref = ref_of(c, COL_ATTR, row);
+    return ref == HEAP_NONE ? (struct slice){0} : heap_get(&c->heap, ref);
+}
+
+static const char *compare_row(const struct collection *a, uint32_t row, const struct collection *b)
+{
+    struct slice id = heap_get(&a->heap, ref_of(a, COL_ID, row));
+    uint32_t other = collection_find(b, id);
+    size_t size, other_size;
+    if (other == ROW_NONE)
+        return "an id is missing";
+    const uint8_t *vector = vector_at(a, row, &size), *theirs = vector_at(b, other, &other_size);
+    if (size != other_size || memcmp(vector, theirs, size) != 0)
+        return "a vector differs";
+    if (memcmp(a->columns.base[COL_NORM] + row * sizeof(float),
+               b->columns.base[COL_NORM] + other * sizeof(float), sizeof(float)) != 0)
+        return "a length differs";
+    if (birth_of(a, row) != birth_of(b, other))
+        return "a birth differs";
+    return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
+}
+
+static void compare_object(void *user, const struct object *o)
+{
+    struct visit *v = user;
+    if (v->broken != NULL)
+        return;
+    const struct object *other = keyspace_get(&v->other->keys, object_key(o));
+    if (other == NULL || other->type != o->type || o->type != OBJECT_COLLECTION) {
+        v->broken = "a key is missing";
+        return;
+    }
+    const struct collection *a = o->collection, *b = other->collection;
+    struct buf x = BUF_INIT(MEM_TEST), y = BUF_INIT(MEM_TEST);
+    struct mutation spec = {.kind = MUTATION_COLLECTION_NEW, .spec = a->spec};
+    mutation_encode(&spec, &x);
+    spec.spec = b->spec;
+    mutation_encode(&spec, &y);
+    if (a->live != b->live || a->attributes != b->attributes ||
+        !slice_eq(buf_slice(&x), buf_slice(&y)))
+        v->broken = "a collection differs";
+    buf_fini(&x);
+    buf_fini(&y);
+    for (uint32_t row = 0; row < a->rows_end && v->broken == NULL; row++)
+        if (is_live(collection_state(a, row)))
+            v->broken = compare_row(a, row, b);
+}
+
+const char *inspect_difference(const struct db *a, const struct db *b)
+{
+    struct visit v = {.db = a, .other = b};
+    if (keyspace_count(&a->keys) != keyspace_count(&b->keys))
+        return "the number of keys differs";
+    (void)keyspace_scan(&a->keys, 0, SIZE_MAX, compare_object, &v);
+    return v.broken;
+}
+
+/* -- digests -------------------------------------------------------------------------------------
+ */
+
+static void mix(uint64_t *digest, const void *bytes, size_t size)
+{
+    const uint64_t seed[2] = {*digest, 1};
+    *digest = hash_bytes((struct slice){bytes, size}, seed);
+}
+
+static void digest_object(void *user, const struct object *o)
+{
+    struct visit *v = user;
+    const struct collection *c = o->collection;
+    static uint32_t links[LINKS_MAX];
+    mix(&v->digest, o->bytes, o->key_len);
+    if (o->type != OBJECT_COLLECTION)
+        return;
+    mix(&v->digest, &c->uid, sizeof(c->uid));
+    mix(&v->digest, c->columns.base[COL_STATE], c->rows_end);
+    for (uint32_t row = 0; row < c->rows_end; row++) {
+        if (!is_live(collection_state(c, row)))
+            continue;
+        size_t size;
+        const uint8_t *vector = vector_at(c, row, &size);
+        struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row));
+        mix(&v->digest, vector, size);
+        mix(&v->digest, id.ptr, id.len);
+        for (int level = 0; c->graph != NULL && level <= hnsw_level(c->graph, row); level++) {
+            size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
+            mix(&v->digest, links, count * sizeof(links[0]));
+        }
+    }
+}
+
+uint64_t inspect_digest(const struct db *db)
+{
+    struct visit v = {.db = db, .digest = db->log.last_lsn};
+    (void)keyspace_scan(&db->keys, 0, SIZE_MAX, digest_object, &v);
+    return v.digest;
+}

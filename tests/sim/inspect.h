@@ -1,0 +1,17 @@
+/* inspect.h: looking into the data of a server: do all its books agree? */
+#ifndef VDB_TESTS_SIM_INSPECT_H
+#define VDB_TESTS_SIM_INSPECT_H
+
+#include "db/db.h"
+
+/* What holds between any two events; quiet: nothing is under way and nothing is left to do, so more
+ * holds. NULL, or what is broken. */
+MUST_USE const char *inspect_db(const struct db *db, bool quiet);
+
+/* The same keys, collections, ids, vectors (bit by bit) and attributes. NULL, or the difference. */
+MUST_USE const char *inspect_difference(const struct db *a, const struct db *b);
+
+/* A number that two databases share when they are the same, rows and links included. */
+uint64_t inspect_digest(const struct db *db);
+
+#endif

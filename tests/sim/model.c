@@ -1,0 +1,322 @@
+#include "sim/model.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "db/projection.h"
+
+struct model *model_new(void)
+{
+    return mem_calloc(MEM_TEST, sizeof(struct model));
+}
+
+static void free_element(struct model_element *e)
+{
+    while (e->attribute != NULL) {
+        struct model_attribute *a = e->attribute;
+        e->attribute = a->before;
+        mem_free(MEM_TEST, (void *)a->json.ptr);
+        mem_free(MEM_TEST, a);
+    }
+    mem_free(MEM_TEST, e->vector);
+    mem_free(MEM_TEST, e);
+}
+
+static void free_collection(struct model_collection *c)
+{
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        while (c->newest[id] != NULL) {
+            struct model_element *e = c->newest[id];
+            c->newest[id] = e->before;
+            free_element(e);
+        }
+    }
+    mem_free(MEM_VECTOR, c->projection);
+    mem_free(MEM_TEST, c);
+}
+
+void model_free(struct model *m)
+{
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        while (m->newest[key] != NULL) {
+            struct model_collection *c = m->newest[key];
+            m->newest[key] = c->before;
+            free_collection(c);
+        }
+    }
+    mem_free(MEM_TEST, m);
+}
+
+/* -- looking -------------------------------------------------------------------------------------
+ */
+
+struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn)
+{
+    struct model_collection *c = m->newest[key];
+    while (c != NULL && c->birth > lsn)
+        c = c->before;
+    return c != NULL && lsn < c->death ? c : NULL;
+}
+
+struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn)
+{
+    struct model_element *e = c->newest[id];
+    while (e != NULL && e->birth > lsn)
+        e = e->before;
+    return e != NULL && lsn < e->death ? e : NULL;
+}
+
+struct slice model_attribute_at(const struct model_element *e, uint64_t lsn)
+{
+    const struct model_attribute *a = e->attribute;
+    while (a != NULL && a->from > lsn)
+        a = a->before;
+    return a == NULL ? (struct slice){0} : a->json;
+}
+
+size_t model_count_at(const struct model_collection *c, uint64_t lsn)
+{
+    size_t count = 0;
+    for (unsigned id = 0; id < MODEL_IDS; id++)
+        count += model_element_at(c, id, lsn) != NULL;
+    return count;
+}
+
+/* -- changing ------------------------------------------------------------------------------------
+ */
+
+static void set_attribute(struct model_element *e, struct slice json, uint64_t lsn)
+{
+    struct model_attribute *a = mem_calloc(MEM_TEST, sizeof(*a));
+    uint8_t *copy = mem_alloc(MEM_TEST, json.len);
+    if (json.len > 0)
+        memcpy(copy, json.ptr, json.len);
+    a->from = lsn;
+    a->json = (struct slice){copy, json.len};
+    a->before = e->attribute;
+    e->attribute = a;
+}
+
+static const char *new_collection(struct model *m, unsigned key, const struct collection_spec *spec)
+{
+    if (model_collection_at(m, key, m->lsn) != NULL)
+        return "a collection is made where there is one";
+    struct model_collection *c = mem_calloc(MEM_TEST, sizeof(*c));
+    c->spec = *spec;
+    c->birth = m->lsn;
+    c->death = MODEL_NEVER;
+    c->projection = model_projection(spec);
+    c->before = m->newest[key];
+    m->newest[key] = c;
+    return NULL;
+}
+
+static void put(struct model *m, struct model_collection *c, unsigned id,
+                const struct mutation_element *from)
+{
+    struct model_element *before = model_element_at(c, id, m->lsn);
+    struct slice attribute = from->attribute;
+    if (!from->set_attribute)
+        attribute = before == NULL ? (struct slice){0} : model_attribute_at(before, m->lsn);
+    struct model_element *e = mem_calloc(MEM_TEST, sizeof(*e));
+    e->birth = m->lsn;
+    e->death = MODEL_NEVER;
+    e->vector = mem_alloc(MEM_TEST, c->spec.dim * sizeof(float));
+    memcpy(e->vector, from->vector, c->spec.dim * sizeof(float));
+    set_attribute(e, attribute, m->lsn);
+    if (before != NULL)
+        before->death = m->lsn;
+    e->before = c->newest[id];
+    c->newest[id] = e;
+}
+
+static const char *put_all(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    if (mutation->creates) {
+        const char *wrong = new_collection(m, key, &mutation->spec);
+        if (wrong != NULL)
+            return wrong;
+    }
+    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    if (c == NULL || mutation->dim != c->spec.dim)
+        return "elements are put where they do not fit";
+    for (size_t i = 0; i < mutation->count; i++) {
+        unsigned id = model_id_of(mutation->elements[i].id);
+        if (id == MODEL_IDS)
+            return "an id is put that nobody sent";
+        put(m, c, id, &mutation->elements[i]);
+    }
+    return NULL;
+}
+
+static const char *remove_all(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    for (size_t i = 0; c != NULL && i < mutation->count; i++) {
+        unsigned id = model_id_of(mutation->ids[i]);
+        struct model_element *e = id == MODEL_IDS ? NULL : model_element_at(c, id, m->lsn);
+        if (e != NULL)
+            e->death = m->lsn;
+    }
+    if (c != NULL && c->spec.implicit && model_count_at(c, m->lsn) == 0)
+        c->death = m->lsn;
+    return NULL;
+}
+
+static const char *set_one(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    unsigned id = model_id_of(mutation->ids[0]);
+    struct model_element *e = c == NULL || id == MODEL_IDS ? NULL : model_element_at(c, id, m->lsn);
+    if (e == NULL)
+        return "an attribute is set on an element that is not there";
+    set_attribute(e, mutation->value, m->lsn);
+    return NULL;
+}
+
+const char *model_apply(struct model *m, const struct mutation *mutation)
+{
+    unsigned key = model_key_of(mutation->key);
+    m->lsn++;
+    if (key == MODEL_KEYS)
+        return "a key changes that nobody named";
+    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    switch (mutation->kind) {
+    case MUTATION_COLLECTION_NEW:
+        return new_collection(m, key, &mutation->spec);
+    case MUTATION_PUT:
+        return put_all(m, key, mutation);
+    case MUTATION_REMOVE:
+        return remove_all(m, key, mutation);
+    case MUTATION_SET_ATTRIBUTE:
+        return set_one(m, key, mutation);
+    case MUTATION_KEY_REMOVE:
+        if (c == NULL)
+            return "a key is removed that is not there";
+        c->death = m->lsn;
+        return NULL;
+    case MUTATION_STRING_SET:
+    case MUTATION_FLUSH:
+        break;
+    }
+    return "a change that nobody asked for";
+}
+
+/* -- names ---------------------------------------------------------------------------------------
+ */
+
+void model_id_text(unsigned id, struct buf *out)
+{
+    buf_printf(out, "e%u", id);
+    if (id % 8 == 5)
+        buf_append(out, "\r\n\0$-1", 7);
+    if (id % 8 == 7)
+        for (unsigned i = 0; i < id * 7; i++)
+            buf_append_byte(out, 'y');
+}
+
+unsigned model_id_of(struct slice text)
+{
+    unsigned id = 0;
+    size_t at = 1;
+    for (; at < text.len && at < 5 && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++)
+        id = id * 10 + (unsigned)(text.ptr[at] - '0');
+    if (id >= MODEL_IDS)
+        return MODEL_IDS;
+    struct buf same = BUF_INIT(MEM_TEST);
+    model_id_text(id, &same);
+    bool is = slice_eq(buf_slice(&same), text);
+    buf_fini(&same);
+    return is ? id : MODEL_IDS;
+}
+
+unsigned model_key_of(struct slice text)
+{
+    bool is =
+        text.len == 2 && text.ptr[0] == 'k' && text.ptr[1] >= '0' && text.ptr[1] < '0' + MODEL_KEYS;
+    return is ? (unsigned)(text.ptr[1] - '0') : MODEL_KEYS;
+}
+
+/* -- numbers -------------------------------------------------------------------------------------
+ */
+
+float *model_projection(const struct collection_spec *spec)
+{
+    if (spec->projection_from == 0)
+        return NULL;
+    return projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
+}
+
+bool model_store(const struct model_collection *c, const float *raw, float *out)
+{
+    const struct collection_spec *spec = &c->spec;
+    double square = 0;
+    for (uint32_t i = 0; i < spec->dim; i++) {
+        double sum = (double)raw[i];
+        if (c->projection != NULL) {
+            sum = 0;
+            for (uint32_t j = 0; j < spec->projection_from; j++)
+                sum +=
+                    (double)c->projection[(size_t)i * spec->projection_from + j] * (double)raw[j];
+        }
+        out[i] = (float)sum;
+        square += (double)out[i] * (double)out[i];
+    }
+    if (spec->metric != METRIC_COSINE || square == 0)
+        return spec->metric != METRIC_COSINE || spec->implicit;
+    for (uint32_t i = 0; i < spec->dim; i++)
+        out[i] = (float)((double)out[i] / sqrt(square));
+    return true;
+}
+
+double model_distance(const struct collection_spec *spec, const float *a, const float *b)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < spec->dim; i++) {
+        double x = (double)a[i], y = (double)b[i];
+        sum += spec->metric == METRIC_L2 ? (x - y) * (x - y) : x * y;
+    }
+    return spec->metric == METRIC_L2 ? sum : 1 - sum;
+}
+
+/* -- filters -------------------------------------------------------------------------------------
+ */
+
+const char *model_filter_text(unsigned filter)
+{
+    static const char *const texts[MODEL_FILTERS] = {
+        ".n >= 50",
+        ".s == \"b\"",
+        ".n < 20 or .s == 'a'",
+        ".n == 7",
+        ".n in [1, 2, 3, 4, 5] and not (.s == \"c\")",
+    };
+    CHECK(filter < MODEL_FILTERS);
+    return texts[filter];
+}
+
+bool model_filter_matches(unsigned filter, struct slice json)
+{
+    char text[64] = "";
+    int n = 0;
+    char s = 0;
+    if (json.len == 0 || json.len >= sizeof(text))
+        return false;
+    memcpy(text, json.ptr, json.len);
+    bool both = sscanf(text, "{\"n\":%d,\"s\":\"%c\"}", &n, &s) == 2;
+    bool has_n = both || sscanf(text, "{\"n\":%d}", &n) == 1;
+    bool has_s = both || sscanf(text, "{\"s\":\"%c\"}", &s) == 1;
+    switch (filter) {
+    case 0:
+        return has_n && n >= 50;
+    case 1:
+        return has_s && s == 'b';
+    case 2:
+        return both && (n < 20 || s == 'a');
+    case 3:
+        return has_n && n == 7;
+    default:
+        return both && n >= 1 && n <= 5 && s != 'c';
+    }
+}

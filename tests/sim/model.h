@@ -1,0 +1,77 @@
+/* model.h: what the data of a server must be, plainly kept, at every LSN it has had.
+ *
+ * Nothing is ever forgotten: an element is a version with a birth and a death, so a reply that was
+ * made at some LSN can be judged long after. Keys are k0, k1, ...; an id is a number too, written
+ * in one way only (model_id_text). */
+#ifndef VDB_TESTS_SIM_MODEL_H
+#define VDB_TESTS_SIM_MODEL_H
+
+#include "base/buf.h"
+#include "db/mutation.h"
+
+enum { MODEL_KEYS = 4, MODEL_IDS = 400 };
+
+#define MODEL_NEVER UINT64_MAX
+
+/* owner: its element */
+struct model_attribute {
+    uint64_t from;
+    struct slice json; /* len 0: none */
+    struct model_attribute *before;
+};
+
+/* One vector of an id, from birth on, until before death. owner: its collection */
+struct model_element {
+    uint64_t birth, death;
+    float *vector;                     /* as stored */
+    struct model_attribute *attribute; /* the newest */
+    struct model_element *before;      /* the id's version before this one */
+};
+
+/* owner: the model */
+struct model_collection {
+    struct collection_spec spec;
+    uint64_t birth, death;
+    float *projection; /* dim x projection_from, or NULL */
+    struct model_element *newest[MODEL_IDS];
+    struct model_collection *before; /* the key's collection before this one */
+};
+
+struct model {
+    uint64_t lsn;
+    struct model_collection *newest[MODEL_KEYS];
+};
+
+struct model *model_new(void);
+void model_free(struct model *m);
+
+/* The next change. NULL, or what is wrong with it. */
+MUST_USE const char *model_apply(struct model *m, const struct mutation *mutation);
+
+/* What there was at an LSN, or NULL. */
+struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn);
+struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn);
+struct slice model_attribute_at(const struct model_element *e, uint64_t lsn);
+size_t model_count_at(const struct model_collection *c, uint64_t lsn);
+
+/* Appends the id's bytes; some hold line ends and zeros, some are long. */
+void model_id_text(unsigned id, struct buf *out);
+/* The number of such bytes; MODEL_IDS when they are none. */
+unsigned model_id_of(struct slice text);
+/* MODEL_KEYS when there is no such key. */
+unsigned model_key_of(struct slice text);
+
+/* The matrix of a REDUCE, freed with mem_free(MEM_VECTOR); NULL when there is none. */
+float *model_projection(const struct collection_spec *spec);
+/* A client's floats (projection_from or dim of them) as they are stored: projected, and of length 1
+ * under COSINE. out has dim floats. False: zero has no direction. */
+bool model_store(const struct model_collection *c, const float *raw, float *out);
+/* Distance of stored vectors in the collection's metric. */
+double model_distance(const struct collection_spec *spec, const float *a, const float *b);
+
+/* Filters that both the model and the server know. */
+enum { MODEL_FILTERS = 5 };
+const char *model_filter_text(unsigned filter);
+bool model_filter_matches(unsigned filter, struct slice json);
+
+#endif

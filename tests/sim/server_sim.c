@@ -1,0 +1,545 @@
+#include "sim/server_sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "sim/inspect.h"
+
+enum {
+    SECOND_US = 1000 * 1000,
+    ANSWER_MAX_US = 120 * SECOND_US, /* virtual; longer is never */
+    HEARD_US = 10 * 1000,            /* by then an accept that was under way has come */
+    QUIET_US = 5 * SECOND_US,        /* sweeps of few rows start after one */
+    WAITING_MAX = 40,                /* commands of one peer without a reply */
+    INSPECT_STEPS = 100
+};
+
+static const struct io_addr address = {.host = "127.0.0.1", .port = 6379};
+
+void run_fail(struct run *r, const char *fmt, ...)
+{
+    if (run_failed(r))
+        return;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(r->failure, sizeof(r->failure), fmt, args);
+    va_end(args);
+}
+
+static uint64_t below(struct run *r, uint64_t bound)
+{
+    return rng_below(&r->rng, bound);
+}
+
+static bool one_in(struct run *r, uint64_t n)
+{
+    return below(r, n) == 0;
+}
+
+/* -- what the server has run ----------------------------------------------------------------------
+ */
+
+/* Bytes of a connection whose commands were run, or are being run. */
+static uint64_t consumed(const struct session *s)
+{
+    return s->client.bytes_in - session_backlog(s);
+}
+
+static struct session *session_of(const struct run *r, const struct peer *p)
+{
+    struct client *c = r->server->env.clients;
+    while (c != NULL && (p->client == NULL || c->peer.port != p->client->port))
+        c = c->next;
+    return (struct session *)c;
+}
+
+static void mark_executed(struct run *r, struct peer *p, struct ask *c, uint64_t hi)
+{
+    c->executed = true;
+    c->lo = r->step_lsn > p->floor ? r->step_lsn : p->floor;
+    c->hi = hi;
+}
+
+/* After a step: commands that ran in it saw the state before or after it, or one between. */
+static void observe(struct run *r, struct peer *p)
+{
+    const struct session *s = session_of(r, p);
+    if (s == NULL)
+        return;
+    uint64_t done = consumed(s);
+    for (struct ask *c = p->first; c != NULL && c->end <= done; c = c->next)
+        if (!c->executed)
+            mark_executed(r, p, c, r->model->lsn);
+}
+
+/* The command being run: the one session that is running is at its first byte. */
+static struct ask *running(struct run *r, struct peer **peer)
+{
+    for (unsigned i = 0; i < PEERS; i++) {
+        struct peer *p = &r->peers[i];
+        const struct session *s = session_of(r, p);
+        if (s == NULL || !s->running)
+            continue;
+        *peer = p;
+        struct ask *c = p->first;
+        while (c != NULL && c->start != consumed(s))
+            c = c->next;
+        return c;
+    }
+    return NULL;
+}
+
+static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
+{
+    struct run *r = (struct run *)((char *)sink - offsetof(struct run, sink));
+    struct peer *p = NULL;
+    struct ask *c = running(r, &p);
+    struct mutation m;
+    struct why why = {{0}};
+    uint64_t size = record.len;
+    buf_append(&r->records, &size, sizeof(size));
+    buf_append_slice(&r->records, record);
+    while (r->records.len % 8 != 0)
+        buf_append_byte(&r->records, 0);
+    if (c == NULL || mutation_decode(record, &m, &why) != OK) {
+        run_fail(r, "record %llu: %s", (unsigned long long)lsn,
+                 c == NULL ? "no command runs" : why.text);
+        return;
+    }
+    for (struct ask *before = p->first; before != c; before = before->next)
+        if (!before->executed)
+            mark_executed(r, p, before, r->model->lsn);
+    const char *wrong = ask_check_record(&r->world, c, &m);
+    if (wrong == NULL)
+        wrong = model_apply(r->model, &m);
+    if (wrong != NULL || r->model->lsn != lsn)
+        run_fail(r, "record %llu of %s: %s", (unsigned long long)lsn, op_name(c->op),
+                 wrong != NULL ? wrong : "not the next LSN");
+    c->lsn = p->floor = lsn;
+    mutation_free(&m);
+}
+
+static uint64_t all_stable(const struct mlog_sink *sink)
+{
+    (void)sink;
+    return UINT64_MAX;
+}
+
+/* -- replies -------------------------------------------------------------------------------------
+ */
+
+static void describe(const redisReply *r, struct buf *out, unsigned depth)
+{
+    if (out->len > 300)
+        return;
+    switch (r->type) {
+    case REDIS_REPLY_INTEGER:
+        buf_printf(out, "%lld ", r->integer);
+        break;
+    case REDIS_REPLY_NIL:
+        buf_append_text(out, "nil ");
+        break;
+    case REDIS_REPLY_ARRAY:
+        buf_printf(out, "[%zu: ", r->elements);
+        for (size_t i = 0; i < r->elements && depth < 3; i++)
+            describe(r->element[i], out, depth + 1);
+        buf_append_text(out, "] ");
+        break;
+    default:
+        buf_printf(out, "\"%.40s\" ", r->str);
+    }
+}
+
+static void judge(struct run *r, struct peer *p, const redisReply *reply)
+{
+    struct ask *c = p->first;
+    if (c == NULL) {
+        bool last_word = p->broken && reply_is_error(reply, "Protocol error");
+        if (!last_word)
+            run_fail(r, "a reply that nothing was sent for");
+        return;
+    }
+    const char *wrong = ask_check_reply(&r->world, c, reply);
+    if (wrong != NULL) {
+        struct buf text = BUF_INIT(MEM_TEST);
+        describe(reply, &text, 0);
+        run_fail(r, "%s k%u e%u at %llu..%llu lsn %llu: %s; replied %.*s", op_name(c->op), c->key,
+                 c->ids[0], (unsigned long long)c->lo, (unsigned long long)c->hi,
+                 (unsigned long long)c->lsn, wrong, (int)text.len, (const char *)text.ptr);
+        buf_fini(&text);
+    }
+    /* What comes behind it cannot have seen less. */
+    if (c->lo > p->floor)
+        p->floor = c->lo;
+    p->first = c->next;
+    if (p->first == NULL)
+        p->last = &p->first;
+    if (p->waiting > 0)
+        p->waiting--;
+    r->replies++;
+    ask_free(c);
+}
+
+static void forget_connection(struct peer *p)
+{
+    while (p->first != NULL) {
+        struct ask *c = p->first;
+        p->first = c->next;
+        ask_free(c);
+    }
+    if (p->reader != NULL)
+        redisReaderFree(p->reader);
+    buf_fini(&p->unsent);
+    *p = (struct peer){.unsent = BUF_INIT(MEM_TEST)};
+    p->last = &p->first;
+}
+
+/* The server may go on with what it was sent until it hears of the end. */
+static void end_connection(struct run *r, struct peer *p)
+{
+    if (p->ended_us == 0) {
+        p->ended_us = sim_now_us(r->sim);
+        p->waiting = 0;
+        r->ended++;
+        if (!p->may_end && !r->may_cut && !r->server->stopping)
+            run_fail(r, "a connection ended that nobody ended");
+    }
+    if (session_of(r, p) == NULL && sim_now_us(r->sim) > p->ended_us + HEARD_US)
+        forget_connection(p);
+}
+
+static void read_replies(struct run *r, struct peer *p)
+{
+    if (p->client == NULL)
+        return;
+    struct buf *got = &p->client->received;
+    if (got->len > 0) {
+        int rc = redisReaderFeed(p->reader, (const char *)got->ptr, got->len);
+        CHECK(rc == REDIS_OK);
+        buf_clear(got, 0);
+    }
+    void *reply = NULL;
+    for (;;) {
+        if (redisReaderGetReply(p->reader, &reply) != REDIS_OK) {
+            run_fail(r, "a reply is not RESP: %s", p->reader->errstr);
+            return;
+        }
+        if (reply == NULL)
+            break;
+        judge(r, p, reply);
+        freeReplyObject(reply);
+        if (run_failed(r))
+            return;
+    }
+    if (p->client->closed)
+        end_connection(r, p);
+}
+
+/* -- steps ---------------------------------------------------------------------------------------
+ */
+
+static void step(struct run *r)
+{
+    r->step_lsn = r->model->lsn;
+    r->steps++;
+    if (!sim_step(r->sim)) {
+        run_fail(r, "nothing will ever happen again");
+        return;
+    }
+    if (run_failed(r))
+        return;
+    for (unsigned i = 0; i < PEERS; i++)
+        observe(r, &r->peers[i]);
+    for (unsigned i = 0; i < PEERS && !run_failed(r); i++)
+        read_replies(r, &r->peers[i]);
+    if (r->steps % INSPECT_STEPS == 0 && !run_failed(r) && !r->stopped) {
+        const char *broken = inspect_db(&r->server->db, false);
+        if (broken != NULL)
+            run_fail(r, "after step %llu: %s", (unsigned long long)r->steps, broken);
+    }
+}
+
+static void run_time(struct run *r, uint64_t us)
+{
+    uint64_t end = sim_now_us(r->sim) + us;
+    while (sim_now_us(r->sim) < end && !run_failed(r))
+        step(r);
+}
+
+/* -- clients -------------------------------------------------------------------------------------
+ */
+
+static void connect_peer(struct run *r, struct peer *p)
+{
+    p->client = sim_client_connect(r->sim, &address);
+    p->reader = redisReaderCreate();
+    p->floor = r->model->lsn;
+}
+
+static void queue_command(struct run *r, struct peer *p, struct ask *c, size_t size)
+{
+    c->start = p->encoded;
+    p->encoded += size;
+    c->end = p->encoded;
+    *p->last = c;
+    p->last = &c->next;
+    p->waiting++;
+    r->commands++;
+}
+
+static void send_garbage(struct run *r, struct peer *p)
+{
+    static const char *const texts[] = {"*1\r\n!x\r\n", "*x\r\n", "*2\r\n$4\r\nVDIM\r\n$-5\r\n",
+                                        "VCARD \"k0\r\n"};
+    buf_append_text(&p->unsent, texts[below(r, COUNT_OF(texts))]);
+    p->broken = p->may_end = true;
+}
+
+/* Hands the network what was made up, or a part of it. */
+static void send_some(struct run *r, struct peer *p, bool all)
+{
+    size_t size = p->unsent.len;
+    if (size == 0)
+        return;
+    if (!all && one_in(r, 3))
+        size = below(r, size);
+    sim_client_send(p->client, (struct slice){p->unsent.ptr, size});
+    buf_consume(&p->unsent, size);
+}
+
+static void act(struct run *r, struct peer *p)
+{
+    if (p->client == NULL) {
+        if (one_in(r, 3))
+            connect_peer(r, p);
+        return;
+    }
+    if (p->client->closed)
+        return;
+    if (one_in(r, 40)) {
+        p->deaf = !p->deaf;
+        if (p->deaf)
+            sim_client_read_stop(p->client);
+        else
+            sim_client_read_resume(p->client);
+    }
+    if (one_in(r, 150)) {
+        sim_client_close(p->client);
+        p->may_end = true;
+        return;
+    }
+    if (!p->broken && p->waiting < WAITING_MAX) {
+        uint64_t count = one_in(r, 3) ? 1 + below(r, 8) : 1;
+        for (uint64_t i = 0; i < count; i++) {
+            size_t before = p->unsent.len;
+            struct ask *c = ask_make(&r->world, &p->unsent);
+            queue_command(r, p, c, p->unsent.len - before);
+        }
+        if (one_in(r, 200))
+            send_garbage(r, p);
+    }
+    send_some(r, p, false);
+}
+
+void run_load(struct run *r, uint64_t commands)
+{
+    uint64_t end = r->commands + commands;
+    while (r->commands < end && !run_failed(r)) {
+        if (one_in(r, 60))
+            r->world.remove_share = (unsigned)below(r, 3) * 30 + 5;
+        act(r, &r->peers[below(r, PEERS)]);
+        for (uint64_t i = below(r, 24); i > 0 && !run_failed(r); i--)
+            step(r);
+        if (one_in(r, 150))
+            run_time(r, below(r, 2 * SECOND_US));
+    }
+}
+
+static bool all_answered(struct run *r)
+{
+    for (unsigned i = 0; i < PEERS; i++)
+        if (r->peers[i].waiting > 0)
+            return false;
+    return true;
+}
+
+void run_drain(struct run *r)
+{
+    uint64_t end = sim_now_us(r->sim) + ANSWER_MAX_US;
+    for (unsigned i = 0; i < PEERS; i++) {
+        struct peer *p = &r->peers[i];
+        if (p->client == NULL || p->client->closed)
+            continue;
+        p->deaf = false;
+        sim_client_read_resume(p->client);
+        send_some(r, p, true);
+    }
+    while (!all_answered(r) && !run_failed(r) && sim_now_us(r->sim) < end)
+        step(r);
+    for (unsigned i = 0; i < PEERS && !run_failed(r); i++)
+        if (r->peers[i].waiting > 0)
+            run_fail(r, "%s k%u (%s) is never answered", op_name(r->peers[i].first->op),
+                     r->peers[i].first->key,
+                     r->peers[i].first->executed ? "it ran" : "it never ran");
+    run_time(r, QUIET_US);
+    const char *broken = run_failed(r) ? NULL : inspect_db(&r->server->db, true);
+    if (broken != NULL)
+        run_fail(r, "when all is quiet: %s", broken);
+}
+
+void run_find_all(struct run *r)
+{
+    struct peer *p = &r->peers[0];
+    bool cut = r->may_cut;
+    struct config_output_limit *limit = &r->server->config.client_output_buffer_limit;
+    struct config_output_limit before = *limit;
+    uint32_t cut_ppm = sim_options(r->sim)->cut_ppm;
+    sim_options(r->sim)->cut_ppm = 0;
+    limit->hard_bytes = 0;
+    r->may_cut = false;
+    r->world.strict = true;
+    if (p->client == NULL)
+        connect_peer(r, p);
+    CHECK(!p->client->closed);
+    for (unsigned key = 0; key < MODEL_KEYS && !run_failed(r); key++) {
+        struct model_collection *c = model_collection_at(r->model, key, r->model->lsn);
+        for (unsigned id = 0; c != NULL && id < MODEL_IDS; id++) {
+            size_t start = p->unsent.len;
+            if (model_element_at(c, id, r->model->lsn) == NULL || c->spec.metric == METRIC_IP)
+                continue;
+            struct ask *find = ask_make_find(key, id, &p->unsent);
+            queue_command(r, p, find, p->unsent.len - start);
+        }
+        run_drain(r);
+    }
+    r->world.strict = false;
+    r->may_cut = cut;
+    *limit = before;
+    sim_options(r->sim)->cut_ppm = cut_ppm;
+}
+
+/* -- the whole -----------------------------------------------------------------------------------
+ */
+
+static void on_stopped(struct server *server)
+{
+    struct run *r = server->user;
+    r->stopped = true;
+}
+
+static void choose_config(struct run *r, struct config *config, struct sim_options *options)
+{
+    static const size_t scans[] = {0, 300, 2000, 1 << 20};
+    config_init(config);
+    memcpy(config->bind, address.host, strlen(address.host) + 1);
+    config->flat_rows_max = (int)below(r, 60);
+    config->pending_scan_bytes = scans[below(r, COUNT_OF(scans))];
+    config->vset_keep_originals = !one_in(r, 4);
+    options->lane_count = 1 + (unsigned)below(r, 4);
+    options->job_step_max_us = (uint32_t)below(r, one_in(r, 2) ? 20 : 400);
+    if (one_in(r, 6)) {
+        options->cut_ppm = 2000;
+        r->may_cut = true;
+    }
+    if (one_in(r, 8)) {
+        config->client_output_buffer_limit.hard_bytes = 20000;
+        r->may_cut = true;
+    }
+}
+
+bool run_start(struct run *r, uint64_t seed)
+{
+    static struct config config; /* large */
+    struct sim_options options = sim_options_default();
+    struct why why = {{0}};
+    *r = (struct run){.seed = seed, .rng = seed * 0x9e3779b97f4a7c15u + 1};
+    r->model = model_new();
+    world_init(&r->world, rng_next(&r->rng), r->model);
+    choose_config(r, &config, &options);
+    r->sim = sim_new(seed, &options);
+    r->server = mem_calloc(MEM_TEST, sizeof(*r->server));
+    r->records = BUF_INIT(MEM_TEST);
+    for (unsigned i = 0; i < PEERS; i++)
+        forget_connection(&r->peers[i]);
+    if (server_start(r->server, sim_io(r->sim), &config, NULL, &why) != OK) {
+        run_fail(r, "the server does not start: %s", why.text);
+        return false;
+    }
+    r->server->user = r;
+    r->server->on_stopped = on_stopped;
+    r->sink = (struct mlog_sink){.on_record = on_record, .stable = all_stable};
+    mlog_add_sink(&r->server->db.log, &r->sink);
+    return true;
+}
+
+/* Plays the log into a database of its own and runs what that starts. */
+static void replay(struct run *r, struct db *db, struct sim *sim)
+{
+    uint64_t lsn = 0;
+    for (size_t at = 0; at < r->records.len && !run_failed(r);) {
+        struct mutation m;
+        struct why why = {{0}};
+        uint64_t size;
+        memcpy(&size, r->records.ptr + at, sizeof(size));
+        at += sizeof(size);
+        enum err e = mutation_decode((struct slice){r->records.ptr + at, size}, &m, &why);
+        if (e == OK) {
+            e = db_replay(db, &m, ++lsn, &why);
+            mutation_free(&m);
+        }
+        if (e != OK)
+            run_fail(r, "record %llu cannot be played again: %s", (unsigned long long)lsn,
+                     why.text);
+        at = (at + size + 7) / 8 * 8;
+        for (uint64_t i = below(r, 4); i > 0; i--)
+            (void)sim_step(sim);
+    }
+    sim_run_for(sim, QUIET_US);
+}
+
+void run_compare(struct run *r)
+{
+    if (run_failed(r))
+        return;
+    const struct db *db = &r->server->db;
+    struct sim *sim = sim_new(r->seed + 1, NULL);
+    struct db *copy = mem_calloc(MEM_TEST, sizeof(*copy));
+    struct db_options options = {.kernels = db->env.kernels,
+                                 .flat_rows_max = db->env.flat_rows_max,
+                                 .pending_scan_bytes = db->env.pending_scan_bytes};
+    db_init(copy, sim_io(sim), &options);
+    replay(r, copy, sim);
+    const char *broken = inspect_db(copy, true);
+    const char *difference = inspect_difference(db, copy);
+    if (broken != NULL || difference != NULL)
+        run_fail(r, "the log played again: %s", broken != NULL ? broken : difference);
+    db_clear(copy);
+    sim_run_for(sim, QUIET_US);
+    db_fini(copy);
+    mem_free(MEM_TEST, copy);
+    sim_free(sim);
+}
+
+void run_stop(struct run *r)
+{
+    server_stop(r->server);
+    uint64_t end = sim_now_us(r->sim) + ANSWER_MAX_US;
+    while (!r->stopped && !run_failed(r) && sim_now_us(r->sim) < end)
+        step(r);
+    if (!r->stopped)
+        run_fail(r, "the server does not stop");
+    if (run_failed(r))
+        return; /* what is left cannot be taken apart safely */
+    for (unsigned i = 0; i < PEERS; i++) {
+        if (r->peers[i].client != NULL)
+            sim_client_close(r->peers[i].client);
+        forget_connection(&r->peers[i]);
+    }
+    mlog_remove_sink(&r->server->db.log, &r->sink);
+    server_fini(r->server);
+    mem_free(MEM_TEST, r->server);
+    sim_free(r->sim);
+    model_free(r->model);
+    buf_fini(&r->records);
+}

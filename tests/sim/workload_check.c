@@ -1,0 +1,534 @@
+/* Judging records and replies. */
+#include <math.h>
+#include <stdio.h>
+
+#include "sim/workload.h"
+
+/* -- replies -------------------------------------------------------------------------------------
+ */
+
+struct slice reply_slice(const redisReply *r)
+{
+    return (struct slice){(const uint8_t *)r->str, r->len};
+}
+
+bool reply_is_error(const redisReply *r, const char *part)
+{
+    return r->type == REDIS_REPLY_ERROR && strstr(r->str, part) != NULL;
+}
+
+bool reply_is_int(const redisReply *r, long long value)
+{
+    return r->type == REDIS_REPLY_INTEGER && r->integer == value;
+}
+
+bool reply_is_nil(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_NIL;
+}
+
+bool reply_is_list(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_ARRAY;
+}
+
+double reply_number(const redisReply *r)
+{
+    double value = NAN;
+    if (r->type == REDIS_REPLY_STRING && slice_to_f64(reply_slice(r), &value))
+        return value;
+    return NAN;
+}
+
+static bool is_status(const redisReply *r, const char *text)
+{
+    return r->type == REDIS_REPLY_STATUS && strcmp(r->str, text) == 0;
+}
+
+/* -- what a command would do to a collection ------------------------------------------------------
+ */
+
+static uint32_t input_dim_of(const struct collection_spec *spec)
+{
+    return spec->projection_from > 0 ? spec->projection_from : spec->dim;
+}
+
+static const float *vector_of(const struct ask *c, size_t i)
+{
+    return c->vectors + i * c->dim;
+}
+
+static bool is_finite(const float *vector, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        if (!isfinite(vector[i]))
+            return false;
+    return true;
+}
+
+static bool is_zero(const float *vector, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        if (vector[i] != 0)
+            return false;
+    return true;
+}
+
+/* Can a collection take this vector? Its count of floats fits. */
+static bool takes(const struct collection_spec *spec, const float *vector, uint32_t dim)
+{
+    return is_finite(vector, dim) &&
+           (spec->metric != METRIC_COSINE || spec->implicit || !is_zero(vector, dim));
+}
+
+static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
+{
+    if (c == NULL)
+        return true;
+    const struct collection_spec *spec = &c->spec;
+    enum quant quant = cmd->has_quant ? cmd->quant : spec->implicit ? QUANT_SQ8 : spec->quant;
+    uint32_t m = cmd->has_m ? cmd->m : spec->implicit ? SPEC_M_DEFAULT : spec->m;
+    bool reduce = cmd->reduce == 0 || (spec->projection_from > 0 && cmd->reduce == spec->dim);
+    return reduce && cmd->dim == input_dim_of(spec) && quant == spec->quant && m == spec->m &&
+           takes(spec, cmd->vectors, cmd->dim);
+}
+
+/* Does the command change the data, at this state? */
+static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t lsn)
+{
+    bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
+    switch ((int)cmd->op) {
+    case OP_VADD:
+        return vadd_fits(c, cmd);
+    case OP_VMADD:
+        for (size_t i = 0; fits && i < cmd->id_count; i++)
+            if (takes(&c->spec, vector_of(cmd, i), cmd->dim))
+                return true;
+        return false;
+    case OP_VREM:
+    case OP_VSETATTR:
+        for (size_t i = 0; c != NULL && i < cmd->id_count; i++)
+            if (model_element_at(c, cmd->ids[i], lsn) != NULL)
+                return true;
+        return false;
+    case OP_VCREATE:
+        return c == NULL;
+    case OP_VDROP:
+        return c != NULL;
+    default:
+        return false;
+    }
+}
+
+/* -- records -------------------------------------------------------------------------------------
+ */
+
+static const char *check_stored(const struct model_collection *c, const struct ask *cmd, size_t i,
+                                const struct mutation_element *e)
+{
+    float expected[512];
+    CHECK(c->spec.dim <= COUNT_OF(expected));
+    (void)model_store(c, vector_of(cmd, i), expected);
+    for (uint32_t j = 0; j < c->spec.dim; j++)
+        if (!(fabsf(expected[j] - e->vector[j]) <= 1e-5f * (1 + fabsf(expected[j]))))
+            return "another vector is stored than was sent";
+    return NULL;
+}
+
+static const char *check_put(const struct ask *cmd, const struct model_collection *c,
+                             const struct mutation *m)
+{
+    struct model_collection fresh = {.spec = m->spec};
+    const char *wrong = NULL;
+    size_t at = 0;
+    if ((c == NULL) != m->creates || m->dim != (c == NULL ? m->spec.dim : c->spec.dim))
+        return "a put makes a collection at the wrong time, or of the wrong dimension";
+    if (c == NULL) {
+        fresh.projection = model_projection(&fresh.spec);
+        c = &fresh;
+    }
+    for (size_t i = 0; i < cmd->id_count && wrong == NULL; i++) {
+        if (!takes(&c->spec, vector_of(cmd, i), cmd->dim))
+            continue;
+        const struct mutation_element *e = &m->elements[at];
+        if (at++ == m->count || model_id_of(e->id) != cmd->ids[i])
+            wrong = "a put has other elements than were sent";
+        else if (e->set_attribute != cmd->has_attributes ||
+                 (e->set_attribute && !slice_eq(e->attribute, slice_of(cmd->attributes[i]))))
+            wrong = "a put has another attribute than was sent";
+        else
+            wrong = check_stored(c, cmd, i, e);
+    }
+    mem_free(MEM_VECTOR, fresh.projection);
+    if (wrong != NULL)
+        return wrong;
+    return at == m->count ? NULL : "a put has more elements than were sent";
+}
+
+static const char *check_remove(const struct ask *cmd, const struct model_collection *c,
+                                uint64_t lsn, const struct mutation *m)
+{
+    size_t at = 0;
+    for (size_t i = 0; c != NULL && i < cmd->id_count; i++) {
+        if (model_element_at(c, cmd->ids[i], lsn) == NULL)
+            continue;
+        if (at == m->count || model_id_of(m->ids[at++]) != cmd->ids[i])
+            return "a remove has other elements than were named";
+    }
+    return at == m->count ? NULL : "a remove has more elements than were named";
+}
+
+static const char *check_new(const struct ask *cmd, const struct mutation *m)
+{
+    if (cmd->op != OP_VCREATE)
+        return "a collection is made that nobody asked for";
+    if (m->spec.implicit || m->spec.dim != cmd->dim)
+        return "a collection is made with another dimension than asked for";
+    return NULL;
+}
+
+const char *ask_check_record(const struct world *w, const struct ask *cmd, const struct mutation *m)
+{
+    uint64_t lsn = w->model->lsn;
+    const struct model_collection *c = model_collection_at(w->model, cmd->key, lsn);
+    if (model_key_of(m->key) != cmd->key)
+        return "a change of another key than the command's";
+    if (!changes(cmd, c, lsn))
+        return "a change by a command that changes nothing";
+    switch (m->kind) {
+    case MUTATION_PUT:
+        return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, m)
+                                                         : "a put by another command";
+    case MUTATION_REMOVE:
+        return cmd->op == OP_VREM ? check_remove(cmd, c, lsn, m) : "a remove by another command";
+    case MUTATION_SET_ATTRIBUTE:
+        if (cmd->op != OP_VSETATTR || model_id_of(m->ids[0]) != cmd->ids[0] ||
+            !slice_eq(m->value, slice_of(cmd->attributes[0])))
+            return "an attribute is set that nobody sent";
+        return NULL;
+    case MUTATION_COLLECTION_NEW:
+        return check_new(cmd, m);
+    case MUTATION_KEY_REMOVE:
+        return cmd->op == OP_VDROP ? NULL : "a key removed by another command";
+    case MUTATION_STRING_SET:
+    case MUTATION_FLUSH:
+        break;
+    }
+    return "a change of a kind that nobody asked for";
+}
+
+/* -- replies of changes --------------------------------------------------------------------------
+ */
+
+/* The reply of a VMADD: what became of each element, in order. */
+static const char *check_batch(const struct ask *cmd, const struct model_collection *c,
+                               uint64_t lsn, const redisReply *r)
+{
+    bool seen[MODEL_IDS] = {false};
+    if (!reply_is_list(r) || r->elements != cmd->id_count)
+        return "not an answer per element";
+    for (size_t i = 0; i < cmd->id_count; i++) {
+        const redisReply *one = r->element[i];
+        unsigned id = cmd->ids[i];
+        if (!takes(&c->spec, vector_of(cmd, i), cmd->dim)) {
+            if (!reply_is_error(one, "ERR"))
+                return "an invalid element is not refused";
+            continue;
+        }
+        bool there = seen[id] || model_element_at(c, id, lsn) != NULL;
+        if (!reply_is_int(one, !there))
+            return "added and replaced are not told apart";
+        seen[id] = true;
+    }
+    return NULL;
+}
+
+static long long present_count(const struct ask *cmd, const struct model_collection *c,
+                               uint64_t lsn)
+{
+    bool seen[MODEL_IDS] = {false};
+    long long count = 0;
+    for (size_t i = 0; i < cmd->id_count; i++) {
+        unsigned id = cmd->ids[i];
+        count += !seen[id] && model_element_at(c, id, lsn) != NULL;
+        seen[id] = true;
+    }
+    return count;
+}
+
+/* c and lsn: the state before the change. */
+static const char *check_changed(const struct ask *cmd, const struct model_collection *c,
+                                 uint64_t lsn, const redisReply *r)
+{
+    bool right = false;
+    switch ((int)cmd->op) {
+    case OP_VADD:
+        right = reply_is_int(r, c == NULL || model_element_at(c, cmd->ids[0], lsn) == NULL);
+        break;
+    case OP_VMADD:
+        return check_batch(cmd, c, lsn, r);
+    case OP_VREM:
+        right = reply_is_int(r, present_count(cmd, c, lsn));
+        break;
+    case OP_VSETATTR:
+        right = reply_is_int(r, 1);
+        break;
+    case OP_VCREATE:
+    case OP_VDROP:
+        right = is_status(r, "OK");
+        break;
+    default:
+        break;
+    }
+    return right ? NULL : "the change is answered wrongly";
+}
+
+/* A command that could have changed something, and did not. */
+static const char *check_unchanged(const struct ask *cmd, const struct model_collection *c,
+                                   uint64_t lsn, const redisReply *r)
+{
+    bool right = false;
+    if (changes(cmd, c, lsn))
+        return "nothing was changed";
+    switch ((int)cmd->op) {
+    case OP_VMADD:
+        if (c != NULL && cmd->dim == input_dim_of(&c->spec))
+            return check_batch(cmd, c, lsn, r);
+        right = reply_is_error(r, "ERR");
+        break;
+    case OP_VREM:
+    case OP_VSETATTR:
+        right = reply_is_int(r, 0);
+        break;
+    case OP_VCREATE:
+        right = cmd->flag && cmd->dim == c->spec.dim ? is_status(r, "OK")
+                                                     : reply_is_error(r, "exists already");
+        break;
+    default:
+        right = reply_is_error(r, "ERR");
+    }
+    return right ? NULL : "what changes nothing is answered wrongly";
+}
+
+/* -- replies of looks ----------------------------------------------------------------------------
+ */
+
+static bool same_attribute(const redisReply *r, struct slice json)
+{
+    return json.len == 0 ? reply_is_nil(r) : slice_eq(reply_slice(r), json);
+}
+
+/* Doubles of a vector as it was sent: in the direction of the stored one. */
+static bool same_vector(const struct collection_spec *spec, const float *stored,
+                        const redisReply *r)
+{
+    double square = 0;
+    if (!reply_is_list(r) || r->elements != spec->dim)
+        return false;
+    for (size_t i = 0; i < spec->dim; i++)
+        square += reply_number(r->element[i]) * reply_number(r->element[i]);
+    double length = spec->metric == METRIC_COSINE && square > 0 ? sqrt(square) : 1;
+    bool exact = spec->keep_originals || spec->quant == QUANT_NONE;
+    for (size_t i = 0; i < spec->dim && exact; i++)
+        if (!(fabs(reply_number(r->element[i]) / length - (double)stored[i]) <
+              1e-5 * (1 + fabs((double)stored[i]))))
+            return false;
+    return !isnan(square);
+}
+
+static const char *check_get(const struct ask *cmd, const struct model_collection *c, uint64_t lsn,
+                             const redisReply *r)
+{
+    if (c == NULL)
+        return reply_is_error(r, "no such collection") ? NULL : "VGET of nothing";
+    if (!reply_is_list(r) || r->elements != cmd->id_count)
+        return "VGET without an answer per id";
+    for (size_t i = 0; i < cmd->id_count; i++) {
+        const struct model_element *e = model_element_at(c, cmd->ids[i], lsn);
+        const redisReply *one = r->element[i];
+        if (e == NULL && reply_is_nil(one))
+            continue;
+        if (e == NULL || !reply_is_list(one) || one->elements != 3 ||
+            model_id_of(reply_slice(one->element[0])) != cmd->ids[i])
+            return "VGET of another element";
+        if (!same_attribute(one->element[1], model_attribute_at(e, lsn)))
+            return "VGET with another attribute";
+        if (!same_vector(&c->spec, e->vector, one->element[2]))
+            return "VGET with another vector";
+    }
+    return NULL;
+}
+
+/* Distinct ids that are all there; marks them. */
+static bool distinct_live(const struct model_collection *c, uint64_t lsn, const redisReply *r,
+                          bool seen[MODEL_IDS])
+{
+    for (size_t i = 0; i < r->elements; i++) {
+        unsigned id = model_id_of(reply_slice(r->element[i]));
+        if (id == MODEL_IDS || seen[id] || model_element_at(c, id, lsn) == NULL)
+            return false;
+        seen[id] = true;
+    }
+    return true;
+}
+
+/* VRANGE - + and VRANDMEMBER with a count above 0. */
+static const char *check_members(const struct ask *cmd, const struct model_collection *c,
+                                 uint64_t lsn, const redisReply *r)
+{
+    bool seen[MODEL_IDS] = {false};
+    size_t live = c == NULL ? 0 : model_count_at(c, lsn);
+    size_t count = cmd->want.count < live ? cmd->want.count : live;
+    if (!reply_is_list(r) || r->elements != count)
+        return "the wrong number of members";
+    if (count > 0 && !distinct_live(c, lsn, r, seen))
+        return "members that are not there, or twice";
+    for (size_t i = 1; i < count && cmd->op == OP_VRANGE; i++)
+        if (slice_cmp(reply_slice(r->element[i - 1]), reply_slice(r->element[i])) >= 0)
+            return "members out of order";
+    return NULL;
+}
+
+static const char *check_links(const struct ask *cmd, const struct model_collection *c,
+                               uint64_t lsn, const redisReply *r)
+{
+    if (c == NULL || model_element_at(c, cmd->ids[0], lsn) == NULL)
+        return reply_is_nil(r) ? NULL : "links of nothing";
+    if (!reply_is_list(r) || r->elements == 0)
+        return "no levels of links";
+    for (size_t i = 0; i < r->elements; i++) {
+        bool seen[MODEL_IDS] = {false};
+        seen[cmd->ids[0]] = true;
+        if (!reply_is_list(r->element[i]) || !distinct_live(c, lsn, r->element[i], seen))
+            return "links to itself, to what is not there, or twice";
+    }
+    return NULL;
+}
+
+static const char *check_info(const struct model_collection *c, uint64_t lsn, const redisReply *r)
+{
+    long long live = 0, attributes = 0;
+    if (c == NULL)
+        return reply_is_nil(r) ? NULL : "VINFO of nothing";
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        const struct model_element *e = model_element_at(c, id, lsn);
+        live += e != NULL;
+        attributes += e != NULL && model_attribute_at(e, lsn).len > 0;
+    }
+    for (size_t i = 0; i + 1 < r->elements; i += 2) {
+        const char *name = r->element[i]->str;
+        if (strcmp(name, "size") == 0 && !reply_is_int(r->element[i + 1], live))
+            return "VINFO: size";
+        if (strcmp(name, "attributes-count") == 0 && !reply_is_int(r->element[i + 1], attributes))
+            return "VINFO: attributes-count";
+    }
+    return reply_is_list(r) && r->elements >= 18 ? NULL : "VINFO: fields";
+}
+
+static const char *check_look(const struct ask *cmd, const struct model_collection *c, uint64_t lsn,
+                              const redisReply *r)
+{
+    char name[32];
+    const struct model_element *e = NULL;
+    if (c != NULL && cmd->id_count > 0)
+        e = model_element_at(c, cmd->ids[0], lsn);
+    bool right = false;
+    switch ((int)cmd->op) {
+    case OP_VCARD:
+        right = reply_is_int(r, c == NULL ? 0 : (long long)model_count_at(c, lsn));
+        break;
+    case OP_VDIM:
+        right = c == NULL ? reply_is_error(r, "key does not exist") : reply_is_int(r, c->spec.dim);
+        break;
+    case OP_VISMEMBER:
+        right = reply_is_int(r, e != NULL);
+        break;
+    case OP_VGETATTR:
+        right = e == NULL ? reply_is_nil(r) : same_attribute(r, model_attribute_at(e, lsn));
+        break;
+    case OP_UNKNOWN:
+        (void)snprintf(name, sizeof(name), "'NOSUCH%llu'", (unsigned long long)cmd->token);
+        right = reply_is_error(r, name);
+        break;
+    case OP_ARITY:
+        right = reply_is_error(r, "wrong number of arguments");
+        break;
+    default:
+        CHECK(false);
+    }
+    return right ? NULL : "the answer is not what is there";
+}
+
+static const char *check_searches(struct world *w, const struct ask *cmd, const redisReply *r,
+                                  uint64_t lsn)
+{
+    const char *wrong = NULL;
+    /* One query that is refused refuses all. */
+    for (size_t i = 0; i < cmd->want.query_count && r->type == REDIS_REPLY_ERROR; i++) {
+        wrong = check_search(w, cmd, i, r, lsn);
+        if (wrong == NULL)
+            return NULL;
+    }
+    if (wrong != NULL || cmd->op == OP_SEARCH)
+        return wrong != NULL ? wrong : check_search(w, cmd, 0, r, lsn);
+    if (!reply_is_list(r) || r->elements != cmd->want.query_count)
+        return "not an answer per query";
+    for (size_t i = 0; i < cmd->want.query_count; i++) {
+        wrong = check_search(w, cmd, i, r->element[i], lsn);
+        if (wrong != NULL)
+            return wrong;
+    }
+    return NULL;
+}
+
+static const char *check_at(struct world *w, const struct ask *cmd, const redisReply *r,
+                            uint64_t lsn)
+{
+    const struct model_collection *c = model_collection_at(w->model, cmd->key, lsn);
+    switch ((int)cmd->op) {
+    case OP_VADD:
+    case OP_VMADD:
+    case OP_VREM:
+    case OP_VSETATTR:
+    case OP_VCREATE:
+    case OP_VDROP:
+        return cmd->lsn > 0 ? check_changed(cmd, c, lsn, r) : check_unchanged(cmd, c, lsn, r);
+    case OP_SEARCH:
+    case OP_VMSEARCH:
+        return check_searches(w, cmd, r, lsn);
+    case OP_VGET:
+        return check_get(cmd, c, lsn, r);
+    case OP_VRANGE:
+    case OP_VRANDMEMBER:
+        return check_members(cmd, c, lsn, r);
+    case OP_VLINKS:
+        return check_links(cmd, c, lsn, r);
+    case OP_VINFO:
+        return check_info(c, lsn, r);
+    case OP_VCARD:
+    case OP_VDIM:
+    case OP_VISMEMBER:
+    case OP_VGETATTR:
+    case OP_UNKNOWN:
+    case OP_ARITY:
+        return check_look(cmd, c, lsn, r);
+    case OP_COUNT:
+        break;
+    }
+    return "no such command";
+}
+
+const char *ask_check_reply(struct world *w, const struct ask *cmd, const redisReply *reply)
+{
+    const char *wrong = "it was answered before it ran";
+    if (!cmd->executed)
+        return wrong;
+    if (cmd->lsn > 0)
+        return check_at(w, cmd, reply, cmd->lsn - 1);
+    for (uint64_t lsn = cmd->lo; lsn <= cmd->hi; lsn++) {
+        wrong = check_at(w, cmd, reply, lsn);
+        if (wrong == NULL)
+            return NULL;
+    }
+    return wrong;
+}

@@ -1,0 +1,579 @@
+/* Making commands up. */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "sim/workload.h"
+
+static uint64_t below(struct world *w, uint64_t bound)
+{
+    return rng_below(&w->rng, bound);
+}
+
+static bool one_in(struct world *w, uint64_t n)
+{
+    return below(w, n) == 0;
+}
+
+void world_init(struct world *w, uint64_t seed, struct model *model)
+{
+    static const uint32_t dims[] = {4, 6, 8, 8, 33, 96, 160};
+    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8, QUANT_BIN};
+    *w = (struct world){.rng = seed, .model = model, .remove_share = 30, .next_token = 1};
+    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+        struct key_style *style = &w->styles[key];
+        style->dim = dims[below(w, COUNT_OF(dims))];
+        style->created = key % 2 == 0;
+        if (style->created)
+            continue;
+        style->has_quant = one_in(w, 2);
+        style->quant = quants[below(w, COUNT_OF(quants))];
+        style->m = one_in(w, 3) ? 4 + (uint32_t)below(w, 8) : 0;
+        style->reduce = one_in(w, 6) ? style->dim / 2 : 0;
+    }
+}
+
+/* -- arguments -----------------------------------------------------------------------------------
+ */
+
+struct args {
+    struct buf bytes;
+    size_t count;
+};
+
+static void add(struct args *a, struct slice value)
+{
+    buf_printf(&a->bytes, "$%zu\r\n", value.len);
+    buf_append_slice(&a->bytes, value);
+    buf_append_text(&a->bytes, "\r\n");
+    a->count++;
+}
+
+static void add_text(struct args *a, const char *text)
+{
+    add(a, slice_of(text));
+}
+
+static void add_number(struct args *a, uint64_t number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    add_text(a, text);
+}
+
+static void add_key(struct args *a, unsigned key)
+{
+    char text[] = {'k', (char)('0' + key), '\0'};
+    add_text(a, text);
+}
+
+static void add_id(struct args *a, unsigned id)
+{
+    struct buf text = BUF_INIT(MEM_TEST);
+    model_id_text(id, &text);
+    add(a, buf_slice(&text));
+    buf_fini(&text);
+}
+
+static void finish(struct args *a, struct buf *out)
+{
+    buf_printf(out, "*%zu\r\n", a->count);
+    buf_append_slice(out, buf_slice(&a->bytes));
+    buf_fini(&a->bytes);
+}
+
+static struct slice blob(const float *floats, size_t count)
+{
+    return (struct slice){(const uint8_t *)floats, count * sizeof(float)};
+}
+
+static void add_vector(struct args *a, enum ask_form form, const float *floats, uint32_t dim)
+{
+    char text[32];
+    struct buf json = BUF_INIT(MEM_TEST);
+    switch (form) {
+    case FORM_VALUES:
+        add_text(a, "VALUES");
+        add_number(a, dim);
+        for (uint32_t i = 0; i < dim; i++) {
+            (void)snprintf(text, sizeof(text), "%.9g", (double)floats[i]);
+            add_text(a, text);
+        }
+        break;
+    case FORM_BLOB:
+        add_text(a, "fp32");
+        add(a, blob(floats, dim));
+        break;
+    case FORM_JSON:
+        for (uint32_t i = 0; i < dim; i++)
+            buf_printf(&json, "%s%.9g", i == 0 ? "[" : ", ", (double)floats[i]);
+        buf_append_text(&json, "]");
+        add_text(a, "JSON");
+        add(a, buf_slice(&json));
+        break;
+    case FORM_ELEMENT:
+        CHECK(false);
+    }
+    buf_fini(&json);
+}
+
+/* -- what commands are about ---------------------------------------------------------------------
+ */
+
+/* The collection as the sender may know it. */
+static struct model_collection *known(const struct world *w, unsigned key)
+{
+    return model_collection_at(w->model, key, w->model->lsn);
+}
+
+/* Some element that is there now, or any id. */
+static unsigned some_id(struct world *w, unsigned key, bool there)
+{
+    struct model_collection *c = known(w, key);
+    unsigned id = (unsigned)below(w, MODEL_IDS);
+    for (unsigned i = 0; there && c != NULL && i < MODEL_IDS; i++)
+        if (model_element_at(c, (id + i) % MODEL_IDS, w->model->lsn) != NULL)
+            return (id + i) % MODEL_IDS;
+    return id;
+}
+
+static void random_floats(struct world *w, float *out, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++)
+        out[i] = (float)(rng_unit(&w->rng) + rng_unit(&w->rng) - 1) * 4;
+}
+
+/* Floats near those of an element, or at them, or anywhere. */
+static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
+{
+    struct model_collection *c = known(w, key);
+    struct model_element *e = NULL;
+    random_floats(w, out, dim);
+    if (c == NULL || c->spec.dim != dim || c->projection != NULL || one_in(w, 3))
+        return;
+    e = model_element_at(c, some_id(w, key, true), w->model->lsn);
+    if (e == NULL)
+        return;
+    float noise = one_in(w, 2) ? 1e-3f : 0;
+    for (uint32_t i = 0; i < dim; i++)
+        out[i] = e->vector[i] + out[i] * noise;
+}
+
+/* New vectors are mostly unlike the others, or every search would have ties. */
+static void make_new_vector(struct world *w, unsigned key, float *out, uint32_t dim)
+{
+    if (one_in(w, 50))
+        memset(out, 0, dim * sizeof(float));
+    else if (one_in(w, 12))
+        make_vector(w, key, out, dim);
+    else
+        random_floats(w, out, dim);
+}
+
+static void make_attribute(struct world *w, char out[ATTRIBUTE_MAX])
+{
+    int n = one_in(w, 3) ? (int)below(w, 8) : (int)below(w, 100);
+    char s = (char)('a' + below(w, 4));
+    switch (below(w, 12)) {
+    case 0:
+        (void)snprintf(out, ATTRIBUTE_MAX, "{\"n\":%d}", n);
+        break;
+    case 1:
+        (void)snprintf(out, ATTRIBUTE_MAX, "{\"s\":\"%c\"}", s);
+        break;
+    case 2:
+        (void)snprintf(out, ATTRIBUTE_MAX, "{oops %d", n);
+        break;
+    case 3:
+        out[0] = '\0';
+        break;
+    default:
+        (void)snprintf(out, ATTRIBUTE_MAX, "{\"n\":%d,\"s\":\"%c\"}", n, s);
+    }
+}
+
+/* Floats a sender believes the collection takes; rarely wrong. */
+static uint32_t believed_dim(struct world *w, unsigned key)
+{
+    struct model_collection *c = known(w, key);
+    uint32_t dim = w->styles[key].dim;
+    if (c != NULL)
+        dim = c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim;
+    return one_in(w, 60) ? dim + 1 : dim;
+}
+
+static float *floats_new(size_t count)
+{
+    return mem_alloc(MEM_TEST, count * sizeof(float));
+}
+
+/* -- changes -------------------------------------------------------------------------------------
+ */
+
+static void make_vadd(struct world *w, struct ask *c, struct args *a)
+{
+    static const char *const words[] = {"NOQUANT", "q8", "BIN"};
+    const struct key_style *style = &w->styles[c->key];
+    bool implicit = !style->created;
+    c->dim = believed_dim(w, c->key);
+    c->ids[c->id_count++] = some_id(w, c->key, one_in(w, 4));
+    c->vectors = floats_new(c->dim);
+    c->form = (enum ask_form)below(w, 3);
+    make_new_vector(w, c->key, c->vectors, c->dim);
+    add_text(a, "VADD");
+    add_key(a, c->key);
+    if (implicit && style->reduce > 0) {
+        c->reduce = style->reduce;
+        add_text(a, "REDUCE");
+        add_number(a, c->reduce);
+    }
+    add_vector(a, c->form, c->vectors, c->dim);
+    add_id(a, c->ids[0]);
+    if (implicit && style->has_quant) {
+        c->has_quant = true;
+        c->quant = style->quant;
+        add_text(a, words[c->quant]);
+    }
+    if (one_in(w, 3)) {
+        c->has_attributes = true;
+        make_attribute(w, c->attributes[0]);
+        add_text(a, "SETATTR");
+        add_text(a, c->attributes[0]);
+    }
+    if (implicit && style->m > 0) {
+        c->has_m = true;
+        c->m = style->m;
+        add_text(a, "M");
+        add_number(a, c->m);
+    }
+}
+
+static void make_vmadd(struct world *w, struct ask *c, struct args *a)
+{
+    size_t count = 1 + below(w, ASK_IDS_MAX);
+    c->dim = believed_dim(w, c->key);
+    c->vectors = floats_new(count * c->dim);
+    for (size_t i = 0; i < count; i++) {
+        float *vector = c->vectors + i * c->dim;
+        c->ids[c->id_count++] = some_id(w, c->key, false);
+        make_new_vector(w, c->key, vector, c->dim);
+        if (one_in(w, 100))
+            vector[below(w, c->dim)] = NAN;
+    }
+    add_text(a, "VMADD");
+    add_key(a, c->key);
+    add_text(a, "FP32");
+    add_number(a, count);
+    for (size_t i = 0; i < count; i++)
+        add_id(a, c->ids[i]);
+    add(a, blob(c->vectors, count * c->dim));
+    if (!one_in(w, 3))
+        return;
+    c->has_attributes = true;
+    add_text(a, "ATTRS");
+    add_number(a, count);
+    for (size_t i = 0; i < count; i++) {
+        make_attribute(w, c->attributes[i]);
+        add_text(a, c->attributes[i]);
+    }
+}
+
+static void make_vrem(struct world *w, struct ask *c, struct args *a)
+{
+    size_t count = one_in(w, 2) ? 1 : 1 + below(w, one_in(w, 4) ? ASK_IDS_MAX : 4);
+    add_text(a, "VREM");
+    add_key(a, c->key);
+    while (c->id_count < count) {
+        c->ids[c->id_count] = some_id(w, c->key, !one_in(w, 4));
+        add_id(a, c->ids[c->id_count++]);
+    }
+}
+
+static void make_vsetattr(struct world *w, struct ask *c, struct args *a)
+{
+    c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 6));
+    c->has_attributes = true;
+    make_attribute(w, c->attributes[0]);
+    add_text(a, "VSETATTR");
+    add_key(a, c->key);
+    add_id(a, c->ids[0]);
+    add_text(a, c->attributes[0]);
+}
+
+static void make_vcreate(struct world *w, struct ask *c, struct args *a)
+{
+    static const char *const metrics[] = {"COSINE", "L2", "ip"};
+    static const char *const indexes[] = {"AUTO", "AUTO", "HNSW", "FLAT"};
+    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
+    size_t index = below(w, COUNT_OF(indexes)), quant = below(w, COUNT_OF(quants));
+    c->key = (unsigned)below(w, MODEL_KEYS / 2) * 2; /* the created ones */
+    c->dim = w->styles[c->key].dim + (one_in(w, 20) ? 1u : 0);
+    add_text(a, "VCREATE");
+    add_key(a, c->key);
+    add_text(a, "DIM");
+    add_number(a, c->dim);
+    add_text(a, "METRIC");
+    add_text(a, metrics[below(w, COUNT_OF(metrics))]);
+    add_text(a, "INDEX");
+    add_text(a, indexes[index]);
+    add_text(a, "QUANT");
+    add_text(a, quants[quant]);
+    if (quant == 1 && one_in(w, 3)) {
+        add_text(a, "ORIGINALS");
+        add_text(a, "DROP");
+    }
+    if (index != 3 && one_in(w, 3)) {
+        add_text(a, "M");
+        add_number(a, 4 + below(w, 20));
+    }
+    if (one_in(w, 2)) {
+        add_text(a, "EF");
+        add_number(a, 10 + below(w, 30));
+    }
+    c->flag = one_in(w, 2);
+    if (c->flag)
+        add_text(a, "IFNOTEXISTS");
+}
+
+/* -- searches ------------------------------------------------------------------------------------
+ */
+
+static void add_search_options(struct world *w, struct ask *c, struct args *a)
+{
+    struct search_want *want = &c->want;
+    want->filter = one_in(w, 3) ? (unsigned)below(w, MODEL_FILTERS) : MODEL_FILTERS;
+    want->exact = one_in(w, 4);
+    want->with_dist = one_in(w, 3);
+    want->with_attributes = one_in(w, 5);
+    want->count = one_in(w, 4) ? 0 : 1 + below(w, one_in(w, 5) ? 250 : 12);
+    want->ef = want->exact || one_in(w, 3) ? 0 : 1 + below(w, one_in(w, 8) ? 200 : 40);
+    if (want->count > 0) {
+        add_text(a, "COUNT");
+        add_number(a, want->count);
+    }
+    if (want->ef > 0) {
+        add_text(a, "EF");
+        add_number(a, want->ef);
+    }
+    if (want->exact)
+        add_text(a, want->vsim ? "TRUTH" : "EXACT");
+    if (want->filter < MODEL_FILTERS) {
+        add_text(a, "FILTER");
+        add_text(a, model_filter_text(want->filter));
+    }
+    if (want->with_dist)
+        add_text(a, want->vsim ? "WITHSCORES" : "WITHDIST");
+    if (want->with_attributes)
+        add_text(a, "WITHATTRIBS");
+}
+
+static void make_search(struct world *w, struct ask *c, struct args *a)
+{
+    c->want.vsim = one_in(w, 2);
+    c->want.query_count = 1;
+    c->dim = believed_dim(w, c->key);
+    c->vectors = floats_new(c->dim);
+    c->form = (enum ask_form)below(w, 4);
+    make_vector(w, c->key, c->vectors, c->dim);
+    add_text(a, c->want.vsim ? "vsim" : "VSEARCH");
+    add_key(a, c->key);
+    if (c->form == FORM_ELEMENT) {
+        c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 8));
+        add_text(a, "ELE");
+        add_id(a, c->ids[0]);
+    } else {
+        add_vector(a, c->form, c->vectors, c->dim);
+    }
+    add_search_options(w, c, a);
+}
+
+static void make_vmsearch(struct world *w, struct ask *c, struct args *a)
+{
+    size_t count = 1 + below(w, ASK_QUERIES_MAX);
+    c->want.query_count = count;
+    c->dim = believed_dim(w, c->key);
+    c->form = FORM_BLOB;
+    c->vectors = floats_new(count * c->dim);
+    for (size_t i = 0; i < count; i++)
+        make_vector(w, c->key, c->vectors + i * c->dim, c->dim);
+    add_text(a, "VMSEARCH");
+    add_key(a, c->key);
+    add_number(a, count);
+    add(a, blob(c->vectors, count * c->dim));
+    add_search_options(w, c, a);
+}
+
+/* -- looking -------------------------------------------------------------------------------------
+ */
+
+static void make_look(struct world *w, struct ask *c, struct args *a, const char *name,
+                      bool element)
+{
+    add_text(a, name);
+    add_key(a, c->key);
+    if (!element)
+        return;
+    c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 4));
+    add_id(a, c->ids[0]);
+}
+
+static void make_vget(struct world *w, struct ask *c, struct args *a)
+{
+    size_t count = 1 + below(w, 5);
+    add_text(a, "VGET");
+    add_key(a, c->key);
+    add_number(a, count);
+    while (c->id_count < count) {
+        c->ids[c->id_count] = some_id(w, c->key, !one_in(w, 4));
+        add_id(a, c->ids[c->id_count++]);
+    }
+    add_text(a, "WITHVECTORS");
+}
+
+static void make_range(struct world *w, struct ask *c, struct args *a)
+{
+    bool range = c->op == OP_VRANGE;
+    c->want.count = one_in(w, 2) ? 1 + below(w, 200) : 200;
+    add_text(a, range ? "VRANGE" : "VRANDMEMBER");
+    add_key(a, c->key);
+    if (range) {
+        add_text(a, "-");
+        add_text(a, "+");
+    }
+    add_number(a, c->want.count);
+}
+
+static void make_unknown(struct world *w, struct ask *c, struct args *a)
+{
+    char text[32];
+    c->token = w->next_token++;
+    (void)snprintf(text, sizeof(text), "NOSUCH%llu", (unsigned long long)c->token);
+    add_text(a, text);
+}
+
+/* -- choosing ------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *name;
+    unsigned weight;
+} ops[] = {
+#define X(op, weight) {#op, weight},
+    OP_LIST(X)
+#undef X
+};
+
+const char *op_name(enum op op)
+{
+    CHECK(op < OP_COUNT);
+    return ops[op].name;
+}
+
+static enum op choose_op(struct world *w)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < OP_COUNT; i++)
+        sum += ops[i].weight;
+    uint64_t at = below(w, sum);
+    unsigned op = 0;
+    while (at >= ops[op].weight)
+        at -= ops[op++].weight;
+    if (op == OP_VADD || op == OP_VREM)
+        return below(w, 100) < w->remove_share ? OP_VREM : OP_VADD;
+    return (enum op)op;
+}
+
+static void make_arguments(struct world *w, struct ask *c, struct args *a)
+{
+    switch (c->op) {
+    case OP_VADD:
+        make_vadd(w, c, a);
+        break;
+    case OP_VMADD:
+        make_vmadd(w, c, a);
+        break;
+    case OP_VREM:
+        make_vrem(w, c, a);
+        break;
+    case OP_VSETATTR:
+        make_vsetattr(w, c, a);
+        break;
+    case OP_VCREATE:
+        make_vcreate(w, c, a);
+        break;
+    case OP_SEARCH:
+        make_search(w, c, a);
+        break;
+    case OP_VMSEARCH:
+        make_vmsearch(w, c, a);
+        break;
+    case OP_VGET:
+        make_vget(w, c, a);
+        break;
+    case OP_VRANGE:
+    case OP_VRANDMEMBER:
+        make_range(w, c, a);
+        break;
+    case OP_UNKNOWN:
+        make_unknown(w, c, a);
+        break;
+    case OP_ARITY:
+        add_text(a, "VISMEMBER");
+        add_key(a, c->key);
+        break;
+    case OP_VDROP:
+    case OP_VCARD:
+    case OP_VDIM:
+    case OP_VINFO:
+    case OP_VISMEMBER:
+    case OP_VGETATTR:
+    case OP_VLINKS:
+        make_look(w, c, a, op_name(c->op) + strlen("OP_"),
+                  c->op == OP_VISMEMBER || c->op == OP_VGETATTR || c->op == OP_VLINKS);
+        break;
+    case OP_COUNT:
+        CHECK(false);
+    }
+}
+
+struct ask *ask_make(struct world *w, struct buf *out)
+{
+    struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
+    struct args a = {.bytes = BUF_INIT(MEM_TEST)};
+    c->op = choose_op(w);
+    c->key = (unsigned)below(w, MODEL_KEYS);
+    if (c->op == OP_VCARD && one_in(w, 4)) {
+        buf_printf(out, "vcard k%u%s", c->key, one_in(w, 2) ? "\r\n" : "\n");
+        return c;
+    }
+    make_arguments(w, c, &a);
+    finish(&a, out);
+    return c;
+}
+
+struct ask *ask_make_find(unsigned key, unsigned id, struct buf *out)
+{
+    struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
+    struct args a = {.bytes = BUF_INIT(MEM_TEST)};
+    c->op = OP_SEARCH;
+    c->key = key;
+    c->ids[c->id_count++] = id;
+    c->form = FORM_ELEMENT;
+    c->want = (struct search_want){.count = 1, .ef = 12, .filter = MODEL_FILTERS, .query_count = 1};
+    add_text(&a, "VSEARCH");
+    add_key(&a, key);
+    add_text(&a, "ELE");
+    add_id(&a, id);
+    add_text(&a, "COUNT");
+    add_number(&a, 1);
+    add_text(&a, "EF");
+    add_number(&a, c->want.ef);
+    finish(&a, out);
+    return c;
+}
+
+void ask_free(struct ask *c)
+{
+    mem_free(MEM_TEST, c->vectors);
+    mem_free(MEM_TEST, c);
+}
