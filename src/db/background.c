@@ -4,7 +4,6 @@
 
 #include "db/collection.h"
 #include "db/sweep.h"
-#include "index/hnsw.h"
 
 enum {
     LINK_JOB_ROWS = 16,
@@ -90,9 +89,7 @@ static void finish_row(struct link_job *l, size_t i)
 {
     struct collection *c = l->collection;
     uint32_t row = l->list[i];
-    /* A sweep may have taken the last link to a row since its job linked it. */
-    bool again = i >= l->linked || !hnsw_can_be_found(c->graph, row);
-    if (collection_state(c, row) == ROW_LINKING && again) {
+    if (collection_state(c, row) == ROW_LINKING && i >= l->linked) {
         collection_set_state(c, row, ROW_PENDING);
         pending_return(&c->pending, row);
         return;

@@ -59,7 +59,7 @@ static void row_init(struct index *x, uint32_t row, uint64_t hash)
     node->upper = node->level > 0 ? take_uppers(h, node->level) : ROW_NONE;
     if (node->upper == ROW_NONE)
         node->level = 0; /* memory is short: a lower level costs a few hops and nothing else */
-    atomic_store_explicit(&node->in_degree, 0, memory_order_relaxed);
+    atomic_store_explicit(&node->parent, ROW_NONE, memory_order_relaxed);
     for (int level = 0; level <= node->level; level++)
         clear_links(h, row, level);
     node_set_stage(node, NODE_NEW); /* a sweep that runs now may look at the row from here on */
@@ -123,6 +123,7 @@ struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, size_
     h->ef_build = ef_build;
     h->level_scale = 1 / log((double)m);
     atomic_init(&h->entry, ENTRY_NONE);
+    atomic_init(&h->root, ROW_NONE);
     for (unsigned i = 0; i < HNSW_LEVELS_MAX; i++)
         h->upper_free[i] = ROW_NONE;
     struct column_spec row_spec[HNSW_COLS] = {
@@ -162,21 +163,6 @@ void links_write(const struct hnsw *h, uint32_t row, int level, const uint32_t *
         link_store(&links[i], ids[i]);
     for (size_t i = count; i < max && link_load(&links[i]) != ROW_NONE; i++)
         link_store(&links[i], ROW_NONE);
-}
-
-bool links_keep(const struct hnsw *h, uint32_t row, uint32_t *ids, size_t *count, size_t max)
-{
-    if (*count < max) {
-        ids[(*count)++] = row;
-        return true;
-    }
-    for (size_t i = *count; i-- > 0;) {
-        if (node_lose_link(hnsw_node(h, ids[i]))) {
-            ids[i] = row;
-            return true;
-        }
-    }
-    return false;
 }
 
 int hnsw_level(const struct index *x, uint32_t row)
@@ -234,6 +220,29 @@ static const char *check_list(const struct hnsw *h, const struct index_rows *row
     return NULL;
 }
 
+static bool leads_to(const struct hnsw *h, uint32_t row, uint32_t id)
+{
+    const hnsw_link *links = hnsw_links(h, row, 0);
+    for (uint32_t i = 0; i < h->m0 && link_load(&links[i]) != ROW_NONE; i++)
+        if (link_load(&links[i]) == id)
+            return true;
+    return false;
+}
+
+static const char *check_tree(const struct hnsw *h, const struct index_rows *rows, uint32_t row)
+{
+    uint32_t parent = node_parent(h, row);
+    if (parent == ROW_NONE)
+        return "a row without a parent";
+    if (parent == row)
+        return atomic_load(&((struct hnsw *)h)->root) == row ? NULL : "a second root";
+    if (!leads_to(h, parent, row))
+        return "a parent that does not lead to its child";
+    if (!row_dead(rows, parent) && !leads_to(h, row, parent))
+        return "a child that does not lead to its parent";
+    return NULL;
+}
+
 const char *hnsw_check(const struct index *x, const struct index_rows *rows,
                        bool (*linked)(void *user, uint32_t row), void *user)
 {
@@ -246,16 +255,11 @@ const char *hnsw_check(const struct index *x, const struct index_rows *rows,
             if (broken != NULL)
                 return broken;
         }
+        const char *broken = check_tree(h, rows, row);
+        if (broken != NULL)
+            return broken;
     }
     return NULL;
-}
-
-bool hnsw_can_be_found(const struct index *x, uint32_t row)
-{
-    const struct hnsw *h = (const struct hnsw *)x;
-    uint64_t entry = atomic_load_explicit(&((struct hnsw *)h)->entry, memory_order_acquire);
-    return atomic_load_explicit(&hnsw_node(h, row)->in_degree, memory_order_relaxed) > 0 ||
-           (entry != ENTRY_NONE && entry_row(entry) == row);
 }
 
 bool hnsw_was_linked(const struct index *x, uint32_t row)

@@ -20,9 +20,9 @@ struct hnsw_dead {
 
 /* What a sweep found. owner: the job, then the loop */
 struct hnsw_sweep {
-    uint32_t best_row;   /* a live row of the highest level seen that leads on; ROW_NONE: none */
+    uint32_t best_row;   /* a live row of the highest level seen; ROW_NONE: none */
     int best_level;      /* -1: none */
-    uint32_t *orphans;   /* live rows without a link to them, or of them: link them again */
+    uint32_t *orphans;   /* rows that lost what led to them from near by: link them again */
     size_t orphan_count;
     size_t orphan_capacity;
     uint64_t repaired;   /* rows whose links changed */
@@ -34,7 +34,7 @@ struct hnsw_sweep {
 MUST_USE enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
                                    const struct hnsw_dead *dead, struct lane *lane, uint32_t *row,
                                    uint32_t end, struct hnsw_sweep *sweep);
-/* [loop] After the last range: no walk starts at a dead row any more, nor where it cannot go on. */
+/* [loop] After the last range: no walk starts at a dead row any more. */
 void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
                        const struct hnsw_sweep *sweep);
 
@@ -44,10 +44,6 @@ int hnsw_top_level(const struct index *x);
 
 /* Has link finished for the row since row_init? [loop or lane] */
 bool hnsw_was_linked(const struct index *x, uint32_t row);
-
-/* Does a link lead to the row on level 0, or do walks start at it? A sweep may have taken the last
- * one just after link put it there. [loop or lane] */
-bool hnsw_can_be_found(const struct index *x, uint32_t row);
 
 /* Neighbours of a row on a level: writes up to capacity rows, returns how many. [loop or lane] */
 size_t hnsw_neighbours(const struct index *x, uint32_t row, int level, uint32_t *out,

@@ -17,13 +17,13 @@ enum node_stage {
 
 /* One per row. lock: spin lock of the row's lists, held for one list at a time and never while
  * another is taken. level, upper: set by the loop before the row is linked, fixed until it is free.
- * in_degree: links to the row on level 0, atomic; a live linked row does not lose its last one but
- * to a sweep, which reports it. */
+ * parent: hnsw_tree.c; set by the job that first links the row, from then on by the sweep, under
+ * the lock of the new parent; itself: the root; ROW_NONE: not in the tree yet. */
 struct hnsw_node {
     _Atomic uint8_t lock;
     uint8_t level;
     _Atomic uint8_t stage; /* enum node_stage */
-    _Atomic uint32_t in_degree;
+    _Atomic uint32_t parent;
     uint32_t upper; /* first of level consecutive rows of uppers, for levels 1 .. level */
 };
 
@@ -41,6 +41,7 @@ struct hnsw {
     uint32_t uppers_used;
     uint32_t upper_free[HNSW_LEVELS_MAX]; /* lists by length, linked through their first entry */
     _Atomic uint64_t entry;               /* level << 32 | row; ENTRY_NONE: empty */
+    _Atomic uint32_t root;                /* of the tree; ROW_NONE: empty */
 };
 
 #define ENTRY_NONE UINT64_MAX
@@ -93,11 +94,6 @@ static inline void node_unlock(struct hnsw_node *node)
     atomic_store_explicit(&node->lock, 0, memory_order_release);
 }
 
-static inline void node_gain_link(struct hnsw_node *node)
-{
-    (void)atomic_fetch_add_explicit(&node->in_degree, 1, memory_order_relaxed);
-}
-
 static inline enum node_stage node_stage(const struct hnsw_node *node)
 {
     return (enum node_stage)atomic_load_explicit(&((struct hnsw_node *)node)->stage,
@@ -109,25 +105,36 @@ static inline void node_set_stage(struct hnsw_node *node, enum node_stage stage)
     atomic_store_explicit(&node->stage, (uint8_t)stage, memory_order_release);
 }
 
-/* Takes one from the row's in-degree unless that would leave it none. */
-static inline bool node_lose_link(struct hnsw_node *node)
+static inline uint32_t node_parent(const struct hnsw *h, uint32_t row)
 {
-    if (atomic_fetch_sub_explicit(&node->in_degree, 1, memory_order_relaxed) > 1)
-        return true;
-    (void)atomic_fetch_add_explicit(&node->in_degree, 1, memory_order_relaxed);
-    return false;
+    return atomic_load_explicit(&hnsw_node(h, row)->parent, memory_order_acquire);
 }
 
-/* The same for a row that has to go whatever it is left. */
-static inline void node_drop_link(struct hnsw_node *node)
+static inline bool dead_has(const struct hnsw_dead *dead, uint32_t row)
 {
-    (void)atomic_fetch_sub_explicit(&node->in_degree, 1, memory_order_relaxed);
+    return row < dead->end && (dead->bits[row / 64] >> (row % 64) & 1) != 0;
 }
 
-/* A row whose last in-link would go with its place in a new list of up to max rows, all of them
- * booked in their in-degrees: it takes a free place, or that of the farthest listed row that has
- * other links. False when there is none. */
-bool links_keep(const struct hnsw *h, uint32_t row, uint32_t *ids, size_t *count, size_t max);
+/* hnsw_tree.c. Is a link from `of` to id on level 0 one of the tree? Its list keeps it. */
+static inline bool tree_has(const struct hnsw *h, uint32_t of, uint32_t id)
+{
+    return node_parent(h, id) == of || node_parent(h, of) == id;
+}
+
+/* Makes the row the root. */
+void tree_plant(struct hnsw *h, uint32_t row);
+/* Puts a link of the tree into a copy of the list of `of`, in place of the last other link when
+ * there is no room. */
+void tree_keep(const struct hnsw *h, uint32_t of, uint32_t id, uint32_t *ids, size_t *count);
+/* Makes the row, which is not above `under`, a child of `under` or of one below it. Rows that are
+ * dead (in a sweep: in its set) take no children: false when that leaves none, or memory is short.
+ * Uses SCRATCH_LIST_A. Then tree_keep_parent lets the row's own list lead to the parent. */
+bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct hnsw_dead *dead,
+               struct lane *lane, uint32_t row, uint32_t under);
+void tree_keep_parent(const struct hnsw *h, const struct index_rows *rows,
+                      const struct hnsw_dead *dead, struct lane *lane, uint32_t row);
+/* Is the row top, or below it? True when that would take long to say. */
+bool tree_is_below(const struct hnsw *h, uint32_t row, uint32_t top);
 
 /* Copies a list; returns its length. */
 size_t links_copy(const struct hnsw *h, uint32_t row, int level, uint32_t *out);

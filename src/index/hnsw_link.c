@@ -77,8 +77,7 @@ static bool choose_all(struct linking *l, uint64_t entry)
     return true;
 }
 
-/* Writes the row's own list of a level. Links it had already (it was linked before and lost its
- * last in-link) are dropped where their target has others. */
+/* Writes the row's own list of a level. If it was linked before, it keeps its links of the tree. */
 static void write_own(const struct linking *l, int level)
 {
     struct hnsw *h = l->h;
@@ -90,21 +89,17 @@ static void write_own(const struct linking *l, int level)
     for (size_t i = 0; i < l->chosen_count[level]; i++)
         if (!row_dead(l->rows, l->chosen[level][i]))
             ids[count++] = l->chosen[level][i];
-    for (size_t i = 0; i < count && level == 0; i++)
-        node_gain_link(hnsw_node(h, ids[i]));
-    for (size_t i = 0; i < old_count && level == 0; i++) {
-        struct hnsw_node *last = hnsw_node(h, old[i]);
-        if (!row_dead(l->rows, old[i]) && !node_lose_link(last) &&
-            !links_keep(h, old[i], ids, &count, h->m0))
-            node_drop_link(last); /* the old ones alone fit: hardly ever */
-    }
+    for (size_t i = 0; i < old_count && level == 0; i++)
+        if (tree_has(h, l->row, old[i]))
+            tree_keep(h, l->row, old[i], ids, &count);
     links_write(h, l->row, level, ids, count);
     node_unlock(node);
 }
 
-/* The list of row `of`, and one more, sorted by distance to it. */
-static size_t score_list(const struct linking *l, uint32_t of, const uint32_t *ids, size_t count,
-                         struct hit *out)
+/* The list of row `of`, and one more, sorted by distance to it; dead rows only where the tree needs
+ * them until they are swept. */
+static size_t score_list(const struct linking *l, uint32_t of, int level, const uint32_t *ids,
+                         size_t count, struct hit *out)
 {
     uint8_t *query = scratch_get(l->lane, SCRATCH_QUERY_C, l->rows->codec->query_size);
     float *scores = scratch_get(l->lane, SCRATCH_SCORES, count * sizeof(float));
@@ -114,39 +109,10 @@ static size_t score_list(const struct linking *l, uint32_t of, const uint32_t *i
     codec_score_many(l->rows->codec, query, l->rows->codes, ids, count, scores);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (!row_dead(l->rows, ids[i]))
+        if (!row_dead(l->rows, ids[i]) || (level == 0 && tree_has(l->h, of, ids[i])))
             out[kept++] = (struct hit){scores[i], ids[i]};
     hits_sort(out, kept);
     return kept;
-}
-
-/* Moves what was not chosen to the front of the candidates, nearest first; returns how many. chosen
- * is a subsequence of candidates. */
-static size_t keep_dropped(struct hit *candidates, size_t count, const uint32_t *chosen,
-                           size_t chosen_count)
-{
-    size_t at = 0, dropped = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (at < chosen_count && chosen[at] == candidates[i].row)
-            at++;
-        else
-            candidates[dropped++] = candidates[i];
-    }
-    CHECK(at == chosen_count);
-    return dropped;
-}
-
-/* The row, new to the list, gives its place to one that would be lost. */
-static void give_way(const struct linking *l, uint32_t row, uint32_t *ids, size_t count)
-{
-    node_drop_link(hnsw_node(l->h, l->row));
-    if (row == l->row)
-        return;
-    size_t i = 0;
-    while (i < count && ids[i] != l->row)
-        i++;
-    CHECK(i < count); /* without it there was room for all */
-    ids[i] = row;
 }
 
 /* A full list with one more candidate: chooses which links stay. */
@@ -159,18 +125,13 @@ static void choose_again(const struct linking *l, uint32_t of, int level, uint32
     uint32_t *chosen = l->list_b;
     if (candidates == NULL)
         return;
-    size_t scored = score_list(l, of, ids, count, candidates);
+    size_t scored = score_list(l, of, level, ids, count, candidates);
     size_t kept = hnsw_select(l->rows, l->lane, candidates, scored, max, chosen);
     if (kept == 0)
         return; /* memory is short: the list stays as it is */
-    if (level == 0)
-        node_gain_link(hnsw_node(h, l->row));
-    size_t dropped = keep_dropped(candidates, scored, chosen, kept);
-    for (size_t i = 0; i < dropped && level == 0; i++) {
-        uint32_t row = candidates[i].row;
-        if (!node_lose_link(hnsw_node(h, row)) && !links_keep(h, row, chosen, &kept, max))
-            give_way(l, row, chosen, kept);
-    }
+    for (size_t i = 0; i < scored && level == 0; i++)
+        if (tree_has(h, of, candidates[i].row))
+            tree_keep(h, of, candidates[i].row, chosen, &kept);
     links_write(h, of, level, chosen, kept);
 }
 
@@ -188,8 +149,6 @@ static void write_reverse(const struct linking *l, uint32_t of, int level)
     for (size_t i = 0; i < count && !there; i++)
         there = ids[i] == l->row;
     if (!there && count < max) {
-        if (level == 0)
-            node_gain_link(hnsw_node(h, l->row));
         link_store(&hnsw_links(h, of, level)[count], l->row);
     } else if (!there) {
         ids[count] = l->row;
@@ -200,7 +159,7 @@ static void write_reverse(const struct linking *l, uint32_t of, int level)
 
 /* Walks start here from now on, if the row is higher than where they do, or nobody lives where they
  * lead to. */
-static void raise_entry(const struct linking *l, bool alone)
+static bool raise_entry(const struct linking *l, bool alone)
 {
     struct hnsw *h = l->h;
     uint64_t mine = (uint64_t)hnsw_node(h, l->row)->level << 32 | l->row;
@@ -210,7 +169,30 @@ static void raise_entry(const struct linking *l, bool alone)
            !row_dead(l->rows, l->row))
         if (atomic_compare_exchange_weak_explicit(&h->entry, &entry, mine, memory_order_acq_rel,
                                                   memory_order_acquire))
-            return;
+            return true;
+    return false;
+}
+
+/* Takes a place in the tree, near by; of rows that find nobody alive, one becomes the root. From
+ * here on walks meet the row. */
+static bool join_tree(const struct linking *l)
+{
+    struct hnsw *h = l->h;
+    bool joined = false;
+    if (l->chosen_count[0] == 0) {
+        if (!raise_entry(l, true))
+            return false;
+        tree_plant(h, l->row);
+        return true;
+    }
+    for (size_t i = 0; i < l->chosen_count[0] && !joined; i++)
+        joined = tree_join(h, l->rows, NULL, l->lane, l->row, l->chosen[0][i]);
+    for (size_t i = 0; i < l->pool_count && !joined; i++)
+        joined = l->pool[i].row != l->row &&
+                 tree_join(h, l->rows, NULL, l->lane, l->row, l->pool[i].row);
+    if (joined)
+        tree_keep_parent(h, l->rows, NULL, l->lane, l->row);
+    return joined;
 }
 
 static bool linking_init(struct linking *l)
@@ -230,30 +212,23 @@ static bool linking_init(struct linking *l)
     return true;
 }
 
-/* No list of a neighbour had a place for the row: some other list near by has. */
-static void seek_in_link(const struct linking *l)
-{
-    for (size_t i = 0; i < l->pool_count && !hnsw_can_be_found(&l->h->index, l->row); i++)
-        if (l->pool[i].row != l->row)
-            write_reverse(l, l->pool[i].row, 0);
-}
-
-/* Nobody has seen the row before it has been here once: it may become the first of all. */
+/* The very first row is entry and root; of two at once, the other links to it. */
 static bool link_first(const struct linking *l, uint64_t *entry)
 {
-    struct hnsw_node *node = hnsw_node(l->h, l->row);
     *entry = atomic_load_explicit(&l->h->entry, memory_order_acquire);
-    if (*entry == ENTRY_NONE) {
-        raise_entry(l, true);
-        *entry = atomic_load_explicit(&l->h->entry, memory_order_acquire);
+    if (*entry != ENTRY_NONE)
+        return false;
+    if (raise_entry(l, true)) {
+        if (node_parent(l->h, l->row) == ROW_NONE)
+            tree_plant(l->h, l->row);
+        return true;
     }
-    return *entry == ENTRY_NONE ||
-           (entry_row(*entry) == l->row && node_stage(node) != NODE_LINKED);
+    *entry = atomic_load_explicit(&l->h->entry, memory_order_acquire);
+    return *entry == ENTRY_NONE; /* the row has died meanwhile */
 }
 
 /* First the neighbours of all levels are found, then the row's own lists are written, and only then
- * do links lead to it: who comes by them finds every list complete. Of two rows that come first at
- * once, one becomes the entry and the other links to it. */
+ * do links lead to it: who comes by them finds every list complete. */
 bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row)
 {
     struct linking l = {.h = hnsw_of(x), .rows = rows, .lane = lane, .row = row};
@@ -273,12 +248,13 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
     int level = node->level;
     for (int at = 0; at <= level; at++)
         write_own(&l, at);
+    /* Without a place in the tree nothing leads to the row yet. */
+    if (node_parent(l.h, row) == ROW_NONE && !join_tree(&l))
+        return row_dead(rows, row);
     for (int at = 0; at <= level; at++)
         for (size_t i = 0; i < l.chosen_count[at]; i++)
             write_reverse(&l, l.chosen[at][i], at);
-    seek_in_link(&l);
-    raise_entry(&l, l.chosen_count[0] == 0);
-    /* Links of it or to it exist from here on, so only a sweep takes it out again. */
+    (void)raise_entry(&l, false);
     node_set_stage(node, NODE_LINKED);
-    return hnsw_can_be_found(x, row) || row_dead(rows, row);
+    return true;
 }

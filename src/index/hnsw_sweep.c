@@ -38,11 +38,6 @@ static void note_orphan(struct hnsw_sweep *sweep, uint32_t row)
     sweep->orphans[sweep->orphan_count++] = row;
 }
 
-static bool in_set(const struct hnsw_dead *dead, uint32_t row)
-{
-    return row < dead->end && (dead->bits[row / 64] >> (row % 64) & 1) != 0;
-}
-
 static bool add_unique(uint32_t *ids, size_t *count, size_t max, uint32_t row)
 {
     for (size_t i = 0; i < *count; i++)
@@ -60,40 +55,20 @@ static size_t gather(const struct sweeping *s, uint32_t row, int level, const ui
 {
     size_t count = 0;
     for (size_t i = 0; i < link_count; i++)
-        if (!in_set(s->dead, links[i]))
+        if (!dead_has(s->dead, links[i]))
             (void)add_unique(ids, &count, max, links[i]);
     for (size_t i = 0; i < link_count; i++) {
-        if (!in_set(s->dead, links[i]))
+        if (!dead_has(s->dead, links[i]))
             continue;
         const hnsw_link *theirs = hnsw_links(s->h, links[i], level);
         for (uint32_t j = 0; j < hnsw_links_max(s->h, level); j++) {
             uint32_t id = link_load(&theirs[j]);
             if (id == ROW_NONE)
                 break;
-            if (id != row && !in_set(s->dead, id) && !row_dead(s->rows, id) &&
+            if (id != row && !dead_has(s->dead, id) && !row_dead(s->rows, id) &&
                 !add_unique(ids, &count, max, id))
                 return count;
         }
-    }
-    return count;
-}
-
-/* Books the change of a level-0 list: links that came and links that went. A link that may not go,
- * because it is the last to its row, stays in place of another. */
-static size_t book_links(const struct sweeping *s, const uint32_t *before, size_t before_count,
-                         uint32_t *after, size_t after_count)
-{
-    struct hnsw *h = s->h;
-    for (size_t i = 0; i < after_count; i++)
-        node_gain_link(hnsw_node(h, after[i]));
-    size_t count = after_count;
-    for (size_t i = 0; i < before_count; i++) {
-        struct hnsw_node *node = hnsw_node(h, before[i]);
-        if (in_set(s->dead, before[i]) || node_lose_link(node) ||
-            links_keep(h, before[i], after, &count, h->m0))
-            continue;
-        node_drop_link(node);
-        note_orphan(s->sweep, before[i]);
     }
     return count;
 }
@@ -125,13 +100,12 @@ static enum err repair(const struct sweeping *s, uint32_t row, int level)
     /* A link that was there goes only for want of room: choosing again from lists that were not
      * full cost 2 % of recall at every turn of 30 % of the rows, and lost some rows to walks. */
     for (size_t i = 0; i < link_count && kept < max; i++)
-        if (!in_set(s->dead, links[i]))
+        if (!dead_has(s->dead, links[i]))
             (void)add_unique(chosen, &kept, max, links[i]);
-    if (level == 0)
-        kept = book_links(s, links, link_count, chosen, kept);
+    for (size_t i = 0; i < link_count && level == 0; i++)
+        if (!dead_has(s->dead, links[i]) && tree_has(h, row, links[i]))
+            tree_keep(h, row, links[i], chosen, &kept);
     links_write(h, row, level, chosen, kept);
-    if (level == 0 && kept == 0)
-        note_orphan(s->sweep, row); /* it can be reached, but leads nowhere */
     s->sweep->repaired++;
     return OK;
 }
@@ -143,7 +117,7 @@ static bool has_dead_link(const struct sweeping *s, uint32_t row, int level)
         uint32_t id = link_load(&links[i]);
         if (id == ROW_NONE)
             return false;
-        if (in_set(s->dead, id))
+        if (dead_has(s->dead, id))
             return true;
     }
     return false;
@@ -162,38 +136,69 @@ static enum err repair_levels(const struct sweeping *s, uint32_t row)
     return e;
 }
 
-/* The dead row's own links end here; a live row that loses its last in-link by that is an orphan.
- * The list itself stays readable: walks may be on it, and repairs of later rows choose from it.
- * Under the lock, since a linker that came before the row died may still be adding to the list. */
-static void take_apart(const struct sweeping *s, uint32_t row)
+/* Hangs the child of a dead row on one of the child's neighbours that is not below it. */
+static bool join_near(const struct sweeping *s, uint32_t child)
 {
-    const hnsw_link *links = hnsw_links(s->h, row, 0);
-    struct hnsw_node *node = hnsw_node(s->h, row);
-    node_lock(node, s->lane);
+    const hnsw_link *links = hnsw_links(s->h, child, 0);
     for (uint32_t i = 0; i < s->h->m0; i++) {
         uint32_t id = link_load(&links[i]);
         if (id == ROW_NONE)
             break;
-        if (in_set(s->dead, id) || row_dead(s->rows, id))
-            continue;
-        if (atomic_fetch_sub_explicit(&hnsw_node(s->h, id)->in_degree, 1, memory_order_relaxed) <=
-            1)
-            note_orphan(s->sweep, id);
+        if (!dead_has(s->dead, id) && !row_dead(s->rows, id) && !tree_is_below(s->h, id, child) &&
+            tree_join(s->h, s->rows, s->dead, s->lane, child, id))
+            return true;
     }
-    node_set_stage(node, NODE_OUT);
-    node_unlock(node);
+    return false;
 }
 
-/* Does the row lead anywhere? */
-static bool has_links(const struct hnsw *h, uint32_t row)
+/* Or the first row above the dead one that stays. When there is none, the child becomes the root,
+ * and the next that comes hangs on it. */
+static void join_above(const struct sweeping *s, uint32_t child, uint32_t dead)
 {
-    return link_load(hnsw_links(h, row, 0)) != ROW_NONE;
+    struct hnsw *h = s->h;
+    uint32_t above = dead;
+    while (dead_has(s->dead, above) && node_parent(h, above) != above)
+        above = node_parent(h, above);
+    if (dead_has(s->dead, above))
+        above = atomic_load_explicit(&h->root, memory_order_acquire);
+    if (dead_has(s->dead, above))
+        tree_plant(h, child);
+    else if (!tree_join(h, s->rows, s->dead, s->lane, child, above))
+        CHECK(false); /* a leaf has room, and who stays takes children of the dead */
+}
+
+/* The dead row leaves the tree: its children find other parents. One that has to go far is linked
+ * again, so that it gets links from near by. Its list stays readable: walks may be on it, and
+ * repairs of later rows choose from it. Under the lock, since a linker that came before the row
+ * died may still be adding to the list. */
+static enum err take_apart(const struct sweeping *s, uint32_t row)
+{
+    struct hnsw *h = s->h;
+    struct hnsw_node *node = hnsw_node(h, row);
+    uint32_t *ids = scratch_get(s->lane, SCRATCH_CHOSEN, (size_t)h->m0 * sizeof(*ids));
+    /* tree_join must not fail half-way for want of it. */
+    if (ids == NULL ||
+        scratch_get(s->lane, SCRATCH_LIST_A, ((size_t)h->m0 + 1) * sizeof(*ids)) == NULL)
+        return ERR_NOMEM;
+    node_lock(node, s->lane);
+    size_t count = links_copy(h, row, 0, ids);
+    node_set_stage(node, NODE_OUT);
+    node_unlock(node);
+    for (size_t i = 0; i < count; i++) {
+        if (dead_has(s->dead, ids[i]) || node_parent(h, ids[i]) != row)
+            continue;
+        if (!join_near(s, ids[i])) {
+            join_above(s, ids[i], row);
+            note_orphan(s->sweep, ids[i]);
+        }
+        tree_keep_parent(h, s->rows, s->dead, s->lane, ids[i]);
+    }
+    return OK;
 }
 
 static bool may_be_entry(const struct sweeping *s, uint32_t row)
 {
-    return node_stage(hnsw_node(s->h, row)) == NODE_LINKED && !row_dead(s->rows, row) &&
-           has_links(s->h, row);
+    return node_stage(hnsw_node(s->h, row)) == NODE_LINKED && !row_dead(s->rows, row);
 }
 
 static enum err sweep_row(const struct sweeping *s, uint32_t row)
@@ -201,13 +206,11 @@ static enum err sweep_row(const struct sweeping *s, uint32_t row)
     /* Free rows, and dead ones that an earlier sweep has taken apart. */
     if (node_stage(hnsw_node(s->h, row)) == NODE_OUT)
         return OK;
-    enum err e = reserve_orphans(s->sweep, s->h->m0 + 1); /* all it leads to, and itself */
+    enum err e = reserve_orphans(s->sweep, s->h->m0);
     if (e != OK)
         return e;
-    if (in_set(s->dead, row)) {
-        take_apart(s, row);
-        return OK;
-    }
+    if (dead_has(s->dead, row))
+        return take_apart(s, row);
     e = repair_levels(s, row);
     if (e == OK && hnsw_node(s->h, row)->level > s->sweep->best_level && may_be_entry(s, row)) {
         s->sweep->best_level = hnsw_node(s->h, row)->level;
@@ -240,9 +243,7 @@ void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
     uint64_t best = sweep->best_row == ROW_NONE
                         ? ENTRY_NONE
                         : (uint64_t)sweep->best_level << 32 | sweep->best_row;
-    /* An entry that lost all it led to would hide everything else. */
-    while (entry != ENTRY_NONE && (in_set(dead, entry_row(entry)) ||
-                                   (best != ENTRY_NONE && !has_links(h, entry_row(entry)))))
+    while (entry != ENTRY_NONE && dead_has(dead, entry_row(entry)))
         if (atomic_compare_exchange_weak_explicit(&h->entry, &entry, best, memory_order_acq_rel,
                                                   memory_order_acquire))
             return;

@@ -253,7 +253,7 @@ static bool is_linked(void *user, uint32_t row)
     return g->state[row] == GRAPH_LINKED;
 }
 
-static const char *check_links(const struct graph *g, uint32_t *in_degree)
+static const char *check_links(const struct graph *g)
 {
     uint32_t links[512];
     for (uint32_t row = 0; row < g->end; row++) {
@@ -261,11 +261,9 @@ static const char *check_links(const struct graph *g, uint32_t *in_degree)
             continue;
         for (int level = 0; level <= hnsw_level(g->x, row); level++) {
             size_t count = hnsw_neighbours(g->x, row, level, links, COUNT_OF(links));
-            for (size_t i = 0; i < count; i++) {
+            for (size_t i = 0; i < count; i++)
                 if (g->state[links[i]] == GRAPH_FREE)
                     return "a link leads to a free row";
-                in_degree[links[i]] += level == 0;
-            }
         }
     }
     return NULL;
@@ -275,24 +273,7 @@ const char *graph_check(const struct graph *g)
 {
     struct index_rows rows = graph_rows(g);
     const char *broken = hnsw_check(g->x, &rows, is_linked, (void *)g);
-    if (broken != NULL)
-        return broken;
-    uint32_t *in_degree = calloc(g->end + 1, sizeof(*in_degree));
-    broken = check_links(g, in_degree);
-    uint32_t live = 0, alone = 0;
-    for (uint32_t row = 0; row < g->end && broken == NULL; row++) {
-        if (g->state[row] != GRAPH_LINKED)
-            continue;
-        struct hnsw_node *node = hnsw_node(hnsw_of(g->x), row);
-        live++;
-        alone += in_degree[row] == 0;
-        if (atomic_load_explicit(&node->in_degree, memory_order_relaxed) != in_degree[row])
-            broken = "in_degree is not the number of links";
-    }
-    free(in_degree);
-    if (broken == NULL && live > 1 && alone > 1) /* the first row of all needs no link to it */
-        broken = "rows without a link to them";
-    return broken;
+    return broken != NULL ? broken : check_links(g);
 }
 
 uint32_t graph_count_unreachable(const struct graph *g)

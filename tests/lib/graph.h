@@ -84,8 +84,8 @@ size_t graph_scan(struct graph *g, struct lane *lane, const float *query, size_t
  * the farthest wanted one counts. */
 double graph_recall(struct graph *g, uint32_t centers, size_t effort, size_t k, unsigned queries);
 
-/* hnsw_check, and what it does not know: no list leads to a free row, and in_degree is the number
- * of links. NULL when all holds. Nothing may be linking. */
+/* hnsw_check, and what it does not know: no list leads to a free row. NULL when all holds. Nothing
+ * may be linking. */
 const char *graph_check(const struct graph *g);
 /* Live linked rows that no chain of links leads to from where walks start. */
 uint32_t graph_count_unreachable(const struct graph *g);

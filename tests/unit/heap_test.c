@@ -386,8 +386,7 @@ TEST(heap, a_failed_allocation_changes_nothing)
             failures++;
             REQUIRE(agrees(m));
         }
-        (void)mem_fail_nth(i % 3 +
-                           1); /* neither drop nor compaction needs memory to stay correct */
+        (void)mem_fail_nth(i % 3 + 1); /* neither drop nor compaction needs memory to be right */
         put(m, i % ROWS, len);
         if (i % 2 == 0)
             drop(m, (uint32_t)rng_below(&m->rng, i + 1));

@@ -145,6 +145,26 @@ TEST(hnsw, rows_that_die_during_a_sweep_wait_for_the_next)
     graph_free(g);
 }
 
+TEST(hnsw, survives_the_death_of_nearly_all)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct graph_spec spec = plain;
+        spec.seed = seed;
+        struct graph *g = graph_new(&spec);
+        graph_grow(g, 400, 5);
+        kill_some(g, 0, 400, seed % 2 == 0 ? 97 : 100);
+        EXPECT_SOUND(g);
+        graph_sweep(g, 7);
+        EXPECT_SOUND(g);
+        EXPECT_EQ(graph_count_unreachable(g), 0);
+        refill(g, 400);
+        EXPECT_SOUND(g);
+        EXPECT_EQ(graph_count_unreachable(g), 0);
+        EXPECT_EQ(graph_count_lost(g, 100), 0);
+        graph_free(g);
+    }
+}
+
 /* What a bulk update does: more dead rows around a new one than a link job looks at. */
 TEST(hnsw, links_new_rows_where_all_around_is_dead)
 {
@@ -190,6 +210,42 @@ TEST(hnsw, a_dead_cluster_does_not_hide_the_rows_that_replace_it)
     EXPECT_EQ(graph_count_unreachable(g), 0);
     EXPECT_EQ(graph_count_lost(g, 100), 0);
     graph_free(g);
+}
+
+/* Many equal vectors prune each other to nothing if ties do, and crowd the few lists a search meets
+ * first. */
+TEST(hnsw, equal_vectors_stay_reachable)
+{
+    static const uint32_t degrees[] = {4, 12};
+    for (size_t i = 0; i < COUNT_OF(degrees); i++) {
+        for (uint32_t others = 0; others <= 1000; others += 1000) {
+            struct graph_spec spec = plain;
+            spec.m = degrees[i];
+            spec.capacity = 2000;
+            struct graph *g = graph_new(&spec);
+            float equal[DIM];
+            graph_random_vector(g, CENTERS, equal);
+            for (uint32_t j = 0; j < 1000; j++) {
+                graph_link(g, graph_add(g, equal));
+                if (others > 0)
+                    graph_grow(g, 1, CENTERS);
+            }
+            EXPECT_SOUND(g);
+            EXPECT_EQ(graph_count_unreachable(g), 0);
+            struct hit *hits = calloc(2000, sizeof(*hits));
+            size_t count = graph_search(g, &g->lane, equal, 2000, 1000, hits);
+            uint32_t found = 0;
+            for (size_t j = 0; j < count; j++)
+                found += hits[j].dist == 0;
+            EXPECT_EQ(found, 1000);
+            kill_some(g, 0, g->end, 50);
+            graph_sweep(g, 100);
+            EXPECT_SOUND(g);
+            EXPECT_EQ(graph_count_unreachable(g), 0);
+            free(hits);
+            graph_free(g);
+        }
+    }
 }
 
 static bool is_multiple(void *user, uint32_t row)
