@@ -10,8 +10,8 @@
 enum {
     DIM = 128,
     BATCH = 100,
-    COUNT_DEFAULT = 60000,
-    MB_DEFAULT = 32,
+    COUNT_DEFAULT = 30000,
+    MB_DEFAULT = 16,
     MIB = 1 << 20,
     SEARCHES = 200,
     REMOVE_SHARE = 5, /* 1 in so many is removed */
@@ -204,7 +204,9 @@ TEST(maxmemory, memory_stays_within_the_promise_and_searches_go_on)
     SAYS(&f.peer, "SET text {x 8000000}", oom);
     make_room(&f);
     printf("  at most %zu MiB resident, %zu MiB promised\n", f.rss_most / MIB, f.promise / MIB);
+#ifndef VDB_SANITIZER /* which keeps books of its own about every byte */
     EXPECT(f.rss_most <= f.promise);
+#endif
     peer_close(&f.peer);
     EXPECT_EQ(served_stop(&f.server), 0);
 }
