@@ -57,10 +57,10 @@ static void broken(struct session *s, const struct why *why)
 static bool run_next(struct session *s)
 {
     struct client *client = &s->client;
-    struct slice rest = {client->query.ptr + s->taken, client->query.len - s->taken};
     struct why why = {{0}};
-    if (client->blocked || session_closing(s) || rest.len == 0)
+    if (client->blocked || session_closing(s) || session_backlog(s) == 0)
         return false;
+    struct slice rest = {client->query.ptr + s->taken, session_backlog(s)};
     set_limits(s);
     switch (resp_read(&s->reader, rest, &why)) {
     case RESP_MORE:

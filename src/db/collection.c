@@ -188,7 +188,7 @@ static enum err build_graph(struct collection *c, uint32_t end)
     if (columns_make_large(&c->columns) != OK || !pending_reserve(&c->pending, c->live))
         return ERR_NOMEM;
     struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build,
-                                   c->env->machine_bytes);
+                                   c->columns.rows_max);
     if (graph == NULL)
         return ERR_NOMEM;
     enum err e = graph->ops->reserve(graph, end);

@@ -111,7 +111,7 @@ static uint32_t list_stride(uint32_t links)
     return (size + LIST_ALIGNMENT - 1) / LIST_ALIGNMENT * LIST_ALIGNMENT;
 }
 
-struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, size_t bytes_max)
+struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, uint32_t rows_max)
 {
     CHECK(m >= 2 && ef_build > 0);
     struct hnsw *h = mem_try_calloc(MEM_GRAPH, sizeof(*h));
@@ -131,8 +131,11 @@ struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, size_
         [HNSW_COL_LINKS] = {list_stride(h->m0), MEM_GRAPH},
     };
     struct column_spec upper_spec = {list_stride(m), MEM_GRAPH};
-    columns_init(&h->rows, epoch, row_spec, HNSW_COLS, bytes_max);
-    columns_init(&h->uppers, epoch, &upper_spec, 1, bytes_max);
+    size_t row_size = row_spec[HNSW_COL_NODE].stride + row_spec[HNSW_COL_LINKS].stride;
+    columns_init(&h->rows, epoch, row_spec, HNSW_COLS, rows_max * row_size);
+    /* One row in m - 1 has an upper list, on average; who draws more than twice that stays low. */
+    size_t uppers_max = 2 * ((size_t)rows_max / (m - 1) + HNSW_LEVELS_MAX);
+    columns_init(&h->uppers, epoch, &upper_spec, 1, uppers_max * upper_spec.stride);
     if (columns_make_large(&h->rows) != OK || columns_make_large(&h->uppers) != OK) {
         destroy(&h->index);
         return NULL;

@@ -8,9 +8,9 @@
 enum { HNSW_LEVELS_MAX = 16 };
 
 /* m: links a row gets on each level (level 0 holds up to 2 m); ef_build: candidates a link job
- * looks at; bytes_max: the machine's memory. NULL when memory is short. */
+ * looks at; rows_max: rows there can ever be. NULL when memory is short. */
 MUST_USE struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build,
-                                size_t bytes_max);
+                                uint32_t rows_max);
 
 /* A set of dead rows whose in-links a sweep removes. immutable while the sweep runs */
 struct hnsw_dead {

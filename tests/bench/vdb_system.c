@@ -156,7 +156,7 @@ static void link_all(struct vdb *v, unsigned threads)
 static void *build_graph(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     struct vdb *v = vdb_new(train, metric, QUANT_SQ8);
-    v->graph = hnsw_new(&v->epoch, LINKS, EF_BUILD, mem_machine_bytes());
+    v->graph = hnsw_new(&v->epoch, LINKS, EF_BUILD, train->rows);
     if (v->graph == NULL || v->graph->ops->reserve(v->graph, train->rows) != OK)
         die("no memory for a graph");
     for (uint32_t row = 0; row < train->rows; row++) {

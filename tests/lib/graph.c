@@ -9,7 +9,6 @@
 #include "index/scan.h"
 #include "lib/test.h"
 
-enum { BYTES_MAX = 64 * 1024 * 1024 };
 
 static bool no_search_waits(struct lane *lane)
 {
@@ -53,7 +52,7 @@ struct graph *graph_new(const struct graph_spec *spec)
     for (uint32_t row = 0; row < spec->capacity; row++)
         atomic_init(&g->birth[row], LSN_NEVER);
     g->rng = spec->seed;
-    g->x = hnsw_new(&g->epoch, spec->m, spec->ef_build, BYTES_MAX);
+    g->x = hnsw_new(&g->epoch, spec->m, spec->ef_build, spec->capacity);
     REQUIRE(g->x != NULL);
     REQUIRE(g->x->ops->reserve(g->x, spec->capacity) == OK);
     graph_lane_init(&g->lane, 0);

@@ -84,7 +84,8 @@ static void expect_received(struct sim_client *client, const char *text)
 {
     char got[256] = "";
     size_t len = client->received.len < sizeof(got) - 1 ? client->received.len : sizeof(got) - 1;
-    memcpy(got, client->received.ptr, len);
+    if (len > 0)
+        memcpy(got, client->received.ptr, len);
     EXPECT_STR(got, text);
 }
 
