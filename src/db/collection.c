@@ -9,6 +9,11 @@
 #include "db/projection.h"
 #include "index/hnsw.h"
 
+enum {
+    SEARCHED_US = 1000 * 1000, /* a collection is being searched for so long after a search */
+    SEARCHED_SHARE = 8         /* of pending_scan_bytes may then be pending */
+};
+
 static bool id_equal(const void *owner, uint32_t row, struct slice id)
 {
     const struct collection *c = owner;
@@ -450,9 +455,15 @@ void collection_leave_queue(struct collection *c, uint32_t row)
 
 bool collection_pending_full(const struct collection *c)
 {
-    size_t row_size = c->codec.row_size;
-    return c->graph != NULL &&
-           pending_count(&c->pending) * row_size > c->env->pending_scan_bytes;
+    if (c->graph == NULL)
+        return false;
+    struct io *io = c->env->background->io;
+    size_t scan_bytes = pending_count(&c->pending) * c->codec.row_size;
+    size_t most = c->env->pending_scan_bytes;
+    if (scan_bytes <= most / SEARCHED_SHARE)
+        return false;
+    bool searched = c->searched_us > 0 && io->ops->mono_us(io) - c->searched_us < SEARCHED_US;
+    return scan_bytes > (searched ? most / SEARCHED_SHARE : most);
 }
 
 size_t collection_bytes(const struct collection *c)

@@ -90,6 +90,7 @@ struct collection {
     struct io_timer
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;
+    uint64_t searched_us;        /* when the last search started; monotonic */
     size_t pending_waiters;      /* sessions whose reply waits for the pending set */
 };
 
@@ -116,7 +117,9 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
 /* Makes the graph now, whatever the size, for who wants to see links. */
 MUST_USE enum err collection_need_graph(struct collection *c);
 
-/* Would a search have to scan more pending rows than allowed? */
+/* Would a search have to scan more pending rows than allowed? While nobody searches the bound is
+ * pending_scan_bytes; while somebody does it is a small share of that, so that a search during
+ * ingest costs about twice one at rest. */
 bool collection_pending_full(const struct collection *c);
 
 /* Memory of everything the collection holds. */

@@ -342,6 +342,7 @@ bool search_start(struct search *s)
         return true;
     }
     db_view(s->db, c, &s->view);
+    c->searched_us = s->db->io->ops->mono_us(s->db->io);
     s->guard = epoch_enter(&s->db->epoch);
     s->job = (struct job){.run = run_job, .done = done_job, .class = JOB_SEARCH};
     s->db->io->ops->submit(s->db->io, &s->job);
