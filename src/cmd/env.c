@@ -3,15 +3,21 @@
 #include "cmd/command.h"
 #include "db/search.h"
 
+/* May a client go on that waits for the pending rows of c? */
+static bool has_room(const struct client *client, const struct collection *c)
+{
+    if (c->dropped)
+        return true;
+    return client->retry ? pending_count(&c->pending) == 0 : !collection_pending_full(c);
+}
+
 /* Writers that wait hear of it when rows were linked. */
-static void on_room(void *user, struct collection *c)
+static void on_room(void *user, struct collection *only)
 {
     struct cmd_env *env = user;
-    for (struct client *client = env->clients; client != NULL && c->pending_waiters > 0;
-         client = client->next) {
-        if (client->waits_for_room != c)
-            continue;
-        if (client->retry && pending_count(&c->pending) > 0 && !c->dropped)
+    for (struct client *client = env->clients; client != NULL; client = client->next) {
+        struct collection *c = client->waits_for_room;
+        if (c == NULL || (only != NULL && c != only) || !has_room(client, c))
             continue;
         client->waits_for_room = NULL;
         client->held_from = SIZE_MAX;

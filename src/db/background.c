@@ -150,6 +150,9 @@ static bool start_link(struct background *b, struct collection *c)
     take_rows(c, l);
     advance_head(c);
     if (l->count == 0) {
+        /* They had all died. No job will come back to say so, and who waits must not run here. */
+        if (c->pending_waiters > 0)
+            b->io->ops->timer_start(b->io, &b->room, 0);
         mem_free(MEM_SCRATCH, l);
         return false;
     }
@@ -266,13 +269,21 @@ void background_forget(struct background *b, struct collection *c)
     b->io->ops->timer_stop(b->io, &c->sweep_timer);
 }
 
+static void on_room_timer(struct io_timer *timer)
+{
+    struct background *b = timer->user;
+    b->on_room(b->user, NULL);
+}
+
 void background_init(struct background *b, struct io *io, struct epoch *epoch,
                      const uint64_t *last_lsn)
 {
     *b = (struct background){.io = io, .epoch = epoch, .last_lsn = last_lsn};
+    b->room = (struct io_timer){.fn = on_room_timer, .user = b};
 }
 
 void background_fini(struct background *b)
 {
     CHECK(b->jobs == 0 && b->work == NULL);
+    b->io->ops->timer_stop(b->io, &b->room);
 }

@@ -20,7 +20,9 @@ struct background {
     struct collection *work;       /* ring of collections that have some */
     unsigned jobs;                 /* out now */
     bool paused;                   /* tests: nothing starts */
-    /* Called when a collection's pending set shrank and somebody waits for that. */
+    struct io_timer room;          /* on_room is due for collections whose pending rows died */
+    /* Called when a collection's pending set shrank and somebody waits for that; NULL: that of
+     * some collection. */
     void (*on_room)(void *user, struct collection *c);
     void *user;
     uint64_t rows_linked, rows_freed, link_sweeps; /* counters */
