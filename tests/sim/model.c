@@ -248,21 +248,26 @@ float *model_projection(const struct collection_spec *spec)
     return projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
 }
 
+/* With the server's kernels: where a sum nearly cancels out, its rounding decides the direction. */
+static void project(const struct model_collection *c, const float *raw, float *out)
+{
+    const struct vec_kernels *kernels;
+    struct why why;
+    enum err e = vec_kernels_choose("auto", &kernels, &why);
+    CHECK(e == OK);
+    projection_apply(c->projection, kernels, c->spec.projection_from, c->spec.dim, raw, out);
+}
+
 bool model_store(const struct model_collection *c, const float *raw, float *out)
 {
     const struct collection_spec *spec = &c->spec;
     double square = 0;
-    for (uint32_t i = 0; i < spec->dim; i++) {
-        double sum = (double)raw[i];
-        if (c->projection != NULL) {
-            sum = 0;
-            for (uint32_t j = 0; j < spec->projection_from; j++)
-                sum +=
-                    (double)c->projection[(size_t)i * spec->projection_from + j] * (double)raw[j];
-        }
-        out[i] = (float)sum;
+    if (c->projection != NULL)
+        project(c, raw, out);
+    else
+        memcpy(out, raw, spec->dim * sizeof(float));
+    for (uint32_t i = 0; i < spec->dim; i++)
         square += (double)out[i] * (double)out[i];
-    }
     if (spec->metric != METRIC_COSINE || square == 0)
         return spec->metric != METRIC_COSINE || spec->implicit;
     for (uint32_t i = 0; i < spec->dim; i++)

@@ -49,7 +49,7 @@ bool run_start(struct run *r, uint64_t seed);
 void run_load(struct run *r, uint64_t commands);
 /* Waits for all replies and until nothing is left to do. */
 void run_drain(struct run *r);
-/* Every element finds itself. */
+/* Nearly every element finds itself. */
 void run_find_all(struct run *r);
 /* Books, and the log played into another database. */
 void run_compare(struct run *r);

@@ -92,7 +92,8 @@ struct world {
     struct key_style styles[MODEL_KEYS];
     unsigned remove_share; /* of 100 changes of elements; differs from phase to phase */
     uint64_t next_token;
-    bool strict;                      /* the nearest is found even when others are near */
+    bool counts; /* whether the nearest is found, for sought and lost */
+    uint64_t sought, lost;
     uint64_t searches, found, wanted; /* of the true nearest, by searches that need not be exact */
 };
 

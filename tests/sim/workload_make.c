@@ -159,10 +159,12 @@ static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
         out[i] = e->vector[i] + out[i] * noise;
 }
 
-/* New vectors are mostly unlike the others, or every search would have ties. */
+/* New vectors are mostly unlike the others, or every search would have ties. Zero vectors go to
+ * implicit sets only: in a small graph under L2 one of them is nearest to all others, and the way
+ * to them leads over it alone. */
 static void make_new_vector(struct world *w, unsigned key, float *out, uint32_t dim)
 {
-    if (one_in(w, 50))
+    if (!w->styles[key].created && one_in(w, 50))
         memset(out, 0, dim * sizeof(float));
     else if (one_in(w, 12))
         make_vector(w, key, out, dim);

@@ -21,7 +21,7 @@ struct truth {
     uint64_t lsn, now;
     struct candidate all[MODEL_IDS]; /* that the filter let through at some time, nearest first */
     size_t count, always;
-    double dist[MODEL_IDS];  /* by id; NAN: not among them */
+    double dist[MODEL_IDS]; /* by id; NAN: not among them */
 };
 
 static bool near(double a, double b)
@@ -176,7 +176,9 @@ static const char *check_nearest(struct world *w, const struct truth *t, size_t 
     }
     bool by_far = t->count == 1 || t->all[1].dist > 10 * fabs(t->all[0].dist) + 0.1;
     bool found = dist[0] <= t->all[0].dist || near(dist[0], t->all[0].dist);
-    return (by_far || w->strict) && !found ? "the nearest was not found" : NULL;
+    w->sought += w->counts;
+    w->lost += w->counts && !found;
+    return by_far && !w->counts && !found ? "the nearest by far was not found" : NULL;
 }
 
 /* The error or the empty answer of a search that cannot run. *over: this was all. */
