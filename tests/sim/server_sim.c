@@ -347,9 +347,9 @@ void run_load(struct run *r, uint64_t commands)
     uint64_t end = r->commands + commands;
     while (r->commands < end && !run_failed(r)) {
         if (one_in(r, 60))
-            r->world.remove_share = (unsigned)below(r, 3) * 30 + 5;
+            r->world.remove_share = one_in(r, 3) ? 60 : 10 + (unsigned)below(r, 20);
         act(r, &r->peers[below(r, PEERS)]);
-        for (uint64_t i = below(r, 24); i > 0 && !run_failed(r); i--)
+        for (uint64_t i = below(r, r->pace); i > 0 && !run_failed(r); i--)
             step(r);
         if (one_in(r, 150))
             run_time(r, below(r, 2 * SECOND_US));
@@ -435,14 +435,15 @@ static void on_stopped(struct server *server)
 
 static void choose_config(struct run *r, struct config *config, struct sim_options *options)
 {
-    static const size_t scans[] = {0, 300, 2000, 1 << 20};
+    static const size_t scans[] = {0, 2000, 1 << 20, 1 << 20};
     config_init(config);
     memcpy(config->bind, address.host, strlen(address.host) + 1);
     config->flat_rows_max = (int)below(r, 60);
     config->pending_scan_bytes = scans[below(r, COUNT_OF(scans))];
     config->vset_keep_originals = !one_in(r, 4);
+    r->pace = one_in(r, 2) ? 24 : 6;
     options->lane_count = 1 + (unsigned)below(r, 4);
-    options->job_step_max_us = (uint32_t)below(r, one_in(r, 2) ? 20 : 400);
+    options->job_step_max_us = (uint32_t)below(r, one_in(r, 3) ? 20 : 3000);
     if (one_in(r, 6)) {
         options->cut_ppm = 2000;
         r->may_cut = true;

@@ -37,6 +37,7 @@ struct run {
     struct mlog_sink sink;
     struct buf records; /* each behind its length, at multiples of 8 */
     uint64_t step_lsn;  /* the last one before the step */
+    uint64_t pace;      /* steps between two acts of clients, at most: few leave much undone */
     uint64_t steps, commands, replies, ended;
     bool stopped;
     bool may_cut; /* the network, or the limit on output, ends connections */

@@ -13,8 +13,8 @@
 
 /* op, how often */
 #define OP_LIST(X)                                                                                 \
-    X(OP_VADD, 26)                                                                                 \
-    X(OP_VMADD, 6)                                                                                 \
+    X(OP_VADD, 24)                                                                                 \
+    X(OP_VMADD, 12)                                                                                \
     X(OP_VREM, 14)                                                                                 \
     X(OP_VSETATTR, 6)                                                                              \
     X(OP_VCREATE, 3)                                                                               \
@@ -91,6 +91,7 @@ struct world {
     struct model *model;
     struct key_style styles[MODEL_KEYS];
     unsigned remove_share; /* of 100 changes of elements; differs from phase to phase */
+    unsigned recent[MODEL_KEYS]; /* an id that was added lately: perhaps not linked yet */
     uint64_t next_token;
     bool counts; /* whether the nearest is found, for sought and lost */
     uint64_t sought, lost;

@@ -19,7 +19,7 @@ void world_init(struct world *w, uint64_t seed, struct model *model)
 {
     static const uint32_t dims[] = {4, 6, 8, 8, 33, 96, 160};
     static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8, QUANT_BIN};
-    *w = (struct world){.rng = seed, .model = model, .remove_share = 30, .next_token = 1};
+    *w = (struct world){.rng = seed, .model = model, .remove_share = 10, .next_token = 1};
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         struct key_style *style = &w->styles[key];
         style->dim = dims[below(w, COUNT_OF(dims))];
@@ -151,7 +151,10 @@ static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
     random_floats(w, out, dim);
     if (c == NULL || c->spec.dim != dim || c->projection != NULL || one_in(w, 3))
         return;
-    e = model_element_at(c, some_id(w, key, true), w->model->lsn);
+    if (one_in(w, 2))
+        e = model_element_at(c, w->recent[key], w->model->lsn);
+    if (e == NULL)
+        e = model_element_at(c, some_id(w, key, true), w->model->lsn);
     if (e == NULL)
         return;
     float noise = one_in(w, 2) ? 1e-3f : 0;
@@ -219,6 +222,7 @@ static void make_vadd(struct world *w, struct ask *c, struct args *a)
     bool implicit = !style->created;
     c->dim = believed_dim(w, c->key);
     c->ids[c->id_count++] = some_id(w, c->key, one_in(w, 4));
+    w->recent[c->key] = c->ids[0];
     c->vectors = floats_new(c->dim);
     c->form = (enum ask_form)below(w, 3);
     make_new_vector(w, c->key, c->vectors, c->dim);
@@ -262,6 +266,7 @@ static void make_vmadd(struct world *w, struct ask *c, struct args *a)
         if (one_in(w, 100))
             vector[below(w, c->dim)] = NAN;
     }
+    w->recent[c->key] = c->ids[count - 1];
     add_text(a, "VMADD");
     add_key(a, c->key);
     add_text(a, "FP32");
@@ -348,7 +353,7 @@ static void add_search_options(struct world *w, struct ask *c, struct args *a)
     want->with_dist = one_in(w, 3);
     want->with_attributes = one_in(w, 5);
     want->count = one_in(w, 4) ? 0 : 1 + below(w, one_in(w, 5) ? 250 : 12);
-    want->ef = want->exact || one_in(w, 3) ? 0 : 1 + below(w, one_in(w, 8) ? 200 : 40);
+    want->ef = want->exact || one_in(w, 3) ? 0 : 8 + below(w, one_in(w, 8) ? 200 : 16);
     if (want->count > 0) {
         add_text(a, "COUNT");
         add_number(a, want->count);
