@@ -39,11 +39,13 @@ static bool over_hard_limit(struct conn *c)
     return true;
 }
 
-/* Hands the stream what may leave. The rest of a write that did not fit stays in sending. */
+/* Hands the stream what may leave. The rest of a write that did not fit stays in sending. From a
+ * buffer that could not grow nothing leaves: a reply is missing in it, and the client would take
+ * each later one for the answer to the command before. */
 static void send_output(struct conn *c)
 {
     struct client *client = &c->session.client;
-    while (!c->writing && !c->closed) {
+    while (!c->writing && !c->closed && !buf_failed(&client->out)) {
         struct slice out = session_output(&c->session);
         if (out.len == 0)
             return;
