@@ -5,9 +5,9 @@
 #include "index/hnsw.h"
 
 enum {
-    SWEEP_STEP_ROWS = 64,    /* between two looks whether a search waits */
-    SWEEP_JOB_ROWS = 16384,  /* per job, so that links take turns with it */
-    SWEEP_RETRY_US = 100000  /* when memory was short */
+    SWEEP_STEP_ROWS = 64,   /* between two looks whether a search waits */
+    SWEEP_JOB_ROWS = 16384, /* per job, so that links take turns with it */
+    SWEEP_RETRY_US = 100000 /* when memory was short */
 };
 
 /* owner: the workers while a job is out, else the loop */
@@ -31,8 +31,8 @@ static void run_sweep(struct job *job, struct lane *lane)
     uint32_t first = s->next;
     s->short_of_memory = false;
     while (s->next < s->rows.end && s->next - first < SWEEP_JOB_ROWS) {
-        uint32_t end = s->rows.end - s->next < SWEEP_STEP_ROWS ? s->rows.end
-                                                               : s->next + SWEEP_STEP_ROWS;
+        uint32_t end =
+            s->rows.end - s->next < SWEEP_STEP_ROWS ? s->rows.end : s->next + SWEEP_STEP_ROWS;
         if (hnsw_sweep_range(s->collection->graph, &s->rows, &s->dead, lane, &s->next, end,
                              &s->found) != OK) {
             s->short_of_memory = true;
@@ -96,6 +96,7 @@ static void go_on(struct sweep *s)
     if (s->short_of_memory || (over && !pending_reserve(&c->pending, s->found.orphan_count))) {
         s->short_of_memory = false;
         s->retry = (struct io_timer){.fn = on_retry, .user = s, .impl = s->retry.impl};
+        s->guard = epoch_enter(b->epoch); /* the collection may be dropped meanwhile */
         b->io->ops->timer_start(b->io, &s->retry, SWEEP_RETRY_US);
         return;
     }
@@ -112,22 +113,23 @@ static void go_on(struct sweep *s)
     background_job_done(b, c);
 }
 
-static void on_retry(struct io_timer *timer)
+/* go_on may be the end of the collection, but for the guard. */
+static void go_on_guarded(struct sweep *s)
 {
-    struct sweep *s = timer->user;
-    uint64_t guard = epoch_enter(s->background->epoch); /* go_on may be the end of the collection */
-    struct epoch *epoch = s->background->epoch;
-    go_on(s);
-    epoch_leave(epoch, guard);
-}
-
-static void done_sweep(struct job *job)
-{
-    struct sweep *s = (struct sweep *)job;
     struct epoch *epoch = s->background->epoch;
     uint64_t guard = s->guard;
     go_on(s);
     epoch_leave(epoch, guard);
+}
+
+static void on_retry(struct io_timer *timer)
+{
+    go_on_guarded(timer->user);
+}
+
+static void done_sweep(struct job *job)
+{
+    go_on_guarded((struct sweep *)job);
 }
 
 bool sweep_start(struct background *b, struct collection *c)
