@@ -6,9 +6,10 @@
 #include "db/sweep.h"
 
 enum {
+    RETRY_US = 100 * 1000, /* when memory was short */
     LINK_JOB_ROWS = 16,
-    SWEEP_SHARE = 50,             /* a sweep starts when 1 row in so many is dead */
-    SWEEP_IDLE_US = 1000 * 1000   /* fewer are swept when nothing else has happened for so long */
+    SWEEP_SHARE = 50,           /* a sweep starts when 1 row in so many is dead */
+    SWEEP_IDLE_US = 1000 * 1000 /* fewer are swept when nothing else has happened for so long */
 };
 
 /* Rows on their way into the graph. owner: the workers, until done */
@@ -56,6 +57,20 @@ static void ring_remove(struct background *b, struct collection *c)
     c->work_next->work_prev = c->work_prev;
     if (b->work == c)
         b->work = c->work_next;
+}
+
+/* Nobody else would start what could not be started now. */
+static void wait_for_memory(struct background *b)
+{
+    b->short_of_memory = true;
+    b->io->ops->timer_start(b->io, &b->retry, RETRY_US);
+}
+
+static void on_retry_timer(struct io_timer *timer)
+{
+    struct background *b = timer->user;
+    b->short_of_memory = false;
+    start_work(b);
 }
 
 /* -- linking ----------------------------------------------------------------------------------- */
@@ -145,8 +160,10 @@ static bool start_link(struct background *b, struct collection *c)
     if (c->graph == NULL || pending_count(&c->pending) == 0)
         return false;
     struct link_job *l = mem_try_calloc(MEM_SCRATCH, sizeof(*l));
-    if (l == NULL)
+    if (l == NULL) {
+        wait_for_memory(b);
         return false;
+    }
     take_rows(c, l);
     advance_head(c);
     if (l->count == 0) {
@@ -239,13 +256,15 @@ static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
 static void start_work(struct background *b)
 {
     unsigned lanes = b->io->ops->lane_count(b->io);
-    while (b->work != NULL && b->jobs < lanes && !b->paused) {
+    while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory) {
         struct collection *c = b->work;
         (void)heap_compact_step(&c->heap, move_record, c);
         if (start_sweep(b, c) || start_link(b, c)) {
             b->work = c->work_next;
             continue;
         }
+        if (b->short_of_memory)
+            return;
         ring_remove(b, c);
         if (c->dead_linked > 0 && c->sweep == NULL) {
             c->sweep_timer.fn = on_sweep_timer;
@@ -279,11 +298,13 @@ void background_init(struct background *b, struct io *io, struct epoch *epoch,
                      const uint64_t *last_lsn)
 {
     *b = (struct background){.io = io, .epoch = epoch, .last_lsn = last_lsn};
+    b->retry = (struct io_timer){.fn = on_retry_timer, .user = b};
     b->room = (struct io_timer){.fn = on_room_timer, .user = b};
 }
 
 void background_fini(struct background *b)
 {
     CHECK(b->jobs == 0 && b->work == NULL);
+    b->io->ops->timer_stop(b->io, &b->retry);
     b->io->ops->timer_stop(b->io, &b->room);
 }

@@ -20,6 +20,8 @@ struct background {
     struct collection *work;       /* ring of collections that have some */
     unsigned jobs;                 /* out now */
     bool paused;                   /* tests: nothing starts */
+    bool short_of_memory;          /* nothing starts until retry */
+    struct io_timer retry;
     struct io_timer room;          /* on_room is due for collections whose pending rows died */
     /* Called when a collection's pending set shrank and somebody waits for that; NULL: that of
      * some collection. */
