@@ -18,6 +18,7 @@ static _Atomic int64_t used_bytes[MEM_TAG_COUNT];
 static _Atomic size_t peak_bytes;
 
 static _Thread_local uint64_t fail_countdown;
+static _Thread_local enum mem_tag fail_spared = MEM_TAG_COUNT;
 
 const char *mem_tag_name(enum mem_tag tag)
 {
@@ -49,9 +50,14 @@ static _Noreturn void out_of_memory(size_t size)
 }
 
 /* A test asked for this call to fail. */
-static bool fails_now(void)
+static bool fails_now(enum mem_tag tag)
 {
-    return fail_countdown > 0 && --fail_countdown == 0;
+    return fail_countdown > 0 && tag != fail_spared && --fail_countdown == 0;
+}
+
+void mem_fail_spare(enum mem_tag tag)
+{
+    fail_spared = tag;
 }
 
 bool mem_fail_nth(uint64_t n)
@@ -89,17 +95,17 @@ void *mem_realloc(enum mem_tag tag, void *ptr, size_t size)
 
 void *mem_try(enum mem_tag tag, size_t size)
 {
-    return fails_now() ? NULL : booked(tag, malloc(size > 0 ? size : 1));
+    return fails_now(tag) ? NULL : booked(tag, malloc(size > 0 ? size : 1));
 }
 
 void *mem_try_calloc(enum mem_tag tag, size_t size)
 {
-    return fails_now() ? NULL : booked(tag, calloc(1, size > 0 ? size : 1));
+    return fails_now(tag) ? NULL : booked(tag, calloc(1, size > 0 ? size : 1));
 }
 
 void *mem_try_realloc(enum mem_tag tag, void *ptr, size_t size)
 {
-    if (fails_now())
+    if (fails_now(tag))
         return NULL;
     int64_t before = (int64_t)mem_size(ptr);
     void *grown = realloc(ptr, size > 0 ? size : 1);
@@ -112,7 +118,7 @@ void *mem_try_aligned(enum mem_tag tag, size_t alignment, size_t size)
 {
     CHECK(alignment >= sizeof(void *) && (alignment & (alignment - 1)) == 0);
     void *ptr = NULL;
-    if (fails_now() || posix_memalign(&ptr, alignment, size > 0 ? size : 1) != 0)
+    if (fails_now(tag) || posix_memalign(&ptr, alignment, size > 0 ? size : 1) != 0)
         return NULL;
     return booked(tag, ptr);
 }

@@ -74,5 +74,8 @@ void mem_trim(void);
 /* Test hook: from now on the n-th mem_try* call of this thread (counted from 1) fails once; 0 turns
  * it off. Returns whether the previous request had fired. */
 bool mem_fail_nth(uint64_t n);
+/* Calls of this thread under the tag neither fail nor count; MEM_TAG_COUNT: all do. For a simulator
+ * that must not meet the shortage it makes. */
+void mem_fail_spare(enum mem_tag tag);
 
 #endif

@@ -40,7 +40,8 @@ struct run {
     uint64_t pace;      /* steps between two acts of clients, at most: few leave much undone */
     uint64_t steps, commands, replies, ended;
     bool stopped;
-    bool may_cut; /* the network, or the limit on output, ends connections */
+    bool may_cut;      /* the network, or the limit on output, ends connections */
+    bool short_memory; /* now and then a call for memory fails */
     char failure[600];
 };
 
