@@ -187,13 +187,21 @@ static bool wants_graph(const struct collection *c, uint32_t end)
     return false;
 }
 
+/* The rows a graph is given address space for: what the collection may have, and no more than links
+ * alone would fill the machine with. */
+static uint32_t graph_rows_max(const struct collection *c)
+{
+    size_t fit = c->env->machine_bytes / (2 * (size_t)c->spec.m * sizeof(uint32_t)) + 1;
+    return fit < c->columns.rows_max ? (uint32_t)fit : c->columns.rows_max;
+}
+
 /* From scanning everything to walking: all rows become pending. */
 static enum err build_graph(struct collection *c, uint32_t end)
 {
     if (columns_make_large(&c->columns) != OK || !pending_reserve(&c->pending, c->live))
         return ERR_NOMEM;
     struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build,
-                                   c->columns.rows_max);
+                                   graph_rows_max(c));
     if (graph == NULL)
         return ERR_NOMEM;
     enum err e = graph->ops->reserve(graph, end);
@@ -439,6 +447,8 @@ void collection_retire(struct collection *c, uint32_t row)
     limbo->collection = c;
     limbo->row = row;
     collection_set_state(c, row, ROW_LIMBO);
+    if (c->graph != NULL)
+        c->graph->ops->row_retire(c->graph, row);
     epoch_defer(c->env->epoch, &limbo->item, free_row);
 }
 

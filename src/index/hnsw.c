@@ -65,6 +65,12 @@ static void row_init(struct index *x, uint32_t row, uint64_t hash)
     node_set_stage(node, NODE_NEW); /* a sweep that runs now may look at the row from here on */
 }
 
+/* A sweep that starts after this must not look at a row that row_free is about to change. */
+static void row_retire(struct index *x, uint32_t row)
+{
+    node_set_stage(hnsw_node(hnsw_of(x), row), NODE_OUT);
+}
+
 static void row_free(struct index *x, uint32_t row)
 {
     struct hnsw *h = hnsw_of(x);
@@ -98,6 +104,7 @@ static const struct index_ops ops = {
     .reserve = reserve,
     .cost = cost,
     .row_init = row_init,
+    .row_retire = row_retire,
     .row_free = row_free,
     .link = hnsw_link_row,
     .search = hnsw_search,

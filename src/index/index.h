@@ -74,6 +74,8 @@ struct index_ops {
     size_t (*cost)(const struct index *x, uint32_t rows);
     /* [loop] Prepares the place of a new row; hash decides its level. reserve came before. */
     void (*row_init)(struct index *x, uint32_t row, uint64_t hash);
+    /* [loop] The row has died and no link leads to it: jobs that start later pass it over. */
+    void (*row_retire)(struct index *x, uint32_t row);
     /* [loop] No link leads to the row and no reader can hold it. */
     void (*row_free)(struct index *x, uint32_t row);
     /* [lane] Makes the row findable by search. False when memory ran out, or the rows that were to

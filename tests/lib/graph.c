@@ -165,6 +165,7 @@ void graph_sweep_end(struct graph *g, struct graph_sweep *s)
         if ((s->bits[row / 64] >> (row % 64) & 1) == 0)
             continue;
         atomic_store_explicit(&g->birth[row], LSN_NEVER, memory_order_release);
+        g->x->ops->row_retire(g->x, row);
         g->x->ops->row_free(g->x, row);
         g->state[row] = GRAPH_FREE;
     }
