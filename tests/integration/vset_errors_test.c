@@ -90,6 +90,19 @@ TEST(vset_errors, options_at_their_limits_are_taken)
          {"VADD r REDUCE 2 VALUES 2 1 1 a", ":1", "#t"}, {"VDIM r", ":2"});
 }
 
+/* Each graph has address space for as many rows as the machine could hold, not for more. */
+TEST(vset_errors, many_sets_may_have_many_links)
+{
+    struct peer *p = peer_fresh(2);
+    for (int i = 0; i < 20; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "VADD k%d VALUES 1 1 a M 4096", i);
+        SAYS(p, line, ":1");
+        (void)snprintf(line, sizeof(line), "VLINKS k%d a", i);
+        SAYS(p, line, "[[]...");
+    }
+}
+
 TEST(vset_errors, what_does_not_fit_the_set_leaves_it_alone)
 {
     PLAY({"VADD k VALUES 2 1 0 a", ":1", "#t"},
