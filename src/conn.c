@@ -1,3 +1,5 @@
+/* A client's bytes, both ways: what arrives is fed to its session, what the session has replied
+ * leaves as fast as the stream takes it. Nothing here reads a command. */
 #include "conn.h"
 
 #include "server.h"
@@ -9,7 +11,9 @@ enum {
 
 static struct conn *conn_of(struct io_stream *stream)
 {
-    return stream->user;
+    struct conn *c = stream->user;
+    CHECK(c != NULL && c->stream == stream);
+    return c;
 }
 
 void conn_close(struct conn *c)
@@ -25,6 +29,7 @@ void conn_close(struct conn *c)
 /* Bytes of replies that have not left. */
 static size_t unsent(const struct conn *c)
 {
+    CHECK(c->writing || c->sending.len == 0);
     return c->session.client.out.len + (c->writing ? c->sending.len : 0);
 }
 
@@ -51,6 +56,7 @@ static void send_output(struct conn *c)
             return;
         const struct io_ops *ops = c->stream->io->ops;
         size_t sent = ops->stream_write(c->stream, out.ptr, out.len);
+        CHECK(sent <= out.len && out.len <= client->held_from);
         c->server->stats.total_net_output_bytes += out.len;
         c->server->stats.total_writes_processed++;
         client->bytes_out += out.len;
@@ -62,6 +68,7 @@ static void send_output(struct conn *c)
         /* What is held back goes to a buffer of its own; the sent one must not move. */
         struct buf rest = BUF_INIT(MEM_CLIENT);
         buf_append(&rest, client->out.ptr + out.len, client->out.len - out.len);
+        CHECK(c->sending.ptr == NULL); /* the write before has left whole */
         c->sending = client->out;
         c->sending.len = out.len;
         client->out = rest;
@@ -86,6 +93,7 @@ static void choose_reading(struct conn *c)
         c->stream->io->ops->stream_read_stop(c->stream);
 }
 
+/* What every step ends with: replies leave, then it is decided whether the client stays. */
 static void after_run(struct conn *c)
 {
     send_output(c);
@@ -98,6 +106,7 @@ static void after_run(struct conn *c)
 
 void conn_go_on(struct conn *c)
 {
+    CHECK(c->server->depth > 0 && !c->ready);
     if (c->closed)
         return;
     session_run(&c->session);
@@ -115,6 +124,7 @@ static void on_read(struct io_stream *stream, const uint8_t *bytes, size_t len)
 {
     struct conn *c = conn_of(stream);
     struct server *server = c->server;
+    CHECK(!c->closed && len > 0); /* a closed stream calls back once more, to on_closed */
     server->stats.total_net_input_bytes += len;
     server->stats.total_reads_processed++;
     server_begin(server);
@@ -138,6 +148,7 @@ static void on_end(struct io_stream *stream, enum err e)
 static void on_written(struct io_stream *stream, enum err e)
 {
     struct conn *c = conn_of(stream);
+    CHECK(c->writing && !c->closed);
     c->writing = false;
     buf_clear(&c->sending, 0);
     if (e == OK)
@@ -147,6 +158,7 @@ static void on_written(struct io_stream *stream, enum err e)
 static void on_closed(struct io_stream *stream)
 {
     struct conn *c = conn_of(stream);
+    CHECK(c->closed);
     server_forget(c->server, c);
     buf_fini(&c->sending);
     session_fini(&c->session);
@@ -170,6 +182,7 @@ static void refuse(struct conn *c, const char *text)
     conn_close(c);
 }
 
+/* Does the peer run on this machine? Then protected mode lets it in without a password. */
 static bool is_local(const struct io_addr *addr)
 {
     return addr->is_unix || strncmp(addr->host, "127.", 4) == 0 || strcmp(addr->host, "::1") == 0 ||
@@ -212,6 +225,8 @@ void conn_check(struct conn *c, uint64_t now_us)
     const struct client *client = &c->session.client;
     if (c->closed)
         return;
+    /* Else the differences below would wrap, and close everybody at once. */
+    CHECK(now_us >= client->active_us && now_us >= c->soft_since_us);
     if (config->timeout > 0 && !client->blocked &&
         now_us - client->active_us > (uint64_t)config->timeout * 1000000) {
         conn_close(c);

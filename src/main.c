@@ -24,6 +24,7 @@ static const char usage[] =
     "  --version       the version\n"
     "  --print-config  a vdb.conf with every option, its meaning and its default\n";
 
+/* Options that answer and exit stand alone: a server that is to run has no use for them. */
 static bool asked_for(int argc, char **argv, const char *option)
 {
     return argc == 2 && strcmp(argv[1], option) == 0;
@@ -64,6 +65,7 @@ static enum err read_config(struct config *config, int argc, char **argv, struct
     return config_parse_args(config, argc, argv, why);
 }
 
+/* On the loop, not in a signal handler (io_uv_on_signal), so it may do anything. */
 static void on_signal(void *user, int signo)
 {
     struct server *server = user;
@@ -76,6 +78,8 @@ static void on_stopped(struct server *server)
     io_uv_stop(server->io);
 }
 
+/* Starts the server and stays in the loop until a signal or SHUTDOWN has stopped it. Returns the
+ * exit status. */
 static int run(struct server *server, struct io *io, const struct config *config, FILE *log)
 {
     struct why why = {{0}};

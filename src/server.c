@@ -1,5 +1,7 @@
+/* The server put together. Whatever may run commands stands between server_begin and server_end;
+ * clients that are unblocked inside go on at the outermost end, so that no command ever runs inside
+ * another and the stack stays flat however many clients wait on one another. */
 #include "server.h"
-
 
 enum { CRON_US = 100 * 1000, CRON_CONN_CHECK_TICKS = 10 };
 
@@ -15,6 +17,7 @@ void server_end(struct server *server)
     CHECK(server->depth > 0);
     while (server->depth == 1 && server->ready != NULL) {
         struct conn *c = server->ready;
+        CHECK(c->ready);
         server->ready = c->ready_next;
         if (server->ready == NULL)
             server->ready_last = &server->ready;
@@ -24,27 +27,31 @@ void server_end(struct server *server)
     server->depth--;
 }
 
+/* Puts the client at the end of the ready list: who was unblocked first goes on first. */
 static void on_resume(struct cmd_env *env, struct client *client)
 {
     struct server *server = env->server;
     struct conn *c = (struct conn *)client;
+    CHECK(c->server == server);
     if (c->ready || c->closed)
         return;
     c->ready = true;
     c->ready_next = NULL;
+    CHECK(*server->ready_last == NULL);
     *server->ready_last = c;
     server->ready_last = &c->ready_next;
     server_begin(server);
     server_end(server);
 }
 
+/* Takes a connection that is gone out of the ready list. Rare, so it walks. */
 static void drop_ready(struct server *server, struct conn *c)
 {
     struct conn **at = &server->ready;
     while (*at != NULL && *at != c)
         at = &(*at)->ready_next;
-    if (*at == c)
-        *at = c->ready_next;
+    CHECK(*at == c);
+    *at = c->ready_next;
     server->ready_last = &server->ready;
     while (*server->ready_last != NULL)
         server->ready_last = &(*server->ready_last)->ready_next;
@@ -54,6 +61,7 @@ void server_adopt(struct server *server, struct conn *c)
 {
     struct cmd_env *env = &server->env;
     struct client *client = &c->session.client;
+    CHECK((env->client_count == 0) == (env->clients_last == NULL));
     client->prev = env->clients_last;
     client->next = NULL;
     if (env->clients_last != NULL)
@@ -64,6 +72,8 @@ void server_adopt(struct server *server, struct conn *c)
     env->client_count++;
 }
 
+/* Jobs of the data come back before the end is reported: they work on memory that server_fini
+ * frees. */
 static void check_stopped(struct server *server)
 {
     if (server->stopping && server->env.client_count == 0 && server->listeners_open == 0 &&
@@ -75,6 +85,8 @@ void server_forget(struct server *server, struct conn *c)
 {
     struct cmd_env *env = &server->env;
     struct client *client = &c->session.client;
+    CHECK(client->prev != NULL || env->clients == client);
+    CHECK(client->next != NULL || env->clients_last == client);
     if (client->prev != NULL)
         client->prev->next = client->next;
     else
@@ -103,9 +115,11 @@ static void on_shutdown(struct cmd_env *env)
     server_stop(env->server);
 }
 
+/* The options that somebody keeps a copy of; all others are read where they are used. */
 static void on_reconfigure(struct cmd_env *env)
 {
     struct server *server = env->server;
+    CHECK(env->config == &server->config);
     server->db.maxmemory = server->config.maxmemory;
     server->db.env.flat_rows_max = (uint32_t)server->config.flat_rows_max;
     server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
@@ -123,7 +137,9 @@ static const struct cmd_hooks hooks = {
 
 static void on_accept(struct io_listener *listener, struct io_stream *stream)
 {
-    conn_open(listener->user, stream);
+    struct server *server = listener->user;
+    CHECK(!server->stopping); /* nobody would close what comes now */
+    conn_open(server, stream);
 }
 
 static void on_listener_closed(struct io_listener *listener)
@@ -134,6 +150,7 @@ static void on_listener_closed(struct io_listener *listener)
     check_stopped(server);
 }
 
+/* One more address. ERR_LIMIT, or what io says of it. */
 static enum err listen_on(struct server *server, const struct io_addr *addr, struct why *why)
 {
     if (server->listener_count == SERVER_LISTENERS_MAX)
@@ -147,6 +164,7 @@ static enum err listen_on(struct server *server, const struct io_addr *addr, str
         return e;
     server->listener_count++;
     server->listeners_open++;
+    CHECK(server->listeners_open == server->listener_count); /* none closes before the stop */
     if (!addr->is_unix)
         server->env.port = listener->addr.port;
     return OK;
@@ -170,6 +188,7 @@ static enum err listen_on_word(struct server *server, struct slice word, struct 
     return optional && e != OK && e != ERR_EXISTS ? OK : e;
 }
 
+/* The words of bind, then the Unix socket. ERR_ARG when that is nothing at all. */
 static enum err listen_on_all(struct server *server, struct why *why)
 {
     const struct config *config = &server->config;
@@ -201,6 +220,8 @@ static void close_listeners(struct server *server)
 
 /* -- time -------------------------------------------------------------------------------------- */
 
+/* A look at every client for idle ones and slow readers; conn_check may close the one it is given,
+ * which stays in the list until its stream is closed. */
 static void check_conns(struct server *server)
 {
     uint64_t now = server->io->ops->mono_us(server->io);
@@ -211,6 +232,7 @@ static void check_conns(struct server *server)
     }
 }
 
+/* Ten times a second, for as long as the server stands. */
 static void on_cron(struct io_timer *timer)
 {
     struct server *server = timer->user;
@@ -280,6 +302,7 @@ void server_stop(struct server *server)
 void server_fini(struct server *server)
 {
     CHECK(server->env.client_count == 0 && server->listeners_open == 0);
+    CHECK(server->depth == 0 && server->ready == NULL);
     server->io->ops->timer_stop(server->io, &server->cron);
     cmd_env_fini(&server->env);
     db_fini(&server->db);

@@ -19,10 +19,10 @@ struct server {
     struct db db;
     struct cmd_env env;
     struct io_listener listeners[SERVER_LISTENERS_MAX];
-    size_t listener_count;
-    size_t listeners_open;
-    struct io_timer cron;
-    uint64_t next_client_id;
+    size_t listener_count;            /* listeners in use; 0 again once they are closing */
+    size_t listeners_open;            /* those whose on_closed has not come */
+    struct io_timer cron;             /* every CRON_US */
+    uint64_t next_client_id;          /* from 1; never reused */
     struct conn *ready, **ready_last; /* to go on with once no command runs */
     unsigned depth;                   /* of callbacks that run commands */
     bool stopping;

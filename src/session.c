@@ -1,3 +1,5 @@
+/* One client without its socket: the query buffer, the commands in it one by one, and how much of
+ * the replies may leave. */
 #include "session.h"
 
 #include "base/limits.h"
@@ -18,6 +20,7 @@ static void set_limits(struct session *s)
     s->reader.bulk_size_max = known ? config->proto_max_bulk_len : LIMIT_BULK_SIZE_NOAUTH;
 }
 
+/* Without requirepass everybody is the default user from the start. */
 void session_init(struct session *s, struct cmd_env *env, uint64_t id)
 {
     *s = (struct session){.env = env};
@@ -30,13 +33,17 @@ void session_init(struct session *s, struct cmd_env *env, uint64_t id)
 
 void session_fini(struct session *s)
 {
+    CHECK(!s->running); /* a command may close its own client, but not free it */
     resp_reader_fini(&s->reader);
     client_fini(&s->client);
 }
 
+/* Frees the room of commands that have run, in large pieces: moving the rest to the front after
+ * each of a thousand pipelined commands would be quadratic. */
 static void drop_taken(struct session *s)
 {
     struct buf *query = &s->client.query;
+    CHECK(s->taken <= query->len && !s->running);
     if (s->taken < query->len && s->taken < COMPACT_BYTES)
         return;
     buf_consume(query, s->taken);
@@ -45,6 +52,8 @@ static void drop_taken(struct session *s)
         buf_clear(query, QUERY_KEEP_BYTES);
 }
 
+/* Not RESP, or over a limit of it: what follows cannot be told apart any more, so nothing of it is
+ * run and the client is closed once it has read why. */
 static void broken(struct session *s, const struct why *why)
 {
     struct reply reply = {&s->client.out, s->client.proto};
@@ -71,9 +80,11 @@ static bool run_next(struct session *s)
     case RESP_COMMAND:
         break;
     }
+    CHECK(s->reader.size > 0 && s->reader.size <= rest.len);
     if (s->reader.arg_count > 0)
         command_run(s->env, client, s->reader.args, s->reader.arg_count);
     /* A command that is to run again stays where it is. */
+    CHECK(!client->retry || client->blocked);
     if (!client->retry)
         s->taken += s->reader.size;
     resp_reader_next(&s->reader);
@@ -95,6 +106,7 @@ void session_run(struct session *s)
 enum err session_feed(struct session *s, const uint8_t *bytes, size_t len)
 {
     struct buf *query = &s->client.query;
+    CHECK(!s->running); /* appending moves the bytes that a running command's arguments point at */
     s->client.bytes_in += len;
     if (session_closing(s))
         return OK;
@@ -112,6 +124,7 @@ enum err session_feed(struct session *s, const uint8_t *bytes, size_t len)
 struct slice session_output(struct session *s)
 {
     struct slice out = {s->client.out.ptr, gate_open_bytes(s->env, &s->client)};
+    CHECK(out.len <= s->client.out.len);
     if (out.len > s->client.held_from)
         out.len = s->client.held_from;
     return out;

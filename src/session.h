@@ -11,16 +11,18 @@
 struct session {
     struct client client; /* first: a client of the list is its session */
     struct cmd_env *env;
-    struct resp_reader reader;
+    struct resp_reader reader; /* reads from client.query + taken on */
     size_t taken; /* bytes of client.query that have been run */
     bool running; /* a command is being run: no second one starts inside it */
 };
 
+/* id: what CLIENT ID replies, from 1. */
 void session_init(struct session *s, struct cmd_env *env, uint64_t id);
+/* After client_abandon: nothing runs or waits for the client any more. */
 void session_fini(struct session *s);
 
 /* Takes bytes and runs the commands that are complete. ERR_LIMIT: the client sent more than it may
- * (client-query-buffer-limit): close it. */
+ * (client-query-buffer-limit); ERR_NOMEM: there is no room for it. Either way: close it. */
 MUST_USE enum err session_feed(struct session *s, const uint8_t *bytes, size_t len);
 
 /* Goes on with what was fed before, after the client was unblocked. */

@@ -1,3 +1,4 @@
+/* The list of what is not here. A command that is built leaves this list in the same change. */
 #include "cmd/absent.h"
 
 #include "base/check.h"

@@ -5,7 +5,8 @@
 
 #include "base/slice.h"
 
-/* The reason, without a code, or NULL for commands nobody knows. */
+/* The reason, without a code, or NULL for commands nobody knows. argv[0] is the name, argc at least
+ * 1; of containers the second word decides. */
 const char *absent_reason(const struct slice *argv, size_t argc);
 
 #endif

@@ -1,3 +1,5 @@
+/* Arguments, read along the table of the command. Every reader consumes what it read by moving at;
+ * on an error the reading ends, so where at stands then does not matter. */
 #include "cmd/args.h"
 
 #include <math.h>
@@ -17,6 +19,7 @@ struct reading {
     struct why *why;
 };
 
+/* Redis's modules take an option twice and count what comes last. */
 static bool lenient(const struct reading *r)
 {
     return (r->command->flags & CMD_LENIENT) != 0;
@@ -24,6 +27,7 @@ static bool lenient(const struct reading *r)
 
 static size_t left(const struct reading *r)
 {
+    CHECK(r->at <= r->argc);
     return r->argc - r->at;
 }
 
@@ -43,8 +47,10 @@ static enum err missing(const struct reading *r, const struct arg *arg)
     return bad(r, arg, "a value is missing after it");
 }
 
+/* One argument is left, as for read_float and read_vector. */
 static enum err read_int(struct reading *r, const struct arg *arg, int64_t *out)
 {
+    CHECK(left(r) > 0 && arg->min <= arg->max);
     struct slice text = r->argv[r->at++];
     int64_t value;
     if (slice_to_i64(text, &value) && value >= arg->min && value <= arg->max) {
@@ -61,6 +67,7 @@ static enum err read_int(struct reading *r, const struct arg *arg, int64_t *out)
 
 static enum err read_float(struct reading *r, const struct arg *arg, double *out)
 {
+    CHECK(left(r) > 0 && arg->min < arg->max);
     struct slice text = r->argv[r->at++];
     double value;
     if (slice_to_f64(text, &value) && !isnan(value) && value > (double)arg->min &&
@@ -89,6 +96,7 @@ static enum err read_counted(struct reading *r, const struct arg *arg, struct sl
     return OK;
 }
 
+/* PARAMS 4 name value name value. */
 static enum err read_pairs(struct reading *r, const struct arg *arg, struct slices *out)
 {
     enum err e = read_counted(r, arg, out);
@@ -99,8 +107,11 @@ static enum err read_pairs(struct reading *r, const struct arg *arg, struct slic
     return e;
 }
 
+/* Only takes note of where the numbers stand: reading them can cost, and the collection says first
+ * whether their count fits. */
 static enum err read_vector(struct reading *r, const struct arg *arg, struct vector_arg *out)
 {
+    CHECK(left(r) > 0);
     struct slice form = r->argv[r->at];
     if (slice_eq_nocase(form, "FP32"))
         out->form = VECTOR_FP32;
@@ -133,6 +144,7 @@ static enum err read_vector(struct reading *r, const struct arg *arg, struct vec
     return OK;
 }
 
+/* An argument known by its place. */
 static enum err read_positional(struct reading *r, const struct arg *arg)
 {
     void *to = r->out + arg->offset;
@@ -165,8 +177,10 @@ static enum err read_positional(struct reading *r, const struct arg *arg)
     return OK;
 }
 
+/* An option whose word stands at r->at. */
 static enum err read_option(struct reading *r, const struct arg *arg)
 {
+    CHECK(arg->word != NULL && left(r) > 0);
     void *to = r->out + arg->offset;
     bool *has = (bool *)(r->out + arg->has_offset);
     if (*has && !lenient(r) && r->command->unknown != NULL)
@@ -238,6 +252,7 @@ enum err args_parse(const struct command *command, const struct slice *argv, siz
                     struct why *why)
 {
     struct reading r = {command, argv, argc, command_words(command), out, why};
+    CHECK(argc >= r.at); /* the name itself was looked up in argv */
     for (const struct arg *arg = command->args(); arg->kind != ARG_END;) {
         enum err e = is_option(arg) ? read_options(&r, arg) : read_positional(&r, arg);
         if (e != OK)

@@ -57,8 +57,8 @@ struct arg {
 
 struct command;
 
-/* Parses argv[1 ..] into out, a zeroed struct of the command. The slices point into argv. why gets
- * the text of the error. */
+/* Parses argv[1 ..] (argv[2 ..] of a subcommand) into out, a zeroed struct of the command. The
+ * slices point into argv. ERR_ARG, ERR_SYNTAX or ERR_LIMIT; why gets the text of the error. */
 MUST_USE enum err args_parse(const struct command *command, const struct slice *argv, size_t argc,
                              void *out, struct why *why);
 

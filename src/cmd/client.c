@@ -1,7 +1,9 @@
+/* A client's own memory. What it takes part in besides (searches, waits) is env.h's. */
 #include "cmd/client.h"
 
 void client_init(struct client *c, uint64_t id, uint64_t now_us)
 {
+    CHECK(id > 0);
     *c = (struct client){.id = id, .proto = 2, .created_us = now_us, .active_us = now_us};
     c->query = BUF_INIT(MEM_CLIENT);
     c->out = BUF_INIT(MEM_CLIENT);
@@ -11,7 +13,7 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
 
 void client_fini(struct client *c)
 {
-    CHECK(c->search == NULL && c->waits_for_room == NULL);
+    CHECK(c->search == NULL && c->waits_for_room == NULL && !c->blocked);
     mem_free(MEM_CLIENT, c->name);
     mem_free(MEM_CLIENT, c->lib_name);
     mem_free(MEM_CLIENT, c->lib_ver);

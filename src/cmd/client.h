@@ -14,10 +14,10 @@ struct collection;
 enum { CLIENT_NAME_MAX = 512 };
 
 enum client_flags {
-    CLIENT_AUTHENTICATED = 1,
-    CLIENT_CLOSE_AFTER_REPLY = 2,
-    CLIENT_UNIX = 4,
-    CLIENT_NO_EVICT = 8,
+    CLIENT_AUTHENTICATED = 1,     /* said the password, or needs none */
+    CLIENT_CLOSE_AFTER_REPLY = 2, /* runs no further command; goes when its replies have left */
+    CLIENT_UNIX = 4,              /* came by the Unix socket */
+    CLIENT_NO_EVICT = 8,          /* asked for by CLIENT; shown there, and without effect so far */
     CLIENT_NO_TOUCH = 16
 };
 
@@ -32,7 +32,7 @@ struct client {
     uint64_t created_us;  /* monotonic */
     uint64_t active_us;   /* of the last command */
     const struct command *command; /* the last one */
-    uint64_t commands;
+    uint64_t commands;    /* that were admitted, whatever they replied */
     uint64_t bytes_in, bytes_out;
     uint64_t last_lsn;    /* of its last write */
 
@@ -51,10 +51,13 @@ struct client {
     struct client *next, *prev; /* all clients, oldest first */
 };
 
+/* id from 1; speaks RESP2 until HELLO says otherwise. */
 void client_init(struct client *c, uint64_t id, uint64_t now_us);
+/* After client_abandon, and out of the list of clients. */
 void client_fini(struct client *c);
 
-/* Replaces a text (name, lib_name, lib_ver); an empty slice removes it. */
+/* Replaces a text (name, lib_name, lib_ver) of at most CLIENT_NAME_MAX bytes, which the caller has
+ * looked at (client_text_fits); an empty slice removes it. */
 void client_set_text(char **text, struct slice value);
 
 #endif

@@ -1,3 +1,5 @@
+/* CLIENT LIST is a format that tools take apart at blanks and '=': fields stay in Redis's order,
+ * and what this server does not have is shown as Redis shows it when it is not used. */
 #include "cmd/client_text.h"
 
 #include "cmd/env.h"
@@ -26,6 +28,7 @@ void client_print_addr(const struct io_addr *addr, struct buf *out)
         buf_printf(out, "%s:%d", addr->host, addr->port);
 }
 
+/* A letter per property; N when there is none. */
 static void print_flags(const struct client *c, struct buf *out)
 {
     size_t before = out->len;
@@ -51,6 +54,8 @@ static unsigned long long seconds(uint64_t from_us, uint64_t to_us)
 void client_print(const struct cmd_env *env, const struct client *c, struct buf *out)
 {
     uint64_t now = env->io->ops->mono_us(env->io);
+    CHECK(c->query.len <= c->query.capacity && c->out.len <= c->out.capacity);
+    CHECK(c->active_us >= c->created_us);
     buf_printf(out, "id=%llu addr=", (unsigned long long)c->id);
     client_print_addr(&c->peer, out);
     buf_append_text(out, " laddr=");

@@ -24,6 +24,7 @@ void cmd_client_setname(struct request *rq)
     reply_simple(&rq->reply, "OK");
 }
 
+/* Libraries say this when they connect; it is shown by CLIENT LIST and means nothing else. */
 void cmd_client_setinfo(struct request *rq)
 {
     const struct client_setinfo_args *a = rq->args;
@@ -62,6 +63,7 @@ static bool read_mode(struct request *rq, struct slice mode, bool *on)
     return false;
 }
 
+/* ON or OFF for one bit of client->flags. */
 static void set_flag(struct request *rq, struct slice mode, unsigned flag)
 {
     bool on;
@@ -104,6 +106,7 @@ struct client_filter {
     int64_t max_age_s; /* at least so old; 0: any */
 };
 
+/* Compared as texts, so that what CLIENT LIST shows is what CLIENT KILL takes. */
 static bool is_addr(const struct io_addr *addr, struct slice text)
 {
     struct buf shown = BUF_INIT(MEM_CLIENT);
@@ -117,12 +120,15 @@ static bool has_id(const struct client_filter *f, uint64_t id)
 {
     for (size_t i = 0; i < f->id_count; i++) {
         uint64_t wanted;
-        if (slice_to_u64(f->ids[i], &wanted) && wanted == id)
+        bool number = slice_to_u64(f->ids[i], &wanted);
+        CHECK(number); /* are_ids has looked */
+        if (wanted == id)
             return true;
     }
     return false;
 }
 
+/* Does the client pass every filter that was given? */
 static bool chosen(const struct request *rq, const struct client_filter *f, const struct client *c)
 {
     if (f->none || (f->skip_me && c == rq->client))
@@ -133,6 +139,7 @@ static bool chosen(const struct request *rq, const struct client_filter *f, cons
         (f->laddr != NULL && !is_addr(&c->local, *f->laddr)))
         return false;
     uint64_t now = rq->env->io->ops->mono_us(rq->env->io);
+    CHECK(now >= c->created_us && f->max_age_s >= 0);
     return f->max_age_s == 0 || (now - c->created_us) / 1000000 >= (uint64_t)f->max_age_s;
 }
 
@@ -151,6 +158,7 @@ static bool read_type(struct request *rq, struct slice type, struct client_filte
     return false;
 }
 
+/* Positive integers, all of them: there is no client 0. */
 static bool are_ids(const struct slice *ids, size_t count)
 {
     int64_t id;
@@ -160,6 +168,7 @@ static bool are_ids(const struct slice *ids, size_t count)
     return true;
 }
 
+/* TYPE t, or ID id ..., or nothing. Replies the error and returns false. */
 static bool read_list_filter(struct request *rq, const struct slices *words,
                              struct client_filter *f)
 {
@@ -229,6 +238,8 @@ static void kill_clients(struct request *rq, const struct client_filter *f, bool
         rq->env->hooks->kill(rq->env, rq->client);
 }
 
+/* The readers of KILL's filters: each replies the error and returns false when its value is none.
+ */
 static bool read_max_age(struct request *rq, struct slice value, struct client_filter *f)
 {
     if (!slice_to_i64(value, &f->max_age_s))
@@ -268,6 +279,7 @@ static bool read_skip_me(struct request *rq, struct slice value, struct client_f
     return false;
 }
 
+/* One filter with its value; several must all hold. */
 static bool read_kill_filter(struct request *rq, struct slice name, const struct slice *value,
                              struct client_filter *f)
 {
@@ -296,6 +308,7 @@ void cmd_client_kill(struct request *rq)
 {
     const struct client_kill_args *a = rq->args;
     const struct slice *words = a->options.items;
+    CHECK(a->options.count > 0); /* without any filter all clients would be chosen */
     if (a->options.count == 1) {
         /* CLIENT KILL ip:port, as it was before filters. */
         kill_clients(rq, &(struct client_filter){.addr = &words[0]}, true);

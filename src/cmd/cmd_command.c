@@ -3,6 +3,7 @@
 #include "cmd/command_docs.h"
 #include "cmd/keys.h"
 
+/* Subcommands are shown inside their container, never beside it. */
 static bool is_top_level(const struct command *c)
 {
     return command_words(c) == 1;
@@ -49,6 +50,7 @@ static const struct word category_words[] = {
     {CAT_SLOW, "@slow"},         {CAT_DANGEROUS, "@dangerous"}, {CAT_CONNECTION, "@connection"},
 };
 
+/* Redis derives a command's categories from its flags and group; so do we. */
 static unsigned categories_of(const struct command *c)
 {
     bool touches_data = (c->flags & (CMD_READONLY | CMD_WRITE)) != 0;
@@ -66,6 +68,7 @@ static unsigned categories_of(const struct command *c)
     return set;
 }
 
+/* A set of the words whose bits are in set. */
 static void reply_words(struct reply *r, unsigned set, const struct word *words, size_t count)
 {
     size_t chosen = 0;
@@ -86,6 +89,7 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     reply_set(r, c->first_key > 0);
     if (c->first_key == 0)
         return;
+    CHECK(c->last_key != 0 && c->key_step > 0);
     bool writes = (c->flags & CMD_WRITE) != 0;
     reply_map(r, 3);
     reply_text(r, "flags");
@@ -114,6 +118,7 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     reply_int(r, 0);
 }
 
+/* Nine of the ten elements of an entry; the tenth, the subcommands, is the caller's. */
 static void reply_info_fields(struct reply *r, const struct command *c)
 {
     reply_array(r, 10);
@@ -152,6 +157,7 @@ void cmd_command(struct request *rq)
     reply_all_info(&rq->reply);
 }
 
+/* Null in the place of a name nobody knows: the order is that of the question. */
 void cmd_command_info(struct request *rq)
 {
     const struct command_info_args *a = rq->args;
@@ -174,6 +180,7 @@ void cmd_command_count(struct request *rq)
     reply_int(&rq->reply, (int64_t)count_top_level());
 }
 
+/* Names nobody knows are left out of the map, as in Redis; without names all are in it. */
 void cmd_command_docs(struct request *rq)
 {
     const struct command_docs_args *a = rq->args;
@@ -196,6 +203,7 @@ void cmd_command_docs(struct request *rq)
 
 enum list_filter { LIST_ALL, LIST_MODULE, LIST_CATEGORY, LIST_PATTERN };
 
+/* FILTERBY MODULE|ACLCAT|PATTERN value, or nothing. Replies the error and returns false. */
 static bool read_filter(struct request *rq, const struct slices *words, enum list_filter *out)
 {
     static const char *const names[] = {
@@ -238,6 +246,7 @@ void cmd_command_list(struct request *rq)
     enum list_filter filter;
     if (!read_filter(rq, &a->filter, &filter))
         return;
+    CHECK(filter == LIST_ALL || a->filter.count == 3);
     struct slice value = filter == LIST_ALL ? (struct slice){0} : a->filter.items[2];
     size_t count = 0;
     for (size_t i = 0; i < command_count(); i++)
@@ -263,6 +272,7 @@ void cmd_command_getkeys(struct request *rq)
         reply_error(&rq->reply, "ERR The command has no key arguments");
         return;
     }
+    CHECK(c->first_key > 0 && c->key_step > 0);
     size_t first = (size_t)c->first_key, step = (size_t)c->key_step;
     if (!command_arity_fits(c, argc)) {
         reply_error(&rq->reply, "ERR Invalid number of arguments specified for command");

@@ -2,6 +2,7 @@
 #include "base/glob.h"
 #include "cmd/keys.h"
 
+/* An option that several patterns match is shown once. */
 static bool wanted(const struct config_option *option, const struct slices *patterns)
 {
     for (size_t i = 0; i < patterns->count; i++)
@@ -20,6 +21,7 @@ void cmd_config_get(struct request *rq)
     for (size_t i = 0; i < config_option_count(); i++)
         count += wanted(config_option_at(i), &a->patterns);
     reply_map(&rq->reply, count);
+    size_t shown = 0;
     struct buf value = BUF_INIT(MEM_CLIENT);
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct config_option *option = config_option_at(i);
@@ -29,10 +31,13 @@ void cmd_config_get(struct request *rq)
         config_value(rq->env->config, option, &value);
         reply_text(&rq->reply, option->name);
         reply_bulk(&rq->reply, buf_slice(&value));
+        shown++;
     }
+    CHECK(shown == count); /* what the map has announced */
     buf_fini(&value);
 }
 
+/* All pairs or none. What has to hear of a change at once does so by the hook. */
 void cmd_config_set(struct request *rq)
 {
     const struct config_set_args *a = rq->args;

@@ -33,6 +33,7 @@ void cmd_quit(struct request *rq)
     rq->env->hooks->kill(rq->env, rq->client);
 }
 
+/* As if newly connected: RESP2, no name, and who needs a password gives it again. */
 void cmd_reset(struct request *rq)
 {
     struct client *c = rq->client;
@@ -50,6 +51,7 @@ void cmd_reset(struct request *rq)
 static bool same_secret(struct slice given, const char *secret)
 {
     size_t len = strlen(secret);
+    CHECK(len > 0); /* no password is no secret: everything would be the same as it */
     uint8_t difference = given.len != len;
     for (size_t i = 0; i < given.len && len > 0; i++)
         difference |= (uint8_t)(given.ptr[i] ^ (uint8_t)secret[i % len]);
@@ -85,12 +87,15 @@ void cmd_auth(struct request *rq)
 
 /* -- HELLO ------------------------------------------------------------------------------------- */
 
+/* What HELLO asks for, read before anything of it is done: all of it happens, or nothing. */
 struct hello {
     int64_t proto;
     bool has_auth, has_name;
     struct slice user, password, name;
 };
 
+/* Replies the error and returns false when the words make no sense; nothing is changed either way.
+ */
 static bool read_hello(struct request *rq, struct hello *h)
 {
     const struct hello_args *a = rq->args;
@@ -126,9 +131,11 @@ static bool read_hello(struct request *rq, struct hello *h)
     return true;
 }
 
+/* In the new protocol: a map when that is RESP3. */
 static void reply_hello(struct request *rq)
 {
     struct reply *r = &rq->reply;
+    CHECK(r->proto == rq->client->proto);
     reply_map(r, 7);
     reply_text(r, "server");
     reply_text(r, "redis"); /* what clients expect; INFO says more */
@@ -164,6 +171,7 @@ void cmd_hello(struct request *rq)
     }
     if (h.has_name)
         client_set_text(&rq->client->name, h.name);
+    CHECK(h.proto == 2 || h.proto == 3);
     rq->client->proto = rq->reply.proto = (int)h.proto;
     reply_hello(rq);
 }

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "cmd/keys.h"
 
+/* By the monotonic clock: setting the wall clock does not make the server older. */
 static uint64_t uptime_s(const struct cmd_env *env)
 {
     return (env->io->ops->mono_us(env->io) - env->started_us) / 1000000;
@@ -30,6 +31,7 @@ static void print_server(struct cmd_env *env, struct buf *out)
 
 static void print_clients(struct cmd_env *env, struct buf *out)
 {
+    CHECK(env->blocked_count <= env->client_count);
     buf_printf(out,
                "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n"
                "blocked_clients:%zu\r\ntracking_clients:0\r\n",
@@ -48,6 +50,8 @@ static void print_size(struct buf *out, const char *name, uint64_t bytes)
                value, units[unit]);
 }
 
+/* Lanes allocate while this reads, so sums may be off by what they did meanwhile: a difference may
+ * come out negative, and is then shown as 0 or with its sign. */
 static void print_memory(struct cmd_env *env, struct buf *out)
 {
     uint64_t overhead =
@@ -78,6 +82,7 @@ static void print_memory(struct cmd_env *env, struct buf *out)
                    mem_used((enum mem_tag)tag));
 }
 
+/* What a server without files has to say; monitoring asks for these by name. */
 static void print_persistence(struct cmd_env *env, struct buf *out)
 {
     (void)env;
@@ -103,6 +108,7 @@ static void print_stats(struct cmd_env *env, struct buf *out)
                          "pubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n");
 }
 
+/* The offset is the LSN: both count changes that a replica would have to have seen. */
 static void print_replication(struct cmd_env *env, struct buf *out)
 {
     buf_printf(out,
@@ -124,6 +130,7 @@ static void print_cpu(struct cmd_env *env, struct buf *out)
                (double)p.thread_user_us / 1e6);
 }
 
+/* A section that is empty here and that tools expect the heading of. */
 static void print_nothing(struct cmd_env *env, struct buf *out)
 {
     (void)env;
@@ -134,6 +141,7 @@ static void print_command_stats(struct cmd_env *env, struct buf *out)
 {
     for (size_t i = 0; i < command_count(); i++) {
         const struct command_stats *s = &env->command_stats[i];
+        CHECK(s->failed <= s->calls);
         if (s->calls == 0 && s->rejected == 0)
             continue;
         buf_printf(out,
@@ -190,8 +198,10 @@ static const struct {
     {"vectors", "Vectors", print_vectors, true},
 };
 
+/* Names of sections add up; a name that is none selects nothing, as in Redis. */
 static bool wanted(const struct slices *names, size_t section)
 {
+    CHECK(section < COUNT_OF(sections));
     if (names->count == 0)
         return sections[section].by_default;
     for (size_t i = 0; i < names->count; i++) {

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "cmd/keys.h"
 
+/* Each key is a change of its own, so an error on the way leaves those before it removed. */
 static void remove_keys(struct request *rq, const struct slices *keys)
 {
     int64_t removed = 0;
@@ -63,6 +64,7 @@ struct listing {
     const struct slice *type;    /* NULL: all */
 };
 
+/* Keeps a key that passes the filters, already as a bulk. */
 static void on_key(void *user, const struct object *o)
 {
     struct listing *l = user;
@@ -82,8 +84,10 @@ static uint64_t list_keys(struct request *rq, struct listing *l, uint64_t cursor
     return keyspace_scan(&rq->env->db->keys, cursor, step, on_key, l);
 }
 
+/* The caller has seen to it that no key is missing. */
 static void reply_listing(struct request *rq, struct listing *l)
 {
+    CHECK(!buf_failed(&l->text));
     reply_array(&rq->reply, l->count);
     buf_append_slice(rq->reply.out, buf_slice(&l->text));
 }
@@ -93,6 +97,7 @@ void cmd_keys(struct request *rq)
     const struct keys_args *a = rq->args;
     if (!pattern_fits(rq, a->pattern))
         return;
+    /* One step over everything: it ends where it began. */
     struct listing l = {.pattern = &a->pattern};
     uint64_t rest = list_keys(rq, &l, 0, SIZE_MAX);
     CHECK(rest == 0);
@@ -136,6 +141,7 @@ void cmd_scan(struct request *rq)
 void cmd_randomkey(struct request *rq)
 {
     const struct object *o = keyspace_random(&rq->env->db->keys, rng_next(&rq->env->db->random));
+    CHECK((o == NULL) == (keyspace_count(&rq->env->db->keys) == 0));
     if (o == NULL)
         reply_null(&rq->reply);
     else
@@ -147,6 +153,7 @@ void cmd_dbsize(struct request *rq)
     reply_int(&rq->reply, (int64_t)keyspace_count(&rq->env->db->keys));
 }
 
+/* ASYNC and SYNC are the same: keys are gone when this returns, and vectors are freed aside. */
 static void flush(struct request *rq)
 {
     if (write_mutation(rq, &(struct mutation){.kind = MUTATION_FLUSH}))

@@ -35,6 +35,7 @@ void cmd_shutdown(struct request *rq)
         rq->env->hooks->shutdown(rq->env);
 }
 
+/* Tools ask for these two on connecting; an empty list is an answer, an error would not be. */
 void cmd_module_list(struct request *rq)
 {
     reply_array(&rq->reply, 0);
@@ -45,6 +46,7 @@ void cmd_latency_latest(struct request *rq)
     reply_array(&rq->reply, 0);
 }
 
+/* The one cluster command that makes sense without a cluster: clients test their hashing by it. */
 void cmd_cluster_keyslot(struct request *rq)
 {
     const struct cluster_keyslot_args *a = rq->args;
@@ -63,11 +65,13 @@ void cmd_memory_usage(struct request *rq)
     }
     /* Each key also takes a place in the table of objects and about two slots of the map. */
     size_t bytes = mem_size(o) + sizeof(o) + 2 * sizeof(struct map_slot);
+    CHECK((o->type == OBJECT_COLLECTION) == (o->collection != NULL));
     if (o->type == OBJECT_COLLECTION)
         bytes += collection_bytes(o->collection);
     reply_int(&rq->reply, (int64_t)bytes);
 }
 
+/* Redis's names where there is the same thing, then a line per tag of mem.h. */
 void cmd_memory_stats(struct request *rq)
 {
     struct reply *r = &rq->reply;
@@ -93,6 +97,7 @@ void cmd_memory_stats(struct request *rq)
     }
 }
 
+/* Pages that the allocator keeps for later go back to the system now. */
 void cmd_memory_purge(struct request *rq)
 {
     mem_trim();

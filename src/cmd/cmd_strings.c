@@ -6,8 +6,10 @@
 
 #define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 
+/* NULL: the key is missing. */
 static void reply_string(struct request *rq, const struct object *o)
 {
+    CHECK(o == NULL || o->type == OBJECT_STRING);
     if (o == NULL)
         reply_null(&rq->reply);
     else
@@ -75,6 +77,7 @@ void cmd_setnx(struct request *rq)
         reply_int(&rq->reply, 1);
 }
 
+/* Null for a key that holds something else, as in Redis: no error can stand inside the array. */
 void cmd_mget(struct request *rq)
 {
     const struct mget_args *a = rq->args;
@@ -106,6 +109,8 @@ void cmd_mset(struct request *rq)
     reply_simple(&rq->reply, "OK");
 }
 
+/* The value is replied first, since removing frees it; a removal that fails takes the reply back.
+ */
 void cmd_getdel(struct request *rq)
 {
     const struct getdel_args *a = rq->args;
@@ -127,6 +132,7 @@ void cmd_strlen(struct request *rq)
         reply_int(&rq->reply, o == NULL ? 0 : (int64_t)o->value_len);
 }
 
+/* The log holds whole strings, so appending writes a new one. */
 void cmd_append(struct request *rq)
 {
     const struct append_args *a = rq->args;
@@ -166,7 +172,8 @@ static void add(struct request *rq, struct slice key, int64_t delta)
         return;
     }
     char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRId64, value);
+    int size = snprintf(text, sizeof(text), "%" PRId64, value);
+    CHECK(size > 0 && (size_t)size < sizeof(text));
     if (key_set(rq, key, slice_of(text)))
         reply_int(&rq->reply, value);
 }

@@ -1,3 +1,5 @@
+/* The table of commands, made from commands.def, and the way of every command through it: admitted,
+ * parsed, run, counted. */
 #include "cmd/command.h"
 
 #include <stdio.h>
@@ -118,6 +120,7 @@ const struct command *command_at(size_t index)
 
 size_t command_index(const struct command *command)
 {
+    CHECK(command >= commands && command < commands + COUNT_OF(commands));
     return (size_t)(command - commands);
 }
 
@@ -148,8 +151,10 @@ size_t command_sub_count(const struct command *command)
     return (size_t)(end - command) - 1;
 }
 
+/* NULL when the container has none of that name. */
 static const struct command *find_subcommand(const struct command *container, struct slice word)
 {
+    CHECK(container->flags & CMD_CONTAINER);
     size_t prefix = strlen(container->name) + 1, count = command_sub_count(container);
     for (size_t i = 1; i <= count; i++)
         if (slice_eq_nocase(word, container[i].name + prefix))
@@ -221,6 +226,7 @@ static void reply_help_or_unknown(struct request *rq)
 
 bool command_arity_fits(const struct command *command, size_t argc)
 {
+    CHECK(command->arity != 0); /* the name counts, so no command has it */
     return command->arity >= 0 ? argc == (size_t)command->arity : argc >= (size_t)-command->arity;
 }
 
@@ -247,10 +253,13 @@ static bool admitted(struct request *rq)
     return true;
 }
 
+/* The arguments live on this stack frame, so a handler copies what must outlive it. */
 static void parse_and_run(struct request *rq)
 {
     _Alignas(16) uint8_t args[ARGS_SIZE_MAX];
     struct why why = {{0}};
+    CHECK(rq->command->args_size <= sizeof(args));
+    CHECK(!(rq->command->flags & CMD_EMPTY_KEY) || rq->command->first_key == 1);
     memset(args, 0, rq->command->args_size);
     if ((rq->command->flags & CMD_CONTAINER) && rq->argc > 1) {
         reply_help_or_unknown(rq);
@@ -288,6 +297,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         env->stats->total_commands_processed++;
         parse_and_run(&rq);
     }
+    CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
     gate_replies(env, client, before);
     bool error = client->out.len > before && client->out.ptr[before] == '-';
     if (error)
@@ -299,5 +309,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     stats->calls += runs;
     stats->rejected += !runs;
     stats->failed += runs && error;
-    stats->usec += env->io->ops->mono_us(env->io) - start;
+    uint64_t end = env->io->ops->mono_us(env->io);
+    CHECK(end >= start);
+    stats->usec += end - start;
 }

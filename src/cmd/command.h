@@ -11,10 +11,10 @@
 struct cmd_env;
 
 enum command_flags {
-    CMD_WRITE = 1,
-    CMD_READONLY = 2,
-    CMD_DENYOOM = 4,
-    CMD_FAST = 8,
+    CMD_WRITE = 1,     /* changes data; only such commands may write_mutation */
+    CMD_READONLY = 2,  /* looks at data; never together with CMD_WRITE */
+    CMD_DENYOOM = 4,   /* refused when maxmemory is reached */
+    CMD_FAST = 8,      /* shown to clients, as are ADMIN, LOADING, STALE, NO_MULTI, DANGEROUS */
     CMD_ADMIN = 16,
     CMD_NO_AUTH = 32,  /* may run before AUTH */
     CMD_LOADING = 64,
@@ -41,9 +41,9 @@ struct request {
     struct cmd_env *env;
     struct client *client;
     const struct command *command;
-    const struct slice *argv;
+    const struct slice *argv; /* the name first; the bytes stay while the handler runs */
     size_t argc;
-    const void *args;    /* struct <command>_args */
+    const void *args;    /* struct <command>_args; NULL before parsing and after the handler */
     struct reply reply;  /* appends to client->out */
 };
 
@@ -53,9 +53,9 @@ struct command {
     int arity;           /* with the name; negative: at least */
     unsigned flags;
     enum command_group group;
-    const char *since;
-    const char *complexity;
-    const char *summary;
+    const char *since;      /* version, of Redis for commands it has too, else of this server */
+    const char *complexity; /* a sentence in O(), as COMMAND DOCS shows it */
+    const char *summary;    /* one sentence */
     int first_key, last_key, key_step; /* 0: none */
     const struct arg *(*args)(void);   /* ends with ARG_END */
     size_t args_size;
@@ -63,14 +63,18 @@ struct command {
     const char *unknown; /* Redis's text for an argument it does not know, or NULL for ours */
 };
 
+/* The rows of commands.def in their order, containers and subcommands among them: index 0 ..
+ * command_count() - 1. */
 size_t command_count(void);
 const struct command *command_at(size_t index);
 /* Without case, subcommands by their full name; NULL when there is none. */
 const struct command *command_find(struct slice name);
+/* The inverse of command_at; command is a row of the table. */
 size_t command_index(const struct command *command);
 
 /* How many subcommands a container has: they are the rows right after it, command + 1 and on. */
 size_t command_sub_count(const struct command *command);
+/* Is argc, with the name, a number of arguments that the command takes at all? */
 bool command_arity_fits(const struct command *command, size_t argc);
 /* The first word a client writes after the name of the command itself: argv[1], or argv[2] for a
  * subcommand. */
@@ -79,6 +83,7 @@ size_t command_words(const struct command *command);
  * when there is none. */
 const struct command *command_lookup(const struct slice *argv, size_t argc);
 
+/* As COMMAND DOCS calls it: "string", and "module" for vectors, which are one in Redis. */
 const char *command_group_name(enum command_group group);
 
 /* Runs one command for a client: looks it up, checks and parses, calls the handler; the reply (or

@@ -1,3 +1,5 @@
+/* The nesting of COMMAND DOCS: every reply_* below appends exactly the elements that the array or
+ * map before it has announced, which is why counts are worked out first. */
 #include "cmd/command_docs.h"
 
 enum doc_flags { DOC_OPTIONAL = 1, DOC_MULTIPLE = 2 };
@@ -13,6 +15,7 @@ struct doc {
 
 static void reply_flags(struct reply *r, unsigned flags)
 {
+    CHECK((flags & ~(unsigned)(DOC_OPTIONAL | DOC_MULTIPLE)) == 0);
     reply_text(r, "flags");
     reply_set(r, (flags & DOC_OPTIONAL ? 1u : 0u) + (flags & DOC_MULTIPLE ? 1u : 0u));
     if (flags & DOC_OPTIONAL)
@@ -33,8 +36,10 @@ static void reply_lower(struct reply *r, struct slice name)
     buf_fini(&text);
 }
 
+/* Announces the children without replying them: they are the caller's next calls. */
 static void reply_doc(struct reply *r, const struct doc *d)
 {
+    CHECK(d->type != NULL && d->name.len > 0);
     bool is_key = strcmp(d->type, "key") == 0;
     reply_map(r, 2 + (is_key ? 1u : 0u) + (d->token != NULL ? 1u : 0u) + (d->flags != 0 ? 1u : 0u) +
                      (d->children > 0 ? 1u : 0u));
@@ -84,8 +89,10 @@ static void reply_repeated(struct reply *r, const struct command *c, const char 
                   &(struct doc){name, is_key ? "key" : "string", NULL, count > 1 ? 0 : flags, 0});
         left = (struct slice){left.ptr + len + 1, left.len - len - (blank != NULL)};
     }
+    CHECK(left.len == 0); /* as many names as blanks said */
 }
 
+/* The forms a vector comes in (args.h), as one choice. */
 static void reply_vector(struct reply *r, const struct arg *arg)
 {
     bool element = arg->min == 1;
@@ -178,6 +185,7 @@ static size_t count_args(const struct command *c)
     return count;
 }
 
+/* subs: how many subcommands the caller lists after the other fields; 0 leaves the field out. */
 static void reply_fields(struct reply *r, const struct command *c, size_t subs)
 {
     size_t args = count_args(c);

@@ -1,3 +1,4 @@
+/* INFO's numbers that need a little more than an increment. */
 #include "cmd/counters.h"
 
 #include "cmd/command.h"
@@ -15,6 +16,7 @@ static size_t code_size(struct slice text)
 void counters_error(struct cmd_env *env, struct slice text)
 {
     size_t size = code_size(text);
+    CHECK(size < sizeof(env->errors[0].code));
     env->stats->total_error_replies++;
     for (size_t i = 0; i < ERROR_COUNTS_MAX && size > 0; i++) {
         struct error_count *e = &env->errors[i];
@@ -29,8 +31,10 @@ void counters_error(struct cmd_env *env, struct slice text)
     }
 }
 
+/* CONFIG RESETSTAT may have set the counter back since the last tick: then 0. */
 static uint64_t per_second(uint64_t before, uint64_t now, uint64_t passed_us)
 {
+    CHECK(passed_us > 0);
     return now > before ? (uint64_t)((double)(now - before) * 1e6 / (double)passed_us) : 0;
 }
 
@@ -39,6 +43,7 @@ void counters_tick(struct cmd_env *env)
     struct rates *r = &env->rates;
     const struct stats *s = env->stats;
     uint64_t now = env->io->ops->mono_us(env->io);
+    CHECK(now >= r->at_us);
     uint64_t passed = now - r->at_us;
     if (passed == 0)
         return;

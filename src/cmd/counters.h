@@ -10,8 +10,8 @@ struct cmd_env;
 enum { ERROR_CODE_MAX = 23, ERROR_COUNTS_MAX = 32 };
 
 struct error_count {
-    char code[ERROR_CODE_MAX + 1];
-    uint64_t count;
+    char code[ERROR_CODE_MAX + 1]; /* with its NUL */
+    uint64_t count;                /* 0: the place is free, and so are all after it */
 };
 
 /* What happened per second lately. */

@@ -1,3 +1,5 @@
+/* Clients that wait. One is blocked for exactly one reason: a search runs for it, or it waits for
+ * room in a pending set. Both end in client_unblock, which lets the server go on with it. */
 #include "cmd/env.h"
 
 #include "cmd/command.h"
@@ -19,6 +21,7 @@ static void on_room(void *user, struct collection *only)
         struct collection *c = client->waits_for_room;
         if (c == NULL || (only != NULL && c != only) || !has_room(client, c))
             continue;
+        CHECK(client->blocked && c->pending_waiters > 0);
         client->waits_for_room = NULL;
         client->held_from = SIZE_MAX;
         c->pending_waiters--;
@@ -26,6 +29,7 @@ static void on_room(void *user, struct collection *only)
     }
 }
 
+/* digits of them, and a NUL behind. */
 static void random_hex(struct io *io, char *out, size_t digits)
 {
     uint8_t byte;
@@ -44,26 +48,30 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
     env->started_us = io->ops->mono_us(io);
     env->started_wall_us = io->ops->wall_us(io);
     random_hex(io, env->run_id, sizeof(env->run_id) - 1);
+    CHECK(db->background.on_room == NULL); /* the data has one set of clients */
     db->background.on_room = on_room;
     db->background.user = env;
 }
 
 void cmd_env_fini(struct cmd_env *env)
 {
-    CHECK(env->clients == NULL);
+    CHECK(env->clients == NULL && env->blocked_count == 0);
     mem_free(MEM_SERVER, env->command_stats);
 }
 
 void client_block(struct cmd_env *env, struct client *client)
 {
     CHECK(!client->blocked);
+    CHECK((client->search != NULL) != (client->waits_for_room != NULL));
     client->blocked = true;
     env->blocked_count++;
+    CHECK(env->blocked_count <= env->client_count);
 }
 
 void client_unblock(struct cmd_env *env, struct client *client)
 {
     CHECK(client->blocked && env->blocked_count > 0);
+    CHECK(client->search == NULL && client->waits_for_room == NULL);
     client->blocked = false;
     env->blocked_count--;
     env->hooks->resume(env, client);
@@ -71,13 +79,19 @@ void client_unblock(struct cmd_env *env, struct client *client)
 
 void client_abandon(struct cmd_env *env, struct client *client)
 {
-    if (client->search != NULL)
-        client->search->user = NULL;
+    CHECK(client->blocked == (client->search != NULL || client->waits_for_room != NULL));
+    if (client->search != NULL) {
+        CHECK(client->search->user == client);
+        client->search->user = NULL; /* it runs to its end and replies to nobody */
+    }
     client->search = NULL;
-    if (client->waits_for_room != NULL)
+    if (client->waits_for_room != NULL) {
+        CHECK(client->waits_for_room->pending_waiters > 0);
         client->waits_for_room->pending_waiters--;
+    }
     client->waits_for_room = NULL;
     if (client->blocked) {
+        CHECK(env->blocked_count > 0);
         client->blocked = false;
         env->blocked_count--;
     }

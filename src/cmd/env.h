@@ -11,9 +11,12 @@
 struct command;
 struct cmd_env;
 
-/* How often a command ran. */
+/* How often a command ran. owner: loop */
 struct command_stats {
-    uint64_t calls, usec, rejected, failed;
+    uint64_t calls;    /* failed ones too */
+    uint64_t usec;     /* on the loop; what a lane does for it is not in there */
+    uint64_t rejected; /* not run: no password, wrong arity, no memory */
+    uint64_t failed;   /* run, and replied an error */
 };
 
 /* What only the server can do; set by server.c. Each may be called while a handler runs. */
@@ -22,6 +25,7 @@ struct cmd_hooks {
     void (*kill)(struct cmd_env *env, struct client *client);
     /* Runs the rest of what an unblocked client has sent, soon. */
     void (*resume)(struct cmd_env *env, struct client *client);
+    /* Stops the server; the handler that asked returns before it is gone. */
     void (*shutdown)(struct cmd_env *env);
     /* An option has changed by CONFIG SET. */
     void (*reconfigure)(struct cmd_env *env);
@@ -34,9 +38,9 @@ struct cmd_env {
     struct stats *stats;
     const struct cmd_hooks *hooks;
     void *server;               /* of the hooks */
-    struct client *clients, *clients_last;
+    struct client *clients, *clients_last; /* oldest first */
     size_t client_count;
-    size_t blocked_count;
+    size_t blocked_count;       /* of these, those with blocked set */
     struct command_stats *command_stats; /* by command_index */
     struct error_count errors[ERROR_COUNTS_MAX]; /* in use while count > 0 */
     struct rates rates;
@@ -47,11 +51,13 @@ struct cmd_env {
     uint64_t ticks;             /* of the server's timer, ten a second */
 };
 
+/* The caller sets hooks and server before a command runs. io, db, config and stats outlive it. */
 void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct config *config,
                   struct stats *stats);
 void cmd_env_fini(struct cmd_env *env);
 
-/* Until client_unblock the client runs no further command. */
+/* Until client_unblock the client runs no further command. Whoever blocks has set search or
+ * waits_for_room; whoever unblocks has set it back to NULL. */
 void client_block(struct cmd_env *env, struct client *client);
 void client_unblock(struct cmd_env *env, struct client *client);
 

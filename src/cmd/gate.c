@@ -1,12 +1,16 @@
+/* Gates stand in the order of their replies: of two, the later one starts behind the earlier and
+ * waits for a higher LSN. So the first that is closed decides how much may leave. */
 #include "cmd/gate.h"
 
 #include "cmd/env.h"
 
 static size_t gate_count(const struct client *client)
 {
+    CHECK(client->gates.len % sizeof(struct reply_gate) == 0);
     return client->gates.len / sizeof(struct reply_gate);
 }
 
+/* Oldest first; gate_count of them. */
 static struct reply_gate *gates_of(const struct client *client)
 {
     return (struct reply_gate *)(void *)client->gates.ptr;
@@ -15,12 +19,15 @@ static struct reply_gate *gates_of(const struct client *client)
 void gate_replies(struct cmd_env *env, struct client *client, size_t offset)
 {
     const struct mlog *log = &env->db->log;
+    CHECK(offset <= client->out.len);
     if (offset == client->out.len || mlog_stable(log) >= log->last_lsn)
         return;
     size_t count = gate_count(client);
     if (count > 0 && gates_of(client)[count - 1].lsn == log->last_lsn)
         return; /* waits behind that gate already */
     struct reply_gate gate = {client->out_start + offset, log->last_lsn};
+    CHECK(count == 0 || (gates_of(client)[count - 1].lsn < gate.lsn &&
+                         gates_of(client)[count - 1].from <= gate.from));
     buf_append(&client->gates, &gate, sizeof(gate));
     if (buf_failed(&client->gates))
         client->out.failed = true; /* closes the connection: never a reply too early */

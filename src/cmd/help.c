@@ -1,15 +1,20 @@
+/* HELP of containers and the usage of a command, both written from the table of arguments, so that
+ * neither can differ from what the parser takes. */
 #include "cmd/help.h"
 
 #include <stdio.h>
 
+/* Cut to size - 1 letters; ends with a NUL. */
 static void upper_case(char *to, size_t size, struct slice name)
 {
+    CHECK(size > 0);
     size_t n = name.len < size - 1 ? name.len : size - 1;
     for (size_t i = 0; i < n; i++)
         to[i] = (char)(name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? name.ptr[i] - 32 : name.ptr[i]);
     to[n] = '\0';
 }
 
+/* The forms of args.h; ELE where min says so. */
 static void print_vector(const struct arg *arg, struct buf *out)
 {
     buf_append_text(out, arg->min == 1 ? "(ELE <element> | " : "(");
@@ -72,6 +77,7 @@ void help_usage(const struct command *command, struct buf *out)
     }
 }
 
+/* Replies the line and empties it for the next; keeps its memory. */
 static void reply_line(struct reply *r, struct buf *line)
 {
     buf_append_byte(line, '\0');
@@ -106,6 +112,7 @@ void help_run(struct request *rq)
 
 void help_reply_unknown(struct request *rq)
 {
+    CHECK(rq->argc >= 2 && (rq->command->flags & CMD_CONTAINER));
     struct slice word = rq->argv[1];
     char name[64];
     upper_case(name, sizeof(name), slice_of(rq->command->name));

@@ -4,9 +4,10 @@
 
 #include "cmd/command.h"
 
-/* Replies the subcommands of the container in rq, as Redis lays them out. */
+/* Replies the subcommands of the container in rq, as Redis lays them out: a line per subcommand
+ * with its arguments, then one that says what it does. */
 void help_run(struct request *rq);
-/* Replies that argv[1] is none of its subcommands. */
+/* Replies that argv[1], which is there, is none of its subcommands. */
 void help_reply_unknown(struct request *rq);
 
 /* Appends the arguments of a command: "key value [NX|XX] [EX seconds]". */

@@ -1,3 +1,4 @@
+/* Between handlers and data: reads that count hits, writes that go through the log. */
 #include "cmd/keys.h"
 
 #include <inttypes.h>
@@ -7,6 +8,7 @@
 
 struct object *key_read(struct request *rq, struct slice key)
 {
+    CHECK(rq->command->flags & CMD_READONLY); /* writes count neither hits nor misses */
     struct object *o = keyspace_get(&rq->env->db->keys, key);
     rq->env->stats->keyspace_hits += o != NULL;
     rq->env->stats->keyspace_misses += o == NULL;
@@ -27,11 +29,13 @@ bool write_mutation(struct request *rq, const struct mutation *m)
 {
     struct why why = {{0}};
     uint64_t lsn;
+    CHECK(rq->command->flags & CMD_WRITE); /* what clients rely on to tell reads from writes */
     enum err e = db_write(rq->env->db, m, &lsn, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return false;
     }
+    CHECK(lsn == rq->env->db->log.last_lsn && lsn > rq->client->last_lsn);
     rq->client->last_lsn = lsn;
     return true;
 }
@@ -52,7 +56,8 @@ bool string_is_integer(struct slice s, int64_t *out)
     char text[24];
     if (!slice_to_i64(s, out))
         return false;
-    (void)snprintf(text, sizeof(text), "%" PRId64, *out);
+    int size = snprintf(text, sizeof(text), "%" PRId64, *out);
+    CHECK(size > 0 && (size_t)size < sizeof(text));
     return slice_eq(s, slice_of(text));
 }
 

@@ -12,8 +12,10 @@ struct object *key_read(struct request *rq, struct slice key);
  * key holds something else. */
 MUST_USE bool key_string(struct request *rq, struct slice key, struct object **out);
 
-/* Logs and applies a change; replies the error and returns false when it could not be made. */
+/* Logs and applies a change; replies the error and returns false when it could not be made. What
+ * was looked up before may be gone after. Only for commands with CMD_WRITE. */
 MUST_USE bool write_mutation(struct request *rq, const struct mutation *m);
+/* The same for a string at a key, in place of whatever the key held; and for no key at all. */
 MUST_USE bool key_set(struct request *rq, struct slice key, struct slice value);
 MUST_USE bool key_remove(struct request *rq, struct slice key);
 

@@ -1,3 +1,5 @@
+/* Three guesses, best first: another system's word for the same thing, a word of ours with a slip
+ * of the keyboard in it, and at last the list of what there is. */
 #include "cmd/suggest.h"
 
 #include <stdio.h>
@@ -43,6 +45,7 @@ static const struct {
     {"IF_NOT_EXISTS", "IFNOTEXISTS"},
 };
 
+/* A synonym is of no use to a command without that option. */
 static bool takes(const struct command *command, const char *word)
 {
     for (const struct arg *arg = command->args(); arg->kind != ARG_END; arg++)
@@ -77,6 +80,7 @@ static size_t edit_distance(struct slice a, const char *b, size_t limit)
     return row[b_len] < limit ? row[b_len] : limit;
 }
 
+/* The option at most two slips away, and at that not a wholly different word; NULL: none is. */
 static const char *nearest_word(const struct command *command, struct slice word)
 {
     const char *best = NULL;
@@ -103,6 +107,7 @@ static enum err list_words(const struct command *command, struct slice word, str
         used += (size_t)snprintf(words + used, sizeof(words) - used, "%s%s", used > 0 ? " " : "",
                                  arg->word);
     }
+    CHECK(used < sizeof(words));
     return why_set(why, ERR_SYNTAX, "%.*s: unknown option of %s%s%s",
                    (int)(word.len < 40 ? word.len : 40), (const char *)word.ptr, command->name,
                    used > 0 ? ", which takes " : "", words);
@@ -111,6 +116,7 @@ static enum err list_words(const struct command *command, struct slice word, str
 enum err suggest_option(const struct command *command, struct slice word, struct why *why)
 {
     const char *meant = NULL;
+    CHECK(command->unknown == NULL); /* else Redis's text is the answer */
     for (size_t i = 0; i < COUNT_OF(synonyms) && meant == NULL; i++)
         if (slice_eq_nocase(word, synonyms[i].theirs) && takes(command, synonyms[i].ours))
             meant = synonyms[i].ours;

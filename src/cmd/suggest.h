@@ -7,8 +7,8 @@
 
 struct command;
 
-/* Writes "DISTANCE_METRIC: did you mean METRIC?" or, without an idea, what the command takes.
- * Returns ERR_SYNTAX. */
+/* Writes "DISTANCE_METRIC: did you mean METRIC?" or, without an idea, what the command takes. word
+ * is what the client wrote, of any length; it is shown cut. Returns ERR_SYNTAX. */
 enum err suggest_option(const struct command *command, struct slice word, struct why *why);
 
 #endif

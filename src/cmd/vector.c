@@ -1,3 +1,4 @@
+/* Finding collections, waiting for their pending sets, showing their vectors. */
 #include "cmd/vector.h"
 
 struct collection *find_collection(struct request *rq, struct slice key, bool *missing)
@@ -5,6 +6,7 @@ struct collection *find_collection(struct request *rq, struct slice key, bool *m
     struct collection *c;
     enum err e = db_collection(rq->env->db, key, &c);
     *missing = e == OK && c == NULL;
+    CHECK(c == NULL || !c->dropped); /* what is dropped has left the keyspace */
     if (e != OK)
         reply_err(&rq->reply, e, NULL);
     if (!(rq->command->flags & CMD_WRITE)) {
@@ -27,9 +29,11 @@ struct collection *need_collection(struct request *rq, struct slice key)
     return c;
 }
 
+/* Background linking (db/background.c) ends the wait: on_room in env.c. */
 static void wait_for(struct request *rq, struct collection *c)
 {
-    CHECK(rq->client->waits_for_room == NULL);
+    CHECK(rq->client->waits_for_room == NULL && rq->client->search == NULL);
+    CHECK(!c->dropped); /* nothing would link its rows and end the wait */
     rq->client->waits_for_room = c;
     c->pending_waiters++;
     client_block(rq->env, rq->client);
@@ -37,8 +41,10 @@ static void wait_for(struct request *rq, struct collection *c)
 
 void wait_for_room(struct request *rq, struct collection *c, size_t from)
 {
+    CHECK(from <= rq->client->out.len);
     if (c->dropped || !collection_pending_full(c))
         return;
+    CHECK(rq->client->held_from == SIZE_MAX);
     rq->client->held_from = from;
     rq->env->stats->writes_waited_pending++;
     wait_for(rq, c);
@@ -46,6 +52,7 @@ void wait_for_room(struct request *rq, struct collection *c, size_t from)
 
 void retry_when_linked(struct request *rq, struct collection *c)
 {
+    CHECK(pending_count(&c->pending) > 0);
     rq->client->retry = true;
     wait_for(rq, c);
 }
@@ -54,7 +61,10 @@ void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row
                   float *room)
 {
     const struct collection_spec *spec = &v->collection->spec;
+    CHECK(row < v->exact.end);
     view_vector(v, row, room);
+    /* One bit per dimension keeps no lengths: such a vector is shown as the signs it was reduced
+     * to. */
     float norm = spec->quant == QUANT_BIN && !v->has_exact ? 1 : view_norm(v, row);
     for (uint32_t i = 0; i < spec->dim && norm != 1; i++)
         room[i] *= norm;

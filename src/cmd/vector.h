@@ -12,14 +12,15 @@ struct collection *find_collection(struct request *rq, struct slice key, bool *m
 /* The same; replies the error for commands that need one: "no such collection 'x'; ...". */
 struct collection *need_collection(struct request *rq, struct slice key);
 
-/* After a write to c whose reply starts at from: when searches would have to scan too much, the
- * reply waits until rows were linked. */
+/* After a write to c whose reply starts at from, a position in client->out: when searches would
+ * have to scan too much, the reply waits until rows were linked. The write itself is done. */
 void wait_for_room(struct request *rq, struct collection *c, size_t from);
-/* Runs this command again once everything that is pending in c was linked. */
+/* Runs this command again once everything that is pending in c was linked. There is something
+ * pending, and nothing was replied yet. */
 void retry_when_linked(struct request *rq, struct collection *c);
 
 /* Vector of a row as clients see it: an array of doubles, in the length it was added with, or as a
- * blob of floats. */
+ * blob of floats. room: dim floats, of the caller. Safe on a lane that holds the view. */
 void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
                   float *room);
 

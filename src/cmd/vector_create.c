@@ -5,7 +5,7 @@
 #include "cmd/vector.h"
 #include "index/hnsw.h"
 
-/* One of a list of words for an option. */
+/* One of a list of words for an option: *out is its place in the list. ERR_ARG names them all. */
 static enum err pick(const char *option, struct slice word, const char *const *words, size_t count,
                      int *out, struct why *why)
 {
@@ -24,10 +24,12 @@ static enum err pick(const char *option, struct slice word, const char *const *w
             used += len;
         }
     }
+    CHECK(used < sizeof(known));
     return why_set(why, ERR_ARG, "%s: '%.*s' is not one of: %s", option,
                    (int)(word.len < 32 ? word.len : 32), (const char *)word.ptr, known);
 }
 
+/* The options that are words. The lists stand in the order of the enums. */
 static enum err read_words(const struct vcreate_args *a, struct collection_spec *spec,
                            struct why *why)
 {
@@ -50,6 +52,8 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
         e = pick("ORIGINALS", a->originals, originals, COUNT_OF(originals), &keep, why);
     spec->metric = (enum metric)metric;
     spec->index = (enum index_kind)index;
+    CHECK(strcmp(metrics[metric], metric_name(spec->metric)) == 0);
+    CHECK(strcmp(indexes[index], index_kind_name(spec->index)) == 0);
     spec->keep_originals = keep == 1;
     /* A flat collection reads every vector anyway: exact ones are as good as codes. */
     spec->quant = quant == 0                          ? QUANT_NONE
@@ -58,6 +62,8 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
     return e;
 }
 
+/* What VCREATE asks for, with defaults for what it does not say. The seed is drawn here, once: it
+ * goes into the log with the rest, so that a replay builds the same graph. */
 static enum err read_spec(struct request *rq, const struct vcreate_args *a,
                           struct collection_spec *spec, struct why *why)
 {
@@ -66,6 +72,7 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
     if (a->key.len > LIMIT_KEY_SIZE)
         return why_set(why, ERR_LIMIT, "the key of a collection has at most %d bytes",
                        LIMIT_KEY_SIZE);
+    CHECK(a->dim >= 1 && a->dim <= LIMIT_DIM); /* commands.def says so */
     *spec = spec_default((uint32_t)a->dim);
     enum err e = read_words(a, spec, why);
     if (e != OK)
@@ -107,6 +114,7 @@ void cmd_vcreate(struct request *rq)
         reply_simple(&rq->reply, "OK");
 }
 
+/* DEL of a key that has to hold a collection. */
 void cmd_vdrop(struct request *rq)
 {
     const struct vdrop_args *a = rq->args;
@@ -117,7 +125,8 @@ void cmd_vdrop(struct request *rq)
         reply_simple(&rq->reply, "OK");
 }
 
-/* Collections whose keys match, counted first and then replied. */
+/* Collections whose keys match, counted first and then replied: two passes cost less than a copy of
+ * all names. */
 struct listing {
     const struct vlist_args *args;
     struct reply *reply; /* NULL: only count */
@@ -142,10 +151,13 @@ void cmd_vlist(struct request *rq)
     const struct keyspace *keys = &rq->env->db->keys;
     if (l.args->has_match && !pattern_fits(rq, l.args->match))
         return;
-    (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
-    reply_array(&rq->reply, l.count);
+    uint64_t rest = keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
+    CHECK(rest == 0);
+    size_t announced = l.count;
+    reply_array(&rq->reply, announced);
     l.reply = &rq->reply;
-    (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l);
+    (void)keyspace_scan(keys, 0, SIZE_MAX, list_one, &l); /* to the end, as before */
+    CHECK(l.count == 2 * announced);
 }
 
 void cmd_vcard(struct request *rq)
@@ -168,6 +180,7 @@ void cmd_vdim(struct request *rq)
         reply_int(&rq->reply, c->spec.dim);
 }
 
+/* Redis's words for how vectors are kept. */
 static const char *quant_type(const struct collection_spec *spec)
 {
     switch (spec->quant) {
@@ -186,6 +199,7 @@ static const char *quant_type(const struct collection_spec *spec)
 
 static void field_int(struct reply *r, const char *name, size_t value)
 {
+    CHECK(value <= INT64_MAX);
     reply_simple(r, name);
     reply_int(r, (int64_t)value);
 }
@@ -202,6 +216,7 @@ enum { REDIS_FIELDS = 9, OWN_FIELDS = 13 };
 static void redis_fields(struct reply *r, const struct collection *c)
 {
     int top = c->graph == NULL ? -1 : hnsw_top_level(c->graph);
+    CHECK(c->live <= c->rows_end && c->attributes <= c->live);
     field_text(r, "quant-type", quant_type(&c->spec));
     field_int(r, "hnsw-m", c->spec.m);
     field_int(r, "vector-dim", c->spec.dim);
@@ -213,6 +228,7 @@ static void redis_fields(struct reply *r, const struct collection *c)
     field_int(r, "hnsw-max-node-uid", c->rows_end);
 }
 
+/* What an implicit set does not show: tools that know Redis expect nine fields of it. */
 static void own_fields(struct reply *r, const struct collection *c)
 {
     field_text(r, "metric", metric_name(c->spec.metric));

@@ -15,7 +15,9 @@ static uint32_t find_element(struct request *rq, struct slice key, struct slice 
     bool missing;
     *c = find_collection(rq, key, &missing);
     *replied = *c == NULL && !missing;
-    return *c == NULL ? ROW_NONE : collection_find(*c, id);
+    uint32_t row = *c == NULL ? ROW_NONE : collection_find(*c, id);
+    CHECK(row == ROW_NONE || row < (*c)->rows_end);
+    return row;
 }
 
 /* VEMB RAW: what is stored, and how. */
@@ -29,12 +31,14 @@ static void reply_raw(struct reply *r, const struct collection_view *v, uint32_t
     size_t size = sq8                          ? codec->dim
                   : codec->quant == QUANT_BIN ? (codec->dim + 63) / 64 * sizeof(uint64_t)
                                               : codec->dim * sizeof(float);
+    CHECK(size <= codec->row_size);
     reply_bulk(r, (struct slice){code, size});
     reply_double(r, (double)view_norm(v, row));
     if (sq8)
         reply_double(r, (double)codec_range(codec, code));
 }
 
+/* The vector as it was added, from what is kept of it: exact, or what its code stands for. */
 void cmd_vemb(struct request *rq)
 {
     const struct vemb_args *a = rq->args;
@@ -131,12 +135,15 @@ void cmd_vismember(struct request *rq)
 
 /* -- VLINKS ------------------------------------------------------------------------------------ */
 
+/* The living neighbours on one level, in the order of the list; scores as VSIM has them. query: the
+ * row itself, prepared; links: room for 2 m rows. */
 static void reply_links(struct request *rq, const struct collection_view *v, uint32_t row,
                         int level, bool with_scores, const uint8_t *query, uint32_t *links)
 {
     struct reply *r = &rq->reply;
     size_t most = 2 * (size_t)v->collection->spec.m;
     size_t count = hnsw_neighbours(v->graph, row, level, links, most);
+    CHECK(count <= most);
     size_t live = 0;
     for (size_t i = 0; i < count; i++)
         if (row_visible(&v->codes, links[i]))
@@ -154,6 +161,7 @@ static void reply_links(struct request *rq, const struct collection_view *v, uin
     }
 }
 
+/* Wants a graph that is complete: makes one for a small collection, and waits for pending rows. */
 void cmd_vlinks(struct request *rq)
 {
     const struct vlinks_args *a = rq->args;
@@ -184,7 +192,9 @@ void cmd_vlinks(struct request *rq)
         return;
     }
     codec_query_of_row(v.exact.codec, row_code(&v.exact, row), query);
+    CHECK(v.graph != NULL && v.graph == c->graph);
     int top = hnsw_level(c->graph, row);
+    CHECK(top >= 0 && top < HNSW_LEVELS_MAX);
     reply_array(&rq->reply, (size_t)top + 1);
     for (int level = top; level >= 0; level--)
         reply_links(rq, &v, row, level, a->with_scores, query, links);
@@ -192,9 +202,12 @@ void cmd_vlinks(struct request *rq)
 
 /* -- VRANDMEMBER ------------------------------------------------------------------------------- */
 
+/* Of any living element, each as likely as any other; there is one. */
 static uint32_t random_row(struct request *rq, const struct collection *c)
 {
-    return map_random(&c->ids, rng_next(&rq->env->db->random));
+    uint32_t row = map_random(&c->ids, rng_next(&rq->env->db->random));
+    CHECK(row < c->rows_end); /* MAP_NONE is larger */
+    return row;
 }
 
 /* Floyd's sampling over positions would need an order of elements: distinct rows are drawn and kept
@@ -202,6 +215,7 @@ static uint32_t random_row(struct request *rq, const struct collection *c)
 static void reply_distinct(struct request *rq, const struct collection *c,
                            const struct collection_view *v, size_t count)
 {
+    CHECK(count > 0 && count <= c->live); /* more would be drawn forever */
     uint64_t *seen = mem_try_calloc(MEM_CLIENT, ((size_t)c->rows_end + 63) / 64 * sizeof(*seen));
     if (seen == NULL) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
@@ -271,6 +285,7 @@ struct range {
     size_t count; /* at most; SIZE_MAX: all */
 };
 
+/* "[id", "(id", or the one byte that stands for no end on this side. */
 static bool read_end(struct slice text, uint8_t unbounded, struct range_end *out)
 {
     *out = (struct range_end){0};
@@ -310,6 +325,7 @@ static int compare_ids(const void *a, const void *b)
 static enum err run_range(struct search *s, struct lane *lane)
 {
     const struct range *r = s->extra;
+    CHECK(r != NULL);
     const struct index_rows *rows = &s->view.codes;
     struct buf found = BUF_INIT(MEM_SCRATCH);
     for (uint32_t row = 0; row < rows->end; row++) {
@@ -356,9 +372,11 @@ static bool keep_range(struct search *s, const struct range *range)
     if (range->end.id.len > 0)
         memcpy(text, range->end.id.ptr, range->end.id.len);
     r->end.id.ptr = text;
+    CHECK(text + range->end.id.len == (uint8_t *)r + size);
     return true;
 }
 
+/* Replies the error and returns false. A negative count is none. */
 static bool read_range(struct request *rq, const struct vrange_args *a, struct range *range)
 {
     int64_t count = -1;
@@ -378,6 +396,7 @@ static bool read_range(struct request *rq, const struct vrange_args *a, struct r
     return false;
 }
 
+/* On a lane, as a search that compares ids: it looks at every row. */
 void cmd_vrange(struct request *rq)
 {
     const struct vrange_args *a = rq->args;

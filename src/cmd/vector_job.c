@@ -1,3 +1,5 @@
+/* A client's search: from the loop to a lane and back. The client may go away meanwhile; then the
+ * search comes back to nobody and only frees itself. */
 #include "cmd/vector_job.h"
 
 #include "cmd/env.h"
@@ -8,6 +10,7 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
 {
     struct reply reply = {&client->out, client->proto};
     size_t before = client->out.len;
+    CHECK(s->error != OK || s->answered == s->query_count);
     env->stats->searches_total += s->query_count;
     env->stats->search_distance_computations += s->cost.distances;
     if (s->error != OK)
@@ -23,6 +26,7 @@ static void on_done(struct search *s)
     struct client *client = s->user;
     struct cmd_env *env = s->env;
     if (client != NULL) {
+        CHECK(client->blocked && client->search == s);
         client->search = NULL;
         answer(env, client, s);
     }
@@ -33,6 +37,7 @@ static void on_done(struct search *s)
 
 void search_for_client(struct request *rq, struct search *s)
 {
+    CHECK(rq->client->search == NULL && rq->client->waits_for_room == NULL);
     s->proto = rq->client->proto;
     s->user = rq->client;
     s->env = rq->env;

@@ -6,7 +6,8 @@
 #include "cmd/command.h"
 #include "db/search.h"
 
-/* Starts s for the client of rq; takes s. */
+/* Starts s for the client of rq; takes s, whose query and encode (or work) are set. A small one is
+ * answered on return; otherwise the client is blocked until done. Errors become its reply. */
 void search_for_client(struct request *rq, struct search *s);
 
 #endif

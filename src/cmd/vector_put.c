@@ -9,11 +9,12 @@
 
 enum { SMALL_DIM = 1024 };
 
-/* What a VADD to a missing key makes, as Redis would. */
+/* What a VADD to a missing key makes, as Redis would. count: floats of its vector, checked. */
 static struct collection_spec implicit_spec(struct request *rq, const struct vadd_args *a,
                                             uint32_t count)
 {
     struct collection_spec spec = spec_default(a->has_reduce ? (uint32_t)a->reduce : count);
+    CHECK(spec.dim <= count && count <= LIMIT_DIM);
     spec.implicit = true;
     spec.quant = a->has_quant ? (enum quant)a->quant : QUANT_SQ8;
     spec.m = a->has_m ? (uint32_t)a->m : SPEC_M_DEFAULT;
@@ -56,6 +57,7 @@ static enum err check_fit(const struct vadd_args *a, const struct collection_spe
     return OK;
 }
 
+/* What is wrong whatever the key holds. */
 static enum err check_sizes(const struct vadd_args *a, size_t count, struct why *why)
 {
     if (count == 0 || count > LIMIT_DIM || (a->has_reduce && (uint64_t)a->reduce > count))
@@ -73,6 +75,7 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
                             float *room, float *norm, struct why *why)
 {
     struct why detail = {{0}};
+    CHECK(c != NULL || spec->implicit);
     if (vector_read(&a->vector, room, count, &detail) != OK)
         return why_set(why, ERR_ARG, "invalid vector specification");
     if (c != NULL || spec->projection_from == 0)
@@ -87,6 +90,8 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
     return e;
 }
 
+/* Logs the element (and the set, when it is new) as one change, so that a crash leaves no empty set
+ * behind; replies whether the element is new. */
 static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
                     const struct collection_spec *spec, const float *vector, float norm)
 {
@@ -113,6 +118,7 @@ static void put_one(struct request *rq, const struct vadd_args *a, struct collec
         wait_for_room(rq, c, from);
 }
 
+/* A vector of up to SMALL_DIM floats is read on the stack: most are, and VADD is called a lot. */
 void cmd_vadd(struct request *rq)
 {
     const struct vadd_args *a = rq->args;
@@ -168,6 +174,7 @@ static bool batch_id_equal(const void *owner, uint32_t i, struct slice id)
     return slice_eq(b->elements[i].id, id);
 }
 
+/* False when memory is short; batch_fini is called in any case. */
 static bool batch_init(struct batch *b, size_t count, uint32_t dim)
 {
     *b = (struct batch){.count = count};
@@ -194,6 +201,7 @@ static bool is_fresh(struct batch *b, const struct collection *c, struct slice i
 {
     if (collection_find(c, id) != ROW_NONE)
         return false;
+    CHECK(b->valid_count < b->count); /* the map has room for one per element */
     uint32_t hash = (uint32_t)hash_bytes(id, c->env->hash_seed);
     if (map_get(&b->fresh, hash, id) != MAP_NONE)
         return false;
@@ -204,6 +212,7 @@ static bool is_fresh(struct batch *b, const struct collection *c, struct slice i
 /* Notes why an element is not added; the notes exist from the first one on. */
 static bool note_error(struct batch *b, size_t i, const struct why *why)
 {
+    CHECK(i < b->count && why->text[0] != '\0'); /* an empty text stands for no error */
     if (b->errors == NULL)
         b->errors = mem_try_calloc(MEM_CLIENT, b->count * sizeof(*b->errors));
     if (b->errors == NULL)
@@ -212,6 +221,7 @@ static bool note_error(struct batch *b, size_t i, const struct why *why)
     return true;
 }
 
+/* Element i of a VMADD into vector (dim floats), by way of room (input_dim floats). */
 static enum err read_element(const struct collection *c, const struct vmadd_args *a, size_t i,
                              float *room, float *vector, float *norm, struct why *why)
 {
@@ -247,10 +257,12 @@ static bool read_batch(struct batch *b, struct collection *c, const struct vmadd
         b->added[i] = is_fresh(b, c, e->id);
         b->valid_count++;
     }
+    CHECK(b->valid_count <= b->count);
     mem_free(MEM_CLIENT, room);
     return ok;
 }
 
+/* Per element 1 (new), 0 (replaced) or its error: one bad element does not spoil the others. */
 static void reply_batch(struct request *rq, const struct batch *b)
 {
     reply_array(&rq->reply, b->count);
@@ -262,6 +274,7 @@ static void reply_batch(struct request *rq, const struct batch *b)
     }
 }
 
+/* Do the counts fit each other? Without that no element can be told from the next. */
 static enum err check_batch(const struct vmadd_args *a, const struct collection *c,
                             struct why *why)
 {
@@ -316,7 +329,8 @@ void cmd_vmadd(struct request *rq)
 
 /* -- VREM, VSETATTR ---------------------------------------------------------------------------- */
 
-/* Of the elements named, those that are there, each once. NULL when memory is short. */
+/* Of the elements named, those that are there: the log holds no removals of nothing. One named
+ * twice stays twice, and its second removal finds nothing. NULL when memory is short. */
 static struct slice *present(const struct collection *c, struct slices ids, size_t *count)
 {
     struct slice *found = mem_try(MEM_CLIENT, ids.count * sizeof(*found));
@@ -344,6 +358,7 @@ void cmd_vrem(struct request *rq)
     struct mutation m = {.kind = MUTATION_REMOVE, .key = a->key, .ids = ids, .count = count};
     if (count == 0 || write_mutation(rq, &m)) {
         uint64_t removed = rq->env->db->vectors_removed - before;
+        CHECK(removed <= count);
         if (a->elements.count == 1)
             reply_bool(&rq->reply, removed > 0);
         else

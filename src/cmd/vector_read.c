@@ -1,3 +1,5 @@
+/* Vectors as clients write them: blobs, lists of numbers, JSON arrays; checked, and made into what
+ * a collection stores. */
 #include "cmd/vector_read.h"
 
 #include <math.h>
@@ -42,6 +44,8 @@ static bool array_inside(struct slice json, struct slice *out)
     return true;
 }
 
+/* By the commas alone: whether numbers stand between them is seen when they are read. 0: no array,
+ * or an empty one. */
 static size_t json_count(struct slice json)
 {
     struct slice inside;
@@ -69,6 +73,7 @@ size_t vector_count(const struct vector_arg *arg)
     return 0;
 }
 
+/* A double that is no finite float is refused: it would make every distance infinite or NaN. */
 static enum err put_value(double value, size_t i, float *out, struct why *why)
 {
     float narrow = (float)value;
@@ -140,6 +145,7 @@ enum err vector_read(const struct vector_arg *arg, float *out, size_t count, str
 enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t dim,
                             struct why *why)
 {
+    CHECK(count != dim);
     if (arg->form == VECTOR_FP32 && arg->bytes.len == (size_t)dim * sizeof(double))
         return why_set(why, ERR_ARG, "got %zu floats, collection has %u: float64 blob?", count,
                        dim);
@@ -158,6 +164,7 @@ enum err vector_prepare(const struct collection_spec *spec, const float *project
                         struct why *why)
 {
     *norm = 1;
+    CHECK(projection == NULL || (spec->projection_from > 0 && out != raw));
     if (projection != NULL)
         projection_apply(projection, k, spec->projection_from, spec->dim, raw, out);
     else if (out != raw)

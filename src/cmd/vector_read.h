@@ -9,14 +9,16 @@
  * four bytes, JSON that is no array of numbers). */
 size_t vector_count(const struct vector_arg *arg);
 
-/* Reads vector_count() floats. ERR_ARG when one is not a finite number. */
+/* Reads vector_count() floats, which is not 0, into out; not for ELE. ERR_ARG when one is not a
+ * finite number. */
 MUST_USE enum err vector_read(const struct vector_arg *arg, float *out, size_t count,
                               struct why *why);
 
-/* The same from a blob; why says which value is wrong. */
+/* The same from a blob of a multiple of 4 bytes, little-endian; why says which value is wrong. */
 MUST_USE enum err vector_read_blob(struct slice blob, float *out, struct why *why);
 
-/* A vector with a count that does not fit, in words that help. */
+/* A vector with a count that does not fit dim, in words that help: the usual reason is a blob of
+ * doubles or halves. Returns ERR_ARG. */
 enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t dim,
                             struct why *why);
 

@@ -11,8 +11,10 @@ enum with { WITH_SCORE = 1, WITH_ATTRIBUTE = 2, WITH_VECTOR = 4, WITH_RAW = 8 };
 
 /* -- encoding, on a lane ----------------------------------------------------------------------- */
 
+/* Into the search's own buffer: the client's is the loop's. */
 static struct reply reply_of(struct search *s)
 {
+    CHECK(s->proto == 2 || s->proto == 3);
     return (struct reply){&s->reply, s->proto};
 }
 
@@ -36,6 +38,7 @@ static void reply_attribute(struct reply *r, const struct search *s, uint32_t ro
 /* VSIM's shapes: a flat array, or in RESP3 with WITHSCORES or WITHATTRIBS a map. */
 static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
 {
+    CHECK(count <= s->count);
     struct reply r = reply_of(s);
     bool score = (s->with & WITH_SCORE) != 0, attribute = (s->with & WITH_ATTRIBUTE) != 0;
     if (score || attribute) {
@@ -60,6 +63,7 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
 /* VSEARCH's: ids, or with members an array per element. Never a map: maps lose the order. */
 static void encode_vsearch(struct search *s, const struct hit *hits, size_t count)
 {
+    CHECK(count <= s->count);
     struct reply r = reply_of(s);
     unsigned with = s->with;
     size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
@@ -89,13 +93,14 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
 
 /* -- planning, on the loop --------------------------------------------------------------------- */
 
-/* The vector of an element as a query. */
+/* The vector of an element as a query: dim floats, normalised as it is stored. ERR_NOT_FOUND. */
 static enum err query_of_element(struct collection *c, const struct collection_view *v,
                                  struct slice id, float *out, struct why *why)
 {
     uint32_t row = collection_find(c, id);
     if (row == ROW_NONE)
         return why_set(why, ERR_NOT_FOUND, "element not found in set");
+    CHECK(row < v->exact.end);
     view_vector(v, row, out);
     return OK;
 }
@@ -118,6 +123,7 @@ static enum err wrong_count(const struct request *rq, const struct vector_arg *a
     return vector_wrong_count(arg, count, input_dim(spec), why);
 }
 
+/* A client's vector as a query: dim floats in out, projected and normalised as elements are. */
 static enum err query_of_vector(struct request *rq, struct collection *c,
                                 const struct vector_arg *arg, float *out, struct why *why)
 {
@@ -142,6 +148,7 @@ static enum err query_of_vector(struct request *rq, struct collection *c,
     return e;
 }
 
+/* What VSIM and VSEARCH search for: an element of the collection, or a vector. */
 static enum err read_query(struct request *rq, struct collection *c, const struct vector_arg *arg,
                            float *out, struct why *why)
 {
@@ -152,12 +159,13 @@ static enum err read_query(struct request *rq, struct collection *c, const struc
     return query_of_element(c, &view, arg->bytes, out, why);
 }
 
+/* params: names and values in turn, or NULL. An error says where the text is wrong. */
 static enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,
                                struct why *why)
 {
     struct filter_param pairs[LIMIT_PARAMS];
     size_t count = params == NULL ? 0 : params->count / 2;
-    CHECK(count <= LIMIT_PARAMS);
+    CHECK(count <= LIMIT_PARAMS && (params == NULL || params->count % 2 == 0));
     for (size_t i = 0; i < count; i++)
         pairs[i] = (struct filter_param){params->items[2 * i], params->items[2 * i + 1]};
     return filter_compile(text, pairs, count, out, why);
@@ -185,6 +193,7 @@ void cmd_vsim(struct request *rq)
     s->count = a->has_count ? (size_t)a->count : 10;
     s->effort = a->has_ef ? (size_t)a->ef : 0;
     s->exact = a->truth;
+    /* Redis's score is 1 - distance / 2, and EPSILON is how far it may be from 1. */
     s->radius = a->has_epsilon ? 2 * (float)a->epsilon : INFINITY;
     s->with = (a->with_scores ? WITH_SCORE : 0u) | (a->with_attributes ? WITH_ATTRIBUTE : 0u);
     s->encode = encode_vsim;
@@ -201,6 +210,7 @@ struct search_options {
     unsigned with;
 };
 
+/* The fields have the same names in both structs of arguments. */
 #define SEARCH_OPTIONS(a)                                                                          \
     {                                                                                              \
         .has_count = (a)->has_count, .has_ef = (a)->has_ef, .has_filter = (a)->has_filter,         \
@@ -212,6 +222,8 @@ struct search_options {
                 ((a)->with_vectors ? WITH_VECTOR : 0u) | ((a)->raw ? WITH_RAW : 0u)                \
     }
 
+/* Options that do not go together; AFTER, which everything written so far satisfies: searches see
+ * all that was applied. */
 static enum err check_options(const struct request *rq, const struct search_options *o,
                               struct why *why)
 {
@@ -228,8 +240,11 @@ static enum err check_options(const struct request *rq, const struct search_opti
     return OK;
 }
 
+/* On an error the caller frees s, with whatever was set. */
 static enum err apply_options(struct search *s, const struct search_options *o, struct why *why)
 {
+    CHECK(!o->has_count || (o->count >= 1 && o->count <= LIMIT_EF));
+    CHECK(!o->has_ef || (o->ef >= 1 && o->ef <= LIMIT_EF));
     s->count = o->has_count ? (size_t)o->count : 10;
     s->effort = o->has_ef ? (size_t)o->ef : 0;
     s->exact = o->exact;
@@ -269,6 +284,7 @@ static enum err read_queries(struct request *rq, struct collection *c,
                              const struct vmsearch_args *a, struct search *s, struct why *why)
 {
     size_t size = input_dim(&c->spec) * sizeof(float);
+    CHECK(a->blob.len == s->query_count * size);
     enum err e = OK;
     for (size_t i = 0; i < s->query_count && e == OK; i++) {
         struct vector_arg arg = {.form = VECTOR_FP32, .bytes = {a->blob.ptr + i * size, size}};
