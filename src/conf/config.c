@@ -1,3 +1,5 @@
+/* The table of options: finding one, setting one or all of several, showing one. What the types of
+ * values are is config_value.c's. */
 #include "conf/config.h"
 
 #include "conf/config_value.h"
@@ -42,6 +44,7 @@ const struct config_option *config_option_find(struct slice name)
 static enum err parse_value(struct config *c, const struct config_option *option,
                             struct slice value, struct why *why)
 {
+    CHECK(option->offset < sizeof(*c));
     return option->type->parse(option, value, (char *)c + option->offset, why);
 }
 
@@ -54,6 +57,7 @@ void config_init(struct config *c)
     }
 }
 
+/* For %.*s. */
 static int shown_len(struct slice s)
 {
     return s.len < NAME_SHOWN ? (int)s.len : NAME_SHOWN;
@@ -105,6 +109,7 @@ enum err config_change(struct config *c, const struct slice *pairs, size_t pair_
     struct config changed = *c;
     for (size_t i = 0; i < pair_count; i++) {
         const struct config_option *option = config_option_find(pairs[2 * i]);
+        CHECK(option != NULL && option->change == CONFIG_RUNTIME); /* check_names has looked */
         struct why reason = {""};
         e = parse_value(&changed, option, pairs[2 * i + 1], &reason);
         if (e != OK)
@@ -116,6 +121,7 @@ enum err config_change(struct config *c, const struct slice *pairs, size_t pair_
 
 void config_value(const struct config *c, const struct config_option *option, struct buf *out)
 {
+    CHECK(option >= options && option < options + COUNT_OF(options));
     option->type->print(option, (const char *)c + option->offset, out);
 }
 

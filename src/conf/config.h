@@ -82,11 +82,11 @@ enum config_change_time { CONFIG_STARTUP, CONFIG_RUNTIME };
 struct config_option {
     const struct config_type *type; /* private: config_value.h */
     const char *name;
-    const char *default_text;
-    int64_t min;
+    const char *default_text; /* as a vdb.conf would have it; its type accepts it */
+    int64_t min;              /* of a number; of a text, bytes; inclusive */
     int64_t max;
     enum config_change_time change;
-    const char *doc;
+    const char *doc;          /* sentences for vdb.conf */
     size_t offset; /* of the field in struct config */
 };
 

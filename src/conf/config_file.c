@@ -1,3 +1,5 @@
+/* Where options come from before the server runs: the words of a vdb.conf and of the command line;
+ * and the vdb.conf that --print-config writes. */
 #include "base/words.h"
 #include "conf/config.h"
 #include "conf/config_value.h"
@@ -65,6 +67,7 @@ static struct slice trimmed(struct slice s)
 /* Takes the first line off the text. */
 static struct slice next_line(struct slice *text)
 {
+    CHECK(text->len > 0);
     const uint8_t *end = memchr(text->ptr, '\n', text->len);
     size_t size = end == NULL ? text->len : (size_t)(end - text->ptr);
     size_t taken = end == NULL ? size : size + 1;
@@ -103,6 +106,7 @@ const char *config_file_argument(int argc, char *const argv[])
     return argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
 }
 
+/* "--" alone names nothing. */
 static bool is_option_name(const char *argument)
 {
     return argument[0] == '-' && argument[1] == '-' && argument[2] != '\0';
@@ -148,6 +152,7 @@ static void print_comment(struct buf *out, const char *text)
     }
 }
 
+/* What values are allowed, and whether they can change; nothing when the doc says it all. */
 static void print_range(struct buf *out, const struct config_option *o)
 {
     bool fixed = o->change == CONFIG_STARTUP;

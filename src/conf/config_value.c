@@ -1,3 +1,5 @@
+/* A parse and a print function per type of option. parse leaves the field as it was on an error;
+ * print writes what parse reads back to the same value. */
 #include "conf/config_value.h"
 
 #include <inttypes.h>
@@ -43,6 +45,7 @@ static enum err parse_int(const struct config_option *o, struct slice text, void
                           struct why *why)
 {
     int64_t value;
+    CHECK(o->min >= INT_MIN && o->max <= INT_MAX); /* the field is an int */
     if (!slice_to_i64(text, &value))
         return why_set(why, ERR_ARG, "argument couldn't be parsed into an integer");
     enum err e = check_bounds(o, value, why);
@@ -131,6 +134,7 @@ static const struct {
     {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}, {"t", 1000000000000}, {"tb", 1LL << 40},
 };
 
+/* "64mb". False when it is no number, has another unit, or does not fit. */
 static bool bytes_of(struct slice text, int64_t *out)
 {
     size_t digits = 0;
@@ -149,6 +153,7 @@ static bool bytes_of(struct slice text, int64_t *out)
 static enum err store_bytes(const struct config_option *o, int64_t value, void *field,
                             struct why *why)
 {
+    CHECK(o->min >= 0);
     enum err e = check_bounds(o, value, why);
     if (e == OK)
         *(uint64_t *)field = (uint64_t)value;
@@ -164,6 +169,7 @@ static enum err parse_bytes(const struct config_option *o, struct slice text, vo
     return store_bytes(o, value, field, why);
 }
 
+/* A size, or a share of the machine's memory: "75%". The field holds bytes in either case. */
 static enum err parse_memory(const struct config_option *o, struct slice text, void *field,
                              struct why *why)
 {
@@ -230,6 +236,7 @@ static enum err unknown_word(const struct config_type *type, struct why *why)
     return e;
 }
 
+/* The field gets the place of the word in its list, which is the constant of its enum. */
 static enum err parse_word(const struct config_option *o, struct slice text, void *field,
                            struct why *why)
 {
@@ -247,7 +254,9 @@ static enum err parse_word(const struct config_option *o, struct slice text, voi
 
 static void print_word(const struct config_option *o, const void *field, struct buf *out)
 {
-    buf_append_text(out, o->type->words[*(const int *)field].word);
+    const char *word = o->type->words[*(const int *)field].word;
+    CHECK(word != NULL);
+    buf_append_text(out, word);
 }
 
 static void print_word_range(const struct config_option *o, struct buf *out)

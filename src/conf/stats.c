@@ -1,3 +1,4 @@
+/* The counters as INFO and Prometheus show them. */
 #include "conf/stats.h"
 
 #include <inttypes.h>
@@ -32,6 +33,7 @@ const struct stats_row *stats_row_at(size_t index)
 
 uint64_t stats_value(const struct stats *s, const struct stats_row *row)
 {
+    CHECK(row >= rows && row < rows + COUNT_OF(rows));
     return *(const uint64_t *)((const char *)s + row->offset);
 }
 

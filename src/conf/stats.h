@@ -36,8 +36,10 @@ struct stats_row {
     size_t offset; /* of the field in struct stats */
 };
 
+/* The rows of stats.def: index 0 .. stats_count() - 1. */
 size_t stats_count(void);
 const struct stats_row *stats_row_at(size_t index);
+/* The counter that the row, one of the table, describes. */
 uint64_t stats_value(const struct stats *s, const struct stats_row *row);
 const char *stats_section_heading(enum stats_section section);
 

@@ -28,6 +28,7 @@ static uint8_t level_of(const struct hnsw *h, uint64_t hash)
 /* count consecutive lists, or ROW_NONE when memory is short. */
 static uint32_t take_uppers(struct hnsw *h, uint8_t count)
 {
+    CHECK(count > 0 && count < HNSW_LEVELS_MAX);
     uint32_t upper = h->upper_free[count];
     if (upper == ROW_NONE) {
         if (columns_reserve(&h->uppers, h->uppers_used + count) != OK)
@@ -74,10 +75,12 @@ static void row_retire(struct index *x, uint32_t row)
 static void row_free(struct index *x, uint32_t row)
 {
     struct hnsw *h = hnsw_of(x);
+    CHECK(row < h->rows.capacity);
     struct hnsw_node *node = hnsw_node(h, row);
     node_set_stage(node, NODE_OUT);
     if (node->level == 0)
         return;
+    CHECK(node->level < HNSW_LEVELS_MAX && node->upper < h->uppers_used);
     hnsw_link *first =
         (hnsw_link *)(h->uppers.base[0] + (size_t)node->upper * h->uppers.spec[0].stride);
     link_store(first, h->upper_free[node->level]);

@@ -246,6 +246,7 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
     CHECK(row < rows->end);
     if (row_dead(rows, row))
         return true;
+    CHECK(node_stage(node) != NODE_OUT); /* row_init came before, and only the dead go out */
     if (!linking_init(&l))
         return false;
     if (link_first(&l, &entry)) {

@@ -1,3 +1,5 @@
+/* Searches of the graph: without a filter by the walk that linking uses too, with one (or a large
+ * effort) by a walk with heaps. */
 #include <string.h>
 
 #include "index/hnsw_impl.h"
@@ -20,6 +22,7 @@ struct frontier {
     size_t capacity;
 };
 
+/* False when memory is short. */
 static bool frontier_push(struct frontier *f, struct hit h)
 {
     if (f->count == f->capacity) {
@@ -75,6 +78,7 @@ struct filtered {
     struct index_cost *cost;
 };
 
+/* A row that was scored: a result if it matches, and a place to go on from either way. */
 static bool consider(struct filtered *w, struct hit h)
 {
     if (!topk_wants(&w->results, h.dist))
@@ -171,6 +175,7 @@ size_t hnsw_search(const struct index *x, const struct index_rows *rows, struct 
     size_t count = hnsw_walk(h, rows, lane, query->prepared, 0, query->effort, pool, 1, &ok, cost);
     if (!ok)
         return SIZE_MAX;
+    CHECK(count <= query->effort);
     memcpy(out, pool, count * sizeof(*out));
     return count;
 }

@@ -8,6 +8,7 @@ size_t hnsw_select(const struct index_rows *rows, struct lane *lane, const struc
     uint8_t *query = scratch_get(lane, SCRATCH_QUERY_B, rows->codec->query_size);
     float *scores = scratch_get(lane, SCRATCH_SCORES, max * sizeof(float));
     size_t chosen = 0;
+    CHECK(max > 0);
     if (query == NULL || scores == NULL)
         return 0;
     for (size_t i = 0; i < count && chosen < max; i++) {

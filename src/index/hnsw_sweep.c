@@ -224,7 +224,7 @@ enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
                           uint32_t end, struct hnsw_sweep *sweep)
 {
     struct sweeping s = {hnsw_of(x), rows, dead, lane, sweep};
-    CHECK(*row <= end && end <= rows->end);
+    CHECK(*row <= end && end <= rows->end && dead->end <= rows->end);
     for (; *row < end; (*row)++) {
         if (*row % YIELD_ROWS == 0)
             lane_yield(lane);
@@ -239,6 +239,7 @@ void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
                        const struct hnsw_sweep *sweep)
 {
     struct hnsw *h = hnsw_of(x);
+    CHECK((sweep->best_row == ROW_NONE) == (sweep->best_level < 0));
     uint64_t entry = atomic_load_explicit(&h->entry, memory_order_acquire);
     uint64_t best = sweep->best_row == ROW_NONE
                         ? ENTRY_NONE

@@ -150,6 +150,7 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
                  bool *ok, struct index_cost *cost)
 {
     CHECK(count > 0 && count <= ef);
+    CHECK(level >= 0 && level < HNSW_LEVELS_MAX && rows->end <= FOLLOWED);
     struct walk w; /* found is large and needs no start value */
     w.h = h;
     w.rows = rows;
@@ -180,13 +181,14 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     for (size_t i = 0; i < w.count; i++)
         pool[i].row &= ~FOLLOWED;
     visited_end(&w.visited);
+    CHECK(w.count >= count && w.count <= ef); /* a pool never shrinks */
     return w.count;
 }
 
 struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
                         const uint8_t *prepared, uint64_t entry, int level, struct index_cost *cost)
 {
-    CHECK(entry != ENTRY_NONE);
+    CHECK(entry != ENTRY_NONE && entry_level(entry) < HNSW_LEVELS_MAX && level >= 0);
     struct hit best = {.row = entry_row(entry)};
     best.dist = codec_score(rows->codec, prepared, row_code(rows, best.row));
     for (int at = entry_level(entry); at > level; at--) {

@@ -26,6 +26,7 @@ void *scratch_get(struct lane *lane, enum scratch_use use, size_t size)
             return NULL;
     }
     struct scratch *s = lane->scratch;
+    CHECK((s->ptr[use] == NULL) == (s->size[use] == 0));
     if (s->size[use] >= size)
         return s->ptr[use];
     size_t grown = size + size / 2;

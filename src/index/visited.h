@@ -19,6 +19,15 @@ struct visited {
     size_t touched_count; /* past VISITED_TOUCHED_MAX: the list is not complete */
 };
 
+/* What every walk leaves behind, and the next one relies on. */
+static inline bool visited_is_clear(const struct visited *v)
+{
+    for (size_t i = 0; i < v->words; i++)
+        if (v->bits[i] != 0)
+            return false;
+    return true;
+}
+
 /* False when memory is short. */
 MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, uint32_t end)
 {
@@ -27,7 +36,10 @@ MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, 
     v->touched_count = 0;
     v->bits = scratch_get(lane, SCRATCH_VISITED, v->words * sizeof(uint64_t));
     v->touched = scratch_get(lane, SCRATCH_TOUCHED, VISITED_TOUCHED_MAX * sizeof(uint32_t));
-    return v->bits != NULL && v->touched != NULL;
+    if (v->bits == NULL || v->touched == NULL)
+        return false;
+    CHECK_SLOW(visited_is_clear(v));
+    return true;
 }
 
 /* Was the row met before, or is it none of the walk's? It is met now. */

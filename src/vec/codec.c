@@ -1,3 +1,4 @@
+/* The forms of codes behind one set of functions, and the form that codes nothing. */
 #include "vec/codec_forms.h"
 
 #include <string.h>
@@ -25,6 +26,7 @@ static void none_encode(const struct codec *c, const float *vector, uint8_t *row
     memcpy(row, vector, c->row_size);
 }
 
+/* Zeros behind the vector, so that both ways to prepare a query give the same bytes. */
 static void none_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
 {
     memcpy(query, row, c->row_size);
@@ -94,17 +96,20 @@ void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t 
                 const struct vec_kernels *kernels)
 {
     CHECK(quant < QUANT_COUNT);
+    CHECK(kernels != NULL);
     CHECK(metric < METRIC_COUNT);
     CHECK(dim >= 1 && dim <= CODEC_DIM_MAX);
     CHECK(quant != QUANT_BIN || metric == METRIC_COSINE);
     *c = (struct codec){.kernels = kernels, .quant = quant, .metric = metric, .dim = dim};
     forms[quant].init(c);
-    CHECK(c->row_size % 4 == 0);
+    CHECK(c->row_size > 0 && c->row_size % 4 == 0);
+    CHECK(c->query_size >= c->row_size || quant == QUANT_SQ8); /* copies of rows, but for SQ8 */
     CHECK(c->query_size % CODEC_LINE == 0);
 }
 
 void codec_encode(const struct codec *c, const float *vector, uint8_t *row)
 {
+    CHECK(c->quant < QUANT_COUNT);
     forms[c->quant].encode(c, vector, row);
 }
 
@@ -141,5 +146,6 @@ float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *ro
 
 void codec_decode(const struct codec *c, const uint8_t *row, float *vector)
 {
+    CHECK(c->quant < QUANT_COUNT);
     forms[c->quant].decode(c, row, vector);
 }

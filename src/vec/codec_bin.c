@@ -17,6 +17,7 @@ void bin_init(struct codec *c)
 {
     c->row_size = words_of(c) * (uint32_t)sizeof(uint64_t);
     c->query_size = round_up(c->row_size, CODEC_LINE);
+    CHECK((uint64_t)c->row_size * 8 >= c->dim && words_of(c) * sizeof(uint64_t) == c->row_size);
 }
 
 void bin_encode(const struct codec *c, const float *vector, uint8_t *row)

@@ -24,8 +24,9 @@ void bin_score_range(const struct codec *c, const uint8_t *query, const uint8_t 
                      uint32_t first, size_t count, float *out);
 void bin_decode(const struct codec *c, const uint8_t *row, float *vector);
 
-enum { CODEC_LINE = 64 };
+enum { CODEC_LINE = 64 }; /* bytes the kernels may read at once; alignment of prepared queries */
 
+/* The next multiple. value is at most a few rows' bytes, so the sum does not wrap. */
 static inline uint32_t round_up(uint32_t value, uint32_t multiple)
 {
     return (value + multiple - 1) / multiple * multiple;

@@ -44,6 +44,8 @@ void sq8_init(struct codec *c)
     c->row_size = round_up(c->tail_offset + (uint32_t)sizeof(struct sq8_tail), CODEC_LINE);
     c->query_size = scan_size(c) + CODEC_LINE;
     CHECK(scan_size(c) <= c->row_size);
+    CHECK(c->tail_offset >= c->dim && c->tail_offset + sizeof(struct sq8_tail) <= c->row_size);
+    CHECK(scan_size(c) + sizeof(struct sq8_numbers) <= c->query_size);
 }
 
 static inline float larger(float a, float b)
@@ -118,6 +120,7 @@ static void encode_codes(const float *vector, size_t dim, float range, struct su
     }
 }
 
+/* What goes behind the bytes of a row, from the sums over its vector. */
 static struct sq8_tail tail_of(const struct codec *c, float range, const struct sums *sums)
 {
     double uu = 0, ub = 0;
@@ -127,6 +130,8 @@ static struct sq8_tail tail_of(const struct codec *c, float range, const struct 
         ub += (double)sums->ub[lane];
         b += sums->b[lane];
     }
+    /* The codes are in -127 .. 127, so 128 times their sum fits an int32. */
+    CHECK(b <= CODE_MAX * (int32_t)c->dim && b >= -CODE_MAX * (int32_t)c->dim);
     struct sq8_tail tail = {.bias = 128 * b, .range = range};
     if (range == 0)
         return tail;
@@ -176,6 +181,7 @@ void sq8_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
     query_of_codes(c, &tail, query);
 }
 
+/* A prepared query and the rows' shape, as kernels want them. */
 static struct sq8_scan scan_of(const struct codec *c, const uint8_t *query)
 {
     struct sq8_numbers numbers;

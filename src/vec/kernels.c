@@ -1,3 +1,4 @@
+/* Which tables there are, and which of them this machine can run. */
 #include "vec/kernels_tables.h"
 
 #include <string.h>
@@ -101,6 +102,7 @@ enum err vec_kernels_choose(const char *name, const struct vec_kernels **out, st
             return OK;
         }
     }
+    CHECK(!any); /* the scalar table runs everywhere */
     char names[128];
     usable_names(names, sizeof(names));
     return why_set(why, ERR_ARG, "kernels '%.32s' %s; this machine has: %s", name,
