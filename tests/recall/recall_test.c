@@ -10,7 +10,7 @@
 #include "sim/sim_io.h"
 
 #ifdef VDB_SANITIZER
-enum { ROWS = 2000 }; /* a sanitizer makes everything ten times slower */
+enum { ROWS = 1000 }; /* a sanitizer makes everything ten times slower */
 #else
 enum { ROWS = 6000 };
 #endif
