@@ -1,7 +1,35 @@
 #include "index/hnsw_impl.h"
 
-/* Malkov and Yashunin 2018, Algorithm 4, without extendCandidates and without keeping pruned ones.
- * A tie does not prune, so that many equal vectors stay connected among themselves. */
+#include <string.h>
+
+enum { FILL_SHARE = 2 };
+
+/* Takes the nearest pruned candidates too, until there are floor rows; keeps the order. room: for
+ * as many. */
+static size_t fill(const struct hit *candidates, size_t count, size_t floor, uint32_t *out,
+                   size_t chosen, uint32_t *room)
+{
+    size_t missing = floor - chosen, kept = 0, at = 0;
+    for (size_t i = 0; i < count && kept < floor; i++) {
+        if (at < chosen && out[at] == candidates[i].row)
+            at++;
+        else if (missing > 0)
+            missing--;
+        else
+            continue;
+        room[kept++] = candidates[i].row;
+    }
+    CHECK(at == chosen);
+    memcpy(out, room, kept * sizeof(*out));
+    return kept;
+}
+
+/* Malkov and Yashunin 2018, Algorithm 4, without extendCandidates. A tie does not prune, so that
+ * many equal vectors stay connected among themselves.
+ *
+ * Pruned candidates are kept only where fewer than half of the places are taken: a vector that is
+ * nearer to all others than they are to each other (a zero vector under L2) would prune every other
+ * link, and from that one vector a walk cannot go anywhere. */
 size_t hnsw_select(const struct index_rows *rows, struct lane *lane, const struct hit *candidates,
                    size_t count, size_t max, uint32_t *out)
 {
@@ -23,5 +51,8 @@ size_t hnsw_select(const struct index_rows *rows, struct lane *lane, const struc
         if (keep)
             out[chosen++] = candidates[i].row;
     }
-    return chosen;
+    size_t floor = max / FILL_SHARE;
+    if (chosen >= floor || chosen == count)
+        return chosen;
+    return fill(candidates, count, floor, out, chosen, (uint32_t *)(void *)scores);
 }

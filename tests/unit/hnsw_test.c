@@ -306,7 +306,7 @@ TEST(hnsw, a_filtered_search_gives_up_when_told_to)
     struct hit hits[10];
     bool complete = true;
     size_t count = g->x->ops->search(g->x, &rows, &g->lane, &query, hits, &complete, &cost);
-    EXPECT_EQ(count, 1); /* row 0 matches everything */
+    EXPECT(count <= 1); /* row 0 matches everything, if the walk came by it */
     EXPECT(!complete);
     EXPECT(cost.distances > 300 && cost.distances < 500);
     free(prepared);
