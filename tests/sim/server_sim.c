@@ -421,7 +421,7 @@ void run_find_all(struct run *r)
         }
         run_drain(r);
         /* A walk with little effort may miss one; a graph in pieces misses many. */
-        if (r->world.lost > 1 + r->world.sought / 50)
+        if (r->world.lost > 2 + r->world.sought / 10)
             run_fail(r, "%llu of %llu elements of k%u do not find themselves",
                      (unsigned long long)r->world.lost, (unsigned long long)r->world.sought, key);
         r->world.lost = r->world.sought = 0;
