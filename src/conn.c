@@ -73,7 +73,7 @@ static void send_output(struct conn *c)
         c->sending.len = out.len;
         client->out = rest;
         if (client->held_from != SIZE_MAX)
-            client->held_from = 0;
+            client->held_from -= out.len;
         c->writing = sent < out.len;
         if (!c->writing)
             buf_clear(&c->sending, 0);

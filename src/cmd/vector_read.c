@@ -2,6 +2,7 @@
  * a collection stores. */
 #include "cmd/vector_read.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "db/projection.h"
@@ -159,6 +160,23 @@ enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t
     return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count, dim);
 }
 
+static double square_of(const float *vector, uint32_t dim)
+{
+    double square = 0;
+    for (uint32_t i = 0; i < dim; i++)
+        square += (double)vector[i] * (double)vector[i];
+    return square;
+}
+
+/* Lengths that distances, which are floats, can be told of: for L2 and IP no sum of products of two
+ * such vectors overflows; under COSINE the length itself is kept. */
+static bool length_fits(const struct collection_spec *spec, double square)
+{
+    double most = spec->metric == METRIC_COSINE ? (double)FLT_MAX * (double)FLT_MAX / 4
+                                                : (double)FLT_MAX / 8;
+    return square <= most; /* false for NaN, which a projection may have made of infinities */
+}
+
 enum err vector_prepare(const struct collection_spec *spec, const float *projection,
                         const struct vec_kernels *k, const float *raw, float *out, float *norm,
                         struct why *why)
@@ -169,11 +187,11 @@ enum err vector_prepare(const struct collection_spec *spec, const float *project
         projection_apply(projection, k, spec->projection_from, spec->dim, raw, out);
     else if (out != raw)
         memcpy(out, raw, spec->dim * sizeof(float));
+    double square = square_of(out, spec->dim);
+    if (!length_fits(spec, square))
+        return why_set(why, ERR_ARG, "the vector is too long for distances in floats");
     if (spec->metric != METRIC_COSINE)
         return OK;
-    double square = 0;
-    for (uint32_t i = 0; i < spec->dim; i++)
-        square += (double)out[i] * (double)out[i];
     double length = sqrt(square);
     if (length == 0) {
         if (spec->implicit)

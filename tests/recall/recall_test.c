@@ -128,8 +128,8 @@ static void close_fixture(struct fixture *f)
 {
     db_clear(&f->db);
     EXPECT(sim_run_until(f->sim, idle, &f->db, 3600u * 1000 * 1000));
-    sim_free(f->sim); /* runs what is left of the collection's end */
     db_fini(&f->db);
+    sim_free(f->sim); /* runs what is left of the collection's end */
 }
 
 /* The hits of the last search. */
