@@ -12,7 +12,7 @@
 #ifdef VDB_SANITIZER
 enum { IDS = 22000, SEARCHES = 4000 };
 #else
-enum { IDS = 22000, SEARCHES = 20000 };
+enum { IDS = 22000, SEARCHES = 8000 };
 #endif
 enum {
     DIM = 8,
@@ -342,8 +342,8 @@ static void end(struct stress *t)
     db_clear(&t->db);
     t->ending = true;
     run_until_settled(t);
-    io_uv_free(t->io);
     db_fini(&t->db);
+    io_uv_free(t->io);
     mem_free(MEM_TEST, t);
 }
 
