@@ -290,8 +290,12 @@ static void compare_object(void *user, const struct object *o)
     if (v->broken != NULL)
         return;
     const struct object *other = keyspace_get(&v->other->keys, object_key(o));
-    if (other == NULL || other->type != o->type || o->type != OBJECT_COLLECTION) {
+    if (other == NULL || other->type != o->type) {
         v->broken = "a key is missing";
+        return;
+    }
+    if (o->type == OBJECT_STRING) {
+        v->broken = slice_eq(object_string(o), object_string(other)) ? NULL : "a string differs";
         return;
     }
     const struct collection *a = o->collection, *b = other->collection;

@@ -33,6 +33,7 @@ static void free_collection(struct model_collection *c)
         }
     }
     mem_free(MEM_VECTOR, c->projection);
+    mem_free(MEM_TEST, (void *)c->string.ptr);
     mem_free(MEM_TEST, c);
 }
 
@@ -51,12 +52,18 @@ void model_free(struct model *m)
 /* -- looking -------------------------------------------------------------------------------------
  */
 
-struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn)
+struct model_collection *model_held_at(const struct model *m, unsigned key, uint64_t lsn)
 {
     struct model_collection *c = m->newest[key];
     while (c != NULL && c->birth > lsn)
         c = c->before;
     return c != NULL && lsn < c->death ? c : NULL;
+}
+
+struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn)
+{
+    struct model_collection *c = model_held_at(m, key, lsn);
+    return c != NULL && !c->is_string ? c : NULL;
 }
 
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn)
@@ -98,17 +105,43 @@ static void set_attribute(struct model_element *e, struct slice json, uint64_t l
     e->attribute = a;
 }
 
-static const char *new_collection(struct model *m, unsigned key, const struct collection_spec *spec)
+/* The key is gone, if it was there. */
+static bool remove_key(struct model *m, unsigned key)
 {
-    if (model_collection_at(m, key, m->lsn) != NULL)
-        return "a collection is made where there is one";
+    struct model_collection *c = model_held_at(m, key, m->lsn);
+    if (c != NULL)
+        c->death = m->lsn;
+    return c != NULL;
+}
+
+static struct model_collection *hold(struct model *m, unsigned key)
+{
+    (void)remove_key(m, key);
     struct model_collection *c = mem_calloc(MEM_TEST, sizeof(*c));
-    c->spec = *spec;
     c->birth = m->lsn;
     c->death = MODEL_NEVER;
-    c->projection = model_projection(spec);
     c->before = m->newest[key];
     m->newest[key] = c;
+    return c;
+}
+
+static void set_string(struct model *m, unsigned key, struct slice value)
+{
+    struct model_collection *c = hold(m, key);
+    uint8_t *copy = mem_alloc(MEM_TEST, value.len);
+    if (value.len > 0)
+        memcpy(copy, value.ptr, value.len);
+    c->is_string = true;
+    c->string = (struct slice){copy, value.len};
+}
+
+static const char *new_collection(struct model *m, unsigned key, const struct collection_spec *spec)
+{
+    if (model_held_at(m, key, m->lsn) != NULL)
+        return "a collection is made where there is something";
+    struct model_collection *c = hold(m, key);
+    c->spec = *spec;
+    c->projection = model_projection(spec);
     return NULL;
 }
 
@@ -179,9 +212,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
     m->lsn++;
-    if (key == MODEL_KEYS)
+    if (key == MODEL_KEYS && mutation->kind != MUTATION_FLUSH)
         return "a key changes that nobody named";
-    struct model_collection *c = model_collection_at(m, key, m->lsn);
     switch (mutation->kind) {
     case MUTATION_COLLECTION_NEW:
         return new_collection(m, key, &mutation->spec);
@@ -192,13 +224,14 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_SET_ATTRIBUTE:
         return set_one(m, key, mutation);
     case MUTATION_KEY_REMOVE:
-        if (c == NULL)
-            return "a key is removed that is not there";
-        c->death = m->lsn;
-        return NULL;
+        return remove_key(m, key) ? NULL : "a key is removed that is not there";
     case MUTATION_STRING_SET:
+        set_string(m, key, mutation->value);
+        return NULL;
     case MUTATION_FLUSH:
-        break;
+        for (key = 0; key < MODEL_KEYS; key++)
+            (void)remove_key(m, key);
+        return NULL;
     }
     return "a change that nobody asked for";
 }

@@ -28,13 +28,16 @@ struct model_element {
     struct model_element *before;      /* the id's version before this one */
 };
 
-/* owner: the model */
+/* What a key holds from birth on, until before death: a collection, or a string. owner: the model
+ */
 struct model_collection {
+    bool is_string;
+    struct slice string;
     struct collection_spec spec;
     uint64_t birth, death;
     float *projection; /* dim x projection_from, or NULL */
     struct model_element *newest[MODEL_IDS];
-    struct model_collection *before; /* the key's collection before this one */
+    struct model_collection *before; /* what the key held before this one */
 };
 
 struct model {
@@ -49,6 +52,7 @@ void model_free(struct model *m);
 MUST_USE const char *model_apply(struct model *m, const struct mutation *mutation);
 
 /* What there was at an LSN, or NULL. */
+struct model_collection *model_held_at(const struct model *m, unsigned key, uint64_t lsn);
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn);
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn);
 struct slice model_attribute_at(const struct model_element *e, uint64_t lsn);

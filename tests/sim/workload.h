@@ -30,6 +30,11 @@
     X(OP_VRANGE, 3)                                                                                \
     X(OP_VRANDMEMBER, 2)                                                                           \
     X(OP_VINFO, 1)                                                                                 \
+    X(OP_SET, 1)                                                                                   \
+    X(OP_GET, 2)                                                                                   \
+    X(OP_DEL, 1)                                                                                   \
+    X(OP_FLUSHALL, 1)                                                                              \
+    X(OP_ECHO, 3)                                                                                  \
     X(OP_UNKNOWN, 3)                                                                               \
     X(OP_ARITY, 1)
 
@@ -74,6 +79,7 @@ struct ask {
     bool executed;
     uint64_t lo, hi; /* it ran at one of these LSNs */
     uint64_t lsn;    /* of its record; 0: none */
+    bool *pending;   /* by id: was visible and not linked when a search ran; NULL: none */
     struct ask *next;
 };
 
@@ -90,12 +96,11 @@ struct world {
     uint64_t rng;
     struct model *model;
     struct key_style styles[MODEL_KEYS];
-    unsigned remove_share; /* of 100 changes of elements; differs from phase to phase */
+    unsigned remove_share;       /* of 100 changes of elements; differs from phase to phase */
     unsigned recent[MODEL_KEYS]; /* an id that was added lately: perhaps not linked yet */
     uint64_t next_token;
-    bool counts; /* whether the nearest is found, for sought and lost */
-    uint64_t sought, lost;
-    uint64_t searches, found, wanted; /* of the true nearest, by searches that need not be exact */
+    uint64_t sought, lost;  /* elements much nearer to a query than others are */
+    uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };
 
 void world_init(struct world *w, uint64_t seed, struct model *model);

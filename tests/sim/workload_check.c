@@ -45,6 +45,13 @@ static bool is_status(const redisReply *r, const char *text)
     return r->type == REDIS_REPLY_STATUS && strcmp(r->str, text) == 0;
 }
 
+/* Is this the command's own number? */
+static bool is_token(const struct ask *cmd, struct slice text)
+{
+    uint64_t token;
+    return slice_to_u64(text, &token) && token == cmd->token;
+}
+
 /* -- what a command would do to a collection ------------------------------------------------------
  */
 
@@ -115,9 +122,22 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
         return c == NULL;
     case OP_VDROP:
         return c != NULL;
+    case OP_SET:
+    case OP_FLUSHALL:
+        return true;
     default:
         return false;
     }
+}
+
+/* The same, of a key that holds a string perhaps. */
+static bool changes_held(const struct ask *cmd, const struct model_collection *held, uint64_t lsn)
+{
+    if (cmd->op == OP_DEL)
+        return held != NULL;
+    if (held != NULL && held->is_string)
+        return cmd->op == OP_SET || cmd->op == OP_FLUSHALL;
+    return changes(cmd, held, lsn);
 }
 
 /* -- records -------------------------------------------------------------------------------------
@@ -190,10 +210,10 @@ static const char *check_new(const struct ask *cmd, const struct mutation *m)
 const char *ask_check_record(const struct world *w, const struct ask *cmd, const struct mutation *m)
 {
     uint64_t lsn = w->model->lsn;
-    const struct model_collection *c = model_collection_at(w->model, cmd->key, lsn);
-    if (model_key_of(m->key) != cmd->key)
+    const struct model_collection *c = model_held_at(w->model, cmd->key, lsn);
+    if (model_key_of(m->key) != cmd->key && m->kind != MUTATION_FLUSH)
         return "a change of another key than the command's";
-    if (!changes(cmd, c, lsn))
+    if (!changes_held(cmd, c, lsn))
         return "a change by a command that changes nothing";
     switch (m->kind) {
     case MUTATION_PUT:
@@ -209,10 +229,11 @@ const char *ask_check_record(const struct world *w, const struct ask *cmd, const
     case MUTATION_COLLECTION_NEW:
         return check_new(cmd, m);
     case MUTATION_KEY_REMOVE:
-        return cmd->op == OP_VDROP ? NULL : "a key removed by another command";
+        return cmd->op == OP_VDROP || cmd->op == OP_DEL ? NULL : "a key removed by another command";
     case MUTATION_STRING_SET:
+        return cmd->op == OP_SET && is_token(cmd, m->value) ? NULL : "a string that nobody sent";
     case MUTATION_FLUSH:
-        break;
+        return cmd->op == OP_FLUSHALL ? NULL : "a flush that nobody asked for";
     }
     return "a change of a kind that nobody asked for";
 }
@@ -271,10 +292,13 @@ static const char *check_changed(const struct ask *cmd, const struct model_colle
         right = reply_is_int(r, present_count(cmd, c, lsn));
         break;
     case OP_VSETATTR:
+    case OP_DEL:
         right = reply_is_int(r, 1);
         break;
     case OP_VCREATE:
     case OP_VDROP:
+    case OP_SET:
+    case OP_FLUSHALL:
         right = is_status(r, "OK");
         break;
     default:
@@ -288,7 +312,7 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
                                    uint64_t lsn, const redisReply *r)
 {
     bool right = false;
-    if (changes(cmd, c, lsn))
+    if (changes_held(cmd, c, lsn))
         return "nothing was changed";
     switch ((int)cmd->op) {
     case OP_VMADD:
@@ -298,6 +322,7 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         break;
     case OP_VREM:
     case OP_VSETATTR:
+    case OP_DEL:
         right = reply_is_int(r, 0);
         break;
     case OP_VCREATE:
@@ -446,6 +471,12 @@ static const char *check_look(const struct ask *cmd, const struct model_collecti
     case OP_VGETATTR:
         right = e == NULL ? reply_is_nil(r) : same_attribute(r, model_attribute_at(e, lsn));
         break;
+    case OP_GET:
+        right = c == NULL ? reply_is_nil(r) : reply_is_error(r, "WRONGTYPE");
+        break;
+    case OP_ECHO:
+        right = is_token(cmd, reply_slice(r));
+        break;
     case OP_UNKNOWN:
         (void)snprintf(name, sizeof(name), "'NOSUCH%llu'", (unsigned long long)cmd->token);
         right = reply_is_error(r, name);
@@ -481,18 +512,34 @@ static const char *check_searches(struct world *w, const struct ask *cmd, const 
     return NULL;
 }
 
+/* What commands answer of a key that holds a string. */
+static const char *check_string(const struct ask *cmd, const struct model_collection *held,
+                                const redisReply *r)
+{
+    if (cmd->op == OP_GET)
+        return slice_eq(reply_slice(r), held->string) ? NULL : "GET of another string";
+    return reply_is_error(r, "WRONGTYPE") ? NULL : "a string is taken for a collection";
+}
+
+static bool is_write(const struct ask *cmd)
+{
+    return cmd->op == OP_VADD || cmd->op == OP_VMADD || cmd->op == OP_VREM ||
+           cmd->op == OP_VSETATTR || cmd->op == OP_VCREATE || cmd->op == OP_VDROP ||
+           cmd->op == OP_SET || cmd->op == OP_DEL || cmd->op == OP_FLUSHALL;
+}
+
 static const char *check_at(struct world *w, const struct ask *cmd, const redisReply *r,
                             uint64_t lsn)
 {
-    const struct model_collection *c = model_collection_at(w->model, cmd->key, lsn);
+    const struct model_collection *c = model_held_at(w->model, cmd->key, lsn);
+    bool keyless = cmd->op == OP_UNKNOWN || cmd->op == OP_ARITY || cmd->op == OP_ECHO;
+    if (is_write(cmd) && cmd->lsn > 0)
+        return check_changed(cmd, c, lsn, r);
+    if (c != NULL && c->is_string && !keyless)
+        return check_string(cmd, c, r);
+    if (is_write(cmd))
+        return check_unchanged(cmd, c, lsn, r);
     switch ((int)cmd->op) {
-    case OP_VADD:
-    case OP_VMADD:
-    case OP_VREM:
-    case OP_VSETATTR:
-    case OP_VCREATE:
-    case OP_VDROP:
-        return cmd->lsn > 0 ? check_changed(cmd, c, lsn, r) : check_unchanged(cmd, c, lsn, r);
     case OP_SEARCH:
     case OP_VMSEARCH:
         return check_searches(w, cmd, r, lsn);
@@ -505,17 +552,9 @@ static const char *check_at(struct world *w, const struct ask *cmd, const redisR
         return check_links(cmd, c, lsn, r);
     case OP_VINFO:
         return check_info(c, lsn, r);
-    case OP_VCARD:
-    case OP_VDIM:
-    case OP_VISMEMBER:
-    case OP_VGETATTR:
-    case OP_UNKNOWN:
-    case OP_ARITY:
+    default:
         return check_look(cmd, c, lsn, r);
-    case OP_COUNT:
-        break;
     }
-    return "no such command";
 }
 
 const char *ask_check_reply(struct world *w, const struct ask *cmd, const redisReply *reply)

@@ -450,12 +450,20 @@ static void make_range(struct world *w, struct ask *c, struct args *a)
     add_number(a, c->want.count);
 }
 
-static void make_unknown(struct world *w, struct ask *c, struct args *a)
+/* Commands that carry a number of their own, to be seen in the reply. */
+static void make_token(struct world *w, struct ask *c, struct args *a)
 {
     char text[32];
     c->token = w->next_token++;
-    (void)snprintf(text, sizeof(text), "NOSUCH%llu", (unsigned long long)c->token);
-    add_text(a, text);
+    if (c->op == OP_UNKNOWN) {
+        (void)snprintf(text, sizeof(text), "NOSUCH%llu", (unsigned long long)c->token);
+        add_text(a, text);
+        return;
+    }
+    add_text(a, c->op == OP_SET ? "set" : "ECHO");
+    if (c->op == OP_SET)
+        add_key(a, c->key);
+    add_number(a, c->token);
 }
 
 /* -- choosing ------------------------------------------------------------------------------------
@@ -485,6 +493,8 @@ static enum op choose_op(struct world *w)
     unsigned op = 0;
     while (at >= ops[op].weight)
         at -= ops[op++].weight;
+    if (op == OP_SET || op == OP_DEL || op == OP_FLUSHALL)
+        return one_in(w, 4) ? (enum op)op : OP_VADD; /* what takes all away comes seldom */
     if (op == OP_VADD || op == OP_VREM)
         return below(w, 100) < w->remove_share ? OP_VREM : OP_VADD;
     return (enum op)op;
@@ -522,12 +532,19 @@ static void make_arguments(struct world *w, struct ask *c, struct args *a)
         make_range(w, c, a);
         break;
     case OP_UNKNOWN:
-        make_unknown(w, c, a);
+    case OP_ECHO:
+    case OP_SET:
+        make_token(w, c, a);
+        break;
+    case OP_FLUSHALL:
+        add_text(a, "FLUSHALL");
         break;
     case OP_ARITY:
         add_text(a, "VISMEMBER");
         add_key(a, c->key);
         break;
+    case OP_GET:
+    case OP_DEL:
     case OP_VDROP:
     case OP_VCARD:
     case OP_VDIM:
@@ -582,5 +599,6 @@ struct ask *ask_make_find(unsigned key, unsigned id, struct buf *out)
 void ask_free(struct ask *c)
 {
     mem_free(MEM_TEST, c->vectors);
+    mem_free(MEM_TEST, c->pending);
     mem_free(MEM_TEST, c);
 }

@@ -160,9 +160,10 @@ static const char *check_exact(const struct truth *t, size_t count, const double
     return NULL;
 }
 
-/* An element much nearer than all others must be found by any search. */
-static const char *check_nearest(struct world *w, const struct truth *t, size_t count,
-                                 const double dist[MODEL_IDS])
+/* An element much nearer than all others is found by nearly every walk, and by every search when it
+ * is not linked yet. */
+static const char *check_nearest(struct world *w, const struct ask *cmd, const struct truth *t,
+                                 size_t count, const double dist[MODEL_IDS])
 {
     size_t effort = t->want->ef > 0 ? t->want->ef : t->collection->spec.ef;
     if (count == 0 || !t->all[0].always || effort < EFFORT_SURE)
@@ -176,9 +177,12 @@ static const char *check_nearest(struct world *w, const struct truth *t, size_t 
     }
     bool by_far = t->count == 1 || t->all[1].dist > 10 * fabs(t->all[0].dist) + 0.1;
     bool found = dist[0] <= t->all[0].dist || near(dist[0], t->all[0].dist);
-    w->sought += w->counts;
-    w->lost += w->counts && !found;
-    return by_far && !w->counts && !found ? "the nearest by far was not found" : NULL;
+    if (!by_far)
+        return NULL;
+    w->sought++;
+    w->lost += !found;
+    bool pending = cmd->pending != NULL && cmd->pending[t->all[0].id];
+    return pending && !found ? "the nearest by far was not linked yet, and was not found" : NULL;
 }
 
 /* The error or the empty answer of a search that cannot run. *over: this was all. */
@@ -233,6 +237,6 @@ const char *check_search(struct world *w, const struct ask *cmd, size_t query, c
     if (wrong == NULL && exact && cmd->want.exact)
         wrong = check_exact(&t, count, dist);
     if (wrong == NULL && exact && spec->quant != QUANT_BIN && spec->metric != METRIC_IP)
-        wrong = check_nearest(w, &t, count, dist);
+        wrong = check_nearest(w, cmd, &t, count, dist);
     return wrong;
 }
