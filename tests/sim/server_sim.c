@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "cmd/gate.h"
 #include "sim/inspect.h"
 
 enum {
@@ -158,10 +159,20 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
     mutation_free(&m);
 }
 
-static uint64_t all_stable(const struct mlog_sink *sink)
+static uint64_t stable_lsn(const struct mlog_sink *sink)
 {
-    (void)sink;
-    return UINT64_MAX;
+    const struct run *r = (const struct run *)((const char *)sink - offsetof(struct run, sink));
+    return r->slow_sink ? r->stable : UINT64_MAX;
+}
+
+/* The log becomes stable a little further, or as far as it goes. */
+static void advance_stable(struct run *r)
+{
+    uint64_t missing = r->model->lsn - r->stable;
+    if (!r->slow_sink || missing == 0 || !one_in(r, 30))
+        return;
+    r->stable += one_in(r, 2) ? missing : 1 + below(r, missing);
+    gate_on_stable(&r->server->env);
 }
 
 /* -- replies -------------------------------------------------------------------------------------
@@ -202,6 +213,8 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     if (r->short_memory && c->lsn == 0 &&
         (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory")))
         wrong = NULL;
+    if (wrong == NULL && r->slow_sink && (c->lsn > 0 ? c->lsn : c->lo) > r->stable)
+        wrong = "it left before what it tells was stable";
     if (wrong != NULL) {
         struct buf text = BUF_INIT(MEM_TEST);
         describe(reply, &text, 0);
@@ -284,6 +297,7 @@ static void step(struct run *r)
 {
     r->step_lsn = r->model->lsn;
     r->steps++;
+    advance_stable(r);
     if (r->short_memory && one_in(r, 20))
         (void)mem_fail_nth(1 + below(r, one_in(r, 4) ? 40 : 4));
     bool stepped = sim_step(r->sim);
@@ -493,6 +507,7 @@ static void choose_config(struct run *r, struct config *config, struct sim_optio
         options->cut_ppm = 2000;
         r->may_cut = true;
     }
+    r->slow_sink = one_in(r, 4);
     if (one_in(r, 4)) {
         r->short_memory = true;
         r->may_cut = true; /* a buffer that cannot grow ends its connection */
@@ -524,7 +539,7 @@ bool run_start(struct run *r, uint64_t seed)
     }
     r->server->user = r;
     r->server->on_stopped = on_stopped;
-    r->sink = (struct mlog_sink){.on_record = on_record, .stable = all_stable};
+    r->sink = (struct mlog_sink){.on_record = on_record, .stable = stable_lsn};
     mlog_add_sink(&r->server->db.log, &r->sink);
     return true;
 }

@@ -35,6 +35,8 @@ struct run {
     struct world world;
     struct peer peers[PEERS];
     struct mlog_sink sink;
+    bool slow_sink;     /* what it has written is stable later */
+    uint64_t stable;    /* LSN up to which replies may leave */
     struct buf records; /* each behind its length, at multiples of 8 */
     uint64_t step_lsn;  /* the last one before the step */
     uint64_t pace;      /* steps between two acts of clients, at most: few leave much undone */
