@@ -12,9 +12,11 @@ mkdir -p "$dir/lists/partial"
 cd "$dir"
 
 if [ ! -d "faiss-$version" ]; then
+    # The archive this machine installs from, asked for sources in place of binaries.
+    uri=$(apt-cache policy | sed -nE 's#^ *[0-9]+ +([^ ]+/debian) [^ ]+/main .*#\1#p' | head -n 1)
     cat > debian.sources <<EOF
 Types: deb-src
-URIs: http://deb.debian.org/debian
+URIs: $uri
 Suites: $(. /etc/os-release && echo "$VERSION_CODENAME")
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
