@@ -213,7 +213,8 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     if (r->short_memory && c->lsn == 0 &&
         (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory")))
         wrong = NULL;
-    if (wrong == NULL && r->slow_sink && (c->lsn > 0 ? c->lsn : c->lo) > r->stable)
+    bool tells = !reply_is_error(reply, "Protocol error");
+    if (wrong == NULL && tells && r->slow_sink && (c->lsn > 0 ? c->lsn : c->lo) > r->stable)
         wrong = "it left before what it tells was stable";
     if (wrong != NULL) {
         struct buf text = BUF_INIT(MEM_TEST);
@@ -458,6 +459,8 @@ void run_find_all(struct run *r)
     limit->hard_bytes = 0;
     r->may_cut = r->short_memory = false;
     r->world.sought = r->world.lost = 0;
+    if (run_failed(r))
+        return;
     if (p->client == NULL)
         connect_peer(r, p);
     CHECK(!p->client->closed);
