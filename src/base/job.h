@@ -3,8 +3,9 @@
  * A job is a struct that its owner embeds. Submitting it (io.h) moves it: until done() runs nobody
  * but the job's run() touches it. done() runs on the loop, never inside the call that submitted it.
  *
- * A lane is one place where jobs run, one at a time: a worker thread, or in the simulator a
- * coroutine. Jobs do arithmetic only: no I/O, no waiting. */
+ * A lane is one place where jobs run, one at a time: a thread, or in the simulator a coroutine.
+ * Workers are many lanes for arithmetic: no I/O, no waiting. Each class of I/O has one lane of its
+ * own, whose jobs read, write and wait, and run in the order in which they were submitted. */
 #ifndef VDB_BASE_JOB_H
 #define VDB_BASE_JOB_H
 
@@ -12,8 +13,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Searches go first; when they never end, links get one turn in a few. */
-enum job_class { JOB_SEARCH, JOB_LINK, JOB_CLASS_COUNT };
+/* On workers, searches go first; when they never end, links get one turn in a few. */
+enum job_class {
+    JOB_SEARCH,
+    JOB_LINK,
+    JOB_WORKER_CLASSES,           /* those before run on workers, those from here on are I/O */
+    JOB_AOF = JOB_WORKER_CLASSES, /* the log */
+    JOB_SNAPSHOT,                 /* snapshots, written */
+    JOB_UPLOAD,                   /* the object store */
+    JOB_CLASS_COUNT
+};
+
+enum { JOB_IO_CLASSES = JOB_CLASS_COUNT - JOB_WORKER_CLASSES };
 
 enum { LANE_COUNT_MAX = 128 };
 
@@ -29,12 +40,12 @@ struct job {
 
 /* owner: the worker thread (or coroutine) of this lane */
 struct lane {
-    unsigned index;                           /* 0 .. lanes - 1 */
-    bool (*search_waits)(struct lane *lane);  /* should a JOB_LINK stop early and come back? */
-    void (*pause)(struct lane *lane);         /* a lock is held by another lane: let it run */
-    void (*yield_point)(struct lane *lane);   /* NULL, or the simulator's chance to switch */
-    void *scratch;                            /* working memory kept between jobs of this lane */
-    void (*scratch_free)(void *scratch);      /* called when the lane ends */
+    unsigned index;                          /* 0 .. lanes - 1, of its kind */
+    bool (*search_waits)(struct lane *lane); /* should a JOB_LINK stop early and come back? */
+    void (*pause)(struct lane *lane);        /* a lock is held by another lane: let it run */
+    void (*yield_point)(struct lane *lane);  /* NULL, or the simulator's chance to switch */
+    void *scratch;                           /* working memory kept between jobs of this lane */
+    void (*scratch_free)(void *scratch);     /* called when the lane ends */
 };
 
 /* Long loops call this where another lane may run in between. Free outside the simulator. */

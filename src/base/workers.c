@@ -32,8 +32,8 @@ struct queue {
 
 /* owner: the loop; lanes touch what lock guards and the atomics */
 struct workers {
-    struct mutex lock; /* guards queues, idle, stopping, searches_in_a_row */
-    struct queue queues[JOB_CLASS_COUNT];
+    struct mutex lock;                       /* guards queues, idle, stopping, searches_in_a_row */
+    struct queue queues[JOB_WORKER_CLASSES]; /* a pool for I/O uses the first */
     struct worker *idle; /* lanes that sleep; the last to fall asleep on top, its caches are warm */
     bool stopping;
     unsigned searches_in_a_row; /* taken since the last JOB_LINK */
@@ -51,6 +51,11 @@ struct workers {
 
     _Alignas(CACHE_LINE) struct worker worker[];
 };
+
+static struct queue *queue_of(struct workers *w, const struct job *job)
+{
+    return &w->queues[job->class < JOB_WORKER_CLASSES ? job->class : JOB_SEARCH];
+}
 
 static void queue_push(struct queue *q, struct job *job)
 {
@@ -192,8 +197,8 @@ static void join_and_free(struct workers *w, unsigned count)
     mem_free(MEM_SERVER, w);
 }
 
-enum err workers_new(unsigned lane_count, workers_wake_fn *wake, void *user, struct workers **out,
-                     struct why *why)
+enum err workers_new(const char *name, unsigned lane_count, workers_wake_fn *wake, void *user,
+                     struct workers **out, struct why *why)
 {
     CHECK(lane_count >= 1 && lane_count <= LANE_COUNT_MAX);
     CHECK(wake != NULL && out != NULL);
@@ -204,7 +209,7 @@ enum err workers_new(unsigned lane_count, workers_wake_fn *wake, void *user, str
         return why_set(why, ERR_NOMEM, "no memory for %u workers", lane_count);
     memset(w, 0, size);
     mutex_init(&w->lock);
-    for (unsigned i = 0; i < JOB_CLASS_COUNT; i++)
+    for (unsigned i = 0; i < JOB_WORKER_CLASSES; i++)
         w->queues[i].last = &w->queues[i].first;
     w->lane_count = lane_count;
     w->wake = wake;
@@ -213,13 +218,13 @@ enum err workers_new(unsigned lane_count, workers_wake_fn *wake, void *user, str
     for (unsigned i = 0; i < lane_count; i++) {
         struct worker *me = &w->worker[i];
         worker_init(me, w, i);
-        char name[THREAD_NAME_MAX + 1];
-        (void)snprintf(name, sizeof(name), "worker-%u", i);
-        enum err e = thread_start(&me->thread, name, worker_main, me);
+        char numbered[THREAD_NAME_MAX + 1];
+        (void)snprintf(numbered, sizeof(numbered), "%s-%u", name, i);
+        enum err e = thread_start(&me->thread, numbered, worker_main, me);
         if (e != OK) {
             worker_fini(me);
             join_and_free(w, i);
-            return why_set(why, e, "the system gives no thread for worker %u of %u", i + 1,
+            return why_set(why, e, "the system gives no thread for %s %u of %u", name, i + 1,
                            lane_count);
         }
     }
@@ -254,8 +259,9 @@ void workers_submit(struct workers *w, struct job *job)
         job->next = NULL;
         lane->handed = job;
     } else {
-        queue_push(&w->queues[job->class], job);
-        if (job->class == JOB_SEARCH)
+        struct queue *queue = queue_of(w, job);
+        queue_push(queue, job);
+        if (queue == &w->queues[JOB_SEARCH])
             atomic_fetch_add_explicit(&w->search_waiting, 1, memory_order_relaxed);
     }
     mutex_unlock(&w->lock);

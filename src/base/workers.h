@@ -5,7 +5,8 @@
  *
  * A job goes straight to an idle lane if there is one, so that exactly one thread wakes and a queue
  * holds jobs only while every lane is busy. Queues are first in, first out; JOB_SEARCH goes before
- * JOB_LINK, but for one turn in five. All calls are made on one thread, the loop's. */
+ * JOB_LINK, but for one turn in five. A pool of one lane serves a class of I/O. All calls are made
+ * on one thread, the loop's. */
 #ifndef VDB_BASE_WORKERS_H
 #define VDB_BASE_WORKERS_H
 
@@ -18,9 +19,10 @@ struct workers;
  * workers_collect() soon, and may do nothing else. */
 typedef void workers_wake_fn(void *user);
 
-/* Starts lane_count threads, 1 .. LANE_COUNT_MAX. ERR_NOMEM when the system has no more threads. */
-MUST_USE enum err workers_new(unsigned lane_count, workers_wake_fn *wake, void *user,
-                              struct workers **out, struct why *why);
+/* Starts lane_count threads, 1 .. LANE_COUNT_MAX, named name-0 and on. ERR_NOMEM when the
+ * system has no more threads. */
+MUST_USE enum err workers_new(const char *name, unsigned lane_count, workers_wake_fn *wake,
+                              void *user, struct workers **out, struct why *why);
 /* Waits until every submitted job has run, calls done() for them here, joins the threads. done()
  * may submit again, but not for ever. */
 void workers_free(struct workers *w);

@@ -32,6 +32,7 @@ struct io_uv {
     uv_async_t wake;
     atomic_bool asleep; /* a worker that finishes a job must send wake */
     struct workers *workers;
+    struct workers *io_threads[JOB_IO_CLASSES]; /* one lane each */
     struct timer *timers;          /* all there are */
     struct timer *spare_timers;    /* those no io_timer uses */
     struct stream *failed_writers; /* on_written(error) is due */
@@ -556,9 +557,16 @@ static enum err connect_to(struct io *io, const struct io_addr *addr,
 
 /* ---- jobs ---- */
 
+/* In the order of enum job_class, from JOB_AOF on. */
+static const char *const io_thread_names[JOB_IO_CLASSES] = {"aof", "snapshot", "upload"};
+
 static void submit(struct io *io, struct job *job)
 {
-    workers_submit(io_uv_of(io)->workers, job);
+    struct io_uv *u = io_uv_of(io);
+    CHECK(job->class < JOB_CLASS_COUNT);
+    workers_submit(job->class < JOB_WORKER_CLASSES ? u->workers
+                                                   : u->io_threads[job->class - JOB_WORKER_CLASSES],
+                   job);
 }
 
 static unsigned lane_count(struct io *io)
@@ -581,17 +589,33 @@ static void on_wake(uv_async_t *async)
     (void)async; /* before_poll() does the work; waking is all there was to do */
 }
 
+static void collect_jobs(struct io_uv *u)
+{
+    (void)workers_collect(u->workers);
+    for (unsigned i = 0; i < JOB_IO_CLASSES; i++)
+        if (workers_finished(u->io_threads[i]))
+            (void)workers_collect(u->io_threads[i]);
+}
+
+static bool jobs_finished(const struct io_uv *u)
+{
+    bool any = workers_finished(u->workers);
+    for (unsigned i = 0; i < JOB_IO_CLASSES; i++)
+        any = any || workers_finished(u->io_threads[i]);
+    return any;
+}
+
 /* Everything that became due without a system call is done before the loop may sleep. */
 static void before_poll(uv_prepare_t *prepare)
 {
     struct io_uv *u = prepare->data;
     for (unsigned round = 0; round < COLLECT_ROUNDS_MAX; round++) {
         run_failed_writes(u);
-        (void)workers_collect(u->workers);
+        collect_jobs(u);
         if (u->failed_writers != NULL)
             continue;
         atomic_store(&u->asleep, true);
-        if (!workers_finished(u->workers))
+        if (!jobs_finished(u))
             return;
         atomic_store(&u->asleep, false);
     }
@@ -721,6 +745,23 @@ static void end_handles(struct io_uv *u)
     CHECK(rc == 0); /* UV_EBUSY: the caller left a stream or listener open */
 }
 
+static void end_threads(struct io_uv *u)
+{
+    for (unsigned i = 0; i < JOB_IO_CLASSES; i++)
+        workers_free(u->io_threads[i]);
+    workers_free(u->workers);
+}
+
+static enum err start_threads(struct io_uv *u, unsigned lanes, struct why *why)
+{
+    enum err e = workers_new("worker", lanes, on_job_finished, u, &u->workers, why);
+    for (unsigned i = 0; i < JOB_IO_CLASSES && e == OK; i++)
+        e = workers_new(io_thread_names[i], 1, on_job_finished, u, &u->io_threads[i], why);
+    if (e != OK)
+        end_threads(u);
+    return e;
+}
+
 enum err io_uv_new(unsigned lanes, struct io **out, struct why *why)
 {
     CHECK(out != NULL);
@@ -729,7 +770,7 @@ enum err io_uv_new(unsigned lanes, struct io **out, struct why *why)
     enum err e = start_handles(u, why);
     if (e != OK)
         goto free_memory;
-    e = workers_new(lanes, on_job_finished, u, &u->workers, why);
+    e = start_threads(u, lanes, why);
     if (e != OK)
         goto close_handles;
     /* libuv writes to sockets without MSG_NOSIGNAL: a reset connection must not kill us. */
@@ -764,7 +805,7 @@ void io_uv_free(struct io *io)
     if (io == NULL)
         return;
     struct io_uv *u = io_uv_of(io);
-    workers_free(u->workers);
+    end_threads(u);
     end_handles(u);
     mem_free(MEM_SERVER, u);
 }

@@ -455,6 +455,26 @@ TEST(sim_jobs, searches_go_first_and_links_are_told)
     EXPECT(!hops[1].saw_search_wait);
 }
 
+TEST(sim_jobs, io_has_a_lane_for_each_class_that_keeps_the_order)
+{
+    struct sim_options options = sim_options_default();
+    options.lane_count = 1;
+    struct sim *sim = sim_new(7, &options);
+    struct hop_job hops[HOPS];
+    unsigned next_step = 0;
+    for (unsigned i = 0; i < HOPS; i++) {
+        enum job_class class = i % 2 == 0 ? JOB_AOF : JOB_UPLOAD;
+        hops[i] = (struct hop_job){
+            .job = {hop_run, hop_done, class, NULL}, .sim = sim, .next_step = &next_step};
+        sim_io(sim)->ops->submit(sim_io(sim), &hops[i].job);
+    }
+    sim_run_for(sim, SECOND_US);
+    for (unsigned i = 2; i < HOPS; i++)
+        EXPECT(hops[i].done && hops[i].first_step > hops[i - 2].last_step);
+    EXPECT(hops[1].first_step < hops[0].last_step); /* the classes do not wait for each other */
+    sim_free(sim);
+}
+
 static void scratch_free(void *scratch)
 {
     mem_free(MEM_TEST, scratch);

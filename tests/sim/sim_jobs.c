@@ -74,8 +74,8 @@ struct sim_jobs {
     struct sim_lane *running; /* the lane whose coroutine runs, or NULL */
     struct queue queues[JOB_CLASS_COUNT];
     unsigned pending;
-    unsigned lane_count;
-    struct sim_lane lanes[];
+    unsigned lane_count;     /* of workers */
+    struct sim_lane lanes[]; /* the workers', then one for each class of I/O */
 };
 
 /* ---- switching ---- */
@@ -227,6 +227,15 @@ static void on_done(struct sim *sim, struct sim_event *event)
     job->done(job);
 }
 
+static struct job *next_job(struct sim_jobs *jobs, const struct sim_lane *l)
+{
+    size_t index = (size_t)(l - jobs->lanes);
+    if (index >= jobs->lane_count)
+        return queue_pop(&jobs->queues[JOB_WORKER_CLASSES + index - jobs->lane_count]);
+    struct job *next = queue_pop(&jobs->queues[JOB_SEARCH]);
+    return next != NULL ? next : queue_pop(&jobs->queues[JOB_LINK]);
+}
+
 static void on_resume(struct sim *sim, struct sim_event *event)
 {
     struct sim_lane *l = CONTAINER_OF(event, struct sim_lane, resume);
@@ -242,11 +251,26 @@ static void on_resume(struct sim *sim, struct sim_event *event)
     f->job = l->job;
     sim_schedule(sim, &f->event, SIM_DONE, step_us(sim), on_done);
     l->job = NULL;
-    struct job *next = queue_pop(&jobs->queues[JOB_SEARCH]);
-    if (next == NULL)
-        next = queue_pop(&jobs->queues[JOB_LINK]);
+    struct job *next = next_job(jobs, l);
     if (next != NULL)
         start_job(l, next);
+}
+
+/* A lane for jobs of this class that has none; NULL when all are busy. */
+static struct sim_lane *idle_lane(struct sim *sim, enum job_class class)
+{
+    struct sim_jobs *jobs = sim->jobs;
+    if (class >= JOB_WORKER_CLASSES) {
+        struct sim_lane *l = &jobs->lanes[jobs->lane_count + class - JOB_WORKER_CLASSES];
+        return l->job == NULL ? l : NULL;
+    }
+    unsigned first = (unsigned)rng_below(&sim->jobs_rng, jobs->lane_count);
+    for (unsigned i = 0; i < jobs->lane_count; i++) {
+        struct sim_lane *l = &jobs->lanes[(first + i) % jobs->lane_count];
+        if (l->job == NULL)
+            return l;
+    }
+    return NULL;
 }
 
 void sim_submit(struct io *io, struct job *job)
@@ -256,15 +280,11 @@ void sim_submit(struct io *io, struct job *job)
     CHECK(job->run != NULL && job->done != NULL && job->class < JOB_CLASS_COUNT);
     CHECK(jobs->running == NULL); /* only the loop submits */
     jobs->pending++;
-    unsigned first = (unsigned)rng_below(&sim->jobs_rng, jobs->lane_count);
-    for (unsigned i = 0; i < jobs->lane_count; i++) {
-        struct sim_lane *l = &jobs->lanes[(first + i) % jobs->lane_count];
-        if (l->job == NULL) {
-            start_job(l, job);
-            return;
-        }
-    }
-    queue_push(&jobs->queues[job->class], job);
+    struct sim_lane *l = idle_lane(sim, job->class);
+    if (l != NULL)
+        start_job(l, job);
+    else
+        queue_push(&jobs->queues[job->class], job);
 }
 
 unsigned sim_lane_count(struct io *io)
@@ -280,17 +300,18 @@ unsigned sim_jobs_pending(const struct sim *sim)
 struct sim_jobs *sim_jobs_new(struct sim *sim)
 {
     unsigned count = sim->options.lane_count;
-    struct sim_jobs *jobs = mem_calloc(MEM_TEST, sizeof(*jobs) + count * sizeof(struct sim_lane));
+    unsigned all = count + JOB_IO_CLASSES;
+    struct sim_jobs *jobs = mem_calloc(MEM_TEST, sizeof(*jobs) + all * sizeof(struct sim_lane));
     jobs->lane_count = count;
     for (unsigned i = 0; i < JOB_CLASS_COUNT; i++)
         jobs->queues[i].last = &jobs->queues[i].first;
 #ifdef SIM_TSAN
     jobs->loop.tsan = __tsan_get_current_fiber();
 #endif
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < all; i++) {
         struct sim_lane *l = &jobs->lanes[i];
         l->sim = sim;
-        l->lane = (struct lane){.index = i,
+        l->lane = (struct lane){.index = i < count ? i : 0,
                                 .search_waits = lane_search_waits,
                                 .pause = lane_pause,
                                 .yield_point = lane_yield_point};
@@ -303,7 +324,7 @@ void sim_jobs_free(struct sim *sim)
 {
     struct sim_jobs *jobs = sim->jobs;
     CHECK(jobs->pending == 0 && jobs->running == NULL);
-    for (unsigned i = 0; i < jobs->lane_count; i++) {
+    for (unsigned i = 0; i < jobs->lane_count + JOB_IO_CLASSES; i++) {
         struct lane *lane = &jobs->lanes[i].lane;
         if (lane->scratch != NULL && lane->scratch_free != NULL)
             lane->scratch_free(lane->scratch);

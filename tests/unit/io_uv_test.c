@@ -664,6 +664,47 @@ TEST(io_uv, jobs_come_back_to_the_loop_also_when_nothing_else_happens)
     world_free(w);
 }
 
+/* owner: the lane of its class, then the loop */
+struct ordered_job {
+    struct job job; /* first */
+    struct world *world;
+    unsigned *next; /* of its class: who runs now */
+    unsigned place; /* when it ran */
+};
+
+static void ordered_run(struct job *job, struct lane *lane)
+{
+    (void)lane;
+    struct ordered_job *o = (struct ordered_job *)job;
+    o->place = (*o->next)++; /* no lock: one lane runs them all */
+}
+
+static void ordered_done(struct job *job)
+{
+    client_gone(((struct ordered_job *)job)->world);
+}
+
+TEST(io_uv, jobs_of_one_class_of_io_run_one_at_a_time_in_order)
+{
+    enum { JOBS = 300 };
+    struct world *w = world_new(NULL);
+    struct ordered_job jobs[JOBS];
+    unsigned next[JOB_IO_CLASSES] = {0};
+    w->clients_open = JOBS;
+    for (unsigned i = 0; i < JOBS; i++) {
+        unsigned class = i % JOB_IO_CLASSES;
+        jobs[i] = (struct ordered_job){
+            .job = {ordered_run, ordered_done, (enum job_class)(JOB_WORKER_CLASSES + class), NULL},
+            .world = w,
+            .next = &next[class]};
+        w->ops->submit(w->io, &jobs[i].job);
+    }
+    world_run(w);
+    for (unsigned i = 0; i < JOBS; i++)
+        EXPECT_EQ(jobs[i].place, i / JOB_IO_CLASSES);
+    world_free(w);
+}
+
 static void on_signal(void *user, int signo)
 {
     struct world *w = user;
