@@ -126,6 +126,9 @@ struct io_ops {
     MUST_USE enum err (*file_size)(struct io_file *f, uint64_t *out);
     MUST_USE enum err (*file_truncate)(struct io_file *f, uint64_t size);
     MUST_USE enum err (*file_sync)(struct io_file *f);
+    /* Until it is closed, or the process ends, nobody else can lock this file. Does not wait:
+     * ERR_BUSY when it is locked already. */
+    MUST_USE enum err (*file_lock)(struct io_file *f);
     void (*file_close)(struct io_file *f);
     MUST_USE enum err (*rename)(struct io *io, const char *from, const char *to);
     MUST_USE enum err (*remove)(struct io *io, const char *path);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ static enum err err_of_errno(int error)
         return ERR_NOT_FOUND;
     case EEXIST:
         return ERR_EXISTS;
+    case EWOULDBLOCK:
+        return ERR_BUSY;
     case ENOMEM:
         return ERR_NOMEM;
     default:
@@ -130,6 +133,15 @@ enum err io_file_sync(struct io_file *f)
     /* Not repeated on any error: after a failed fsync the kernel may have dropped the pages and a
      * second call would succeed without them. fdatasync covers the size of the file. */
     return err_of_call(fdatasync(file_of(f)->fd));
+}
+
+enum err io_file_lock(struct io_file *f)
+{
+    int rc;
+    do {
+        rc = flock(file_of(f)->fd, LOCK_EX | LOCK_NB);
+    } while (rc != 0 && errno == EINTR);
+    return err_of_call(rc);
 }
 
 void io_file_close(struct io_file *f)

@@ -16,6 +16,7 @@ MUST_USE enum err io_file_write(struct io_file *f, uint64_t at, const void *from
 MUST_USE enum err io_file_size(struct io_file *f, uint64_t *out);
 MUST_USE enum err io_file_truncate(struct io_file *f, uint64_t size);
 MUST_USE enum err io_file_sync(struct io_file *f);
+MUST_USE enum err io_file_lock(struct io_file *f);
 void io_file_close(struct io_file *f);
 
 MUST_USE enum err io_path_rename(struct io *io, const char *from, const char *to);

@@ -690,6 +690,7 @@ static const struct io_ops ops = {
     .file_size = io_file_size,
     .file_truncate = io_file_truncate,
     .file_sync = io_file_sync,
+    .file_lock = io_file_lock,
     .file_close = io_file_close,
     .rename = io_path_rename,
     .remove = io_path_remove,

@@ -25,6 +25,7 @@ struct inode {
     struct buf sectors; /* enum sector for each sector of the longer of both */
     bool is_dir;
     bool size_given_up; /* as GIVEN_UP, for the size */
+    const struct file *locked_by; /* NULL: nobody */
     unsigned refs;
 };
 
@@ -597,9 +598,28 @@ enum err sim_file_sync(struct io_file *file)
     return e;
 }
 
+/* A crash ends the process, and its locks with it. */
+enum err sim_file_lock(struct io_file *file)
+{
+    struct file *f = (struct file *)file;
+    struct sim *sim = sim_of_file(f);
+    const struct file *holder = f->inode->locked_by;
+    enum err e = OK;
+    if (file_fails(f))
+        e = ERR_IO;
+    else if (holder != NULL && holder != f && holder->generation == sim->generation)
+        e = ERR_BUSY;
+    else
+        f->inode->locked_by = f;
+    sim_trace(sim, SIM_FILE, f->inode->cache.len, e);
+    return e;
+}
+
 void sim_file_close(struct io_file *file)
 {
     struct file *f = (struct file *)file;
+    if (f->inode->locked_by == f)
+        f->inode->locked_by = NULL;
     inode_unref(f->inode);
     mem_free(MEM_TEST, f);
 }

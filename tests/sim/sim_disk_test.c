@@ -257,7 +257,7 @@ static void ignore_connected(struct io_stream *stream, enum err e)
     EXPECT(stream == NULL && e == OK); /* never comes: the stream was closed at once */
 }
 
-enum { CALLS = 13 };
+enum { CALLS = 14 };
 
 /* Makes every call that can fail; returns how many did and marks which. */
 static unsigned every_call(struct sim *sim, struct io_listener *listener, bool failed[CALLS])
@@ -278,6 +278,7 @@ static unsigned every_call(struct sim *sim, struct io_listener *listener, bool f
     failed[n++] = io->ops->file_size(f, &size) != OK;
     failed[n++] = io->ops->file_truncate(f, 1) != OK;
     failed[n++] = io->ops->file_sync(f) != OK;
+    failed[n++] = io->ops->file_lock(f) != OK;
     failed[n++] = io->ops->sync_dir(io, ".") != OK;
     failed[n++] = io->ops->list_dir(io, ".", count_name, &names) != OK;
     bool stays = failed[n++] = io->ops->rename(io, "f", "g") != OK;
@@ -401,6 +402,29 @@ TEST(sim_disk, open_flags_and_errors_are_those_of_a_real_disk)
     EXPECT_EQ(got, 3);
     io->ops->file_close(f);
     EXPECT_EQ(sim_disk_file_count(sim), 0);
+    sim_free(sim);
+}
+
+TEST(sim_disk, a_lock_keeps_others_out_until_its_file_is_closed_or_its_process_is_gone)
+{
+    struct sim *sim = sim_new(1, NULL);
+    struct io *io = sim_io(sim);
+    sim_disk_put(sim, "LOCK", slice_of(""));
+    struct io_file *a, *b, *c;
+    REQUIRE(io->ops->file_open(io, "LOCK", IO_READ | IO_WRITE, &a, NULL) == OK);
+    REQUIRE(io->ops->file_open(io, "LOCK", IO_READ | IO_WRITE, &b, NULL) == OK);
+    EXPECT_EQ(io->ops->file_lock(a), OK);
+    EXPECT_EQ(io->ops->file_lock(a), OK);
+    EXPECT_EQ(io->ops->file_lock(b), ERR_BUSY);
+    io->ops->file_close(a);
+    EXPECT_EQ(io->ops->file_lock(b), OK);
+    sim_crash(sim);
+    sim_restart(sim);
+    REQUIRE(io->ops->file_open(io, "LOCK", IO_READ | IO_WRITE, &c, NULL) == OK);
+    EXPECT_EQ(io->ops->file_lock(b), ERR_IO);
+    EXPECT_EQ(io->ops->file_lock(c), OK);
+    io->ops->file_close(b);
+    io->ops->file_close(c);
     sim_free(sim);
 }
 

@@ -331,6 +331,7 @@ static const struct io_ops ops = {
     .file_size = sim_file_size,
     .file_truncate = sim_file_truncate,
     .file_sync = sim_file_sync,
+    .file_lock = sim_file_lock,
     .file_close = sim_file_close,
     .rename = sim_rename,
     .remove = sim_remove,

@@ -128,6 +128,7 @@ enum err sim_file_write(struct io_file *f, uint64_t at, const void *from, size_t
 enum err sim_file_size(struct io_file *f, uint64_t *out);
 enum err sim_file_truncate(struct io_file *f, uint64_t size);
 enum err sim_file_sync(struct io_file *f);
+enum err sim_file_lock(struct io_file *f);
 void sim_file_close(struct io_file *f);
 enum err sim_rename(struct io *io, const char *from, const char *to);
 enum err sim_remove(struct io *io, const char *path);

@@ -121,3 +121,19 @@ TEST(io_file, folders_are_made_listed_and_synced_files_renamed_and_removed)
     EXPECT_EQ(io_dir_list(&io, d.b, count_name, &seen), ERR_NOT_FOUND);
     folder_remove(&d);
 }
+
+TEST(io_file, a_lock_keeps_others_out_until_its_file_is_closed)
+{
+    struct folder d;
+    folder_make(&d);
+    struct io_file *a, *b;
+    REQUIRE(io_file_open(&io, d.a, IO_WRITE | IO_CREATE, &a, NULL) == OK);
+    REQUIRE(io_file_open(&io, d.a, IO_WRITE | IO_CREATE, &b, NULL) == OK);
+    EXPECT_EQ(io_file_lock(a), OK);
+    EXPECT_EQ(io_file_lock(a), OK);
+    EXPECT_EQ(io_file_lock(b), ERR_BUSY);
+    io_file_close(a);
+    EXPECT_EQ(io_file_lock(b), OK);
+    io_file_close(b);
+    folder_remove(&d);
+}
