@@ -7,6 +7,7 @@
  * Names work the same way: every create, rename, remove and make_dir takes effect at once and stays
  * in a list until sync_dir of its folder makes it lasting. A crash keeps all of the list, a part of
  * it, or nothing; a rename happens whole or not at all. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/sim_private.h"
@@ -157,9 +158,23 @@ static void inode_sync(struct inode *n)
     }
 }
 
+/* A page that is believed clean may go from memory; who reads it then sees what the disk has. */
+static void unsettle_sector(struct inode *n, size_t index)
+{
+    size_t at = index * SECTOR_SIZE;
+    size_t end = at + SECTOR_SIZE < n->cache.len ? at + SECTOR_SIZE : n->cache.len;
+    size_t known = end < n->disk.len ? end : n->disk.len;
+    if (at >= end)
+        return;
+    memset(n->cache.ptr + at, 0, end - at);
+    if (at < known)
+        memcpy(n->cache.ptr + at, n->disk.ptr + at, known - at);
+}
+
 /* A sync that fails: some sectors made it, the others are forgotten without being written. */
 static void inode_sync_failed(struct inode *n, uint64_t *rng)
 {
+    bool evicted = sim_chance(rng, 250 * 1000);
     if (n->cache.len != n->disk.len && sim_chance(rng, 500 * 1000))
         n->size_given_up = true;
     else if (!n->size_given_up)
@@ -170,7 +185,9 @@ static void inode_sync_failed(struct inode *n, uint64_t *rng)
         bool made_it = sim_chance(rng, 500 * 1000);
         if (made_it)
             settle_sector(n, i, SECTOR_SIZE);
-        n->sectors.ptr[i] = made_it ? CLEAN : GIVEN_UP;
+        else if (evicted)
+            unsettle_sector(n, i);
+        n->sectors.ptr[i] = made_it || evicted ? CLEAN : GIVEN_UP;
     }
 }
 
@@ -336,6 +353,19 @@ static void change_names(struct sim_disk *d, const char *from, const char *to, s
     change_apply(&d->now, change);
 }
 
+/* On a lane a call takes a while before and after it happens, so that whatever else the process
+ * does, or a crash, falls between any two of them. */
+static void call_begins(struct sim *sim)
+{
+    sim_jobs_wait(sim, sim->options.disk_max_us);
+}
+
+static void call_ends(struct sim *sim)
+{
+    if (sim_chance(&sim->jobs_rng, 500 * 1000))
+        sim_jobs_wait(sim, sim->options.disk_max_us);
+}
+
 /* ---- calls about names ---- */
 
 static void trace_call(struct sim *sim, const char *what, const char *path, enum err e)
@@ -373,7 +403,8 @@ enum err sim_file_open(struct io *io, const char *path, int flags, struct io_fil
     struct sim *sim = sim_of(io);
     CHECK((flags & (IO_READ | IO_WRITE)) != 0 && out != NULL);
     struct inode *inode = NULL;
-    enum err e = sim_fails(sim) ? ERR_IO : open_inode(sim->disk, path, flags, &inode);
+    call_begins(sim);
+    enum err e = sim_fails(sim, SIM_OPEN) ? ERR_IO : open_inode(sim->disk, path, flags, &inode);
     trace_call(sim, "open", path, e);
     if (e != OK)
         return why_set(why, e, "cannot open %s: %s", path, err_text(e));
@@ -382,6 +413,7 @@ enum err sim_file_open(struct io *io, const char *path, int flags, struct io_fil
     f->inode = inode_ref(inode);
     f->flags = flags;
     f->generation = sim->generation;
+    call_ends(sim);
     *out = &f->base;
     return OK;
 }
@@ -389,12 +421,13 @@ enum err sim_file_open(struct io *io, const char *path, int flags, struct io_fil
 enum err sim_rename(struct io *io, const char *from, const char *to)
 {
     struct sim *sim = sim_of(io);
+    call_begins(sim);
     char clean[PATH_SIZE_MAX], folder[PATH_SIZE_MAX];
     set_path(clean, from);
     folder_of(folder, to);
     const struct name *name = names_find(&sim->disk->now, clean);
     enum err e = OK;
-    if (sim_fails(sim))
+    if (sim_fails(sim, SIM_RENAME))
         e = ERR_IO;
     else if (name == NULL || !folder_exists(&sim->disk->now, folder))
         e = ERR_NOT_FOUND;
@@ -403,17 +436,19 @@ enum err sim_rename(struct io *io, const char *from, const char *to)
     else if (strcmp(from, to) != 0)
         change_names(sim->disk, from, to, name->inode);
     trace_call(sim, "rename", to, e);
+    call_ends(sim);
     return e;
 }
 
 enum err sim_remove(struct io *io, const char *path)
 {
     struct sim *sim = sim_of(io);
+    call_begins(sim);
     char clean[PATH_SIZE_MAX];
     set_path(clean, path);
     const struct name *name = names_find(&sim->disk->now, clean);
     enum err e = OK;
-    if (sim_fails(sim))
+    if (sim_fails(sim, SIM_REMOVE))
         e = ERR_IO;
     else if (name == NULL)
         e = ERR_NOT_FOUND;
@@ -422,18 +457,20 @@ enum err sim_remove(struct io *io, const char *path)
     else
         change_names(sim->disk, path, NULL, NULL);
     trace_call(sim, "remove", path, e);
+    call_ends(sim);
     return e;
 }
 
 enum err sim_make_dir(struct io *io, const char *dir)
 {
     struct sim *sim = sim_of(io);
+    call_begins(sim);
     char clean[PATH_SIZE_MAX], folder[PATH_SIZE_MAX];
     set_path(clean, dir);
     folder_of(folder, dir);
     const struct name *name = names_find(&sim->disk->now, clean);
     enum err e = OK;
-    if (sim_fails(sim))
+    if (sim_fails(sim, SIM_MAKE_DIR))
         e = ERR_IO;
     else if (name != NULL || is_root(clean))
         e = name == NULL || name->inode->is_dir ? OK : ERR_EXISTS;
@@ -442,6 +479,7 @@ enum err sim_make_dir(struct io *io, const char *dir)
     else
         change_names(sim->disk, NULL, clean, inode_new(true));
     trace_call(sim, "make_dir", dir, e);
+    call_ends(sim);
     return e;
 }
 
@@ -468,16 +506,18 @@ static void sync_names(struct sim_disk *d, const char *folder)
 enum err sim_sync_dir(struct io *io, const char *dir)
 {
     struct sim *sim = sim_of(io);
+    call_begins(sim);
     char clean[PATH_SIZE_MAX];
     set_path(clean, dir);
     enum err e = OK;
-    if (sim_fails(sim))
+    if (sim_fails(sim, SIM_SYNC_DIR))
         e = ERR_IO;
     else if (!folder_exists(&sim->disk->now, clean))
         e = ERR_NOT_FOUND;
     else
         sync_names(sim->disk, clean);
     trace_call(sim, "sync_dir", dir, e);
+    call_ends(sim);
     return e;
 }
 
@@ -488,7 +528,10 @@ enum err sim_list_dir(struct io *io, const char *dir, void (*on_name)(void *user
     struct sim_disk *d = sim->disk;
     char clean[PATH_SIZE_MAX], folder[PATH_SIZE_MAX];
     set_path(clean, dir);
-    enum err e = sim_fails(sim) ? ERR_IO : folder_exists(&d->now, clean) ? OK : ERR_NOT_FOUND;
+    call_begins(sim);
+    enum err e = folder_exists(&d->now, clean) ? OK : ERR_NOT_FOUND;
+    if (sim_fails(sim, SIM_LIST_DIR))
+        e = ERR_IO;
     trace_call(sim, "list_dir", dir, e);
     if (e != OK || d->now.count == 0)
         return e;
@@ -515,10 +558,25 @@ static struct sim *sim_of_file(const struct file *f)
 }
 
 /* Also true for a file that was opened before the last restart. */
-static bool file_fails(const struct file *f)
+static bool file_fails(const struct file *f, enum sim_call call)
 {
-    bool fails = sim_fails(sim_of_file(f));
+    bool fails = sim_fails(sim_of_file(f), call);
     return fails || f->generation != sim_of_file(f)->generation;
+}
+
+/* How many of len bytes at offset at have room on the disk. */
+static size_t room_for(const struct sim *sim, const struct inode *n, uint64_t at, size_t len)
+{
+    uint64_t used = 0, limit = sim->options.disk_bytes;
+    const struct names *now = &sim->disk->now;
+    if (limit == 0 || at + len <= n->cache.len)
+        return len;
+    for (size_t i = 0; i < now->count; i++)
+        used += now->list[i].inode->cache.len;
+    uint64_t size_max = n->cache.len + (limit > used ? limit - used : 0);
+    if (at + len <= size_max)
+        return len;
+    return at < size_max ? (size_t)(size_max - at) : 0;
 }
 
 enum err sim_file_read(struct io_file *file, uint64_t at, void *to, size_t len, size_t *got)
@@ -528,7 +586,8 @@ enum err sim_file_read(struct io_file *file, uint64_t at, void *to, size_t len, 
     struct inode *n = f->inode;
     CHECK((f->flags & IO_READ) != 0 && got != NULL);
     *got = 0;
-    enum err e = file_fails(f) ? ERR_IO : OK;
+    call_begins(sim);
+    enum err e = file_fails(f, SIM_READ) ? ERR_IO : OK;
     if (e == OK && at < n->cache.len) {
         *got = len < n->cache.len - at ? len : n->cache.len - (size_t)at;
         if (*got > 0 && sim_chance(&sim->disk_rng, sim->options.rot_ppm)) {
@@ -548,11 +607,17 @@ enum err sim_file_write(struct io_file *file, uint64_t at, const void *from, siz
     struct inode *n = f->inode;
     CHECK((f->flags & IO_WRITE) != 0);
     CHECK(at + len < (uint64_t)1 << 32); /* the disk is memory */
+    call_begins(sim);
     bool powered = sim->power;
-    enum err e = file_fails(f) ? ERR_IO : OK;
-    /* A write that fails, or meets the power cut, may have written its first bytes. */
-    if (e != OK)
+    enum err e = file_fails(f, SIM_WRITE) ? ERR_IO : OK;
+    size_t room = room_for(sim, n, at, len);
+    if (room < len) {
+        e = ERR_IO;
+        len = room;
+    } else if (e != OK) {
+        /* A write that fails, or meets the power cut, may have written its first bytes. */
         len = powered && len > 0 ? (size_t)rng_below(&sim->disk_rng, len) : 0;
+    }
     if (len > 0 && f->generation == sim->generation) {
         if (at + len > n->cache.len)
             set_size(n, (size_t)at + len);
@@ -561,13 +626,14 @@ enum err sim_file_write(struct io_file *file, uint64_t at, const void *from, siz
     }
     sim_trace(sim, SIM_FILE, at, len);
     sim_trace_bytes(sim, from, len);
+    call_ends(sim);
     return e;
 }
 
 enum err sim_file_size(struct io_file *file, uint64_t *out)
 {
     struct file *f = (struct file *)file;
-    if (file_fails(f))
+    if (file_fails(f, SIM_SIZE))
         return ERR_IO;
     *out = f->inode->cache.len;
     return OK;
@@ -577,10 +643,12 @@ enum err sim_file_truncate(struct io_file *file, uint64_t size)
 {
     struct file *f = (struct file *)file;
     CHECK((f->flags & IO_WRITE) != 0 && size < (uint64_t)1 << 32);
-    enum err e = file_fails(f) ? ERR_IO : OK;
+    call_begins(sim_of_file(f));
+    enum err e = file_fails(f, SIM_TRUNCATE) ? ERR_IO : OK;
     if (e == OK)
         set_size(f->inode, (size_t)size);
     sim_trace(sim_of_file(f), SIM_FILE, size, e);
+    call_ends(sim_of_file(f));
     return e;
 }
 
@@ -588,13 +656,15 @@ enum err sim_file_sync(struct io_file *file)
 {
     struct file *f = (struct file *)file;
     struct sim *sim = sim_of_file(f);
+    sim_jobs_wait(sim, 10 * (uint64_t)sim->options.disk_max_us);
     bool powered = sim->power;
-    enum err e = file_fails(f) ? ERR_IO : OK;
+    enum err e = file_fails(f, SIM_SYNC) ? ERR_IO : OK;
     if (e == OK)
         inode_sync(f->inode);
     else if (powered && sim->power && f->generation == sim->generation)
         inode_sync_failed(f->inode, &sim->disk_rng);
     sim_trace(sim, SIM_FILE, f->inode->cache.len, e);
+    call_ends(sim);
     return e;
 }
 
@@ -730,6 +800,31 @@ unsigned sim_disk_file_count(struct sim *sim)
     for (size_t i = 0; i < sim->disk->now.count; i++)
         count += !sim->disk->now.list[i].inode->is_dir;
     return count;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct name *)a)->path, ((const struct name *)b)->path);
+}
+
+void sim_disk_each(struct sim *sim,
+                   void (*on_file)(void *user, const char *path, struct slice bytes), void *user)
+{
+    const struct names *now = &sim->disk->now;
+    if (now->count == 0)
+        return;
+    struct name *list = mem_alloc(MEM_TEST, now->count * sizeof(list[0]));
+    memcpy(list, now->list, now->count * sizeof(list[0]));
+    qsort(list, now->count, sizeof(list[0]), by_path);
+    for (size_t i = 0; i < now->count; i++)
+        if (!list[i].inode->is_dir)
+            on_file(user, list[i].path, buf_slice(&list[i].inode->cache));
+    mem_free(MEM_TEST, list);
+}
+
+void sim_disk_reseed(struct sim *sim, uint64_t seed)
+{
+    sim->disk_rng = rng_next(&seed);
 }
 
 struct sim_disk *sim_disk_new(void)

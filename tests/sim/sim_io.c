@@ -13,7 +13,9 @@ struct sim_options sim_options_default(void)
         .split_ppm = 200 * 1000,
         .short_write_ppm = 100 * 1000,
         .switch_ppm = 200 * 1000,
+        .fault_calls = SIM_CALLS_ALL,
         .job_step_max_us = 20,
+        .disk_max_us = 100,
         .wall_start_us = UINT64_C(1750000000) * 1000000,
     };
 }
@@ -241,21 +243,46 @@ static bool counts_down(uint64_t *countdown)
     return *countdown > 0 && --*countdown == 0;
 }
 
-bool sim_fails(struct sim *sim)
+bool sim_fails(struct sim *sim, enum sim_call call)
 {
     if (!sim->power)
         return true;
+    sim->calls[call]++;
+    if ((sim->options.fault_calls >> call & 1) == 0)
+        return false;
     if (counts_down(&sim->power_countdown)) {
         sim->fault_fired = true;
+        sim->fault_call = call;
         sim->power = false;
         sim_trace(sim, SIM_POWER, 0, 0);
         return true;
     }
     if (counts_down(&sim->fail_countdown)) {
         sim->fault_fired = true;
+        sim->fault_call = call;
         return true;
     }
     return sim_chance(&sim->disk_rng, sim->options.fault_ppm);
+}
+
+const char *sim_call_name(enum sim_call call)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        SIM_CALL_LIST(X)
+#undef X
+    };
+    CHECK(call < COUNT_OF(names));
+    return names[call];
+}
+
+uint64_t sim_call_count(const struct sim *sim, uint32_t calls)
+{
+    uint64_t count = 0;
+    for (unsigned call = 0; call < SIM_CALL_COUNT; call++)
+        if ((calls >> call & 1) != 0)
+            count += sim->calls[call];
+    return count;
 }
 
 void sim_fail_nth(struct sim *sim, uint64_t n)
@@ -273,6 +300,12 @@ void sim_cut_power_at_nth(struct sim *sim, uint64_t n)
 bool sim_fault_fired(const struct sim *sim)
 {
     return sim->fault_fired;
+}
+
+enum sim_call sim_fault_call(const struct sim *sim)
+{
+    CHECK(sim->fault_fired);
+    return sim->fault_call;
 }
 
 void sim_crash(struct sim *sim)

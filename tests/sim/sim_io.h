@@ -18,6 +18,40 @@
 
 struct sim;
 
+/* Calls that can fail: name, in words. */
+#define SIM_CALL_LIST(X)                                                                           \
+    X(SIM_OPEN, "open")                                                                            \
+    X(SIM_READ, "read")                                                                            \
+    X(SIM_WRITE, "write")                                                                          \
+    X(SIM_SIZE, "size")                                                                            \
+    X(SIM_TRUNCATE, "truncate")                                                                    \
+    X(SIM_SYNC, "sync")                                                                            \
+    X(SIM_RENAME, "rename")                                                                        \
+    X(SIM_REMOVE, "remove")                                                                        \
+    X(SIM_SYNC_DIR, "sync_dir")                                                                    \
+    X(SIM_MAKE_DIR, "make_dir")                                                                    \
+    X(SIM_LIST_DIR, "list_dir")                                                                    \
+    X(SIM_LISTEN, "listen")                                                                        \
+    X(SIM_DIAL, "connect")
+
+enum sim_call {
+#define X(name, text) name,
+    SIM_CALL_LIST(X)
+#undef X
+        SIM_CALL_COUNT
+};
+
+/* A set of calls has the bit 1 << call for each. */
+enum {
+    SIM_CALLS_ALL = (1 << SIM_CALL_COUNT) - 1,
+    SIM_CALLS_FILES = SIM_CALLS_ALL & ~(1 << SIM_LISTEN | 1 << SIM_DIAL),
+    /* Those that change what a crash leaves. */
+    SIM_CALLS_CHANGES = 1 << SIM_OPEN | 1 << SIM_WRITE | 1 << SIM_TRUNCATE | 1 << SIM_SYNC |
+                        1 << SIM_RENAME | 1 << SIM_REMOVE | 1 << SIM_SYNC_DIR | 1 << SIM_MAKE_DIR
+};
+
+const char *sim_call_name(enum sim_call call);
+
 /* Chances are in millionths (ppm). */
 struct sim_options {
     unsigned lane_count;     /* 1 .. LANE_COUNT_MAX */
@@ -27,10 +61,13 @@ struct sim_options {
     uint32_t split_ppm;       /* a chunk of bytes arrives in pieces */
     uint32_t short_write_ppm; /* stream_write takes only a part though there is room */
     uint32_t cut_ppm;         /* a connection is reset when a chunk or connect should arrive */
-    uint32_t fault_ppm;       /* a call that can fail does: files, folders, listen, connect */
+    uint32_t fault_ppm;       /* a call of fault_calls fails */
+    uint32_t fault_calls;     /* what fault_ppm and the calls about faults below count */
     uint32_t rot_ppm;         /* a read finds a bit flipped, which stays flipped */
     uint32_t switch_ppm;      /* a yield point switches to something else */
     uint32_t job_step_max_us; /* time until a coroutine goes on, or done() comes */
+    uint32_t disk_max_us;     /* of a call about files on a lane; ten times that of a sync */
+    uint64_t disk_bytes;      /* writes that need more fail; 0: no limit */
     uint64_t wall_start_us;   /* Unix time when the simulation starts */
     bool verbose;             /* print every event to stderr */
 };
@@ -61,13 +98,16 @@ uint64_t sim_now_us(const struct sim *sim);
 
 /* ---- faults ---- */
 
-/* The n-th call from now that can fail (from 1) does, once; 0 turns it off. */
+/* The n-th call of options.fault_calls from now (from 1) fails, once; 0 turns it off. */
 void sim_fail_nth(struct sim *sim, uint64_t n);
-/* The n-th call from now that can fail meets a power cut: it and all that follow fail, until
- * sim_crash() and sim_restart(); 0 turns it off. */
+/* The n-th call of options.fault_calls from now meets a power cut: it and all that follow fail,
+ * until sim_crash() and sim_restart(); 0 turns it off. */
 void sim_cut_power_at_nth(struct sim *sim, uint64_t n);
-/* Whether what the last of these two asked for has happened. */
+/* Whether what the last of these two asked for has happened, and to which call. */
 bool sim_fault_fired(const struct sim *sim);
+enum sim_call sim_fault_call(const struct sim *sim);
+/* How many calls of a set were made while there was power. */
+uint64_t sim_call_count(const struct sim *sim, uint32_t calls);
 
 /* ---- crashes ---- */
 
@@ -89,13 +129,18 @@ bool sim_disk_exists(struct sim *sim, const char *path);
 /* Flips one bit of what the disk holds, as rot would. bit < 8 * size. */
 void sim_disk_flip_bit(struct sim *sim, const char *path, uint64_t bit);
 unsigned sim_disk_file_count(struct sim *sim);
+/* Calls on_file for every file, in the order of their paths. bytes: as a reader would see them. */
+void sim_disk_each(struct sim *sim,
+                   void (*on_file)(void *user, const char *path, struct slice bytes), void *user);
+/* What crashes leave follows from this seed from now on. */
+void sim_disk_reseed(struct sim *sim, uint64_t seed);
 
 /* ---- clients ---- */
 
 /* owner: the sim; the test reads it and takes bytes off received with buf_consume() */
 struct sim_client {
     struct buf received;
-    int port;     /* what the process sees of it: stream->peer.port */
+    int port; /* what the process sees of it: stream->peer.port */
     bool connected;
     bool closed;  /* by the server, by a failure, or by sim_client_close */
     enum err end; /* how: OK when the server closed in order */

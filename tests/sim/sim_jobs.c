@@ -178,6 +178,15 @@ static void lane_yield_point(struct lane *lane)
         switch_away(l);
 }
 
+void sim_jobs_wait(struct sim *sim, uint64_t max_us)
+{
+    struct sim_lane *l = sim->jobs->running;
+    if (l == NULL || max_us == 0)
+        return;
+    sim_schedule(sim, &l->resume, SIM_LANE, 1 + rng_below(&sim->jobs_rng, max_us), on_resume);
+    to_loop(l);
+}
+
 /* Whoever holds the lock can only let go of it when this one stops. */
 static void lane_pause(struct lane *lane)
 {

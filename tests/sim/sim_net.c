@@ -386,7 +386,7 @@ enum err sim_listen(struct io *io, struct io_listener *listener, const struct io
 {
     struct sim *sim = sim_of(io);
     CHECK(listener->on_accept != NULL && listener->impl == NULL && backlog > 0);
-    if (sim_fails(sim))
+    if (sim_fails(sim, SIM_LISTEN))
         return why_set(why, ERR_IO, "cannot listen on %s: simulated fault", addr->host);
     listener->addr = *addr;
     if (!addr->is_unix && addr->port == 0)
@@ -495,7 +495,7 @@ enum err sim_connect(struct io *io, const struct io_addr *addr,
                      void (*on_connected)(struct io_stream *stream, enum err e), void *user,
                      struct io_stream **out, struct why *why)
 {
-    if (sim_fails(sim_of(io)))
+    if (sim_fails(sim_of(io), SIM_DIAL))
         return why_set(why, ERR_IO, "cannot connect to %s: simulated fault", addr->host);
     *out = &connect_end(sim_of(io), addr, false, on_connected, user)->base;
     return OK;

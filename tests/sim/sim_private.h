@@ -56,6 +56,8 @@ struct sim {
 
     uint64_t fail_countdown, power_countdown;
     bool fault_fired;
+    enum sim_call fault_call;
+    uint64_t calls[SIM_CALL_COUNT];
     bool power;
     bool ending;         /* sim_free runs: only what it waits for still happens */
     uint32_t generation; /* counts restarts; what was opened in an older one is dead */
@@ -90,7 +92,7 @@ static inline bool sim_chance(uint64_t *rng, uint32_t ppm)
 }
 
 /* Whether the call being made is to fail: power is off, a fault was asked for, or chance. */
-bool sim_fails(struct sim *sim);
+bool sim_fails(struct sim *sim, enum sim_call call);
 
 /* sim_net.c */
 struct sim_net *sim_net_new(void);
@@ -141,6 +143,8 @@ enum err sim_list_dir(struct io *io, const char *dir, void (*on_name)(void *user
 struct sim_jobs *sim_jobs_new(struct sim *sim);
 void sim_jobs_free(struct sim *sim);
 unsigned sim_jobs_pending(const struct sim *sim);
+/* On a lane: up to max_us pass, in which others run. On the loop nothing does. */
+void sim_jobs_wait(struct sim *sim, uint64_t max_us);
 void sim_submit(struct io *io, struct job *job);
 unsigned sim_lane_count(struct io *io);
 
