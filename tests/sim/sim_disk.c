@@ -25,7 +25,7 @@ struct inode {
     struct buf disk;    /* what a crash cannot take */
     struct buf sectors; /* enum sector for each sector of the longer of both */
     bool is_dir;
-    bool size_given_up; /* as GIVEN_UP, for the size */
+    bool size_given_up;           /* as GIVEN_UP, for the size */
     const struct file *locked_by; /* NULL: nobody */
     unsigned refs;
 };
@@ -675,7 +675,7 @@ enum err sim_file_lock(struct io_file *file)
     struct sim *sim = sim_of_file(f);
     const struct file *holder = f->inode->locked_by;
     enum err e = OK;
-    if (file_fails(f))
+    if (file_fails(f, SIM_LOCK))
         e = ERR_IO;
     else if (holder != NULL && holder != f && holder->generation == sim->generation)
         e = ERR_BUSY;

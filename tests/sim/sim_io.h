@@ -25,6 +25,7 @@ struct sim;
     X(SIM_WRITE, "write")                                                                          \
     X(SIM_SIZE, "size")                                                                            \
     X(SIM_TRUNCATE, "truncate")                                                                    \
+    X(SIM_LOCK, "lock")                                                                            \
     X(SIM_SYNC, "sync")                                                                            \
     X(SIM_RENAME, "rename")                                                                        \
     X(SIM_REMOVE, "remove")                                                                        \
