@@ -52,7 +52,7 @@ void db_fini(struct db *db)
 
 bool db_has_room(const struct db *db, size_t bytes)
 {
-    return db->maxmemory == 0 || mem_used_total() + bytes <= db->maxmemory;
+    return db->maxmemory == 0 || db->replaying || mem_used_total() + bytes <= db->maxmemory;
 }
 
 enum err db_collection(const struct db *db, struct slice key, struct collection **out)
@@ -273,10 +273,26 @@ enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct
 enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
 {
     CHECK(lsn == db->log.last_lsn + 1);
+    db->replaying = true;
     enum err e = prepare(db, m, why);
+    db->replaying = false;
     if (e != OK)
         return e;
     db->log.last_lsn = lsn;
     db_apply(db, m, lsn);
     return OK;
+}
+
+enum err db_replay_record(struct db *db, struct slice record, uint64_t lsn, struct why *why)
+{
+    struct mutation m;
+    enum err e = mutation_decode(record, &m, why);
+    if (e != OK)
+        return e;
+    e = db_replay(db, &m, lsn, why);
+    if (e != OK && e != ERR_NOMEM)
+        e = why_set(why, ERR_CORRUPT, "%s does not fit the data: %s", mutation_name(m.kind),
+                    err_text(e));
+    mutation_free(&m);
+    return e;
 }

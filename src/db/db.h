@@ -30,6 +30,7 @@ struct db {
     uint64_t next_uid;
     uint64_t random;         /* state of rng.h */
     struct object *object;   /* prepared and not yet applied */
+    bool replaying;          /* what was let in once is not held against maxmemory again */
     struct lane lane;        /* for work on the loop itself */
     uint64_t vectors_added, vectors_removed; /* counters */
 };
@@ -46,6 +47,10 @@ MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *ls
 /* A change that was logged elsewhere, with the LSN it has there (the last one plus 1). */
 MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn,
                             struct why *why);
+
+/* The same from the bytes of a record. ERR_CORRUPT: they are none, or none that fits the data. */
+MUST_USE enum err db_replay_record(struct db *db, struct slice record, uint64_t lsn,
+                                   struct why *why);
 
 /* Would so many more bytes stay under maxmemory? */
 bool db_has_room(const struct db *db, size_t bytes);

@@ -1,5 +1,7 @@
 #include "db/mlog.h"
 
+#include "base/limits.h"
+
 enum { RECORD_KEEP_BYTES = 1 << 20 };
 
 void mlog_init(struct mlog *log)
@@ -30,14 +32,26 @@ void mlog_remove_sink(struct mlog *log, struct mlog_sink *sink)
     *at = sink->next;
 }
 
+/* Encodes m for the sinks and has them make room for it. */
+static enum err prepare_record(struct mlog *log, const struct mutation *m)
+{
+    buf_clear(&log->record, RECORD_KEEP_BYTES);
+    mutation_encode(m, &log->record);
+    if (buf_failed(&log->record))
+        return ERR_NOMEM;
+    if (log->record.len > LIMIT_RECORD_SIZE)
+        return ERR_LIMIT;
+    for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
+        if (sink->reserve != NULL && !sink->reserve(sink, log->record.len))
+            return ERR_NOMEM;
+    return OK;
+}
+
 enum err mlog_append(struct mlog *log, const struct mutation *m, uint64_t *lsn)
 {
-    if (log->sinks != NULL) {
-        buf_clear(&log->record, RECORD_KEEP_BYTES);
-        mutation_encode(m, &log->record);
-        if (buf_failed(&log->record))
-            return ERR_NOMEM;
-    }
+    enum err e = log->sinks != NULL ? prepare_record(log, m) : OK;
+    if (e != OK)
+        return e;
     *lsn = ++log->last_lsn;
     for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
         sink->on_record(sink, *lsn, buf_slice(&log->record));
@@ -53,4 +67,12 @@ uint64_t mlog_stable(const struct mlog *log)
             stable = theirs;
     }
     return stable;
+}
+
+bool mlog_accepts(const struct mlog *log)
+{
+    for (const struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
+        if (sink->accepts != NULL && !sink->accepts(sink))
+            return false;
+    return true;
 }

@@ -15,6 +15,11 @@ struct mlog_sink {
     void (*on_record)(struct mlog_sink *sink, uint64_t lsn, struct slice record);
     /* The highest LSN whose replies this sink lets go; UINT64_MAX: all. */
     uint64_t (*stable)(const struct mlog_sink *sink);
+    /* Room for on_record, which cannot fail, with a record of so many bytes; false: no memory. NULL
+     * when it needs none. */
+    bool (*reserve)(struct mlog_sink *sink, size_t size);
+    /* May new changes come? NULL: always. What comes nevertheless is taken. */
+    bool (*accepts)(const struct mlog_sink *sink);
     struct mlog_sink *next;
 };
 
@@ -29,10 +34,14 @@ void mlog_fini(struct mlog *log);
 void mlog_add_sink(struct mlog *log, struct mlog_sink *sink);
 void mlog_remove_sink(struct mlog *log, struct mlog_sink *sink);
 
-/* Gives m the next LSN. ERR_NOMEM: nothing was logged. */
+/* Gives m the next LSN. ERR_NOMEM, ERR_LIMIT (over LIMIT_RECORD_SIZE): nothing was logged. */
 MUST_USE enum err mlog_append(struct mlog *log, const struct mutation *m, uint64_t *lsn);
 
 /* Replies that depend on this LSN or a lower one may leave. */
 uint64_t mlog_stable(const struct mlog *log);
+
+/* Is every sink able to keep what is written? While it is not, clients' writes are refused, and
+ * what happens by itself (expiry) waits. */
+bool mlog_accepts(const struct mlog *log);
 
 #endif

@@ -135,3 +135,51 @@ TEST(mlog, logs_nothing_when_memory_is_short)
     mlog_fini(&log);
     buf_fini(&a.records);
 }
+
+static bool makes_room(struct mlog_sink *sink, size_t size)
+{
+    return ((const struct recorder *)sink)->stable_lsn >= size;
+}
+
+static bool may_come(const struct mlog_sink *sink)
+{
+    return ((const struct recorder *)sink)->stable_lsn > 0;
+}
+
+TEST(mlog, logs_nothing_that_a_sink_has_no_room_for)
+{
+    struct mlog log;
+    mlog_init(&log);
+    struct recorder a = recorder(UINT64_MAX), b = recorder(20);
+    mlog_add_sink(&log, &a.sink);
+    b.sink.reserve = makes_room;
+    mlog_add_sink(&log, &b.sink);
+    uint64_t lsn = 0;
+    struct mutation flush = {.kind = MUTATION_FLUSH}, big = string_set("k", slice_of("a value"));
+    EXPECT_EQ(mlog_append(&log, &flush, &lsn), OK);
+    EXPECT_EQ(mlog_append(&log, &big, &lsn), ERR_NOMEM);
+    EXPECT_EQ(log.last_lsn, 1);
+    EXPECT_EQ(a.count, 1);
+    mlog_remove_sink(&log, &a.sink);
+    mlog_remove_sink(&log, &b.sink);
+    mlog_fini(&log);
+    buf_fini(&a.records);
+    buf_fini(&b.records);
+}
+
+TEST(mlog, accepts_writes_while_all_sinks_do)
+{
+    struct mlog log;
+    mlog_init(&log);
+    EXPECT(mlog_accepts(&log));
+    struct recorder a = recorder(0), b = recorder(1);
+    mlog_add_sink(&log, &a.sink);
+    b.sink.accepts = may_come;
+    mlog_add_sink(&log, &b.sink);
+    EXPECT(mlog_accepts(&log));
+    b.stable_lsn = 0;
+    EXPECT(!mlog_accepts(&log));
+    mlog_remove_sink(&log, &a.sink);
+    mlog_remove_sink(&log, &b.sink);
+    mlog_fini(&log);
+}
