@@ -150,7 +150,7 @@ TEST(mlog, logs_nothing_that_a_sink_has_no_room_for)
 {
     struct mlog log;
     mlog_init(&log);
-    struct recorder a = recorder(UINT64_MAX), b = recorder(20);
+    struct recorder a = recorder(UINT64_MAX), b = recorder(19);
     mlog_add_sink(&log, &a.sink);
     b.sink.reserve = makes_room;
     mlog_add_sink(&log, &b.sink);
