@@ -137,6 +137,8 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
     struct why why = {{0}};
     uint64_t size = record.len;
     (void)mem_fail_nth(0); /* what follows is the test's own */
+    uint64_t now_us = sim_now_us(r->sim);
+    buf_append(&r->times, &now_us, sizeof(now_us));
     buf_append(&r->records, &size, sizeof(size));
     buf_append_slice(&r->records, record);
     while (r->records.len % 8 != 0)
@@ -227,6 +229,9 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     /* What comes behind it cannot have seen less. */
     if (c->lo > p->floor)
         p->floor = c->lo;
+    uint64_t told = c->lsn > 0 ? c->lsn : c->lo;
+    if (tells && told > r->told)
+        r->told = told;
     p->first = c->next;
     if (p->first == NULL)
         p->last = &p->first;
@@ -294,7 +299,7 @@ static void read_replies(struct run *r, struct peer *p)
 /* -- steps ---------------------------------------------------------------------------------------
  */
 
-static void step(struct run *r)
+void run_step(struct run *r)
 {
     r->step_lsn = r->model->lsn;
     r->steps++;
@@ -307,7 +312,7 @@ static void step(struct run *r)
         run_fail(r, "nothing will ever happen again");
         return;
     }
-    if (run_failed(r))
+    if (run_over(r))
         return;
     for (unsigned i = 0; i < PEERS; i++)
         observe(r, &r->peers[i]);
@@ -320,11 +325,11 @@ static void step(struct run *r)
     }
 }
 
-static void run_time(struct run *r, uint64_t us)
+void run_time(struct run *r, uint64_t us)
 {
     uint64_t end = sim_now_us(r->sim) + us;
-    while (sim_now_us(r->sim) < end && !run_failed(r))
-        step(r);
+    while (sim_now_us(r->sim) < end && !run_over(r))
+        run_step(r);
 }
 
 /* -- clients -------------------------------------------------------------------------------------
@@ -405,12 +410,12 @@ static void act(struct run *r, struct peer *p)
 void run_load(struct run *r, uint64_t commands)
 {
     uint64_t end = r->commands + commands;
-    while (r->commands < end && !run_failed(r)) {
+    while (r->commands < end && !run_over(r)) {
         if (one_in(r, 60))
             r->world.remove_share = one_in(r, 3) ? 60 : 10 + (unsigned)below(r, 20);
         act(r, &r->peers[below(r, PEERS)]);
-        for (uint64_t i = below(r, r->pace); i > 0 && !run_failed(r); i--)
-            step(r);
+        for (uint64_t i = below(r, r->pace); i > 0 && !run_over(r); i--)
+            run_step(r);
         if (one_in(r, 150))
             run_time(r, below(r, 2 * SECOND_US));
     }
@@ -435,15 +440,15 @@ void run_drain(struct run *r)
         sim_client_read_resume(p->client);
         send_some(r, p, true);
     }
-    while (!all_answered(r) && !run_failed(r) && sim_now_us(r->sim) < end)
-        step(r);
-    for (unsigned i = 0; i < PEERS && !run_failed(r); i++)
+    while (!all_answered(r) && !run_over(r) && sim_now_us(r->sim) < end)
+        run_step(r);
+    for (unsigned i = 0; i < PEERS && !run_over(r); i++)
         if (r->peers[i].waiting > 0)
             run_fail(r, "%s k%u (%s) is never answered", op_name(r->peers[i].first->op),
                      r->peers[i].first->key,
                      r->peers[i].first->executed ? "it ran" : "it never ran");
     run_time(r, QUIET_US);
-    const char *broken = run_failed(r) ? NULL : inspect_db(&r->server->db, true);
+    const char *broken = run_over(r) ? NULL : inspect_db(&r->server->db, true);
     if (broken != NULL)
         run_fail(r, "when all is quiet: %s", broken);
 }
@@ -459,12 +464,12 @@ void run_find_all(struct run *r)
     limit->hard_bytes = 0;
     r->may_cut = r->short_memory = false;
     r->world.sought = r->world.lost = 0;
-    if (run_failed(r))
+    if (run_over(r))
         return;
     if (p->client == NULL)
         connect_peer(r, p);
     CHECK(!p->client->closed);
-    for (unsigned key = 0; key < MODEL_KEYS && !run_failed(r); key++) {
+    for (unsigned key = 0; key < MODEL_KEYS && !run_over(r); key++) {
         struct model_collection *c = model_collection_at(r->model, key, r->model->lsn);
         for (unsigned id = 0; c != NULL && id < MODEL_IDS; id++) {
             size_t start = p->unsent.len;
@@ -495,9 +500,10 @@ static void on_stopped(struct server *server)
     r->stopped = true;
 }
 
-static void choose_config(struct run *r, struct config *config, struct sim_options *options)
+static void choose_config(struct run *r, struct sim_options *options)
 {
     static const size_t scans[] = {0, 2000, 1 << 20, 1 << 20};
+    struct config *config = &r->config;
     config_init(config);
     memcpy(config->bind, address.host, strlen(address.host) + 1);
     config->flat_rows_max = (int)below(r, 60);
@@ -521,22 +527,28 @@ static void choose_config(struct run *r, struct config *config, struct sim_optio
     }
 }
 
-bool run_start(struct run *r, uint64_t seed)
+void run_open(struct run *r, uint64_t seed)
 {
-    static struct config config; /* large */
     struct sim_options options = sim_options_default();
-    struct why why = {{0}};
     mem_fail_spare(MEM_TEST);
     *r = (struct run){.seed = seed, .rng = seed * 0x9e3779b97f4a7c15u + 1};
     r->model = model_new();
     world_init(&r->world, rng_next(&r->rng), r->model);
-    choose_config(r, &config, &options);
+    choose_config(r, &options);
     r->sim = sim_new(seed, &options);
-    r->server = mem_calloc(MEM_TEST, sizeof(*r->server));
     r->records = BUF_INIT(MEM_TEST);
+    r->times = BUF_INIT(MEM_TEST);
     for (unsigned i = 0; i < PEERS; i++)
         forget_connection(&r->peers[i]);
-    if (server_start(r->server, sim_io(r->sim), &config, NULL, &why) != OK) {
+}
+
+bool run_start_server(struct run *r)
+{
+    struct why why = {{0}};
+    CHECK(r->server == NULL);
+    r->server = mem_calloc(MEM_TEST, sizeof(*r->server));
+    r->stopped = false;
+    if (server_start(r->server, sim_io(r->sim), &r->config, NULL, &why) != OK) {
         run_fail(r, "the server does not start: %s", why.text);
         return false;
     }
@@ -545,6 +557,12 @@ bool run_start(struct run *r, uint64_t seed)
     r->sink = (struct mlog_sink){.on_record = on_record, .stable = stable_lsn};
     mlog_add_sink(&r->server->db.log, &r->sink);
     return true;
+}
+
+bool run_start(struct run *r, uint64_t seed)
+{
+    run_open(r, seed);
+    return run_start_server(r);
 }
 
 /* Plays the log into a database of its own and runs what that starts. */
@@ -572,11 +590,10 @@ static void replay(struct run *r, struct db *db, struct sim *sim)
     sim_run_for(sim, QUIET_US);
 }
 
-void run_compare(struct run *r)
+void run_compare_with(struct run *r, const struct db *db)
 {
     if (run_failed(r))
         return;
-    const struct db *db = &r->server->db;
     struct sim *sim = sim_new(r->seed + 1, NULL);
     struct db *copy = mem_calloc(MEM_TEST, sizeof(*copy));
     struct db_options options = {.kernels = db->env.kernels,
@@ -595,12 +612,17 @@ void run_compare(struct run *r)
     sim_free(sim);
 }
 
-void run_stop(struct run *r)
+void run_compare(struct run *r)
+{
+    run_compare_with(r, &r->server->db);
+}
+
+void run_stop_server(struct run *r)
 {
     server_stop(r->server);
     uint64_t end = sim_now_us(r->sim) + ANSWER_MAX_US;
     while (!r->stopped && !run_failed(r) && sim_now_us(r->sim) < end)
-        step(r);
+        run_step(r);
     if (!r->stopped)
         run_fail(r, "the server does not stop");
     if (run_failed(r))
@@ -613,7 +635,21 @@ void run_stop(struct run *r)
     mlog_remove_sink(&r->server->db.log, &r->sink);
     server_fini(r->server);
     mem_free(MEM_TEST, r->server);
+    r->server = NULL;
+}
+
+void run_close(struct run *r)
+{
+    CHECK(r->server == NULL);
     sim_free(r->sim);
     model_free(r->model);
     buf_fini(&r->records);
+    buf_fini(&r->times);
+}
+
+void run_stop(struct run *r)
+{
+    run_stop_server(r);
+    if (!run_failed(r))
+        run_close(r);
 }

@@ -34,10 +34,13 @@ struct run {
     struct model *model;
     struct world world;
     struct peer peers[PEERS];
+    struct config config; /* what the server is started with */
     struct mlog_sink sink;
     bool slow_sink;     /* what it has written is stable later */
     uint64_t stable;    /* LSN up to which replies may leave */
     struct buf records; /* each behind its length, at multiples of 8 */
+    struct buf times;   /* virtual microseconds (uint64_t) of each of them */
+    uint64_t told;      /* the highest LSN that a reply has told of */
     uint64_t step_lsn;  /* the last one before the step */
     uint64_t pace;      /* steps between two acts of clients, at most: few leave much undone */
     uint64_t steps, commands, replies, ended;
@@ -47,7 +50,11 @@ struct run {
     char failure[600];
 };
 
-/* Runs one seed; false, with the reason in r->failure. */
+/* Makes the world of one seed, without a server. */
+void run_open(struct run *r, uint64_t seed);
+/* A server in it. False, with the reason in r->failure. */
+bool run_start_server(struct run *r);
+/* Both. */
 bool run_start(struct run *r, uint64_t seed);
 /* Keeps the clients busy with so many commands. */
 void run_load(struct run *r, uint64_t commands);
@@ -57,12 +64,27 @@ void run_drain(struct run *r);
 void run_find_all(struct run *r);
 /* Books, and the log played into another database. */
 void run_compare(struct run *r);
-/* Stops the server, whatever it is doing, and frees all. */
+/* Stops the server, whatever it is doing, and frees it. */
+void run_stop_server(struct run *r);
+void run_close(struct run *r);
+/* Both. */
 void run_stop(struct run *r);
+
+/* One event, and what clients and the judge make of it. */
+void run_step(struct run *r);
+void run_time(struct run *r, uint64_t us);
+/* The log up to where it is, played into another database, must give the same as there is in db. */
+void run_compare_with(struct run *r, const struct db *db);
 
 static inline bool run_failed(const struct run *r)
 {
     return r->failure[0] != '\0';
+}
+
+/* Nothing goes on: it has failed, or the power is gone. */
+static inline bool run_over(const struct run *r)
+{
+    return run_failed(r) || !sim_has_power(r->sim);
 }
 
 /* The first reason counts. */
