@@ -23,7 +23,7 @@ enum {
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
     LIMIT_ROWS = 0x7fffffff,              /* elements of a collection */
-    LIMIT_RECORD_SIZE = 0x7ffffff8        /* bytes of one record of the log */
+    LIMIT_RECORD_SIZE = 0x7ffffff8        /* bytes of what one command, or transaction, changes */
 };
 
 /* An attribute, a string value: as long as a bulk (proto-max-bulk-len, 512 MiB by default). */

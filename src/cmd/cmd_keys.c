@@ -3,7 +3,7 @@
 #include "base/rng.h"
 #include "cmd/keys.h"
 
-/* Each key is a change of its own, so an error on the way leaves those before it removed. */
+/* An error on the way leaves those before it removed. */
 static void remove_keys(struct request *rq, const struct slices *keys)
 {
     int64_t removed = 0;

@@ -295,7 +295,9 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         client->command = rq.command;
         client->commands++;
         env->stats->total_commands_processed++;
+        db_begin(env->db); /* whatever it changes is one record */
         parse_and_run(&rq);
+        db_commit(env->db);
     }
     CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
     gate_replies(env, client, before);

@@ -35,7 +35,7 @@ bool write_mutation(struct request *rq, const struct mutation *m)
         reply_err(&rq->reply, e, &why);
         return false;
     }
-    CHECK(lsn == rq->env->db->log.last_lsn && lsn > rq->client->last_lsn);
+    CHECK(lsn == rq->env->db->log.last_lsn && lsn >= rq->client->last_lsn);
     rq->client->last_lsn = lsn;
     return true;
 }

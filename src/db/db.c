@@ -1,5 +1,7 @@
 #include "db/db.h"
 
+#include "db/batch.h"
+
 static bool never(struct lane *lane)
 {
     (void)lane;
@@ -256,43 +258,76 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     CHECK(db->object == NULL);
 }
 
+void db_begin(struct db *db)
+{
+    mlog_begin(&db->log);
+}
+
+void db_commit(struct db *db)
+{
+    CHECK(db->object == NULL);
+    mlog_commit(&db->log);
+}
+
 enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why)
 {
     enum err e = prepare(db, m, why);
     if (e != OK)
         return e;
+    bool alone = !db->log.open;
+    if (alone)
+        db_begin(db);
     e = mlog_append(&db->log, m, lsn);
-    if (e != OK) {
+    if (e == OK)
+        db_apply(db, m, *lsn);
+    else
         discard(db);
-        return e;
-    }
-    db_apply(db, m, *lsn);
-    return OK;
+    if (alone)
+        db_commit(db);
+    return e;
+}
+
+/* One mutation of the record that has this LSN. */
+static enum err replay_one(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
+{
+    CHECK(!db->log.open && lsn == db->log.last_lsn);
+    db->replaying = true;
+    enum err e = prepare(db, m, why);
+    db->replaying = false;
+    if (e == OK)
+        db_apply(db, m, lsn);
+    else if (e != ERR_NOMEM)
+        e = why_set(why, ERR_CORRUPT, "%s does not fit the data: %s", mutation_name(m->kind),
+                    err_text(e));
+    return e;
 }
 
 enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
 {
     CHECK(lsn == db->log.last_lsn + 1);
-    db->replaying = true;
-    enum err e = prepare(db, m, why);
-    db->replaying = false;
-    if (e != OK)
-        return e;
     db->log.last_lsn = lsn;
-    db_apply(db, m, lsn);
-    return OK;
+    enum err e = replay_one(db, m, lsn, why);
+    if (e != OK)
+        db->log.last_lsn--;
+    return e;
 }
 
-enum err db_replay_record(struct db *db, struct slice record, uint64_t lsn, struct why *why)
+enum err db_replay_record(struct db *db, struct slice bytes, uint64_t lsn, struct why *why)
 {
-    struct mutation m;
-    enum err e = mutation_decode(record, &m, why);
+    struct batch_reader r;
+    CHECK(lsn == db->log.last_lsn + 1);
+    enum err e = batch_check(bytes, why);
     if (e != OK)
         return e;
-    e = db_replay(db, &m, lsn, why);
-    if (e != OK && e != ERR_NOMEM)
-        e = why_set(why, ERR_CORRUPT, "%s does not fit the data: %s", mutation_name(m.kind),
-                    err_text(e));
-    mutation_free(&m);
+    e = batch_open(bytes, &r, why);
+    db->log.last_lsn = lsn;
+    while (e == OK && r.left > 0) {
+        struct mutation m;
+        e = batch_next(&r, &m, why);
+        if (e != OK)
+            break;
+        e = replay_one(db, &m, lsn, why);
+        mutation_free(&m);
+    }
     return e;
 }

@@ -1,7 +1,11 @@
 /* db.h: all data of one server, and the one way it changes.
  *
  *     plan (cmd/) ──► db_write: prepare (may fail) ──► mlog ──► apply (cannot fail)
- *     recovery, replica ──► db_replay: prepare ──► apply
+ *     recovery, replica ──► db_replay_record: prepare ──► apply
+ *
+ * What is written between db_begin and db_commit is one record with one LSN: all of it is there
+ * after a crash, or nothing. Searches that were started before do not see it; nothing else runs
+ * on the loop in between.
  *
  * owner: loop. */
 #ifndef VDB_DB_DB_H
@@ -41,16 +45,22 @@ void db_clear(struct db *db);
 bool db_idle(const struct db *db);
 void db_fini(struct db *db);
 
-/* Sets aside memory, logs, applies. On error nothing has changed. *lsn: of the change. */
+void db_begin(struct db *db);
+void db_commit(struct db *db);
+
+/* Sets aside memory, logs, applies. On error nothing has changed. *lsn: of the change. Outside of
+ * db_begin and db_commit it is a record of its own. */
 MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn,
                            struct why *why);
-/* A change that was logged elsewhere, with the LSN it has there (the last one plus 1). */
+/* A record that was logged elsewhere, with the LSN it has there (the last one plus 1). ERR_CORRUPT:
+ * it is none, and nothing has changed, or it does not fit the data. After an error in the midst of
+ * a batch the data is good for nothing. Counts no memory against maxmemory: what was acknowledged
+ * comes back whatever the option says now. */
+MUST_USE enum err db_replay_record(struct db *db, struct slice bytes, uint64_t lsn,
+                                   struct why *why);
+/* The same, of a record that is one mutation. */
 MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn,
                             struct why *why);
-
-/* The same from the bytes of a record. ERR_CORRUPT: they are none, or none that fits the data. */
-MUST_USE enum err db_replay_record(struct db *db, struct slice record, uint64_t lsn,
-                                   struct why *why);
 
 /* Would so many more bytes stay under maxmemory? */
 bool db_has_room(const struct db *db, size_t bytes);

@@ -1,23 +1,24 @@
 #include "db/mlog.h"
 
 #include "base/limits.h"
+#include "db/batch.h"
 
 enum { RECORD_KEEP_BYTES = 1 << 20 };
 
 void mlog_init(struct mlog *log)
 {
-    *log = (struct mlog){.record = BUF_INIT(MEM_LOG)};
+    *log = (struct mlog){.record_size_max = LIMIT_RECORD_SIZE, .record = BUF_INIT(MEM_LOG)};
 }
 
 void mlog_fini(struct mlog *log)
 {
-    CHECK(log->sinks == NULL);
+    CHECK(log->sinks == NULL && !log->open);
     buf_fini(&log->record);
 }
 
 void mlog_add_sink(struct mlog *log, struct mlog_sink *sink)
 {
-    CHECK(sink->on_record != NULL && sink->stable != NULL);
+    CHECK(sink->on_record != NULL && sink->stable != NULL && !log->open);
     sink->next = log->sinks;
     log->sinks = sink;
 }
@@ -25,6 +26,7 @@ void mlog_add_sink(struct mlog *log, struct mlog_sink *sink)
 void mlog_remove_sink(struct mlog *log, struct mlog_sink *sink)
 {
     struct mlog_sink **at = &log->sinks;
+    CHECK(!log->open);
     while (*at != sink) {
         CHECK(*at != NULL);
         at = &(*at)->next;
@@ -32,30 +34,57 @@ void mlog_remove_sink(struct mlog *log, struct mlog_sink *sink)
     *at = sink->next;
 }
 
-/* Encodes m for the sinks and has them make room for it. */
-static enum err prepare_record(struct mlog *log, const struct mutation *m)
+void mlog_begin(struct mlog *log)
 {
-    buf_clear(&log->record, RECORD_KEEP_BYTES);
-    mutation_encode(m, &log->record);
-    if (buf_failed(&log->record))
-        return ERR_NOMEM;
-    if (log->record.len > LIMIT_RECORD_SIZE)
-        return ERR_LIMIT;
-    for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
+    CHECK(!log->open && log->count == 0);
+    log->open = true;
+}
+
+/* Puts the bytes of m behind those of the record, and sees that every sink can take all of them. */
+static enum err encode(struct mlog *log, const struct mutation *m)
+{
+    if (log->count == 0) {
+        buf_clear(&log->record, RECORD_KEEP_BYTES);
+        batch_begin(&log->record);
+    }
+    size_t before = log->record.len;
+    batch_add(&log->record, m);
+    enum err e = buf_failed(&log->record) ? ERR_NOMEM : OK;
+    if (e == OK && log->record.len > log->record_size_max)
+        e = ERR_LIMIT;
+    for (struct mlog_sink *sink = log->sinks; sink != NULL && e == OK; sink = sink->next)
         if (sink->reserve != NULL && !sink->reserve(sink, log->record.len))
-            return ERR_NOMEM;
-    return OK;
+            e = ERR_NOMEM;
+    if (e != OK)
+        batch_cut(&log->record, before);
+    return e;
 }
 
 enum err mlog_append(struct mlog *log, const struct mutation *m, uint64_t *lsn)
 {
-    enum err e = log->sinks != NULL ? prepare_record(log, m) : OK;
-    if (e != OK)
-        return e;
-    *lsn = ++log->last_lsn;
-    for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
-        sink->on_record(sink, *lsn, buf_slice(&log->record));
+    CHECK(log->open);
+    if (log->sinks != NULL) {
+        enum err e = encode(log, m);
+        if (e != OK)
+            return e;
+    }
+    if (log->count++ == 0)
+        log->last_lsn++;
+    *lsn = log->last_lsn;
     return OK;
+}
+
+void mlog_commit(struct mlog *log)
+{
+    CHECK(log->open);
+    log->open = false;
+    size_t count = log->count;
+    log->count = 0;
+    if (count == 0 || log->sinks == NULL)
+        return;
+    struct slice record = batch_record(&log->record, count);
+    for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
+        sink->on_record(sink, log->last_lsn, record);
 }
 
 uint64_t mlog_stable(const struct mlog *log)

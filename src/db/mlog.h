@@ -1,8 +1,13 @@
-/* mlog.h: the log of changes. Gives every mutation its LSN and hands it to whoever listens.
+/* mlog.h: the log of changes. Gives every change its LSN and hands it to whoever listens.
  *
- * Sinks are what persists and replicates: each gets every record in order, as bytes, before the
- * mutation is applied. With no sink nothing is encoded. The replies of writes wait at the gate
- * until mlog_stable() has reached their LSN (session.h).
+ * A record is what one command changes, or a whole transaction: all mutations between mlog_begin
+ * and mlog_commit. They have one LSN, and are logged together or not at all. Whatever can fail is
+ * done as each is added, before it is applied, so mlog_commit cannot fail.
+ *
+ * Sinks are what persists and replicates: each gets every record in order, as bytes (db/batch.h),
+ * once its mutations are applied and before the loop does anything else. With no sink nothing is
+ * encoded. The replies of writes wait at the gate until mlog_stable() has reached their LSN
+ * (cmd/gate.h).
  *
  * owner: loop. */
 #ifndef VDB_DB_MLOG_H
@@ -15,8 +20,8 @@ struct mlog_sink {
     void (*on_record)(struct mlog_sink *sink, uint64_t lsn, struct slice record);
     /* The highest LSN whose replies this sink lets go; UINT64_MAX: all. */
     uint64_t (*stable)(const struct mlog_sink *sink);
-    /* Room for on_record, which cannot fail, with a record of so many bytes; false: no memory. NULL
-     * when it needs none. */
+    /* Room for on_record, which cannot fail, with a record of so many bytes; false: no memory. A
+     * record that grows is asked for again, with all its bytes. NULL when it needs none. */
     bool (*reserve)(struct mlog_sink *sink, size_t size);
     /* May new changes come? NULL: always. What comes nevertheless is taken. */
     bool (*accepts)(const struct mlog_sink *sink);
@@ -24,18 +29,26 @@ struct mlog_sink {
 };
 
 struct mlog {
-    uint64_t last_lsn; /* 0: nothing was ever written */
+    uint64_t last_lsn;      /* of the last record, or of the one being made; 0: none so far */
     struct mlog_sink *sinks;
-    struct buf record;
+    size_t record_size_max; /* LIMIT_RECORD_SIZE; tests have less */
+    bool open;              /* a record is being made */
+    size_t count;           /* mutations in it */
+    struct buf record;      /* their bytes, when there are sinks */
 };
 
 void mlog_init(struct mlog *log);
 void mlog_fini(struct mlog *log);
+/* Not while a record is being made. */
 void mlog_add_sink(struct mlog *log, struct mlog_sink *sink);
 void mlog_remove_sink(struct mlog *log, struct mlog_sink *sink);
 
-/* Gives m the next LSN. ERR_NOMEM, ERR_LIMIT (over LIMIT_RECORD_SIZE): nothing was logged. */
+void mlog_begin(struct mlog *log);
+/* Adds m to the record; the first one takes the next LSN. ERR_NOMEM, ERR_LIMIT (the record would be
+ * over its limit): m is not in it. */
 MUST_USE enum err mlog_append(struct mlog *log, const struct mutation *m, uint64_t *lsn);
+/* Ends the record; sinks get it, unless nothing was added. */
+void mlog_commit(struct mlog *log);
 
 /* Replies that depend on this LSN or a lower one may leave. */
 uint64_t mlog_stable(const struct mlog *log);

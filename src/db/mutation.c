@@ -98,6 +98,23 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     }
 }
 
+/* There is one way to write each mutation, so a byte that says nothing has to be 0. */
+static bool get_bool(struct bytes_reader *r)
+{
+    uint8_t byte = bytes_get_u8(r);
+    r->broken |= byte > 1;
+    return byte == 1;
+}
+
+static void get_padding(struct bytes_reader *r, const uint8_t *start)
+{
+    size_t at = (size_t)(r->left.ptr - start);
+    struct slice padding =
+        bytes_get_raw(r, (VECTOR_ALIGNMENT - at % VECTOR_ALIGNMENT) % VECTOR_ALIGNMENT);
+    for (size_t i = 0; i < padding.len; i++)
+        r->broken |= padding.ptr[i] != 0;
+}
+
 static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
 {
     s->dim = bytes_get_u32(r);
@@ -105,8 +122,8 @@ static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
     s->m = bytes_get_u32(r);
     s->ef_build = bytes_get_u32(r);
     s->ef = bytes_get_u32(r);
-    s->keep_originals = bytes_get_u8(r) != 0;
-    s->implicit = bytes_get_u8(r) != 0;
+    s->keep_originals = get_bool(r);
+    s->implicit = get_bool(r);
     s->projection_from = bytes_get_u32(r);
     s->projection_version = bytes_get_u32(r);
     s->seed = bytes_get_u64(r);
@@ -125,14 +142,13 @@ static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
 
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
-    m->creates = bytes_get_u8(r) != 0;
+    m->creates = get_bool(r);
     if (m->creates && !get_spec(r, &m->spec))
         return ERR_CORRUPT;
     uint32_t field = bytes_get_u32(r);
     m->dim = bytes_get_u32(r);
     uint32_t count = bytes_get_u32(r);
-    size_t at = (size_t)(r->left.ptr - start);
-    (void)bytes_get_raw(r, (VECTOR_ALIGNMENT - at % VECTOR_ALIGNMENT) % VECTOR_ALIGNMENT);
+    get_padding(r, start);
     if (r->broken || field != FIELD_VECTOR || m->dim == 0 || m->dim > LIMIT_DIM)
         return ERR_CORRUPT;
     if (m->creates && m->spec.dim != m->dim)
@@ -149,7 +165,7 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
         e->vector = (const float *)(const void *)(vectors.ptr + (size_t)i * m->dim * sizeof(float));
         e->norm = bytes_get_f32(r);
         e->id = bytes_get_slice(r);
-        e->set_attribute = bytes_get_u8(r) != 0;
+        e->set_attribute = get_bool(r);
         if (e->set_attribute)
             e->attribute = bytes_get_slice(r);
     }

@@ -208,10 +208,14 @@ static const char *set_one(struct model *m, unsigned key, const struct mutation 
     return NULL;
 }
 
+void model_next(struct model *m)
+{
+    m->lsn++;
+}
+
 const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
-    m->lsn++;
     if (key == MODEL_KEYS && mutation->kind != MUTATION_FLUSH)
         return "a key changes that nobody named";
     switch (mutation->kind) {

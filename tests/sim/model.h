@@ -48,7 +48,9 @@ struct model {
 struct model *model_new(void);
 void model_free(struct model *m);
 
-/* The next change. NULL, or what is wrong with it. */
+/* The next record begins: its mutations have the next LSN. */
+void model_next(struct model *m);
+/* One mutation of it. NULL, or what is wrong with it. */
 MUST_USE const char *model_apply(struct model *m, const struct mutation *mutation);
 
 /* What there was at an LSN, or NULL. */

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "cmd/gate.h"
+#include "db/batch.h"
 #include "sim/inspect.h"
 
 enum {
@@ -128,12 +129,30 @@ static struct ask *running(struct run *r, struct peer **peer)
     return NULL;
 }
 
+/* Each mutation of a record is held against the state before it, and changes the model. */
+static const char *judge_record(struct run *r, struct ask *c, struct slice record, struct why *why)
+{
+    struct batch_reader reader;
+    if (batch_open(record, &reader, why) != OK)
+        return why->text;
+    const char *wrong = NULL;
+    while (wrong == NULL && reader.left > 0) {
+        struct mutation m;
+        if (batch_next(&reader, &m, why) != OK)
+            return why->text;
+        wrong = ask_check_record(&r->world, c, &m);
+        if (wrong == NULL)
+            wrong = model_apply(r->model, &m);
+        mutation_free(&m);
+    }
+    return wrong;
+}
+
 static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
 {
     struct run *r = (struct run *)((char *)sink - offsetof(struct run, sink));
     struct peer *p = NULL;
     struct ask *c = running(r, &p);
-    struct mutation m;
     struct why why = {{0}};
     uint64_t size = record.len;
     (void)mem_fail_nth(0); /* what follows is the test's own */
@@ -143,22 +162,19 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
     buf_append_slice(&r->records, record);
     while (r->records.len % 8 != 0)
         buf_append_byte(&r->records, 0);
-    if (c == NULL || mutation_decode(record, &m, &why) != OK) {
-        run_fail(r, "record %llu: %s", (unsigned long long)lsn,
-                 c == NULL ? "no command runs" : why.text);
+    if (c == NULL) {
+        run_fail(r, "record %llu: no command runs", (unsigned long long)lsn);
         return;
     }
     for (struct ask *before = p->first; before != c; before = before->next)
         if (!before->executed)
             mark_executed(r, p, before, r->model->lsn);
-    const char *wrong = ask_check_record(&r->world, c, &m);
-    if (wrong == NULL)
-        wrong = model_apply(r->model, &m);
+    model_next(r->model);
+    const char *wrong = judge_record(r, c, record, &why);
     if (wrong != NULL || r->model->lsn != lsn)
         run_fail(r, "record %llu of %s: %s", (unsigned long long)lsn, op_name(c->op),
                  wrong != NULL ? wrong : "not the next LSN");
     c->lsn = p->floor = lsn;
-    mutation_free(&m);
 }
 
 static uint64_t stable_lsn(const struct mlog_sink *sink)
@@ -570,17 +586,12 @@ static void replay(struct run *r, struct db *db, struct sim *sim)
 {
     uint64_t lsn = 0;
     for (size_t at = 0; at < r->records.len && !run_failed(r);) {
-        struct mutation m;
         struct why why = {{0}};
         uint64_t size;
         memcpy(&size, r->records.ptr + at, sizeof(size));
         at += sizeof(size);
-        enum err e = mutation_decode((struct slice){r->records.ptr + at, size}, &m, &why);
-        if (e == OK) {
-            e = db_replay(db, &m, ++lsn, &why);
-            mutation_free(&m);
-        }
-        if (e != OK)
+        struct slice record = {r->records.ptr + at, size};
+        if (db_replay_record(db, record, ++lsn, &why) != OK)
             run_fail(r, "record %llu cannot be played again: %s", (unsigned long long)lsn,
                      why.text);
         at = (at + size + 7) / 8 * 8;

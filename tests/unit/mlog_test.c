@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "db/batch.h"
 #include "lib/test.h"
 
 /* Writes down what it gets. */
@@ -11,7 +12,16 @@ struct recorder {
     uint64_t last_lsn;
     unsigned count;
     uint64_t stable_lsn;
+    size_t reserved; /* bytes it was last asked for */
+    size_t size_max; /* it takes no more; 0: anything */
 };
+
+static bool reserve(struct mlog_sink *sink, size_t size)
+{
+    struct recorder *r = (struct recorder *)sink;
+    r->reserved = size;
+    return r->size_max == 0 || size <= r->size_max;
+}
 
 static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
 {
@@ -20,9 +30,8 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
     r->last_lsn = lsn;
     r->count++;
     buf_append_slice(&r->records, record);
-    struct mutation m;
-    REQUIRE(mutation_decode(record, &m, NULL) == OK);
-    mutation_free(&m);
+    EXPECT(record.len <= r->reserved);
+    EXPECT_EQ(batch_check(record, NULL), OK);
 }
 
 static uint64_t stable(const struct mlog_sink *sink)
@@ -32,7 +41,7 @@ static uint64_t stable(const struct mlog_sink *sink)
 
 static struct recorder recorder(uint64_t stable_lsn)
 {
-    return (struct recorder){.sink = {.on_record = on_record, .stable = stable},
+    return (struct recorder){.sink = {.reserve = reserve, .on_record = on_record, .stable = stable},
                              .records = BUF_INIT(MEM_TEST),
                              .stable_lsn = stable_lsn};
 }
@@ -42,7 +51,16 @@ static struct mutation string_set(const char *key, struct slice value)
     return (struct mutation){.kind = MUTATION_STRING_SET, .key = slice_of(key), .value = value};
 }
 
-TEST(mlog, numbers_mutations_from_1_without_a_sink)
+/* A record of one mutation. */
+static enum err append_alone(struct mlog *log, const struct mutation *m, uint64_t *lsn)
+{
+    mlog_begin(log);
+    enum err e = mlog_append(log, m, lsn);
+    mlog_commit(log);
+    return e;
+}
+
+TEST(mlog, numbers_records_from_1_without_a_sink)
 {
     struct mlog log;
     mlog_init(&log);
@@ -51,7 +69,7 @@ TEST(mlog, numbers_mutations_from_1_without_a_sink)
     (void)mem_fail_nth(1); /* nothing is encoded, so nothing can be short */
     for (uint64_t i = 1; i <= 3; i++) {
         uint64_t lsn = 0;
-        EXPECT_EQ(mlog_append(&log, &m, &lsn), OK);
+        EXPECT_EQ(append_alone(&log, &m, &lsn), OK);
         EXPECT_EQ(lsn, i);
         EXPECT_EQ(log.last_lsn, i);
     }
@@ -75,7 +93,7 @@ TEST(mlog, gives_every_sink_every_record_in_order)
             mlog_add_sink(&log, &b.sink);
         struct mutation m = string_set("key", (struct slice){(uint8_t *)value, i * 29});
         mutation_encode(&m, &expected);
-        REQUIRE(mlog_append(&log, &m, &lsn) == OK);
+        REQUIRE(append_alone(&log, &m, &lsn) == OK);
         if (i == 69)
             mlog_remove_sink(&log, &b.sink);
     }
@@ -119,15 +137,15 @@ TEST(mlog, logs_nothing_when_memory_is_short)
     mlog_add_sink(&log, &a.sink);
     struct mutation small = string_set("k", slice_of("v"));
     uint64_t lsn = 99;
-    REQUIRE(mlog_append(&log, &small, &lsn) == OK);
+    REQUIRE(append_alone(&log, &small, &lsn) == OK);
     char *value = calloc(1, 100000);
     struct mutation big = string_set("k", (struct slice){(uint8_t *)value, 100000});
     (void)mem_fail_nth(1);
-    EXPECT_EQ(mlog_append(&log, &big, &lsn), ERR_NOMEM);
+    EXPECT_EQ(append_alone(&log, &big, &lsn), ERR_NOMEM);
     EXPECT(mem_fail_nth(0));
     EXPECT_EQ(a.count, 1);
     EXPECT_EQ(log.last_lsn, 1);
-    REQUIRE(mlog_append(&log, &small, &lsn) == OK);
+    REQUIRE(append_alone(&log, &small, &lsn) == OK);
     EXPECT_EQ(lsn, 2);
     EXPECT_EQ(a.last_lsn, 2);
     free(value);
@@ -136,35 +154,76 @@ TEST(mlog, logs_nothing_when_memory_is_short)
     buf_fini(&a.records);
 }
 
-static bool makes_room(struct mlog_sink *sink, size_t size)
+static void expect_mutations(struct slice record, size_t count)
 {
-    return ((const struct recorder *)sink)->stable_lsn >= size;
+    struct batch_reader r;
+    REQUIRE(batch_open(record, &r, NULL) == OK);
+    EXPECT_EQ(r.left, count);
+}
+
+TEST(mlog, what_is_added_between_begin_and_commit_is_one_record)
+{
+    struct mlog log;
+    mlog_init(&log);
+    struct recorder a = recorder(0);
+    mlog_add_sink(&log, &a.sink);
+    for (uint64_t n = 0; n < 5; n++) {
+        unsigned before = a.count;
+        uint64_t last = log.last_lsn, lsn = 0;
+        buf_clear(&a.records, 0);
+        mlog_begin(&log);
+        for (uint64_t i = 0; i < n; i++) {
+            struct mutation m = string_set("key", slice_of("some value"));
+            REQUIRE(mlog_append(&log, &m, &lsn) == OK);
+            EXPECT_EQ(lsn, last + 1);
+            EXPECT_EQ(a.count, before); /* not before it is whole */
+        }
+        mlog_commit(&log);
+        EXPECT_EQ(log.last_lsn, last + (n > 0));
+        EXPECT_EQ(a.count, before + (n > 0));
+        if (n > 0)
+            expect_mutations(buf_slice(&a.records), n);
+    }
+    mlog_remove_sink(&log, &a.sink);
+    mlog_fini(&log);
+    buf_fini(&a.records);
+}
+
+TEST(mlog, a_mutation_that_is_refused_leaves_the_record_as_it_was)
+{
+    struct mlog log;
+    mlog_init(&log);
+    log.record_size_max = 8 + 64;
+    struct recorder a = recorder(0);
+    mlog_add_sink(&log, &a.sink);
+    static const uint8_t value[100];
+    /* As much as fits, to the byte: kind, two lengths and a key of 1 byte take 13 + 8 besides. */
+    struct mutation fits = string_set("k", (struct slice){value, 64 - 8 - 13});
+    struct mutation small = string_set("k", (struct slice){value, 3});
+    struct mutation large = string_set("k", (struct slice){value, 64 - 8 - 13 + 4});
+    uint64_t lsn = 0;
+    EXPECT_EQ(append_alone(&log, &fits, &lsn), OK);
+    EXPECT_EQ(append_alone(&log, &large, &lsn), ERR_LIMIT);
+    EXPECT_EQ(log.last_lsn, 1);
+    mlog_begin(&log);
+    EXPECT_EQ(mlog_append(&log, &small, &lsn), OK);
+    EXPECT_EQ(mlog_append(&log, &fits, &lsn), ERR_LIMIT);
+    a.size_max = 40;
+    EXPECT_EQ(mlog_append(&log, &small, &lsn), ERR_NOMEM);
+    a.size_max = 0;
+    buf_clear(&a.records, 0);
+    EXPECT_EQ(mlog_append(&log, &small, &lsn), OK);
+    mlog_commit(&log);
+    expect_mutations(buf_slice(&a.records), 2);
+    EXPECT_EQ(log.last_lsn, 2);
+    mlog_remove_sink(&log, &a.sink);
+    mlog_fini(&log);
+    buf_fini(&a.records);
 }
 
 static bool may_come(const struct mlog_sink *sink)
 {
     return ((const struct recorder *)sink)->stable_lsn > 0;
-}
-
-TEST(mlog, logs_nothing_that_a_sink_has_no_room_for)
-{
-    struct mlog log;
-    mlog_init(&log);
-    struct recorder a = recorder(UINT64_MAX), b = recorder(19);
-    mlog_add_sink(&log, &a.sink);
-    b.sink.reserve = makes_room;
-    mlog_add_sink(&log, &b.sink);
-    uint64_t lsn = 0;
-    struct mutation flush = {.kind = MUTATION_FLUSH}, big = string_set("k", slice_of("a value"));
-    EXPECT_EQ(mlog_append(&log, &flush, &lsn), OK);
-    EXPECT_EQ(mlog_append(&log, &big, &lsn), ERR_NOMEM);
-    EXPECT_EQ(log.last_lsn, 1);
-    EXPECT_EQ(a.count, 1);
-    mlog_remove_sink(&log, &a.sink);
-    mlog_remove_sink(&log, &b.sink);
-    mlog_fini(&log);
-    buf_fini(&a.records);
-    buf_fini(&b.records);
 }
 
 TEST(mlog, accepts_writes_while_all_sinks_do)
