@@ -7,7 +7,7 @@ enum {
     SLAB_FIRST_ROWS = 4,
     SLAB_ALIGNMENT = 64,
     COMMIT_FIRST = 16 * 1024,
-    HUGE_PAGE = 2 * 1024 * 1024
+    HUGE_PAGE = COLUMNS_SHRINK_STEP
 };
 
 /* owner: loop; readers hold pointers into it until the epoch has passed */
@@ -220,6 +220,55 @@ enum err columns_make_large(struct columns *c)
     if (c->large)
         return OK;
     return become_large(c, c->capacity);
+}
+
+/* What a column of so many rows would have committed had it never been longer. */
+static size_t committed_for(const struct columns *c, unsigned i, uint32_t rows)
+{
+    size_t size = (size_t)rows * c->spec[i].stride;
+    return c->committed[i] == 0 ? 0 : commit_size(0, size > 0 ? size : 1);
+}
+
+/* Takes the last bytes of a column's committed range away. */
+static bool uncommit(struct columns *c, unsigned i, size_t bytes)
+{
+    uint8_t *from = c->base[i] + c->committed[i] - bytes;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    /* A fresh mapping over the old one: memory and huge-page wish are gone at once, and the range
+     * becomes one with the reservation behind it again. */
+    if (mmap(from, bytes, PROT_NONE, flags, -1, 0) != from)
+        return false;
+    c->committed[i] -= bytes;
+    mem_book_pages(c->spec[i].tag, -(int64_t)bytes);
+    return true;
+}
+
+bool columns_shrink(struct columns *c, uint32_t rows, size_t bytes_max)
+{
+    CHECK(bytes_max > 0 && bytes_max % HUGE_PAGE == 0);
+    if (!c->large)
+        return false;
+    if (rows < c->capacity)
+        c->capacity = rows;
+    for (unsigned i = 0; i < c->count; i++) {
+        size_t keep = committed_for(c, i, c->capacity);
+        if (c->committed[i] <= keep)
+            continue;
+        size_t excess = c->committed[i] - keep;
+        if (uncommit(c, i, excess < bytes_max ? excess : bytes_max))
+            return true;
+    }
+    return false;
+}
+
+size_t columns_excess(const struct columns *c, uint32_t rows)
+{
+    size_t sum = 0;
+    for (unsigned i = 0; c->large && i < c->count; i++) {
+        size_t keep = committed_for(c, i, rows);
+        sum += c->committed[i] > keep ? c->committed[i] - keep : 0;
+    }
+    return sum;
 }
 
 size_t columns_cost(const struct columns *c, uint32_t rows)

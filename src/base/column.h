@@ -17,7 +17,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum { COLUMNS_MAX = 8, COLUMNS_SLAB_MAX = 64 * 1024 };
+enum {
+    COLUMNS_MAX = 8,
+    COLUMNS_SLAB_MAX = 64 * 1024,
+    COLUMNS_SHRINK_STEP = 2 * 1024 * 1024 /* a huge page */
+};
 
 struct column_spec {
     uint32_t stride; /* bytes of a row; 0: the column is not there */
@@ -42,12 +46,21 @@ void columns_init(struct columns *c, struct epoch *epoch, const struct column_sp
 /* No reader is left. */
 void columns_fini(struct columns *c);
 
-/* Makes rows 0 .. rows - 1 usable; new rows are zero. ERR_NOMEM, ERR_LIMIT: nothing has changed.
- * base[] may change while the set is small. */
+/* Makes rows 0 .. rows - 1 usable; new rows are zero, but for those that columns_shrink has had and
+ * not given back. ERR_NOMEM, ERR_LIMIT: nothing has changed. base[] may change while the set is
+ * small. */
 MUST_USE enum err columns_reserve(struct columns *c, uint32_t rows);
 
 /* Leaves the slab now, however small the set is. */
 MUST_USE enum err columns_make_large(struct columns *c);
+
+/* The rows from `rows` on are no longer used, and no reader looks at them any more: gives memory
+ * behind them back to the system, at most bytes_max (a multiple of COLUMNS_SHRINK_STEP) or one
+ * column's share below a step, so that the loop is not held up; false: there is no more to give.
+ * A small set keeps its slab. */
+bool columns_shrink(struct columns *c, uint32_t rows, size_t bytes_max);
+/* Bytes that columns_shrink would give back in all. */
+size_t columns_excess(const struct columns *c, uint32_t rows);
 
 /* Bytes columns_reserve would newly commit, for the check against maxmemory before work starts. */
 size_t columns_cost(const struct columns *c, uint32_t rows);

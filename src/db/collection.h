@@ -17,9 +17,9 @@
 #include "base/heap.h"
 #include "base/io.h"
 #include "base/map.h"
+#include "base/rowset.h"
 #include "db/mutation.h"
 #include "db/pending.h"
-#include "db/rowset.h"
 #include "index/index.h"
 
 struct background;

@@ -1,6 +1,7 @@
 #include "base/column.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "base/rng.h"
@@ -325,4 +326,81 @@ TEST(column, address_space_goes_back)
         REQUIRE(columns_reserve(&f->columns, 10) == OK);
         fixture_free(f);
     }
+}
+
+/* The bytes of a range that are in memory. */
+static size_t resident(const uint8_t *at, size_t size)
+{
+    enum { PAGE = 4096 };
+    static unsigned char in[64 * MIB / PAGE];
+    size_t pages = size / PAGE, sum = 0;
+    REQUIRE(pages <= COUNT_OF(in) && mincore((void *)at, size, in) == 0);
+    for (size_t i = 0; i < pages; i++)
+        sum += (in[i] & 1u) * PAGE;
+    return sum;
+}
+
+TEST(column, gives_memory_back_and_takes_it_again)
+{
+    enum { MANY = 200000, FEW = 1000 };
+    struct fixture *f = fixture_new(three, COUNT_OF(three), 64 * MIB);
+    struct columns *c = &f->columns;
+    REQUIRE(columns_reserve(c, FEW) == OK && columns_make_large(c) == OK);
+    size_t few = columns_bytes(c);
+    uint8_t *base = c->base[2];
+    for (int round = 0; round < 3; round++) {
+        EXPECT_EQ(columns_excess(c, FEW), 0);
+        REQUIRE(columns_reserve(c, MANY) == OK);
+        fill_rows(c, 0, MANY);
+        size_t many = columns_bytes(c);
+        EXPECT_EQ(columns_excess(c, FEW), many - few);
+        EXPECT_EQ(columns_excess(c, MANY), 0);
+        EXPECT(resident(base, 19 * MIB) == 19 * (size_t)MIB);
+        for (size_t before = many; columns_shrink(c, FEW, 2 * COLUMNS_SHRINK_STEP);) {
+            EXPECT(columns_bytes(c) < before);
+            EXPECT(before - columns_bytes(c) <= 2 * COLUMNS_SHRINK_STEP);
+            before = columns_bytes(c);
+        }
+        EXPECT_EQ(columns_bytes(c), few);
+        EXPECT_EQ(mem_used(MEM_TEST), few);
+        EXPECT_EQ(c->capacity, FEW);
+        EXPECT(rows_hold(c, c->base, FEW));
+        EXPECT(c->base[2] == base && resident(base, 19 * MIB) < 19 * (size_t)MIB / 8);
+    }
+    fixture_free(f);
+}
+
+TEST(column, rows_taken_again_in_the_midst_of_shrinking_stay)
+{
+    struct fixture *f = fixture_new(three, COUNT_OF(three), 64 * MIB);
+    struct columns *c = &f->columns;
+    REQUIRE(columns_reserve(c, 200000) == OK);
+    fill_rows(c, 0, 200000);
+    REQUIRE(columns_shrink(c, 5000, COLUMNS_SHRINK_STEP));
+    REQUIRE(columns_reserve(c, 120000) == OK);
+    fill_rows(c, 5000, 120000);
+    while (columns_shrink(c, 120000, COLUMNS_SHRINK_STEP))
+        continue;
+    EXPECT(rows_hold(c, c->base, 120000));
+    EXPECT_EQ(columns_excess(c, 120000), 0);
+    while (columns_shrink(c, 0, 64 * COLUMNS_SHRINK_STEP))
+        continue;
+    EXPECT_EQ(c->capacity, 0);
+    REQUIRE(columns_reserve(c, 3) == OK);
+    fill_rows(c, 0, 3);
+    EXPECT(rows_hold(c, c->base, 3));
+    fixture_free(f);
+}
+
+TEST(column, small_sets_keep_their_slab)
+{
+    struct fixture *f = fixture_new(three, COUNT_OF(three), 64 * MIB);
+    struct columns *c = &f->columns;
+    REQUIRE(columns_reserve(c, 100) == OK);
+    fill_rows(c, 0, 100);
+    size_t before = columns_bytes(c);
+    EXPECT(!columns_shrink(c, 1, COLUMNS_SHRINK_STEP));
+    EXPECT_EQ(columns_excess(c, 1), 0);
+    EXPECT(columns_bytes(c) == before && c->capacity >= 100 && rows_hold(c, c->base, 100));
+    fixture_free(f);
 }

@@ -1,4 +1,4 @@
-#include "db/rowset.h"
+#include "base/rowset.h"
 
 #include "base/rng.h"
 #include "lib/test.h"
@@ -47,6 +47,45 @@ TEST(rowset, agrees_with_a_model_while_it_grows)
             count--;
         }
         EXPECT_EQ(s.count, count);
+    }
+    rowset_fini(&s);
+}
+
+TEST(rowset, takes_runs_and_trims_as_a_model_does)
+{
+    enum { ROWS = 700, ROUNDS = 300 };
+    struct rowset s = {0};
+    bool in[ROWS] = {false};
+    uint64_t rng = 9;
+    REQUIRE(rowset_reserve(&s, ROWS));
+    EXPECT_EQ(rowset_lowest(&s), ROWSET_NONE);
+    EXPECT_EQ(rowset_take_run(&s, 1), ROWSET_NONE);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (uint32_t row = 0; row < ROWS; row++) {
+            if (in[row] || rng_below(&rng, 3) == 0)
+                continue;
+            rowset_add(&s, row);
+            in[row] = true;
+        }
+        uint32_t count = 1 + (uint32_t)rng_below(&rng, round % 2 == 0 ? 6 : 63);
+        uint32_t first = 0, length = 0;
+        for (; first + count <= ROWS && length < count; first++)
+            for (length = 0; length < count && in[first + length];)
+                length++;
+        first = length == count ? first - 1 : ROWSET_NONE;
+        EXPECT_EQ(rowset_take_run(&s, count), first);
+        for (uint32_t i = 0; first != ROWSET_NONE && i < count; i++)
+            in[first + i] = false;
+        uint32_t least = (uint32_t)rng_below(&rng, ROWS), end = ROWS;
+        while (end > least && in[end - 1])
+            in[--end] = false;
+        EXPECT_EQ(rowset_trim(&s, ROWS, least), end);
+        for (int i = 0; i < 400 && s.count > 0; i++)
+            in[rowset_take(&s)] = false;
+        size_t left = 0;
+        for (uint32_t row = 0; row < ROWS; row++)
+            left += in[row];
+        EXPECT_EQ(s.count, left);
     }
     rowset_fini(&s);
 }
