@@ -9,7 +9,7 @@ enum {
     TABLE_FIRST = 1
 };
 
-/* In front of every record. */
+/* In front of every record. row is the loop's alone: lanes read len and the bytes only. */
 struct record_head {
     uint32_t row;
     uint32_t len;
@@ -280,13 +280,19 @@ heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes)
     return append(h, row, bytes);
 }
 
-static const uint8_t *record_at(const struct heap *h, heap_ref ref, struct record_head *head)
+/* Where a record begins, with its head. */
+static uint8_t *place_of(const struct heap *h, heap_ref ref)
 {
     const struct heap_table *t = table_of(h);
     uint32_t window = ref >> WINDOW_UNITS_BITS;
-    const uint8_t *block = atomic_load_explicit(&((struct heap_table *)t)->blocks[window],
-                                                memory_order_acquire);
-    const uint8_t *at = block + (size_t)(ref & ((1u << WINDOW_UNITS_BITS) - 1)) * UNIT;
+    uint8_t *block = atomic_load_explicit(&((struct heap_table *)t)->blocks[window],
+                                          memory_order_acquire);
+    return block + (size_t)(ref & ((1u << WINDOW_UNITS_BITS) - 1)) * UNIT;
+}
+
+static const uint8_t *record_at(const struct heap *h, heap_ref ref, struct record_head *head)
+{
+    const uint8_t *at = place_of(h, ref);
     memcpy(head, at, sizeof(*head));
     return at + sizeof(*head);
 }
@@ -294,9 +300,16 @@ static const uint8_t *record_at(const struct heap *h, heap_ref ref, struct recor
 struct slice heap_get(const struct heap *h, heap_ref ref)
 {
     CHECK(ref != HEAP_NONE);
-    struct record_head head;
-    const uint8_t *bytes = record_at(h, ref, &head);
-    return (struct slice){bytes, head.len};
+    const uint8_t *at = place_of(h, ref);
+    uint32_t len;
+    memcpy(&len, at + offsetof(struct record_head, len), sizeof(len));
+    return (struct slice){at + sizeof(struct record_head), len};
+}
+
+void heap_set_row(struct heap *h, heap_ref ref, uint32_t row)
+{
+    CHECK(ref != HEAP_NONE);
+    memcpy(place_of(h, ref) + offsetof(struct record_head, row), &row, sizeof(row));
 }
 
 /* All records of a closed block are dead: its windows are free again. */

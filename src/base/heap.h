@@ -49,6 +49,8 @@ size_t heap_cost(const struct heap *h, size_t size);
 heap_ref heap_put(struct heap *h, uint32_t row, struct slice bytes);
 /* The bytes of a record; from any lane that holds a guard. ref is not HEAP_NONE. */
 struct slice heap_get(const struct heap *h, heap_ref ref);
+/* The record belongs to another row from now on. */
+void heap_set_row(struct heap *h, heap_ref ref, uint32_t row);
 /* The record is no longer wanted. */
 void heap_drop(struct heap *h, heap_ref ref);
 

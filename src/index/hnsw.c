@@ -25,21 +25,18 @@ static uint8_t level_of(const struct hnsw *h, uint64_t hash)
     return level < HNSW_LEVELS_MAX - 1 ? (uint8_t)level : HNSW_LEVELS_MAX - 1;
 }
 
-/* count consecutive lists, or ROW_NONE when memory is short. */
-static uint32_t take_uppers(struct hnsw *h, uint8_t count)
+/* count consecutive lists, the lowest there are, or ROW_NONE when memory is short. */
+uint32_t hnsw_take_uppers(struct hnsw *h, uint8_t count)
 {
     CHECK(count > 0 && count < HNSW_LEVELS_MAX);
-    uint32_t upper = h->upper_free[count];
-    if (upper == ROW_NONE) {
-        if (columns_reserve(&h->uppers, h->uppers_used + count) != OK)
-            return ROW_NONE;
-        upper = h->uppers_used;
-        h->uppers_used += count;
+    uint32_t upper = rowset_take_run(&h->uppers_free, count);
+    if (upper != ROWSET_NONE)
         return upper;
-    }
-    const hnsw_link *first =
-        (hnsw_link *)(h->uppers.base[0] + (size_t)upper * h->uppers.spec[0].stride);
-    h->upper_free[count] = link_load(first);
+    if (columns_reserve(&h->uppers, h->uppers_used + count) != OK ||
+        !rowset_reserve(&h->uppers_free, h->uppers_used + count))
+        return ROW_NONE;
+    upper = h->uppers_used;
+    h->uppers_used += count;
     return upper;
 }
 
@@ -57,7 +54,7 @@ static void row_init(struct index *x, uint32_t row, uint64_t hash)
     struct hnsw_node *node = hnsw_node(h, row);
     CHECK(atomic_load_explicit(&node->lock, memory_order_relaxed) == 0);
     node->level = level_of(h, hash);
-    node->upper = node->level > 0 ? take_uppers(h, node->level) : ROW_NONE;
+    node->upper = node->level > 0 ? hnsw_take_uppers(h, node->level) : ROW_NONE;
     if (node->upper == ROW_NONE)
         node->level = 0; /* memory is short: a lower level costs a few hops and nothing else */
     atomic_store_explicit(&node->parent, ROW_NONE, memory_order_relaxed);
@@ -81,11 +78,24 @@ static void row_free(struct index *x, uint32_t row)
     if (node->level == 0)
         return;
     CHECK(node->level < HNSW_LEVELS_MAX && node->upper < h->uppers_used);
-    hnsw_link *first =
-        (hnsw_link *)(h->uppers.base[0] + (size_t)node->upper * h->uppers.spec[0].stride);
-    link_store(first, h->upper_free[node->level]);
-    h->upper_free[node->level] = node->upper;
+    for (uint32_t i = 0; i < node->level; i++)
+        rowset_add(&h->uppers_free, node->upper + i);
     node->level = 0;
+}
+
+/* Nothing leads to lists that are free, so those at the end need not wait for anybody. */
+static bool shrink(struct index *x, uint32_t rows, size_t bytes_max)
+{
+    struct hnsw *h = hnsw_of(x);
+    h->uppers_used = rowset_trim(&h->uppers_free, h->uppers_used, 0);
+    return columns_shrink(&h->rows, rows, bytes_max) ||
+           columns_shrink(&h->uppers, h->uppers_used, bytes_max);
+}
+
+static size_t excess(const struct index *x, uint32_t rows)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    return columns_excess(&h->rows, rows);
 }
 
 static size_t bytes(const struct index *x)
@@ -99,6 +109,7 @@ static void destroy(struct index *x)
     struct hnsw *h = hnsw_of(x);
     columns_fini(&h->rows);
     columns_fini(&h->uppers);
+    rowset_fini(&h->uppers_free);
     mem_free(MEM_GRAPH, h);
 }
 
@@ -111,6 +122,8 @@ static const struct index_ops ops = {
     .row_free = row_free,
     .link = hnsw_link_row,
     .search = hnsw_search,
+    .shrink = shrink,
+    .excess = excess,
     .bytes = bytes,
     .free = destroy,
 };
@@ -134,8 +147,6 @@ struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, uint3
     h->level_scale = 1 / log((double)m);
     atomic_init(&h->entry, ENTRY_NONE);
     atomic_init(&h->root, ROW_NONE);
-    for (unsigned i = 0; i < HNSW_LEVELS_MAX; i++)
-        h->upper_free[i] = ROW_NONE;
     struct column_spec row_spec[HNSW_COLS] = {
         [HNSW_COL_NODE] = {sizeof(struct hnsw_node), MEM_GRAPH},
         [HNSW_COL_LINKS] = {list_stride(h->m0), MEM_GRAPH},

@@ -38,6 +38,26 @@ MUST_USE enum err hnsw_sweep_range(struct index *x, const struct index_rows *row
 void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
                        const struct hnsw_sweep *sweep);
 
+/* Rows whose elements have moved to other rows: the links to them are to lead there (hnsw_move.c).
+ * A row moves to one below all that move. immutable while links are turned */
+struct hnsw_moves {
+    const uint32_t *to;   /* by row - first: where it has moved, ROW_NONE: it has not */
+    uint32_t first, end;  /* the rows that have moved are in first .. end - 1 */
+};
+
+/* [loop] Prepares the place of a row that an element moves to, on the level that it has. False when
+ * memory is short. */
+MUST_USE bool hnsw_move_init(struct index *x, uint32_t from, uint32_t to);
+
+/* [lane] First for every row that has moved, in any order: its lists, at its new place. Then for
+ * every row below the end of the collection: its links to rows that have moved lead to where they
+ * are; rows that have moved are taken apart. Meanwhile nothing may be linked or swept, and every
+ * search that may run sees moved elements at their new rows. */
+void hnsw_move_lists(struct index *x, const struct hnsw_moves *moves, uint32_t row);
+void hnsw_move_links(struct index *x, const struct hnsw_moves *moves, uint32_t row);
+/* [loop] After the last row: no walk starts at a row that has moved any more. */
+void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves);
+
 /* Level of a row, 0 .. HNSW_LEVELS_MAX - 1, and the highest of all (-1: empty). */
 int hnsw_level(const struct index *x, uint32_t row);
 int hnsw_top_level(const struct index *x);

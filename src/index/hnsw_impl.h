@@ -3,6 +3,7 @@
 #define VDB_INDEX_HNSW_IMPL_H
 
 #include "base/column.h"
+#include "base/rowset.h"
 #include "index/hnsw.h"
 #include "index/scratch.h"
 
@@ -39,9 +40,9 @@ struct hnsw {
     struct columns rows;   /* HNSW_COL_* */
     struct columns uppers; /* m links each */
     uint32_t uppers_used;
-    uint32_t upper_free[HNSW_LEVELS_MAX]; /* lists by length, linked through their first entry */
-    _Atomic uint64_t entry;               /* level << 32 | row; ENTRY_NONE: empty */
-    _Atomic uint32_t root;                /* of the tree; ROW_NONE: empty */
+    struct rowset uppers_free; /* of the rows of uppers below uppers_used */
+    _Atomic uint64_t entry;    /* level << 32 | row; ENTRY_NONE: empty */
+    _Atomic uint32_t root;     /* of the tree; ROW_NONE: empty */
 };
 
 #define ENTRY_NONE UINT64_MAX
@@ -163,6 +164,9 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
 size_t hnsw_search(const struct index *x, const struct index_rows *rows, struct lane *lane,
                    const struct index_query *query, struct hit *out, bool *complete,
                    struct index_cost *cost);
+
+/* hnsw.c */
+uint32_t hnsw_take_uppers(struct hnsw *h, uint8_t count);
 
 static inline int entry_level(uint64_t entry)
 {

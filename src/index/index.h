@@ -88,6 +88,10 @@ struct index_ops {
     size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,
                      const struct index_query *query, struct hit *out, bool *complete,
                      struct index_cost *cost);
+    /* [loop] Rows from `rows` on are free: gives back memory behind them, about bytes_max of it
+     * (columns_shrink); false: there is no more. excess: the bytes there are, or nearly. */
+    bool (*shrink)(struct index *x, uint32_t rows, size_t bytes_max);
+    size_t (*excess)(const struct index *x, uint32_t rows);
     size_t (*bytes)(const struct index *x);
     void (*free)(struct index *x); /* [loop] nobody uses it any more */
 };

@@ -185,6 +185,55 @@ void graph_sweep(struct graph *g, uint32_t step)
     graph_sweep_end(g, &s);
 }
 
+static void move_row(struct graph *g, uint32_t from, uint32_t to)
+{
+    memcpy(&g->vectors[(size_t)to * g->codec.dim], &g->vectors[(size_t)from * g->codec.dim],
+           g->codec.dim * sizeof(float));
+    memcpy(g->codes + (size_t)to * g->codec.row_size, g->codes + (size_t)from * g->codec.row_size,
+           g->codec.row_size);
+    REQUIRE(hnsw_move_init(g->x, from, to));
+    g->lsn++;
+    atomic_store_explicit(&g->death[to], LSN_NEVER, memory_order_release);
+    atomic_store_explicit(&g->birth[to], g->lsn, memory_order_release);
+    atomic_store_explicit(&g->death[from], g->lsn, memory_order_release);
+    g->state[from] = GRAPH_DEAD;
+    g->state[to] = GRAPH_LINKED;
+}
+
+void graph_move_down(struct graph *g)
+{
+    uint32_t *to = malloc(g->end * sizeof(*to));
+    struct hnsw_moves moves = {.to = to, .first = g->end, .end = g->end};
+    for (uint32_t low = 0, row = g->end; row-- > low;) {
+        CHECK(g->state[row] == GRAPH_LINKED || g->state[row] == GRAPH_FREE);
+        to[row] = ROW_NONE;
+        while (low < row && g->state[low] != GRAPH_FREE)
+            low++;
+        if (low < row && g->state[row] == GRAPH_LINKED) {
+            move_row(g, row, low);
+            to[row] = low;
+            moves.first = row;
+        }
+    }
+    moves.to = to + moves.first;
+    for (uint32_t row = moves.first; row < moves.end; row++)
+        if (to[row] != ROW_NONE)
+            hnsw_move_lists(g->x, &moves, row);
+    for (uint32_t row = 0; row < g->end; row++)
+        hnsw_move_links(g->x, &moves, row);
+    hnsw_move_finish(g->x, &moves);
+    for (uint32_t row = moves.first; row < moves.end; row++) {
+        if (to[row] == ROW_NONE)
+            continue;
+        atomic_store_explicit(&g->birth[row], LSN_NEVER, memory_order_release);
+        g->x->ops->row_free(g->x, row);
+        g->state[row] = GRAPH_FREE;
+    }
+    while (g->end > 0 && g->state[g->end - 1] == GRAPH_FREE)
+        g->end--;
+    free(to);
+}
+
 struct index_rows graph_rows(const struct graph *g)
 {
     return (struct index_rows){&g->codec, g->codes, g->birth, g->death, g->lsn, g->end};

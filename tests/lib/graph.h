@@ -73,6 +73,10 @@ void graph_sweep_end(struct graph *g, struct graph_sweep *s);
 /* All three. */
 void graph_sweep(struct graph *g, uint32_t step);
 
+/* Moves the highest linked rows into the lowest free ones until none is left that could go lower,
+ * and lets the end follow. Nothing is dead. */
+void graph_move_down(struct graph *g);
+
 struct index_rows graph_rows(const struct graph *g);
 /* The nearest k visible rows by walking, nearest first; effort as index_query. */
 size_t graph_search(struct graph *g, struct lane *lane, const float *query, size_t effort, size_t k,

@@ -209,6 +209,31 @@ TEST(heap, one_reservation_holds_for_many_records)
     model_free(m);
 }
 
+TEST(heap, a_record_that_changes_its_row_is_moved_under_the_new_one)
+{
+    enum { HALF = ROWS / 2 };
+    struct model *m = model_new(14);
+    for (uint32_t row = 0; row < HALF; row++)
+        reserve_and_put(m, row, 200 + row % 7 * 30);
+    for (uint32_t row = 0; row < HALF; row++)
+        if (row % 4 != 0)
+            drop(m, row);
+    for (uint32_t row = 0; row < HALF; row += 4) { /* on_move is told the new row, or fails */
+        heap_set_row(&m->heap, m->ref[row], HALF + row);
+        m->ref[HALF + row] = m->ref[row];
+        m->ref[row] = HEAP_NONE;
+    }
+    compact_all(m);
+    EXPECT(m->moves > 0);
+    for (uint32_t row = 0; row < HALF; row += 4) {
+        EXPECT(holds(heap_get(&m->heap, m->ref[HALF + row]), row, m->content[row]));
+        heap_drop(&m->heap, m->ref[HALF + row]);
+    }
+    compact_all(m);
+    EXPECT_EQ(m->heap.live_bytes, 0);
+    model_free(m);
+}
+
 /* Compaction takes turns with changes: what it moves must not take the room that a change, prepared
  * and not yet applied, counts on. */
 TEST(heap, a_reservation_survives_compaction)

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/column.h"
 #include "base/rng.h"
 #include "base/thread.h"
 #include "index/scratch.h"
@@ -114,6 +115,84 @@ TEST(hnsw, sweeps_over_free_rows)
         EXPECT_EQ(graph_count_unreachable(g), 0);
     }
     refill(g, 1000);
+    EXPECT_SOUND(g);
+    EXPECT_EQ(graph_count_lost(g, 100), 0);
+    graph_free(g);
+}
+
+/* What a walk returns, as vectors: rows may be others. */
+static size_t walk_vectors(struct graph *g, const float *query, const float **out, size_t k)
+{
+    struct hit hits[10];
+    REQUIRE(k <= COUNT_OF(hits));
+    size_t count = graph_search(g, &g->lane, query, 40, k, hits);
+    for (size_t i = 0; i < count; i++)
+        out[i] = &g->vectors[(size_t)hits[i].row * DIM];
+    return count;
+}
+
+TEST(hnsw, moved_rows_are_found_as_before)
+{
+    enum { K = 10 };
+    static const uint32_t degrees[] = {4, 12, 40};
+    for (size_t i = 0; i < COUNT_OF(degrees) * 3; i++) {
+        struct graph_spec spec = plain;
+        spec.m = degrees[i % 3];
+        spec.quant = i % 2 == 0 ? QUANT_NONE : QUANT_SQ8;
+        spec.seed = i + 1;
+        struct graph *g = graph_new(&spec);
+        graph_grow(g, 1500, CENTERS);
+        kill_some(g, 0, 1500, i < 3 ? 20 : 80);
+        graph_sweep(g, 200);
+        uint32_t linked = 0;
+        for (uint32_t row = 0; row < g->end; row++)
+            linked += g->state[row] == GRAPH_LINKED;
+        static float before[100][K][DIM], queries[100][DIM];
+        size_t counts[100];
+        const float *found[K];
+        for (size_t q = 0; q < 100; q++) {
+            graph_random_vector(g, CENTERS, queries[q]);
+            counts[q] = walk_vectors(g, queries[q], found, K);
+            for (size_t j = 0; j < counts[q]; j++)
+                memcpy(before[q][j], found[j], sizeof(before[q][j]));
+        }
+        graph_move_down(g);
+        EXPECT_EQ(g->end, linked); /* no hole is left */
+        EXPECT_SOUND(g);
+        EXPECT_EQ(graph_count_unreachable(g), 0);
+        for (size_t q = 0; q < 100; q++) {
+            EXPECT_EQ(walk_vectors(g, queries[q], found, K), counts[q]);
+            for (size_t j = 0; j < counts[q]; j++)
+                EXPECT(memcmp(before[q][j], found[j], sizeof(before[q][j])) == 0);
+        }
+        graph_grow(g, 300, CENTERS);
+        kill_some(g, 0, g->end, 30);
+        graph_sweep(g, 200);
+        graph_move_down(g);
+        EXPECT_SOUND(g);
+        EXPECT_EQ(graph_count_unreachable(g), 0);
+        graph_free(g);
+    }
+}
+
+TEST(hnsw, gives_back_the_memory_of_rows_at_the_end)
+{
+    struct graph *g = graph_new(&plain);
+    graph_grow(g, 1000, CENTERS);
+    size_t full = g->x->ops->bytes(g->x);
+    kill_some(g, 100, 1000, 100);
+    graph_sweep(g, 100);
+    graph_move_down(g);
+    size_t excess = g->x->ops->excess(g->x, g->end);
+    EXPECT(excess > 0);
+    while (g->x->ops->shrink(g->x, g->end, COLUMNS_SHRINK_STEP))
+        continue;
+    EXPECT_EQ(g->x->ops->excess(g->x, g->end), 0);
+    EXPECT(g->x->ops->bytes(g->x) <= full - excess);
+    EXPECT_SOUND(g);
+    EXPECT_EQ(graph_count_lost(g, 100), 0);
+    REQUIRE(g->x->ops->reserve(g->x, g->capacity) == OK);
+    graph_grow(g, 1000, CENTERS);
     EXPECT_SOUND(g);
     EXPECT_EQ(graph_count_lost(g, 100), 0);
     graph_free(g);
