@@ -23,6 +23,7 @@ enum {
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
     LIMIT_ROWS = 0x7fffffff,              /* elements of a collection */
+    LIMIT_STRING_SIZE = 1 << 30,          /* bytes of a string; proto-max-bulk-len has less */
     LIMIT_RECORD_SIZE = 0x7ffffff8        /* bytes of what one command, or transaction, changes */
 };
 

@@ -57,16 +57,26 @@ bool db_has_room(const struct db *db, size_t bytes)
     return db->maxmemory == 0 || db->replaying || mem_used_total() + bytes <= db->maxmemory;
 }
 
-enum err db_collection(const struct db *db, struct slice key, struct collection **out)
+static enum err collection_of(struct object *o, struct collection **out)
 {
     *out = NULL;
-    struct object *o = keyspace_get(&db->keys, key);
     if (o == NULL)
         return OK;
     if (o->type != OBJECT_COLLECTION)
         return ERR_TYPE;
     *out = o->collection;
     return OK;
+}
+
+struct object *db_find(const struct db *db, struct slice key)
+{
+    struct object *o = keyspace_get(&db->keys, key);
+    return o == NULL || object_expired(o, db->now_ms) ? NULL : o;
+}
+
+enum err db_collection(const struct db *db, struct slice key, struct collection **out)
+{
+    return collection_of(db_find(db, key), out);
 }
 
 void db_view(struct db *db, struct collection *c, struct collection_view *out)
@@ -77,19 +87,50 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
 /* -- preparing --------------------------------------------------------------------------------- */
 
 static enum err prepare_object(struct db *db, struct slice key, enum object_type type,
-                               struct slice value)
+                               struct slice value, uint64_t expire_ms)
 {
     CHECK(db->object == NULL);
     if (!db_has_room(db, sizeof(struct object) + key.len + value.len))
         return ERR_NOMEM;
-    db->object = keyspace_prepare(&db->keys, key, type, value);
+    db->object = keyspace_prepare(&db->keys, key, type, value, expire_ms);
     return db->object == NULL ? ERR_NOMEM : OK;
+}
+
+/* The whole string as it will be. It expires when the one before it did. */
+static enum err prepare_range(struct db *db, const struct mutation *m)
+{
+    const struct object *old = keyspace_get(&db->keys, m->key);
+    if (old != NULL && old->type != OBJECT_STRING)
+        return ERR_TYPE;
+    struct slice before = old == NULL ? (struct slice){0} : object_string(old);
+    size_t end = m->offset + m->value.len;
+    struct slice whole = {NULL, end > before.len ? end : before.len};
+    enum err e = prepare_object(db, m->key, OBJECT_STRING, whole, old == NULL ? 0 : old->expire_ms);
+    if (e != OK)
+        return e;
+    uint8_t *bytes = db->object->bytes + m->key.len;
+    if (before.len > 0)
+        memcpy(bytes, before.ptr, before.len);
+    if (m->offset > before.len)
+        memset(bytes + before.len, 0, m->offset - before.len);
+    if (m->value.len > 0)
+        memcpy(bytes + m->offset, m->value.ptr, m->value.len);
+    return OK;
+}
+
+static enum err prepare_rename(struct db *db, const struct mutation *m)
+{
+    const struct object *old = keyspace_get(&db->keys, m->key);
+    if (old == NULL)
+        return ERR_NOT_FOUND;
+    struct slice value = old->type == OBJECT_STRING ? object_string(old) : (struct slice){0};
+    return prepare_object(db, m->new_key, old->type, value, old->expire_ms);
 }
 
 static enum err prepare_collection(struct db *db, struct slice key,
                                    const struct collection_spec *spec, struct collection **out)
 {
-    enum err e = prepare_object(db, key, OBJECT_COLLECTION, (struct slice){0});
+    enum err e = prepare_object(db, key, OBJECT_COLLECTION, (struct slice){0}, 0);
     if (e != OK)
         return e;
     size_t projection = (size_t)spec->projection_from * spec->dim * sizeof(float);
@@ -104,7 +145,7 @@ static enum err prepare_collection(struct db *db, struct slice key,
 static enum err prepare_put(struct db *db, const struct mutation *m, struct why *why)
 {
     struct collection *c;
-    enum err e = db_collection(db, m->key, &c);
+    enum err e = collection_of(keyspace_get(&db->keys, m->key), &c);
     if (e != OK)
         return e;
     if (c == NULL && !m->creates)
@@ -124,7 +165,7 @@ static enum err prepare_put(struct db *db, const struct mutation *m, struct why 
 static enum err prepare_attribute(struct db *db, const struct mutation *m)
 {
     struct collection *c;
-    enum err e = db_collection(db, m->key, &c);
+    enum err e = collection_of(keyspace_get(&db->keys, m->key), &c);
     if (e != OK || c == NULL)
         return e;
     size_t size = heap_record_size(m->value.len);
@@ -149,7 +190,16 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     struct collection *c;
     switch (m->kind) {
     case MUTATION_STRING_SET:
-        e = prepare_object(db, m->key, OBJECT_STRING, m->value);
+        e = prepare_object(db, m->key, OBJECT_STRING, m->value, m->expire_ms);
+        break;
+    case MUTATION_STRING_RANGE:
+        e = prepare_range(db, m);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        e = keyspace_reserve_expiry(&db->keys) ? OK : ERR_NOMEM;
+        break;
+    case MUTATION_KEY_RENAME:
+        e = prepare_rename(db, m);
         break;
     case MUTATION_COLLECTION_NEW:
         e = prepare_collection(db, m->key, &m->spec, &c);
@@ -212,6 +262,23 @@ static void apply_remove(struct db *db, const struct mutation *m, uint64_t lsn)
         free_object(keyspace_take(&db->keys, m->key));
 }
 
+static void apply_expire(struct db *db, const struct mutation *m)
+{
+    struct object *o = keyspace_get(&db->keys, m->key);
+    if (o != NULL)
+        keyspace_set_expiry(&db->keys, o, m->expire_ms);
+}
+
+/* A collection stays where it is: only the object that leads to it is another one. */
+static void apply_rename(struct db *db, const struct mutation *m)
+{
+    struct object *old = keyspace_take(&db->keys, m->key);
+    CHECK(old != NULL && db->object != NULL && old->type == db->object->type);
+    db->object->collection = old->collection;
+    object_free(old);
+    publish(db);
+}
+
 static void apply_attribute(struct db *db, const struct mutation *m)
 {
     struct object *o = keyspace_get(&db->keys, m->key);
@@ -236,8 +303,15 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
 {
     switch (m->kind) {
     case MUTATION_STRING_SET:
+    case MUTATION_STRING_RANGE:
     case MUTATION_COLLECTION_NEW:
         publish(db);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        apply_expire(db, m);
+        break;
+    case MUTATION_KEY_RENAME:
+        apply_rename(db, m);
         break;
     case MUTATION_KEY_REMOVE:
         free_object(keyspace_take(&db->keys, m->key));

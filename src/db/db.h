@@ -31,6 +31,7 @@ struct db {
     struct mlog log;
     struct keyspace keys;
     size_t maxmemory;
+    uint64_t now_ms;         /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
     uint64_t random;         /* state of rng.h */
     struct object *object;   /* prepared and not yet applied */
@@ -65,7 +66,12 @@ MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t ls
 /* Would so many more bytes stay under maxmemory? */
 bool db_has_room(const struct db *db, size_t bytes);
 
-/* The collection at a key: NULL when there is no such key; ERR_TYPE when the key holds another. */
+/* What a key holds at now_ms; NULL when there is no such key, or its time has passed. Changes are
+ * prepared and applied to what the log says is there, which a mutation has to remove. */
+struct object *db_find(const struct db *db, struct slice key);
+
+/* The collection at a key, likewise: NULL when there is no such key; ERR_TYPE when it holds another
+ * type. */
 MUST_USE enum err db_collection(const struct db *db, struct slice key, struct collection **out);
 
 /* What a search started now reads. Take a guard of db->epoch with it. */

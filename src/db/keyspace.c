@@ -37,6 +37,7 @@ void keyspace_fini(struct keyspace *ks)
         if (ks->objects[i] != NULL)
             object_free(ks->objects[i]);
     map_fini(&ks->map);
+    expiry_fini(&ks->expiry);
     mem_free(MEM_KEYSPACE, ks->objects);
     mem_free(MEM_KEYSPACE, ks->free_list);
 }
@@ -75,10 +76,12 @@ static bool reserve_place(struct keyspace *ks)
 }
 
 struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum object_type type,
-                                struct slice value)
+                                struct slice value, uint64_t expire_ms)
 {
     CHECK(key.len <= UINT32_MAX);
     if (!reserve_place(ks) || !map_reserve(&ks->map, 1))
+        return NULL;
+    if (expire_ms > 0 && !expiry_reserve(&ks->expiry))
         return NULL;
     struct object *o = mem_try(MEM_KEYSPACE, sizeof(*o) + key.len + value.len);
     if (o == NULL)
@@ -86,10 +89,12 @@ struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum obje
     *o = (struct object){.type = type,
                          .hash = hash_key(ks, key),
                          .key_len = (uint32_t)key.len,
+                         .expiry_at = EXPIRY_NONE,
+                         .expire_ms = expire_ms,
                          .value_len = value.len};
     if (key.len > 0)
         memcpy(o->bytes, key.ptr, key.len);
-    if (value.len > 0)
+    if (value.ptr != NULL && value.len > 0)
         memcpy(o->bytes + key.len, value.ptr, value.len);
     return o;
 }
@@ -99,12 +104,17 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     uint32_t at = map_get(&ks->map, o->hash, object_key(o));
     if (at != MAP_NONE) {
         struct object *before = ks->objects[at];
+        expiry_remove(&ks->expiry, before);
         ks->objects[at] = o;
+        if (o->expire_ms > 0)
+            expiry_add(&ks->expiry, o);
         return before;
     }
     at = ks->free_count > 0 ? ks->free_list[--ks->free_count] : ks->used++;
     CHECK(at < ks->capacity);
     ks->objects[at] = o;
+    if (o->expire_ms > 0)
+        expiry_add(&ks->expiry, o);
     map_put(&ks->map, o->hash, at);
     return NULL;
 }
@@ -117,10 +127,24 @@ struct object *keyspace_take(struct keyspace *ks, struct slice key)
         return NULL;
     struct object *o = ks->objects[at];
     map_remove(&ks->map, hash, at);
+    expiry_remove(&ks->expiry, o);
     ks->objects[at] = NULL;
     CHECK(ks->free_count < ks->capacity);
     ks->free_list[ks->free_count++] = at;
     return o;
+}
+
+bool keyspace_reserve_expiry(struct keyspace *ks)
+{
+    return expiry_reserve(&ks->expiry);
+}
+
+void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms)
+{
+    expiry_remove(&ks->expiry, o);
+    o->expire_ms = expire_ms;
+    if (expire_ms > 0)
+        expiry_add(&ks->expiry, o);
 }
 
 size_t keyspace_count(const struct keyspace *ks)

@@ -3,6 +3,7 @@
 #define VDB_DB_KEYSPACE_H
 
 #include "base/map.h"
+#include "db/expiry.h"
 
 struct collection;
 
@@ -24,6 +25,8 @@ struct object {
     enum object_type type;
     uint32_t hash;
     uint32_t key_len;
+    uint32_t expiry_at;            /* its place in the keyspace's heap, or EXPIRY_NONE */
+    uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
     size_t value_len;              /* OBJECT_STRING */
     struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
     uint8_t bytes[];               /* the key, then the string */
@@ -36,6 +39,7 @@ struct keyspace {
     uint32_t free_count;
     uint32_t used;             /* places of objects in use or free */
     uint32_t capacity;
+    struct expiry expiry;      /* of the objects that expire */
     uint64_t hash_seed[2];
 };
 
@@ -56,16 +60,28 @@ static inline struct slice object_string(const struct object *o)
     return (struct slice){o->bytes + o->key_len, o->value_len};
 }
 
+static inline bool object_expired(const struct object *o, uint64_t now_ms)
+{
+    return o->expire_ms > 0 && o->expire_ms < now_ms;
+}
+
 /* Makes an object for a key, outside the keyspace yet: the part of a change that can fail. There is
- * room for one at a time: it is published or freed before the next is made.
+ * room for one at a time: it is published or freed before the next is made. value.ptr NULL: the
+ * caller fills the value's bytes before it publishes. expire_ms 0: never.
  * keyspace_publish puts it in place of what the key held before, which it returns (or NULL), for
  * the caller to free. */
 MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,
-                                         enum object_type type, struct slice value);
+                                         enum object_type type, struct slice value,
+                                         uint64_t expire_ms);
 struct object *keyspace_publish(struct keyspace *ks, struct object *o);
 /* Takes an object out; the caller frees it. NULL when there is none. */
 struct object *keyspace_take(struct keyspace *ks, struct slice key);
 void object_free(struct object *o);
+
+/* Changes when a published object expires; 0: never. The only way an object changes in place. When
+ * it did not expire before, keyspace_reserve_expiry came first. */
+MUST_USE bool keyspace_reserve_expiry(struct keyspace *ks);
+void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms);
 
 size_t keyspace_count(const struct keyspace *ks);
 

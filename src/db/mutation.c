@@ -77,6 +77,17 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     bytes_put_slice(out, m->key);
     switch (m->kind) {
     case MUTATION_STRING_SET:
+        bytes_put_u64(out, m->expire_ms);
+        bytes_put_slice(out, m->value);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        bytes_put_u64(out, m->expire_ms);
+        break;
+    case MUTATION_KEY_RENAME:
+        bytes_put_slice(out, m->new_key);
+        break;
+    case MUTATION_STRING_RANGE:
+        bytes_put_u64(out, m->offset);
         bytes_put_slice(out, m->value);
         break;
     case MUTATION_COLLECTION_NEW:
@@ -187,12 +198,32 @@ static enum err get_ids(struct bytes_reader *r, struct mutation *m)
     return r->broken ? ERR_CORRUPT : OK;
 }
 
+/* Times are what fits a client's signed integer. */
+static enum err get_time(struct bytes_reader *r, uint64_t *ms)
+{
+    *ms = bytes_get_u64(r);
+    return *ms <= INT64_MAX ? OK : ERR_CORRUPT;
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
     switch (m->kind) {
     case MUTATION_STRING_SET:
+        e = get_time(r, &m->expire_ms);
         m->value = bytes_get_slice(r);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        e = get_time(r, &m->expire_ms);
+        break;
+    case MUTATION_KEY_RENAME:
+        m->new_key = bytes_get_slice(r);
+        break;
+    case MUTATION_STRING_RANGE:
+        m->offset = bytes_get_u64(r);
+        m->value = bytes_get_slice(r);
+        if (m->offset > LIMIT_STRING_SIZE || m->offset + m->value.len > LIMIT_STRING_SIZE)
+            e = ERR_CORRUPT;
         break;
     case MUTATION_COLLECTION_NEW:
         e = get_spec(r, &m->spec) ? OK : ERR_CORRUPT;

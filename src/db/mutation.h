@@ -18,7 +18,10 @@
     X(MUTATION_COLLECTION_NEW, 4, "the key holds an empty collection")                             \
     X(MUTATION_PUT, 5, "these elements are in the collection, with these vectors")                 \
     X(MUTATION_REMOVE, 6, "these elements are not in the collection")                              \
-    X(MUTATION_SET_ATTRIBUTE, 7, "the element has this attribute, or none")
+    X(MUTATION_SET_ATTRIBUTE, 7, "the element has this attribute, or none")                        \
+    X(MUTATION_KEY_EXPIRE, 8, "the key expires then, or never")                                    \
+    X(MUTATION_KEY_RENAME, 9, "what the key held, and when it expires, is another key's")          \
+    X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, and zeros up to them")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -44,7 +47,10 @@ struct mutation_element {
 struct mutation {
     enum mutation_kind kind;
     struct slice key;
-    struct slice value;                /* STRING_SET, SET_ATTRIBUTE (len 0: none) */
+    struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none) */
+    uint64_t expire_ms;                /* STRING_SET, KEY_EXPIRE: Unix time; 0: never */
+    uint64_t offset;                   /* STRING_RANGE */
+    struct slice new_key;              /* KEY_RENAME */
     struct collection_spec spec;       /* COLLECTION_NEW; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     uint32_t dim;                      /* PUT */

@@ -244,6 +244,8 @@ const char *inspect_db(const struct db *db, bool quiet)
 {
     struct visit v = {.db = db, .quiet = quiet};
     (void)keyspace_scan(&db->keys, 0, SIZE_MAX, inspect_object, &v);
+    if (v.broken == NULL && !expiry_check(&db->keys.expiry))
+        return "the heap of keys that expire is out of order";
     if (v.broken == NULL && quiet && !db_idle(db))
         return "something waits in the epoch, or a job is out";
     return v.broken;
@@ -292,6 +294,10 @@ static void compare_object(void *user, const struct object *o)
     const struct object *other = keyspace_get(&v->other->keys, object_key(o));
     if (other == NULL || other->type != o->type) {
         v->broken = "a key is missing";
+        return;
+    }
+    if (other->expire_ms != o->expire_ms) {
+        v->broken = "a key expires at another time";
         return;
     }
     if (o->type == OBJECT_STRING) {

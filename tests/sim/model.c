@@ -32,6 +32,11 @@ static void free_collection(struct model_collection *c)
             free_element(e);
         }
     }
+    while (c->time != NULL) {
+        struct model_time *t = c->time;
+        c->time = t->before;
+        mem_free(MEM_TEST, t);
+    }
     mem_free(MEM_VECTOR, c->projection);
     mem_free(MEM_TEST, (void *)c->string.ptr);
     mem_free(MEM_TEST, c);
@@ -82,6 +87,14 @@ struct slice model_attribute_at(const struct model_element *e, uint64_t lsn)
     return a == NULL ? (struct slice){0} : a->json;
 }
 
+uint64_t model_expiry_at(const struct model_collection *c, uint64_t lsn)
+{
+    const struct model_time *t = c->time;
+    while (t != NULL && t->from > lsn)
+        t = t->before;
+    return t == NULL ? 0 : t->expire_ms;
+}
+
 size_t model_count_at(const struct model_collection *c, uint64_t lsn)
 {
     size_t count = 0;
@@ -125,7 +138,16 @@ static struct model_collection *hold(struct model *m, unsigned key)
     return c;
 }
 
-static void set_string(struct model *m, unsigned key, struct slice value)
+static void set_time(struct model *m, struct model_collection *c, uint64_t expire_ms)
+{
+    struct model_time *t = mem_calloc(MEM_TEST, sizeof(*t));
+    t->from = m->lsn;
+    t->expire_ms = expire_ms;
+    t->before = c->time;
+    c->time = t;
+}
+
+static void set_string(struct model *m, unsigned key, struct slice value, uint64_t expire_ms)
 {
     struct model_collection *c = hold(m, key);
     uint8_t *copy = mem_alloc(MEM_TEST, value.len);
@@ -133,6 +155,34 @@ static void set_string(struct model *m, unsigned key, struct slice value)
         memcpy(copy, value.ptr, value.len);
     c->is_string = true;
     c->string = (struct slice){copy, value.len};
+    set_time(m, c, expire_ms);
+}
+
+static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
+{
+    struct model_collection *c = model_held_at(m, key, m->lsn);
+    if (c == NULL)
+        return "a time is set for a key that is not there";
+    set_time(m, c, expire_ms);
+    return NULL;
+}
+
+static const char *set_range(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_collection *c = model_held_at(m, key, m->lsn);
+    if (c != NULL && !c->is_string)
+        return "a part of a string is set in a collection";
+    uint64_t expire_ms = c == NULL ? 0 : model_expiry_at(c, m->lsn);
+    struct buf whole = BUF_INIT(MEM_TEST);
+    if (c != NULL)
+        buf_append_slice(&whole, c->string);
+    while (whole.len < mutation->offset + mutation->value.len)
+        buf_append_byte(&whole, 0);
+    if (mutation->value.len > 0)
+        memcpy(whole.ptr + mutation->offset, mutation->value.ptr, mutation->value.len);
+    set_string(m, key, buf_slice(&whole), expire_ms);
+    buf_fini(&whole);
+    return NULL;
 }
 
 static const char *new_collection(struct model *m, unsigned key, const struct collection_spec *spec)
@@ -162,6 +212,40 @@ static void put(struct model *m, struct model_collection *c, unsigned id,
         before->death = m->lsn;
     e->before = c->newest[id];
     c->newest[id] = e;
+}
+
+/* What from holds now, from now on. */
+static void copy_elements(struct model *m, struct model_collection *to,
+                          const struct model_collection *from)
+{
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        const struct model_element *e = model_element_at(from, id, m->lsn);
+        if (e == NULL)
+            continue;
+        struct mutation_element copy = {
+            .vector = e->vector, .set_attribute = true, .attribute = model_attribute_at(e, m->lsn)};
+        put(m, to, id, &copy);
+    }
+}
+
+static const char *rename_key(struct model *m, unsigned key, struct slice new_key)
+{
+    unsigned to = model_key_of(new_key);
+    struct model_collection *from = model_held_at(m, key, m->lsn);
+    if (from == NULL || to == MODEL_KEYS)
+        return "a key is renamed that is not there, or to none that was named";
+    uint64_t expire_ms = model_expiry_at(from, m->lsn);
+    (void)remove_key(m, key);
+    if (from->is_string) {
+        set_string(m, to, from->string, expire_ms);
+        return NULL;
+    }
+    struct model_collection *c = hold(m, to);
+    c->spec = from->spec;
+    c->projection = model_projection(&from->spec);
+    set_time(m, c, expire_ms);
+    copy_elements(m, c, from);
+    return NULL;
 }
 
 static const char *put_all(struct model *m, unsigned key, const struct mutation *mutation)
@@ -230,8 +314,14 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_KEY_REMOVE:
         return remove_key(m, key) ? NULL : "a key is removed that is not there";
     case MUTATION_STRING_SET:
-        set_string(m, key, mutation->value);
+        set_string(m, key, mutation->value, mutation->expire_ms);
         return NULL;
+    case MUTATION_STRING_RANGE:
+        return set_range(m, key, mutation);
+    case MUTATION_KEY_EXPIRE:
+        return set_expiry(m, key, mutation->expire_ms);
+    case MUTATION_KEY_RENAME:
+        return rename_key(m, key, mutation->new_key);
     case MUTATION_FLUSH:
         for (key = 0; key < MODEL_KEYS; key++)
             (void)remove_key(m, key);

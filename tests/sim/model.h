@@ -28,6 +28,13 @@ struct model_element {
     struct model_element *before;      /* the id's version before this one */
 };
 
+/* owner: its collection */
+struct model_time {
+    uint64_t from;
+    uint64_t expire_ms; /* 0: never */
+    struct model_time *before;
+};
+
 /* What a key holds from birth on, until before death: a collection, or a string. owner: the model
  */
 struct model_collection {
@@ -36,6 +43,7 @@ struct model_collection {
     struct collection_spec spec;
     uint64_t birth, death;
     float *projection; /* dim x projection_from, or NULL */
+    struct model_time *time; /* the newest; NULL: never expires */
     struct model_element *newest[MODEL_IDS];
     struct model_collection *before; /* what the key held before this one */
 };
@@ -58,6 +66,8 @@ struct model_collection *model_held_at(const struct model *m, unsigned key, uint
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn);
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn);
 struct slice model_attribute_at(const struct model_element *e, uint64_t lsn);
+/* When it expires; 0: never. */
+uint64_t model_expiry_at(const struct model_collection *c, uint64_t lsn);
 size_t model_count_at(const struct model_collection *c, uint64_t lsn);
 
 /* Appends the id's bytes; some hold line ends and zeros, some are long. */

@@ -27,9 +27,8 @@ static struct mutation put_of(const char *key, const struct mutation_element *el
 static struct slice record_of(size_t count)
 {
     static const float vector[3] = {1, 0, 0};
-    static const struct mutation_element element = {.id = {(const uint8_t *)"e", 1},
-                                                    .vector = vector,
-                                                    .norm = 1};
+    static const struct mutation_element element = {
+        .id = {(const uint8_t *)"e", 1}, .vector = vector, .norm = 1};
     struct buf b = BUF_INIT(MEM_TEST);
     batch_begin(&b);
     for (size_t i = 0; i < count; i++) {

@@ -61,7 +61,7 @@ static bool agrees(const struct model *m)
         if (m->version[key] == 0 ? o != NULL : !is_right(m, o, key))
             return false;
     }
-    return keyspace_count(&m->keys) == m->count;
+    return keyspace_count(&m->keys) == m->count && expiry_check(&m->keys.expiry);
 }
 
 static void put(struct model *m, uint32_t key)
@@ -69,7 +69,8 @@ static void put(struct model *m, uint32_t key)
     char key_room[32], value_room[64];
     struct slice text = key_text(key_room, key);
     struct slice value = value_text(value_room, key, m->version[key] + 1);
-    struct object *o = keyspace_prepare(&m->keys, text, OBJECT_STRING, value);
+    struct object *o = keyspace_prepare(&m->keys, text, OBJECT_STRING, value,
+                                        m->version[key] % 3 == 0 ? 1000 + key % 50 : 0);
     REQUIRE(o != NULL);
     (void)mem_fail_nth(1); /* publishing takes no memory */
     struct object *before = keyspace_publish(&m->keys, o);
@@ -125,7 +126,7 @@ TEST(keyspace, an_object_may_be_thrown_away_before_it_is_published)
     struct model *m = model_new();
     put(m, 1);
     struct object *o = keyspace_prepare(&m->keys, slice_of("other"), OBJECT_COLLECTION,
-                                        (struct slice){NULL, 0});
+                                        (struct slice){NULL, 0}, 7);
     REQUIRE(o != NULL);
     EXPECT(o->type == OBJECT_COLLECTION && o->collection == NULL && o->value_len == 0);
     object_free(o);
@@ -143,7 +144,7 @@ TEST(keyspace, a_change_that_cannot_be_prepared_changes_nothing)
         for (uint64_t n = 1;; n++) {
             (void)mem_fail_nth(n);
             struct object *o = keyspace_prepare(&m->keys, key_text(key_room, key), OBJECT_STRING,
-                                                slice_of("x"));
+                                                slice_of("x"), key % 2);
             bool fired = mem_fail_nth(0);
             if (o != NULL)
                 object_free(o);

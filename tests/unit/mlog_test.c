@@ -197,10 +197,10 @@ TEST(mlog, a_mutation_that_is_refused_leaves_the_record_as_it_was)
     struct recorder a = recorder(0);
     mlog_add_sink(&log, &a.sink);
     static const uint8_t value[100];
-    /* As much as fits, to the byte: kind, two lengths and a key of 1 byte take 13 + 8 besides. */
-    struct mutation fits = string_set("k", (struct slice){value, 64 - 8 - 13});
+    /* As much as fits, to the byte: a length, kind, key, time and another length. */
+    struct mutation fits = string_set("k", (struct slice){value, 64 - 8 - 21});
     struct mutation small = string_set("k", (struct slice){value, 3});
-    struct mutation large = string_set("k", (struct slice){value, 64 - 8 - 13 + 4});
+    struct mutation large = string_set("k", (struct slice){value, 64 - 8 - 21 + 4});
     uint64_t lsn = 0;
     EXPECT_EQ(append_alone(&log, &fits, &lsn), OK);
     EXPECT_EQ(append_alone(&log, &large, &lsn), ERR_LIMIT);
@@ -208,7 +208,7 @@ TEST(mlog, a_mutation_that_is_refused_leaves_the_record_as_it_was)
     mlog_begin(&log);
     EXPECT_EQ(mlog_append(&log, &small, &lsn), OK);
     EXPECT_EQ(mlog_append(&log, &fits, &lsn), ERR_LIMIT);
-    a.size_max = 40;
+    a.size_max = 48;
     EXPECT_EQ(mlog_append(&log, &small, &lsn), ERR_NOMEM);
     a.size_max = 0;
     buf_clear(&a.records, 0);

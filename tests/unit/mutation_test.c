@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 13 };
+enum { SAMPLES = 20 };
 
 static struct slice with_nul(void)
 {
@@ -34,6 +34,41 @@ static struct mutation put_of(struct mutation_element *elements, size_t count)
                              .dim = 3,
                              .elements = elements,
                              .count = count};
+}
+
+/* Of the kinds that say when a key expires, or change a part of it. */
+static struct mutation sample_of_key(unsigned i)
+{
+    struct mutation m = {.key = slice_of("key")};
+    switch (i) {
+    case 0:
+        m.kind = MUTATION_STRING_SET;
+        m.value = slice_of("volatile");
+        m.expire_ms = INT64_MAX;
+        return m;
+    case 1:
+        m.kind = MUTATION_KEY_EXPIRE;
+        return m;
+    case 2:
+        m.kind = MUTATION_KEY_EXPIRE;
+        m.expire_ms = 1700000000123;
+        return m;
+    case 3:
+        m.kind = MUTATION_KEY_RENAME;
+        return m;
+    case 4:
+        m.kind = MUTATION_KEY_RENAME;
+        m.new_key = with_nul();
+        return m;
+    case 5:
+        m.kind = MUTATION_STRING_RANGE;
+        return m;
+    default:
+        m.kind = MUTATION_STRING_RANGE;
+        m.offset = LIMIT_STRING_SIZE - 3;
+        m.value = with_nul();
+        return m;
+    }
 }
 
 static struct mutation sample(unsigned i)
@@ -91,12 +126,14 @@ static struct mutation sample(unsigned i)
     case 11:
         m.kind = MUTATION_REMOVE;
         return m;
-    default:
+    case 12:
         m.kind = MUTATION_SET_ATTRIBUTE;
         m.ids = ids;
         m.count = 1;
         m.value = slice_of("[1]");
         return m;
+    default:
+        return sample_of_key(i - 13);
     }
 }
 
@@ -121,7 +158,9 @@ static bool same_element(const struct mutation *m, size_t i, const struct mutati
 static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
-        a->dim != b->dim || a->count != b->count || a->creates != b->creates)
+        a->expire_ms != b->expire_ms || a->offset != b->offset ||
+        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->count != b->count ||
+        a->creates != b->creates)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
     if (has_spec && !same_spec(&a->spec, &b->spec))
@@ -141,6 +180,38 @@ static struct slice exact_copy(struct slice bytes, size_t len)
     uint8_t *copy = malloc(len > 0 ? len : 1);
     memcpy(copy, bytes.ptr, len);
     return (struct slice){copy, len};
+}
+
+TEST(mutation, of_every_kind_is_among_the_samples)
+{
+    static const enum mutation_kind kinds[] = {
+#define X(kind, number, text) kind,
+        MUTATION_LIST(X)
+#undef X
+    };
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        bool found = false;
+        for (unsigned i = 0; i < SAMPLES; i++)
+            found |= sample(i).kind == kinds[k];
+        if (!found)
+            test_fail(__FILE__, __LINE__, "no sample of %s", mutation_name(kinds[k]));
+    }
+}
+
+TEST(mutation, with_a_time_or_a_size_past_its_limit_is_corrupt)
+{
+    struct mutation ms[4] = {{.kind = MUTATION_KEY_EXPIRE, .expire_ms = (uint64_t)INT64_MAX + 1},
+                             {.kind = MUTATION_STRING_SET, .expire_ms = UINT64_MAX},
+                             {.kind = MUTATION_STRING_RANGE, .offset = LIMIT_STRING_SIZE},
+                             {.kind = MUTATION_STRING_RANGE, .offset = UINT64_MAX}};
+    ms[2].value = slice_of("x");
+    for (size_t i = 0; i < COUNT_OF(ms); i++) {
+        struct buf b = BUF_INIT(MEM_TEST);
+        struct mutation back;
+        mutation_encode(&ms[i], &b);
+        EXPECT_EQ(mutation_decode(buf_slice(&b), &back, NULL), ERR_CORRUPT);
+        buf_fini(&b);
+    }
 }
 
 TEST(mutation, is_read_back_as_it_was_written)
