@@ -64,6 +64,13 @@ uint8_t bytes_get_u8(struct bytes_reader *r)
     return (uint8_t)get_le(r, 1);
 }
 
+bool bytes_get_bool(struct bytes_reader *r)
+{
+    uint8_t byte = bytes_get_u8(r);
+    r->broken |= byte > 1;
+    return byte == 1;
+}
+
 uint32_t bytes_get_u32(struct bytes_reader *r)
 {
     return (uint32_t)get_le(r, 4);

@@ -17,6 +17,8 @@ struct bytes_reader {
 };
 
 uint8_t bytes_get_u8(struct bytes_reader *r);
+/* There is one way to write it: any byte but 0 and 1 breaks the reader. */
+bool bytes_get_bool(struct bytes_reader *r);
 uint32_t bytes_get_u32(struct bytes_reader *r);
 uint64_t bytes_get_u64(struct bytes_reader *r);
 float bytes_get_f32(struct bytes_reader *r);

@@ -27,6 +27,7 @@
     X(MEM_GRAPH, "graph")       /* links and levels */                                             \
     X(MEM_ID, "ids")            /* ids, attributes and the map from id to row */                   \
     X(MEM_LOG, "log")           /* mutations not yet handed to every sink */                       \
+    X(MEM_SNAPSHOT, "snapshot") /* what is known of the last snapshots, and the one under way */   \
     X(MEM_SCRATCH, "scratch")   /* working memory of searches and jobs */                          \
     X(MEM_TEST, "test")
 

@@ -20,22 +20,6 @@ const char *mutation_name(enum mutation_kind kind)
     return "unknown mutation";
 }
 
-static void put_spec(struct buf *out, const struct collection_spec *s)
-{
-    bytes_put_u32(out, s->dim);
-    bytes_put_u8(out, (uint8_t)s->metric);
-    bytes_put_u8(out, (uint8_t)s->quant);
-    bytes_put_u8(out, (uint8_t)s->index);
-    bytes_put_u32(out, s->m);
-    bytes_put_u32(out, s->ef_build);
-    bytes_put_u32(out, s->ef);
-    bytes_put_u8(out, s->keep_originals);
-    bytes_put_u8(out, s->implicit);
-    bytes_put_u32(out, s->projection_from);
-    bytes_put_u32(out, s->projection_version);
-    bytes_put_u64(out, s->seed);
-}
-
 static void pad(struct buf *out, size_t start)
 {
     while ((out->len - start) % VECTOR_ALIGNMENT != 0 && !buf_failed(out))
@@ -46,7 +30,7 @@ static void put_elements(struct buf *out, const struct mutation *m, size_t start
 {
     bytes_put_u8(out, m->creates);
     if (m->creates)
-        put_spec(out, &m->spec);
+        spec_encode(&m->spec, out);
     bytes_put_u32(out, FIELD_VECTOR);
     bytes_put_u32(out, m->dim);
     bytes_put_u32(out, (uint32_t)m->count);
@@ -91,7 +75,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         bytes_put_slice(out, m->value);
         break;
     case MUTATION_COLLECTION_NEW:
-        put_spec(out, &m->spec);
+        spec_encode(&m->spec, out);
         break;
     case MUTATION_PUT:
         put_elements(out, m, start);
@@ -109,14 +93,6 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     }
 }
 
-/* There is one way to write each mutation, so a byte that says nothing has to be 0. */
-static bool get_bool(struct bytes_reader *r)
-{
-    uint8_t byte = bytes_get_u8(r);
-    r->broken |= byte > 1;
-    return byte == 1;
-}
-
 static void get_padding(struct bytes_reader *r, const uint8_t *start)
 {
     size_t at = (size_t)(r->left.ptr - start);
@@ -126,35 +102,10 @@ static void get_padding(struct bytes_reader *r, const uint8_t *start)
         r->broken |= padding.ptr[i] != 0;
 }
 
-static bool get_spec(struct bytes_reader *r, struct collection_spec *s)
-{
-    s->dim = bytes_get_u32(r);
-    uint8_t metric = bytes_get_u8(r), quant = bytes_get_u8(r), index = bytes_get_u8(r);
-    s->m = bytes_get_u32(r);
-    s->ef_build = bytes_get_u32(r);
-    s->ef = bytes_get_u32(r);
-    s->keep_originals = get_bool(r);
-    s->implicit = get_bool(r);
-    s->projection_from = bytes_get_u32(r);
-    s->projection_version = bytes_get_u32(r);
-    s->seed = bytes_get_u64(r);
-    if (r->broken || metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
-        return false;
-    s->metric = (enum metric)metric;
-    s->quant = (enum quant)quant;
-    s->index = (enum index_kind)index;
-    if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
-        return false;
-    return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
-           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->ef >= 1 && s->ef <= LIMIT_EF &&
-           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION &&
-           (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);
-}
-
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
-    m->creates = get_bool(r);
-    if (m->creates && !get_spec(r, &m->spec))
+    m->creates = bytes_get_bool(r);
+    if (m->creates && !spec_decode(r, &m->spec))
         return ERR_CORRUPT;
     uint32_t field = bytes_get_u32(r);
     m->dim = bytes_get_u32(r);
@@ -176,7 +127,7 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
         e->vector = (const float *)(const void *)(vectors.ptr + (size_t)i * m->dim * sizeof(float));
         e->norm = bytes_get_f32(r);
         e->id = bytes_get_slice(r);
-        e->set_attribute = get_bool(r);
+        e->set_attribute = bytes_get_bool(r);
         if (e->set_attribute)
             e->attribute = bytes_get_slice(r);
     }
@@ -226,7 +177,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
             e = ERR_CORRUPT;
         break;
     case MUTATION_COLLECTION_NEW:
-        e = get_spec(r, &m->spec) ? OK : ERR_CORRUPT;
+        e = spec_decode(r, &m->spec) ? OK : ERR_CORRUPT;
         break;
     case MUTATION_PUT:
         e = get_elements(r, m, start);

@@ -1,5 +1,7 @@
 #include "db/spec.h"
 
+#include "base/limits.h"
+
 const char *index_kind_name(enum index_kind kind)
 {
     static const char *const names[] = {
@@ -24,4 +26,45 @@ struct collection_spec spec_default(uint32_t dim)
         .ef = SPEC_EF_DEFAULT,
         .keep_originals = true,
     };
+}
+
+void spec_encode(const struct collection_spec *s, struct buf *out)
+{
+    bytes_put_u32(out, s->dim);
+    bytes_put_u8(out, (uint8_t)s->metric);
+    bytes_put_u8(out, (uint8_t)s->quant);
+    bytes_put_u8(out, (uint8_t)s->index);
+    bytes_put_u32(out, s->m);
+    bytes_put_u32(out, s->ef_build);
+    bytes_put_u32(out, s->ef);
+    bytes_put_u8(out, s->keep_originals);
+    bytes_put_u8(out, s->implicit);
+    bytes_put_u32(out, s->projection_from);
+    bytes_put_u32(out, s->projection_version);
+    bytes_put_u64(out, s->seed);
+}
+
+bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
+{
+    s->dim = bytes_get_u32(r);
+    uint8_t metric = bytes_get_u8(r), quant = bytes_get_u8(r), index = bytes_get_u8(r);
+    s->m = bytes_get_u32(r);
+    s->ef_build = bytes_get_u32(r);
+    s->ef = bytes_get_u32(r);
+    s->keep_originals = bytes_get_bool(r);
+    s->implicit = bytes_get_bool(r);
+    s->projection_from = bytes_get_u32(r);
+    s->projection_version = bytes_get_u32(r);
+    s->seed = bytes_get_u64(r);
+    if (r->broken || metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
+        return false;
+    s->metric = (enum metric)metric;
+    s->quant = (enum quant)quant;
+    s->index = (enum index_kind)index;
+    if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
+        return false;
+    return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
+           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->ef >= 1 && s->ef <= LIMIT_EF &&
+           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION &&
+           (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);
 }

@@ -2,6 +2,7 @@
 #ifndef VDB_DB_SPEC_H
 #define VDB_DB_SPEC_H
 
+#include "base/bytes.h"
 #include "vec/codec.h"
 
 #define INDEX_KIND_LIST(X)                                                                         \
@@ -43,5 +44,10 @@ struct collection_spec {
 
 /* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
 struct collection_spec spec_default(uint32_t dim);
+
+/* Its bytes, in the log and in snapshots; spec_decode is false when they are not one that a command
+ * could have made. */
+void spec_encode(const struct collection_spec *s, struct buf *out);
+MUST_USE bool spec_decode(struct bytes_reader *r, struct collection_spec *s);
 
 #endif
