@@ -213,6 +213,7 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_REMOVE:
+    case MUTATION_TICK:
         break;
     }
     if (e != OK)
@@ -327,6 +328,8 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         break;
     case MUTATION_SET_ATTRIBUTE:
         apply_attribute(db, m);
+        break;
+    case MUTATION_TICK:
         break;
     }
     CHECK(db->object == NULL);

@@ -89,6 +89,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
+    case MUTATION_TICK:
         break;
     }
 }
@@ -193,6 +194,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
+    case MUTATION_TICK:
         break;
     default:
         e = ERR_CORRUPT;

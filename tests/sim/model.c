@@ -300,7 +300,8 @@ void model_next(struct model *m)
 const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
-    if (key == MODEL_KEYS && mutation->kind != MUTATION_FLUSH)
+    bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK;
+    if (key == MODEL_KEYS && of_key)
         return "a key changes that nobody named";
     switch (mutation->kind) {
     case MUTATION_COLLECTION_NEW:
@@ -325,6 +326,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_FLUSH:
         for (key = 0; key < MODEL_KEYS; key++)
             (void)remove_key(m, key);
+        return NULL;
+    case MUTATION_TICK:
         return NULL;
     }
     return "a change that nobody asked for";

@@ -237,6 +237,7 @@ const char *ask_check_record(const struct world *w, const struct ask *cmd, const
     case MUTATION_STRING_RANGE:
     case MUTATION_KEY_EXPIRE:
     case MUTATION_KEY_RENAME:
+    case MUTATION_TICK:
         break; /* no command of the workload */
     }
     return "a change of a kind that nobody asked for";

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 20 };
+enum { SAMPLES = 21 };
 
 static struct slice with_nul(void)
 {
@@ -132,8 +132,10 @@ static struct mutation sample(unsigned i)
         m.count = 1;
         m.value = slice_of("[1]");
         return m;
+    case 13:
+        return (struct mutation){.kind = MUTATION_TICK};
     default:
-        return sample_of_key(i - 13);
+        return sample_of_key(i - 14);
     }
 }
 
