@@ -9,15 +9,13 @@ the folder that --tools names. What every figure means is in README.md beside th
 """
 
 import argparse
-import math
 import os
 import re
-import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
+
+from bench_server import Client, Load, Server, median_of, print_rows, quantiles
 
 PARTS = ['redis', 'ingest', 'search', 'mixed', 'visible', 'tenants']
 SET = 'glove100'
@@ -26,114 +24,20 @@ REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
 CONFIG = {'appendonly': 'no', 'save': ''}
 
 
-class Client:
-    """Enough of RESP2 for asking a server about itself."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(('127.0.0.1', port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.socket.makefile('rb')
-
-    def call(self, *words):
-        words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
-        parts = [b'*%d\r\n' % len(words)] + [b'$%d\r\n%s\r\n' % (len(w), w) for w in words]
-        self.socket.sendall(b''.join(parts))
-        return self.reply()
-
-    def reply(self):
-        line = self.file.readline()
-        kind, text = line[:1], line[1:-2]
-        if kind == b'$':
-            size = int(text)
-            return None if size < 0 else self.file.read(size + 2)[:-2]
-        if kind == b'*':
-            return [self.reply() for _ in range(int(text))]  # a null array reads as empty
-        if kind == b':':
-            return int(text)
-        if kind == b'-':
-            raise RuntimeError(text.decode())
-        if kind == b'+':
-            return text
-        raise RuntimeError(f'not a reply: {line!r}')
-
-
-def spare_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-class Server:
-    """A server process of ours or Redis's, with an empty folder to live in."""
-
-    def __init__(self, program, options):
-        self.folder = tempfile.TemporaryDirectory(prefix='bench-wire-')
-        self.port = spare_port()
-        command = [os.path.abspath(program), '--port', str(self.port)]
-        for name, value in options.items():
-            command += ['--' + name, value]
-        self.log = open(os.path.join(self.folder.name, 'log'), 'wb')
-        self.process = subprocess.Popen(command, cwd=self.folder.name, stdout=self.log,
-                                        stderr=self.log)
-        try:
-            self.client = self.connect()
-        except BaseException:
-            self.stop()
-            raise
-
-    def connect(self):
-        for _ in range(100):
-            try:
-                client = Client(self.port)
-                client.call('PING')
-                return client
-            except OSError:
-                time.sleep(0.05)
-            if self.process.poll() is not None:
-                break
-        with open(self.log.name, 'rb') as f:
-            sys.exit('the server does not answer:\n' + f.read().decode(errors='replace'))
-
-    def rss_bytes(self):
-        with open(f'/proc/{self.process.pid}/statm', encoding='ascii') as f:
-            return int(f.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-        self.folder.cleanup()
-
-
 class Bench:
     def __init__(self, args):
         self.args = args
         self.vdb = Server(args.server, CONFIG)
-        self.idle_qps = 0
-        self.effort = 0
+        self.loader = Load(args.tools, args.data, SET)
 
     def load(self, *words, watch=None):
-        """Runs wire_load, calls watch meanwhile; returns {role: {field: number}}."""
-        command = [os.path.join(self.args.tools, 'wire_load'), '--port', str(self.vdb.port),
-                   '--data', self.args.data, '--set', SET, *map(str, words)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
-            while watch is not None and run.poll() is None:
-                watch()
-                time.sleep(0.2)
-            out = run.communicate()[0].decode()
-        if run.returncode != 0:
-            sys.exit(f'failed: {" ".join(command)}')
-        roles = {}
-        for line in out.splitlines():
-            fields = dict(re.findall(r'(\w+)=(\S+)', line))
-            name = fields.pop('role')
-            roles[name] = {k: float(v) for k, v in fields.items()}
-        return roles
+        return self.loader.run(self.vdb.port, *words, watch=watch)
+
+    def effort(self):
+        return f'EF {self.loader.find_effort(self.vdb.port, RECALL)}'
 
     def pending(self):
-        info = self.vdb.client.call('VINFO', SET)
-        fields = dict(zip(info[::2], info[1::2]))
-        return int(fields[b'pending'])
+        return int(self.vdb.client.vinfo(SET)['pending'])
 
     def wait_linked(self):
         start = time.monotonic()
@@ -146,7 +50,7 @@ class Bench:
 
     def have_collection(self):
         """The parts that search need the whole set, linked."""
-        if not self.vdb.client.call('VINFO', SET):
+        if not self.vdb.client.vinfo(SET):
             self.create()
             self.load('--seconds', 600, '--depth', 1000, 'add=1')
         self.wait_linked()
@@ -190,21 +94,6 @@ class Bench:
     def searches(self, conns, seconds, effort):
         return self.load('--seconds', seconds, '--effort', effort, f'search={conns}')['search']
 
-    def find_effort(self):
-        """The EF at which a search over the wire has the recall, between two that were measured."""
-        last = None
-        for ef in (40, 60, 80, 120, 160, 240, 360, 540, 800):
-            # All 2,000 queries once.
-            recall = self.load('--seconds', 60, '--warmup', 0, '--searches', 2000,
-                               '--effort', f'EF {ef}', 'search=1')['search']['recall']
-            if recall >= RECALL:
-                if last is None:
-                    return ef
-                share = (logit(RECALL) - logit(last[1])) / (logit(recall) - logit(last[1]))
-                return round(math.exp(math.log(last[0]) * (1 - share) + math.log(ef) * share))
-            last = (ef, recall)
-        sys.exit(f'recall {RECALL} is not reached')
-
     def in_process(self):
         """Microseconds of one search at the recall, {system: us}, measured without a server."""
         command = [os.path.join(self.args.tools, 'bench_index'), '--data', self.args.data,
@@ -216,7 +105,7 @@ class Bench:
     def search(self):
         self.have_collection()
         inside = self.in_process()
-        effort = f'EF {self.find_effort()}'
+        effort = self.effort()
         runs = {'ping': [], 'search': [], 'eight': []}
         for _ in range(self.args.passes):
             runs['ping'].append(self.load('--seconds', 1, 'ping=1')['ping'])
@@ -240,7 +129,7 @@ class Bench:
 
     def mixed(self):
         self.have_collection()
-        effort = f'EF {self.find_effort()}'
+        effort = self.effort()
         first = 10_000_000
         waiting = []
         runs = {'idle': [], 'busy': [], 'ping': [], 'ping_idle': [], 'noise': []}
@@ -296,26 +185,6 @@ class Bench:
         print_rows(f'{count:,} collections of 10 vectors of 128 dimensions',
                    [('created', f'{create["rate"]:,.0f}/s'), ('VADDs', f'{fill["rate"]:,.0f}/s'),
                     ('RSS of each', f'{size / 1024:.1f} KiB')])
-
-
-def logit(p):
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))
-
-
-def median_of(runs, field):
-    return statistics.median(run[field] for run in runs)
-
-
-def quantiles(runs):
-    return ', '.join(f'{median_of(runs, f):,.0f}' for f in ('p50_us', 'p99_us', 'p999_us')) + ' us'
-
-
-def print_rows(title, rows):
-    print(f'\n### {title}\n\n| what | figure |\n|---|---|')
-    for row in rows:
-        print(f'| {row[0]} | {row[1]} |')
-    sys.stdout.flush()
 
 
 def redis_benchmark(port, test, pipeline, count):
