@@ -89,6 +89,7 @@ static const struct known {
     {"glove100", BENCH_COSINE, "query.fbin"},
     {"fashion784", BENCH_L2, "test.fbin"},
     {"syn768", BENCH_COSINE, "query.fbin"},
+    {"syn128", BENCH_COSINE, "query.fbin"},
 };
 
 static struct matrix map_in(const char *dir, const char *name, const char *file)
@@ -107,7 +108,7 @@ struct dataset dataset_open(const char *dir, const char *name)
     }
     errno = 0;
     if (set == NULL)
-        die("no data set '%s': glove100, fashion784, syn768", name);
+        die("no data set '%s': glove100, fashion784, syn768, syn128", name);
 
     struct dataset d = {
         .name = set->name,

@@ -43,7 +43,7 @@ void matrix_save(const char *path, uint32_t rows, uint32_t columns, const void *
 
 bool file_exists(const char *path);
 
-/* Known names: glove100, fashion784, syn768, in dir/name/. */
+/* Known names: glove100, fashion784, syn768, syn128, in dir/name/. */
 struct dataset dataset_open(const char *dir, const char *name);
 void dataset_close(struct dataset *d);
 

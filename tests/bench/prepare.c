@@ -1,11 +1,11 @@
 /* prepare.c: makes the benchmark data that a run needs and skips what is there already.
  *
- *   prepare DIR glove100|fashion784|syn768 ...
+ *   prepare DIR glove100|fashion784|syn768|syn128 ...
  *
  * glove100: 2,000 words of DIR/glove100/words.fbin are held out as queries, the rest is indexed.
  * fashion784: train.fbin and test.fbin are there; only the ground truth is made.
- * syn768: points near 1,000 centres of a 32-dimensional space, seen through a random matrix.
- * All of it follows from one seed. Ground truth: the 100 nearest of each query (exact.h), some of
+ * syn768, syn128: points near 1,000 centres of 32 dimensions, seen through a random matrix. All of
+ * it follows from one seed. Ground truth: the 100 nearest of each query (exact.h), some of
  * which are verified against a plain scan in doubles. */
 #include <errno.h>
 #include <math.h>
@@ -22,11 +22,9 @@ enum {
     TRUTH_K = 100,
     VERIFIED_QUERIES = 20,
     GLOVE_QUERIES = 2000,
-    SYN_DIM = 768,
+    SYN_DIM_MAX = 768,
     SYN_INNER_DIM = 32,
     SYN_CENTRES = 1000,
-    SYN_TRAIN = 100000,
-    SYN_QUERIES = 1000,
     PATH_SIZE = 1024
 };
 
@@ -114,35 +112,45 @@ static void split_glove(const char *dir)
     matrix_unmap(&words);
 }
 
+/* The dimensions are the seed, too. */
+static const struct syn_size {
+    const char *name;
+    uint32_t dim;
+    uint32_t train;
+    uint32_t queries;
+} syn_sizes[] = {{"syn768", 768, 100000, 1000}, {"syn128", 128, 1000000, 2000}};
+
 struct syn {
     float centres[SYN_CENTRES][SYN_INNER_DIM];
-    float map[SYN_INNER_DIM][SYN_DIM];
+    float map[SYN_INNER_DIM][SYN_DIM_MAX];
 };
 
-static void syn_point(const struct syn *s, uint64_t *rng, float out[SYN_DIM])
+static void syn_point(const struct syn *s, uint64_t *rng, size_t dim, float *out)
 {
     const float *centre = s->centres[rng_next(rng) % SYN_CENTRES];
-    memset(out, 0, SYN_DIM * sizeof *out);
+    memset(out, 0, dim * sizeof *out);
     for (size_t i = 0; i < SYN_INNER_DIM; i++) {
         float inner = centre[i] + 0.5F * rng_normal(rng);
-        for (size_t j = 0; j < SYN_DIM; j++)
+        for (size_t j = 0; j < dim; j++)
             out[j] += inner * s->map[i][j];
     }
     double norm = 0;
-    for (size_t j = 0; j < SYN_DIM; j++) {
+    for (size_t j = 0; j < dim; j++) {
         out[j] += 0.05F * rng_normal(rng);
         norm += (double)out[j] * (double)out[j];
     }
-    for (size_t j = 0; j < SYN_DIM; j++)
+    for (size_t j = 0; j < dim; j++)
         out[j] = (float)((double)out[j] / sqrt(norm));
 }
 
-static void make_syn(const char *dir)
+static void make_syn(const char *dir, const struct syn_size *size)
 {
     char path[PATH_SIZE];
-    if (have(dir, "syn768", "train.fbin") && have(dir, "syn768", "query.fbin"))
+    if (have(dir, size->name, "train.fbin") && have(dir, size->name, "query.fbin"))
         return;
-    uint64_t rng = 768;
+    const size_t dim = size->dim;
+    CHECK(dim <= SYN_DIM_MAX && size->queries <= size->train);
+    uint64_t rng = dim;
     struct syn *s = must_alloc(1, sizeof *s);
     for (size_t i = 0; i < SYN_CENTRES; i++) {
         for (size_t j = 0; j < SYN_INNER_DIM; j++)
@@ -150,19 +158,17 @@ static void make_syn(const char *dir)
     }
     const float deviation = 1 / sqrtf(SYN_INNER_DIM);
     for (size_t i = 0; i < SYN_INNER_DIM; i++) {
-        for (size_t j = 0; j < SYN_DIM; j++)
+        for (size_t j = 0; j < dim; j++)
             s->map[i][j] = deviation * rng_normal(&rng);
     }
-    float *train = must_alloc((size_t)SYN_TRAIN * SYN_DIM, sizeof *train);
-    for (size_t i = 0; i < SYN_TRAIN; i++)
-        syn_point(s, &rng, train + i * SYN_DIM);
-    path_of(path, dir, "syn768", "train.fbin");
-    matrix_save(path, SYN_TRAIN, SYN_DIM, train);
-    for (size_t i = 0; i < SYN_QUERIES; i++)
-        syn_point(s, &rng, train + i * SYN_DIM);
-    path_of(path, dir, "syn768", "query.fbin");
-    matrix_save(path, SYN_QUERIES, SYN_DIM, train);
-    free(train);
+    float *rows = must_alloc(size->train * dim, sizeof *rows);
+    for (size_t i = 0; i < size->train; i++)
+        syn_point(s, &rng, dim, rows + i * dim);
+    matrix_save(path_of(path, dir, size->name, "train.fbin"), size->train, size->dim, rows);
+    for (size_t i = 0; i < size->queries; i++)
+        syn_point(s, &rng, dim, rows + i * dim);
+    matrix_save(path_of(path, dir, size->name, "query.fbin"), size->queries, size->dim, rows);
+    free(rows);
     free(s);
 }
 
@@ -210,13 +216,22 @@ static void make_truth(const char *dir, const char *set, enum bench_metric metri
     matrix_unmap(&train);
 }
 
+static const struct syn_size *syn_size_of(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(syn_sizes); i++)
+        if (strcmp(syn_sizes[i].name, name) == 0)
+            return &syn_sizes[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3)
-        die("usage: prepare DIR glove100|fashion784|syn768 ...");
+        die("usage: prepare DIR glove100|fashion784|syn768|syn128 ...");
     const char *dir = argv[1];
     for (int i = 2; i < argc; i++) {
         char path[PATH_SIZE];
+        const struct syn_size *size = syn_size_of(argv[i]);
         (void)mkdir(dir, 0755); /* may be there; if not, writing a file says so */
         (void)mkdir(path_of(path, dir, argv[i], ""), 0755);
         errno = 0;
@@ -225,11 +240,11 @@ int main(int argc, char **argv)
             make_truth(dir, argv[i], BENCH_COSINE, "query.fbin");
         } else if (strcmp(argv[i], "fashion784") == 0) {
             make_truth(dir, argv[i], BENCH_L2, "test.fbin");
-        } else if (strcmp(argv[i], "syn768") == 0) {
-            make_syn(dir);
+        } else if (size != NULL) {
+            make_syn(dir, size);
             make_truth(dir, argv[i], BENCH_COSINE, "query.fbin");
         } else {
-            die("no data set '%s': glove100, fashion784, syn768", argv[i]);
+            die("no data set '%s': glove100, fashion784, syn768, syn128", argv[i]);
         }
     }
     return 0;
