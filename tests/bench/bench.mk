@@ -44,3 +44,8 @@ bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BEN
 .PHONY: bench-wire
 bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index bench-data ## the server
 	python3 tests/bench/bench_wire.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)
+
+.PHONY: bench-persist
+bench-persist: build/vdb-server $(BENCH_OBJ)/wire_load ## what durability costs; restart, snapshots
+	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100 syn128"
+	python3 tests/bench/bench_persist.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)

@@ -8,6 +8,7 @@
  *   role=search conns=8 done=12000 seconds=5.000 rate=2400.0 p50_us=.. p99_us=.. p999_us=..
  * max_us=.. errors=0 recall=0.9512
  *
+ * end_s is when the run ended, by the clock that Python calls time.monotonic().
  * done and rate count elements, latencies are of requests, from handing them to the kernel until
  * the whole reply is read. */
 #include <arpa/inet.h>
@@ -31,7 +32,8 @@
 #include "bench/wire_stats.h"
 
 enum { CONNS_MAX = 256, DEPTH_MAX = 4096, RESULTS = 10, READ_SIZE = 64 * 1024, KEY_SIZE = 64 };
-enum { TENANT_DIM = 128, TENANT_ELEMENTS = 10 };
+enum { TENANT_DIM = 128, TENANT_ELEMENTS = 10, ROLES_MAX = 16 };
+enum { AWAIT_RETRY_US = 500, AWAIT_REPLY_MAX = 64 };
 
 static const char *const usage[] = {
     "usage: wire_load --port P [options] ROLE=CONNECTIONS ...",
@@ -39,13 +41,17 @@ static const char *const usage[] = {
     "       search   VSEARCH of the queries of the set in turn",
     "       add      VADD of the vectors of the set, ids --first and on",
     "       madd     the same in VMADDs of --batch",
+    "       replace  VADD of other vectors of the set to --count random ids of it (--seed)",
     "       noise    VADD of random vectors that are near no query, ids --first and on",
+    "       save     SAVE, once",
     "       create   VCREATE of collections t0, t1, ...: --tenants of them",
     "       fill     VADD of 10 random vectors of 128 dimensions to each of them",
     "options: --seconds S (5)  --warmup S (0.2; not counted for ping and search)",
     "         --data DIR (data)  --set NAME (glove100)  --key KEY (the set's name)",
     "         --effort \"EF 100\"  --depth N (100)  --batch N (1000)  --first ID (0)",
-    "         --count N (vectors to add; all)  --mark N (print when N are acknowledged)",
+    "         --count N (vectors to add; all)  --from ROW (the first to add; 0)",
+    "         --mark N (print when N are acknowledged)  --seed N (1)",
+    "         --await S (first wait so long until a server is there and has its data)",
     "         --tenants N (10000)  --searches N (end after so many; 0: --seconds decide)",
 };
 
@@ -95,15 +101,16 @@ struct tally {
 
 struct load {
     int port;
-    double seconds, warmup_s;
+    double seconds, warmup_s, await_s;
     const char *data_dir, *set_name, *key, *effort;
-    size_t depth, batch, count, mark, tenants, searches;
+    size_t depth, batch, count, from, mark, tenants, searches, seed;
     uint64_t first;
+    uint32_t *order; /* of replace: the rows of the set, shuffled */
     struct dataset set;
     struct conn conns[CONNS_MAX];
     size_t conn_count;
-    uint64_t next[8]; /* work handed out, by role */
-    struct tally tallies[8];
+    uint64_t next[ROLES_MAX]; /* work handed out, by role */
+    struct tally tallies[ROLES_MAX];
     uint64_t rng;
     double start_s, end_s;
 };
@@ -137,8 +144,8 @@ static size_t put_search(struct load *l, struct conn *c, struct buf *out)
 
 static size_t put_add(struct load *l, struct conn *c, struct buf *out)
 {
-    uint64_t row = l->next[role_index(c->role)]++;
-    if (row >= l->count)
+    uint64_t row = l->from + l->next[role_index(c->role)]++;
+    if (row >= l->from + l->count)
         return 0;
     wire_put_add(out, l->key, vectors_of(&l->set.train, row, 1), l->first + row);
     return 1;
@@ -149,20 +156,59 @@ static size_t put_madd(struct load *l, struct conn *c, struct buf *out)
     uint64_t *next = &l->next[role_index(c->role)];
     if (*next >= l->count)
         return 0;
-    uint64_t row = *next, left = l->count - row;
+    uint64_t row = l->from + *next, left = l->count - *next;
     size_t batch = left < l->batch ? left : l->batch;
     *next += batch;
     wire_put_add_many(out, l->key, vectors_of(&l->set.train, row, batch), l->first + row, batch);
     return batch;
 }
 
+/* Knuth's MMIX generator. */
+static uint64_t random_next(struct load *l)
+{
+    return l->rng = l->rng * 6364136223846793005U + 1442695040888963407U;
+}
+
 /* Uniform in a cube: in many dimensions far from any real vector. */
 static void fill_random(struct load *l, float *vector, size_t dim)
 {
     for (size_t i = 0; i < dim; i++) {
-        l->rng = l->rng * 6364136223846793005U + 1442695040888963407U; /* Knuth's MMIX */
-        vector[i] = (float)((double)(l->rng >> 40) / 8388608.0 - 1);
+        vector[i] = (float)((double)(random_next(l) >> 40) / 8388608.0 - 1);
     }
+}
+
+/* Fisher and Yates' shuffle. */
+static void shuffle_rows(struct load *l)
+{
+    const uint32_t rows = l->set.train.rows;
+    l->rng = l->seed;
+    l->order = mem_alloc(MEM_TEST, rows * sizeof *l->order);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t other = (uint32_t)((random_next(l) >> 33) % (i + 1));
+        l->order[i] = l->order[other];
+        l->order[other] = i;
+    }
+}
+
+/* Every id once; its new vector is that of the row shuffled to behind it. */
+static size_t put_replace(struct load *l, struct conn *c, struct buf *out)
+{
+    uint64_t i = l->next[role_index(c->role)]++;
+    if (i >= l->count)
+        return 0;
+    if (l->order == NULL)
+        shuffle_rows(l);
+    uint32_t other = l->order[(i + 1) % l->set.train.rows];
+    wire_put_add(out, l->key, vectors_of(&l->set.train, other, 1), l->first + l->order[i]);
+    return 1;
+}
+
+static size_t put_save(struct load *l, struct conn *c, struct buf *out)
+{
+    if (l->next[role_index(c->role)]++ > 0)
+        return 0;
+    wire_put_save(out);
+    return 1;
 }
 
 static size_t put_noise(struct load *l, struct conn *c, struct buf *out)
@@ -206,9 +252,10 @@ static const struct role roles[] = {
     {"ping", false, false, false, put_ping}, {"search", false, false, true, put_search},
     {"add", true, true, true, put_add},      {"madd", true, true, true, put_madd},
     {"noise", false, true, true, put_noise}, {"create", true, true, false, put_create},
-    {"fill", true, true, false, put_fill},
+    {"fill", true, true, false, put_fill},   {"replace", true, true, true, put_replace},
+    {"save", true, false, false, put_save},
 };
-_Static_assert(COUNT_OF(roles) <= 8, "tallies are by role");
+_Static_assert(COUNT_OF(roles) <= ROLES_MAX, "tallies are by role");
 
 static size_t role_index(const struct role *role)
 {
@@ -220,19 +267,58 @@ static struct tally *tally_of(struct load *l, const struct conn *c)
     return &l->tallies[role_index(c->role)];
 }
 
+/* -1 and errno when nobody listens. */
+static int connect_to(int port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0)
+        die("cannot make a socket");
+    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+/* Asks until a reply is none of -LOADING. */
+static void await_server(const struct load *l)
+{
+    static const char question[] = "*2\r\n$6\r\nEXISTS\r\n$4\r\nnone\r\n";
+    const double until_s = now_s() + l->await_s;
+    char reply[AWAIT_REPLY_MAX];
+    int fd = -1;
+    printf("ready\n");
+    (void)fflush(stdout);
+    for (; now_s() < until_s; usleep(AWAIT_RETRY_US)) {
+        if (fd < 0)
+            fd = connect_to(l->port);
+        if (fd < 0)
+            continue;
+        if (send(fd, question, sizeof question - 1, MSG_NOSIGNAL) < 0 ||
+            recv(fd, reply, sizeof reply, 0) <= 0) {
+            (void)close(fd);
+            fd = -1;
+        } else if (reply[0] == ':') {
+            printf("role=await at_s=%.6f\n", now_s());
+            (void)close(fd);
+            return;
+        }
+    }
+    die("no server with data at port %d within %.0f s", l->port, l->await_s);
+}
+
 static void conn_open(struct load *l, const struct role *role)
 {
     CHECK(l->conn_count < CONNS_MAX);
     struct conn *c = &l->conns[l->conn_count++];
-    struct sockaddr_in addr = {.sin_family = AF_INET,
-                               .sin_port = htons((uint16_t)l->port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
     *c = (struct conn){.role = role, .out = BUF_INIT(MEM_TEST), .in = BUF_INIT(MEM_TEST)};
     c->depth = role->pipelined ? l->depth : 1;
     c->flights = mem_calloc(MEM_TEST, c->depth * sizeof *c->flights);
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&addr, sizeof addr) != 0)
+    c->fd = connect_to(l->port);
+    if (c->fd < 0)
         die("cannot connect to port %d", l->port);
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
@@ -386,7 +472,7 @@ static void print_tally(const struct load *l, const struct role *role, struct ta
         printf(" recall=%.4f", (double)t->hits / (double)t->judged);
     if (t->mark_s > 0)
         printf(" mark_s=%.4f", t->mark_s);
-    printf("\n");
+    printf(" end_s=%.6f\n", l->end_s);
     if (t->errors > 0)
         fprintf(stderr, "%s: %zu errors, the first: %s\n", role->name, t->errors, t->error);
 }
@@ -406,6 +492,7 @@ static bool set_number(struct load *l, const char *option, const char *value)
     } numbers[] = {
         {"--depth", &l->depth}, {"--batch", &l->batch},     {"--count", &l->count},
         {"--mark", &l->mark},   {"--tenants", &l->tenants}, {"--searches", &l->searches},
+        {"--from", &l->from},   {"--seed", &l->seed},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         if (strcmp(numbers[i].name, option) == 0) {
@@ -430,6 +517,8 @@ static void set_option(struct load *l, const char *option, const char *value)
         l->seconds = strtod(value, NULL);
     else if (strcmp(option, "--warmup") == 0)
         l->warmup_s = strtod(value, NULL);
+    else if (strcmp(option, "--await") == 0)
+        l->await_s = strtod(value, NULL);
     else if (strcmp(option, "--data") == 0)
         l->data_dir = value;
     else if (strcmp(option, "--set") == 0)
@@ -462,10 +551,14 @@ static void open_roles(struct load *l, char **words, int count)
         size_t conns;
         if (role_of(words[i], &conns)->needs_set && l->set.name == NULL) {
             l->set = dataset_open(l->data_dir, l->set_name);
-            if (l->count == 0 || l->count > l->set.train.rows)
-                l->count = l->set.train.rows;
+            if (l->from >= l->set.train.rows)
+                die("the set has %u rows", l->set.train.rows);
+            if (l->count == 0 || l->count > l->set.train.rows - l->from)
+                l->count = l->set.train.rows - l->from;
         }
     }
+    if (l->await_s > 0)
+        await_server(l);
     for (int i = 0; i < count; i++) {
         size_t conns;
         const struct role *role = role_of(words[i], &conns);
@@ -484,6 +577,7 @@ int main(int argc, char **argv)
                             .depth = 100,
                             .batch = 1000,
                             .tenants = 10000,
+                            .seed = 1,
                             .rng = 1};
     int words = 0;
     for (int i = 1; i < argc; i++) {

@@ -47,6 +47,11 @@ void wire_put_ping(struct buf *out)
     buf_append_text(out, "*1\r\n$4\r\nPING\r\n");
 }
 
+void wire_put_save(struct buf *out)
+{
+    buf_append_text(out, "*1\r\n$4\r\nSAVE\r\n");
+}
+
 void wire_put_search(struct buf *out, const char *key, struct slice vector, unsigned count,
                      const char *effort)
 {

@@ -8,6 +8,7 @@ enum { EFFORT_WORDS_MAX = 16 };
 
 /* PING */
 void wire_put_ping(struct buf *out);
+void wire_put_save(struct buf *out);
 /* VSEARCH key FP32 vector COUNT count effort..., where effort is "EF 100" or the like */
 void wire_put_search(struct buf *out, const char *key, struct slice vector, unsigned count,
                      const char *effort);
