@@ -17,7 +17,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-protot
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP
 CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
 LDFLAGS  += -pthread
-LDLIBS   += -luv -lxxhash -lm -ldl
+LDLIBS   += -luv -lxxhash -lcurl -lcrypto -lm -ldl
 
 ifeq ($(MODE),release)
 CFLAGS   += -O3 -fPIE -fstack-protector-strong -fstack-clash-protection

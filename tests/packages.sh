@@ -7,7 +7,8 @@
 # Names what is missing before it installs it. Without root and without sudo that asks no password,
 # it prints the one line to run and ends the script.
 
-PACKAGES_BUILD="gcc libc6-dev make libuv1-dev libjemalloc-dev libxxhash-dev libhiredis-dev"
+PACKAGES_BUILD="gcc libc6-dev make libuv1-dev libjemalloc-dev libxxhash-dev libhiredis-dev \
+    libcurl4-openssl-dev libssl-dev"
 PACKAGES_GLOVE100="nodejs npm ca-certificates"
 PACKAGES_FASHION784="nodejs dataset-fashion-mnist"
 PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
