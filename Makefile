@@ -148,5 +148,6 @@ help: ## this list
 	@grep -hE '^[a-z][a-z0-9.-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 include tests/bench/bench.mk
+include tests/crash/crash.mk
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

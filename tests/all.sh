@@ -59,6 +59,10 @@ part "integration tests" $make integration
 for script in tests/integration/*_test.{sh,py,mjs}; do
     [ ! -x "$script" ] || part "$(basename "$script")" "$script"
 done
+[ ! -d /usr/include/fuse3 ] || part "build of the disk that loses power" $make build/blockfile
+for script in tests/crash/real/*_test.py; do
+    part "$(basename "$script")" "$script"
+done
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
     for sanitizers in address,undefined thread; do

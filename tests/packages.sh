@@ -12,7 +12,9 @@ PACKAGES_BUILD="gcc libc6-dev make libuv1-dev libjemalloc-dev libxxhash-dev libh
 PACKAGES_GLOVE100="nodejs npm ca-certificates"
 PACKAGES_FASHION784="nodejs dataset-fashion-mnist"
 PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
-PACKAGES_TEST="$PACKAGES_BUILD redis-tools python3 python3-redis binutils nodejs npm"
+PACKAGES_CRASH="libfuse3-dev e2fsprogs mount util-linux strace"
+PACKAGES_TEST="$PACKAGES_BUILD $PACKAGES_CRASH redis-tools python3 python3-redis binutils nodejs \
+    npm"
 PACKAGES_BENCH="g++ redis-server redis-tools libhnswlib-dev libfaiss-dev libopenblas-dev"
 
 # Some things count as installed when their command is there, wherever it came from.

@@ -1,0 +1,159 @@
+"""model.py: what the keys of one connection hold, and whether a server holds the same.
+
+A state is a dict from key (bytes) to Text or Vectors. A time of expiry is a window (from, to) in
+Unix milliseconds, since nobody outside knows the clock that the server read; None: never."""
+
+import math
+import struct
+
+SLACK_MS = 1500  # a machine that runs several tests at once may pause any process for so long
+
+
+class Text:
+    def __init__(self, value, expire=None):
+        self.value = value
+        self.expire = expire
+
+    def clone(self):
+        return Text(self.value, self.expire)
+
+    def __repr__(self):
+        return f'{self.value!r} expire={self.expire}'
+
+
+class Vectors:
+    """elements: id -> (vector as a tuple of floats, attribute or None)"""
+
+    def __init__(self, dim, metric, created, elements=None, expire=None):
+        self.dim = dim
+        self.metric = metric
+        self.created = created
+        self.elements = elements or {}
+        self.expire = expire
+
+    def clone(self):
+        return Vectors(self.dim, self.metric, self.created, dict(self.elements), self.expire)
+
+    def __repr__(self):
+        return f'{self.metric} dim={self.dim} {self.elements} expire={self.expire}'
+
+
+def clone(state):
+    return {key: value.clone() for key, value in state.items()}
+
+
+def floats(blob):
+    return struct.unpack(f'<{len(blob) // 4}f', blob)
+
+
+def blob_of(vector):
+    return struct.pack(f'<{len(vector)}f', *vector)
+
+
+def same_vector(metric, want, have):
+    """Under COSINE the server keeps a vector of length 1 and its length; else the very floats."""
+    if have is None or len(want) != len(have):
+        return False
+    if metric != 'COSINE':
+        return tuple(want) == tuple(have)
+    return all(math.isclose(w, h, rel_tol=1e-5, abs_tol=1e-5) for w, h in zip(want, have))
+
+
+def difference(want, have):
+    """What differs between two values that are there, or None."""
+    if type(want) is not type(have):
+        return f'want {want}, have {have}'
+    if isinstance(want, Text):
+        if want.value != have.value:
+            return f'want {want.value!r}, have {have.value!r}'
+    else:
+        if want.created and want.metric != have.metric:
+            return f'want metric {want.metric}, have {have.metric}'
+        if want.elements.keys() != have.elements.keys():
+            missing = sorted(want.elements.keys() - have.elements.keys())
+            extra = sorted(have.elements.keys() - want.elements.keys())
+            return f'elements missing {missing}, too many {extra}'
+        for name, (vector, attribute) in want.elements.items():
+            found_vector, found_attribute = have.elements[name]
+            if attribute != found_attribute:
+                return f'{name}: want attribute {attribute!r}, have {found_attribute!r}'
+            if not same_vector(want.metric, vector, found_vector):
+                return f'{name}: want vector {vector}, have {found_vector}'
+    return expiry_difference(want.expire, have.expire)
+
+
+def expiry_difference(want, have):
+    if (want is None) != (have is None):
+        return f'want expiry {want}, have {have}'
+    if want is not None and not want[0] <= have[0] <= want[1]:
+        return f'want expiry within {want}, have {have[0]}'
+    return None
+
+
+def mismatch(want, have, read_from_ms, read_to_ms):
+    """What differs between a model and what was read from the server between two moments of the
+    clock, or None. A key whose time comes about then may be there or not."""
+    for key in want.keys() | have.keys():
+        if key not in want:
+            return f'{key} is there, and should not be: {have[key]}'
+        expire = want[key].expire
+        if expire is not None and expire[0] <= read_to_ms and key not in have:
+            continue
+        if key not in have:
+            return f'{key} is missing; want {want[key]}'
+        if expire is not None and expire[1] < read_from_ms:
+            return f'{key} should have expired {read_from_ms - expire[1]} ms ago'
+        differs = difference(want[key], have[key])
+        if differs:
+            return f'{key}: {differs}'
+    return None
+
+
+# -- reading a server ------------------------------------------------------------------------------
+
+def read_state(connection, knows_expiry):
+    """All keys of the server, as a state."""
+    keys = sorted(connection.ask('KEYS', '*'))
+    types = connection.ask_many([('TYPE', key) for key in keys])
+    times = [-1] * len(keys)
+    if knows_expiry:
+        times = connection.ask_many([('PEXPIRETIME', key) for key in keys])
+    texts = [key for key, kind in zip(keys, types) if kind == b'string']
+    sets = [key for key, kind in zip(keys, types) if kind == b'vectorset']
+    state = {}
+    values = connection.ask_many([('GET', key) for key in texts])
+    for key, value in zip(texts, values):
+        if value is not None:  # else it expired since
+            state[key] = Text(value)
+    state.update(read_vectors(connection, sets))
+    for key, time_ms in zip(keys, times):
+        if key in state and time_ms >= 0:
+            state[key].expire = (time_ms, time_ms)
+    return state
+
+
+def read_vectors(connection, keys):
+    infos = connection.ask_many([('VINFO', key) for key in keys])
+    names = connection.ask_many([('VRANGE', key, '-', '+') for key in keys])
+    cards = connection.ask_many([('VCARD', key) for key in keys])
+    state = {}
+    wanted = []
+    for key, info, ids, card in zip(keys, infos, names, cards):
+        if not isinstance(info, list):
+            continue
+        fields = dict(zip(info[::2], info[1::2]))
+        if len(ids) != card or len(set(ids)) != card:
+            raise AssertionError(f'{key}: VCARD says {card}, VRANGE lists {ids}')
+        metric = fields.get(b'metric', b'COSINE').decode()
+        state[key] = Vectors(int(fields[b'vector-dim']), metric, b'metric' in fields)
+        if ids:
+            wanted.append((key, ids))
+    replies = connection.ask_many([('VGET', key, len(ids), *ids, 'WITHVECTORS', 'RAW')
+                                   for key, ids in wanted])
+    for (key, ids), reply in zip(wanted, replies):
+        for name, element in zip(ids, reply):
+            found, attribute, vector = element
+            if found != name:
+                raise AssertionError(f'{key}: VGET of {name} answers {found}')
+            state[key].elements[name] = (floats(vector), attribute or None)
+    return state
