@@ -3,7 +3,13 @@
  * another and the stack stays flat however many clients wait on one another. */
 #include "server.h"
 
-enum { CRON_US = 100 * 1000, CRON_CONN_CHECK_TICKS = 10 };
+#include "cmd/expire.h"
+
+enum {
+    CRON_US = 100 * 1000,
+    CRON_CONN_CHECK_TICKS = 10,
+    EXPIRE_PAUSE_US = 1000 /* for clients, while many keys expire */
+};
 
 /* -- clients that go on ------------------------------------------------------------------------ */
 
@@ -232,12 +238,23 @@ static void check_conns(struct server *server)
     }
 }
 
+/* A slice of the keys that have expired, and soon the next one. */
+static void on_expire(struct io_timer *timer)
+{
+    struct server *server = timer->user;
+    server_begin(server);
+    if (!server->stopping && expire_some(&server->env))
+        server->io->ops->timer_start(server->io, timer, EXPIRE_PAUSE_US);
+    server_end(server);
+}
+
 /* Ten times a second, for as long as the server stands. */
 static void on_cron(struct io_timer *timer)
 {
     struct server *server = timer->user;
     server->env.ticks++;
     mem_note_peak();
+    on_expire(&server->expire);
     server_begin(server);
     if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0) {
         check_conns(server);
@@ -276,6 +293,7 @@ enum err server_start(struct server *server, struct io *io, const struct config 
         return e;
     }
     server->cron = (struct io_timer){.fn = on_cron, .user = server};
+    server->expire = (struct io_timer){.fn = on_expire, .user = server};
     io->ops->timer_start(io, &server->cron, CRON_US);
     log_line(&server->log, LOG_NOTICE,
              "ready to accept connections, port %d, %u workers, %s kernels", server->env.port,
@@ -304,6 +322,7 @@ void server_fini(struct server *server)
     CHECK(server->env.client_count == 0 && server->listeners_open == 0);
     CHECK(server->depth == 0 && server->ready == NULL);
     server->io->ops->timer_stop(server->io, &server->cron);
+    server->io->ops->timer_stop(server->io, &server->expire);
     cmd_env_fini(&server->env);
     db_fini(&server->db);
 }

@@ -22,6 +22,7 @@ struct server {
     size_t listener_count;            /* listeners in use; 0 again once they are closing */
     size_t listeners_open;            /* those whose on_closed has not come */
     struct io_timer cron;             /* every CRON_US */
+    struct io_timer expire;           /* while more keys have expired than one tick removes */
     uint64_t next_client_id;          /* from 1; never reused */
     struct conn *ready, **ready_last; /* to go on with once no command runs */
     unsigned depth;                   /* of callbacks that run commands */

@@ -5,7 +5,6 @@
 
 #define NO_PERSISTENCE "persistence is not in this version: data lives in memory only"
 #define NO_TRANSACTIONS "transactions are not in this version"
-#define NO_EXPIRY "expiry is not in this version"
 #define NO_SCRIPTING "scripting is not supported by vdb"
 #define NO_CLUSTER "This instance has cluster support disabled"
 #define NO_REPLICATION "replication is not in this version"
@@ -26,16 +25,6 @@ static const struct {
     {"discard", NULL, NO_TRANSACTIONS},
     {"watch", NULL, NO_TRANSACTIONS},
     {"unwatch", NULL, NO_TRANSACTIONS},
-    {"expire", NULL, NO_EXPIRY},
-    {"pexpire", NULL, NO_EXPIRY},
-    {"expireat", NULL, NO_EXPIRY},
-    {"pexpireat", NULL, NO_EXPIRY},
-    {"expiretime", NULL, NO_EXPIRY},
-    {"pexpiretime", NULL, NO_EXPIRY},
-    {"persist", NULL, NO_EXPIRY},
-    {"setex", NULL, NO_EXPIRY},
-    {"psetex", NULL, NO_EXPIRY},
-    {"getex", NULL, NO_EXPIRY},
     {"eval", NULL, NO_SCRIPTING},
     {"eval_ro", NULL, NO_SCRIPTING},
     {"evalsha", NULL, NO_SCRIPTING},

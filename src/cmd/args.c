@@ -19,10 +19,23 @@ struct reading {
     struct why *why;
 };
 
-/* Redis's modules take an option twice and count what comes last. */
+/* Options may come twice, and what comes last counts. */
 static bool lenient(const struct reading *r)
 {
     return (r->command->flags & CMD_LENIENT) != 0;
+}
+
+/* Redis's text for what the command does not know. */
+static enum err unknown(const struct command *command, struct slice word, struct why *why)
+{
+    const char *text = command->unknown;
+    CHECK(text != NULL && text[0] != '\0');
+    bool names = text[strlen(text) - 1] == ' ';
+    return why_set(why, ERR_SYNTAX, "%s%.*s", text,
+                   !names           ? 0
+                   : word.len < 128 ? (int)word.len
+                                    : 128,
+                   (const char *)word.ptr);
 }
 
 static size_t left(const struct reading *r)
@@ -43,7 +56,7 @@ static enum err bad(const struct reading *r, const struct arg *arg, const char *
 static enum err missing(const struct reading *r, const struct arg *arg)
 {
     if (r->command->unknown != NULL)
-        return why_set(r->why, ERR_SYNTAX, "%s", r->command->unknown);
+        return unknown(r->command, slice_of(arg->word != NULL ? arg->word : arg->name), r->why);
     return bad(r, arg, "a value is missing after it");
 }
 
@@ -183,9 +196,12 @@ static enum err read_option(struct reading *r, const struct arg *arg)
     CHECK(arg->word != NULL && left(r) > 0);
     void *to = r->out + arg->offset;
     bool *has = (bool *)(r->out + arg->has_offset);
-    if (*has && !lenient(r) && r->command->unknown != NULL)
-        return why_set(r->why, ERR_SYNTAX, "%s", r->command->unknown);
-    if (*has && !lenient(r))
+    /* Only modules count the last of two that contradict each other. */
+    bool twice = *has && (!lenient(r) || (arg->kind == ARG_CHOICE && *(int *)to != arg->min &&
+                                          !(r->command->flags & CMD_MODULE)));
+    if (twice && r->command->unknown != NULL)
+        return unknown(r->command, slice_of(arg->word), r->why);
+    if (twice)
         return bad(r, arg,
                    arg->kind == ARG_CHOICE ? "contradicts or repeats an option before it"
                                            : "given twice");
@@ -265,6 +281,6 @@ enum err args_parse(const struct command *command, const struct slice *argv, siz
     if (left(&r) == 0)
         return OK;
     if (command->unknown != NULL)
-        return why_set(why, ERR_SYNTAX, "%s", command->unknown);
+        return unknown(command, argv[r.at], why);
     return suggest_option(command, argv[r.at], why);
 }

@@ -104,6 +104,7 @@ static void print_stats(struct cmd_env *env, struct buf *out)
                r->commands_per_s, (double)r->bytes_in_per_s / 1024,
                (double)r->bytes_out_per_s / 1024);
     stats_print_info(env->stats, STATS_SECTION_STATS, out);
+    buf_append_text(out, "expired_stale_perc:0.00\r\n"); /* the heap knows of no stale keys */
     buf_append_text(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
                          "pubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n");
 }
@@ -167,9 +168,11 @@ static void print_cluster(struct cmd_env *env, struct buf *out)
 
 static void print_keyspace(struct cmd_env *env, struct buf *out)
 {
-    size_t keys = keyspace_count(&env->db->keys);
+    const struct keyspace *ks = &env->db->keys;
+    size_t keys = keyspace_count(ks);
     if (keys > 0)
-        buf_printf(out, "db0:keys=%zu,expires=0,avg_ttl=0\r\n", keys);
+        buf_printf(out, "db0:keys=%zu,expires=%u,avg_ttl=%" PRIu64 "\r\n", keys, ks->expiry.count,
+                   expiry_average_ms(&ks->expiry, env->db->now_ms));
 }
 
 static void print_vectors(struct cmd_env *env, struct buf *out)

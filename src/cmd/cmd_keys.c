@@ -8,7 +8,7 @@ static void remove_keys(struct request *rq, const struct slices *keys)
 {
     int64_t removed = 0;
     for (size_t i = 0; i < keys->count; i++) {
-        if (keyspace_get(&rq->env->db->keys, keys->items[i]) == NULL)
+        if (db_find(rq->env->db, keys->items[i]) == NULL)
             continue;
         if (!key_remove(rq, keys->items[i]))
             return;
@@ -60,6 +60,7 @@ struct listing {
     struct reply reply;
     struct buf text;
     size_t count;
+    uint64_t now_ms;
     const struct slice *pattern; /* NULL: all */
     const struct slice *type;    /* NULL: all */
 };
@@ -68,6 +69,8 @@ struct listing {
 static void on_key(void *user, const struct object *o)
 {
     struct listing *l = user;
+    if (object_expired(o, l->now_ms))
+        return;
     if (l->type != NULL && !slice_eq_nocase(*l->type, object_type_name(o->type)))
         return;
     if (l->pattern != NULL && !glob_match(*l->pattern, object_key(o)))
@@ -81,6 +84,7 @@ static uint64_t list_keys(struct request *rq, struct listing *l, uint64_t cursor
 {
     l->text = BUF_INIT(MEM_CLIENT);
     l->reply = (struct reply){&l->text, rq->reply.proto};
+    l->now_ms = rq->env->db->now_ms;
     return keyspace_scan(&rq->env->db->keys, cursor, step, on_key, l);
 }
 
@@ -138,10 +142,19 @@ void cmd_scan(struct request *rq)
     buf_fini(&l.text);
 }
 
+/* When all that is drawn has expired, there is hardly anything else. */
 void cmd_randomkey(struct request *rq)
 {
-    const struct object *o = keyspace_random(&rq->env->db->keys, rng_next(&rq->env->db->random));
-    CHECK((o == NULL) == (keyspace_count(&rq->env->db->keys) == 0));
+    enum { DRAWS = 100 };
+    struct db *db = rq->env->db;
+    const struct object *o = NULL;
+    for (int i = 0; i < DRAWS; i++) {
+        o = keyspace_random(&db->keys, rng_next(&db->random));
+        CHECK((o == NULL) == (keyspace_count(&db->keys) == 0));
+        if (o == NULL || !object_expired(o, db->now_ms))
+            break;
+        o = NULL;
+    }
     if (o == NULL)
         reply_null(&rq->reply);
     else
@@ -170,23 +183,7 @@ void cmd_flushdb(struct request *rq)
     flush(rq);
 }
 
-/* -- expiry, encoding -------------------------------------------------------------------------- */
-
-/* No key expires in this version. */
-static void reply_ttl(struct request *rq, struct slice key)
-{
-    reply_int(&rq->reply, key_read(rq, key) == NULL ? -2 : -1);
-}
-
-void cmd_ttl(struct request *rq)
-{
-    reply_ttl(rq, ((const struct ttl_args *)rq->args)->key);
-}
-
-void cmd_pttl(struct request *rq)
-{
-    reply_ttl(rq, ((const struct pttl_args *)rq->args)->key);
-}
+/* -- encoding ---------------------------------------------------------------------------------- */
 
 /* What Redis would call it: tools group keys by these words. */
 static const char *encoding_of(const struct object *o)
@@ -203,7 +200,7 @@ static const char *encoding_of(const struct object *o)
 /* The object of an OBJECT command, or NULL after replying null. */
 static const struct object *described_object(struct request *rq, struct slice key)
 {
-    const struct object *o = keyspace_get(&rq->env->db->keys, key);
+    const struct object *o = db_find(rq->env->db, key);
     if (o == NULL)
         reply_null(&rq->reply);
     return o;

@@ -58,7 +58,7 @@ void cmd_cluster_keyslot(struct request *rq)
 void cmd_memory_usage(struct request *rq)
 {
     const struct memory_usage_args *a = rq->args;
-    struct object *o = keyspace_get(&rq->env->db->keys, a->key);
+    struct object *o = db_find(rq->env->db, a->key);
     if (o == NULL) {
         reply_null(&rq->reply);
         return;

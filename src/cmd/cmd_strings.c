@@ -1,10 +1,6 @@
 /* Strings. Their bytes are the whole value; integers are kept as the text they came as. */
-#include <inttypes.h>
-#include <stdio.h>
-
+#include "cmd/expire_time.h"
 #include "cmd/keys.h"
-
-#define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 
 /* NULL: the key is missing. */
 static void reply_string(struct request *rq, const struct object *o)
@@ -24,19 +20,6 @@ void cmd_get(struct request *rq)
         reply_string(rq, o);
 }
 
-/* May SET go on with these options about time? */
-static bool without_expiry(struct request *rq, const struct set_args *a)
-{
-    int given = a->has_ex + a->has_px + a->has_exat + a->has_pxat;
-    if (given + a->keepttl > 1)
-        reply_error(&rq->reply, "ERR syntax error");
-    else if (given > 0)
-        reply_error(&rq->reply, "ERR expiry is not in this version");
-    else
-        return true; /* KEEPTTL too: what never expires goes on like that */
-    return false;
-}
-
 /* Takes back what was replied from .. to. */
 static void cut(struct buf *out, size_t from, size_t to)
 {
@@ -49,10 +32,15 @@ static void cut(struct buf *out, size_t from, size_t to)
 void cmd_set(struct request *rq)
 {
     const struct set_args *a = rq->args;
+    const struct expire_options options = EXPIRE_OPTIONS(a, a->keepttl);
     enum { ALWAYS, IF_MISSING, IF_THERE };
-    struct object *o = keyspace_get(&rq->env->db->keys, a->key);
-    if (!without_expiry(rq, a) || (a->get && !key_string(rq, a->key, &o)))
+    uint64_t expire_ms;
+    struct object *o = db_find(rq->env->db, a->key);
+    if (!expire_options_fit(rq, &options) || !expire_options_read(rq, &options, &expire_ms) ||
+        (a->get && !key_string(rq, a->key, &o)))
         return;
+    if (a->keepttl && o != NULL)
+        expire_ms = o->expire_ms;
     /* The old value is replied before the write frees it. */
     size_t from = rq->reply.out->len;
     if (a->get)
@@ -61,20 +49,55 @@ void cmd_set(struct request *rq)
     if ((a->when == IF_MISSING && o != NULL) || (a->when == IF_THERE && o == NULL)) {
         if (!a->get)
             reply_null(&rq->reply);
-    } else if (!key_set(rq, a->key, a->value)) {
+    } else if (!key_set_until(rq, a->key, a->value, expire_ms)) {
         cut(rq->reply.out, from, to);
     } else if (!a->get) {
         reply_simple(&rq->reply, "OK");
     }
 }
 
+static void set_for(struct request *rq, struct slice key, struct slice time, enum time_unit unit,
+                    struct slice value)
+{
+    uint64_t expire_ms;
+    if (expire_time_read(rq, time, unit, false, &expire_ms) &&
+        key_set_until(rq, key, value, expire_ms))
+        reply_simple(&rq->reply, "OK");
+}
+
+void cmd_setex(struct request *rq)
+{
+    const struct setex_args *a = rq->args;
+    set_for(rq, a->key, a->time, SECONDS, a->value);
+}
+
+void cmd_psetex(struct request *rq)
+{
+    const struct psetex_args *a = rq->args;
+    set_for(rq, a->key, a->time, MILLISECONDS, a->value);
+}
+
 void cmd_setnx(struct request *rq)
 {
     const struct setnx_args *a = rq->args;
-    if (keyspace_get(&rq->env->db->keys, a->key) != NULL)
+    if (db_find(rq->env->db, a->key) != NULL)
         reply_int(&rq->reply, 0);
     else if (key_set(rq, a->key, a->value))
         reply_int(&rq->reply, 1);
+}
+
+/* The old value is replied before the write frees it; a write that fails takes the reply back. */
+void cmd_getset(struct request *rq)
+{
+    const struct getset_args *a = rq->args;
+    struct object *o;
+    if (!key_string(rq, a->key, &o))
+        return;
+    size_t from = rq->reply.out->len;
+    reply_string(rq, o);
+    size_t to = rq->reply.out->len;
+    if (!key_set(rq, a->key, a->value))
+        cut(rq->reply.out, from, to);
 }
 
 /* Null for a key that holds something else, as in Redis: no error can stand inside the array. */
@@ -88,25 +111,47 @@ void cmd_mget(struct request *rq)
     }
 }
 
+/* Sets all pairs or none: what may fail is looked at before the first key changes. */
+static bool set_pairs(struct request *rq, const struct slices *pairs)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < pairs->count; i++)
+        bytes += pairs->items[i].len + sizeof(struct object);
+    if (!db_has_room(rq->env->db, bytes)) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < pairs->count; i += 2)
+        if (!key_set(rq, pairs->items[i], pairs->items[i + 1]))
+            return false;
+    return true;
+}
+
+static bool are_pairs(struct request *rq, const struct slices *pairs)
+{
+    if (pairs->count % 2 == 0)
+        return true;
+    reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s' command", rq->command->name);
+    return false;
+}
+
 void cmd_mset(struct request *rq)
 {
     const struct mset_args *a = rq->args;
-    if (a->pairs.count % 2 != 0) {
-        reply_error(&rq->reply, "ERR wrong number of arguments for 'mset' command");
+    if (are_pairs(rq, &a->pairs) && set_pairs(rq, &a->pairs))
+        reply_simple(&rq->reply, "OK");
+}
+
+void cmd_msetnx(struct request *rq)
+{
+    const struct msetnx_args *a = rq->args;
+    bool fresh = true;
+    if (!are_pairs(rq, &a->pairs))
         return;
-    }
-    /* All or none: what may fail is looked at before the first key changes. */
-    size_t bytes = 0;
-    for (size_t i = 0; i < a->pairs.count; i++)
-        bytes += a->pairs.items[i].len + sizeof(struct object);
-    if (!db_has_room(rq->env->db, bytes)) {
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-        return;
-    }
     for (size_t i = 0; i < a->pairs.count; i += 2)
-        if (!key_set(rq, a->pairs.items[i], a->pairs.items[i + 1]))
-            return;
-    reply_simple(&rq->reply, "OK");
+        fresh = fresh && db_find(rq->env->db, a->pairs.items[i]) == NULL;
+    if (!fresh || set_pairs(rq, &a->pairs))
+        reply_int(&rq->reply, fresh);
 }
 
 /* The value is replied first, since removing frees it; a removal that fails takes the reply back.
@@ -124,6 +169,42 @@ void cmd_getdel(struct request *rq)
         cut(rq->reply.out, from, to);
 }
 
+/* What the options make of the key. It is there. */
+static bool change_expiry(struct request *rq, const struct getex_args *a,
+                          const struct expire_options *options, uint64_t expire_ms,
+                          const struct object *o)
+{
+    bool absolute = options->has_exat || options->has_pxat;
+    if (absolute && expire_ms <= rq->env->db->now_ms)
+        return key_remove(rq, a->key);
+    if (expire_ms > 0)
+        return key_expire(rq, a->key, expire_ms);
+    return !a->persist || o->expire_ms == 0 || key_expire(rq, a->key, 0);
+}
+
+void cmd_getex(struct request *rq)
+{
+    const struct getex_args *a = rq->args;
+    const struct expire_options options = EXPIRE_OPTIONS(a, a->persist);
+    struct object *o;
+    uint64_t expire_ms;
+    if (!expire_options_fit(rq, &options) || !key_string(rq, a->key, &o))
+        return;
+    if (o == NULL) {
+        reply_null(&rq->reply);
+        return;
+    }
+    if (!expire_options_read(rq, &options, &expire_ms))
+        return;
+    size_t from = rq->reply.out->len;
+    reply_string(rq, o);
+    size_t to = rq->reply.out->len;
+    if (!change_expiry(rq, a, &options, expire_ms, o))
+        cut(rq->reply.out, from, to);
+}
+
+/* -- parts of strings -------------------------------------------------------------------------- */
+
 void cmd_strlen(struct request *rq)
 {
     const struct strlen_args *a = rq->args;
@@ -132,73 +213,74 @@ void cmd_strlen(struct request *rq)
         reply_int(&rq->reply, o == NULL ? 0 : (int64_t)o->value_len);
 }
 
-/* The log holds whole strings, so appending writes a new one. */
+/* Would a string of size bytes at offset end where strings may end? */
+static bool size_fits(struct request *rq, uint64_t offset, size_t size)
+{
+    size_t most = rq->env->config->proto_max_bulk_len;
+    if (offset <= most && size <= most - offset)
+        return true;
+    reply_error(&rq->reply, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    return false;
+}
+
+/* Replies the length of the string after. */
+static void set_range(struct request *rq, struct slice key, uint64_t offset, struct slice value)
+{
+    struct mutation m = {
+        .kind = MUTATION_STRING_RANGE, .key = key, .offset = offset, .value = value};
+    if (size_fits(rq, offset, value.len) && write_mutation(rq, &m))
+        reply_int(&rq->reply, (int64_t)keyspace_get(&rq->env->db->keys, key)->value_len);
+}
+
 void cmd_append(struct request *rq)
 {
     const struct append_args *a = rq->args;
     struct object *o;
-    if (!key_string(rq, a->key, &o))
-        return;
-    struct slice old = o == NULL ? (struct slice){0} : object_string(o);
-    if (old.len + a->value.len > rq->env->config->proto_max_bulk_len) {
-        reply_error(&rq->reply, "ERR string exceeds maximum allowed size (proto-max-bulk-len)");
-        return;
-    }
-    struct buf both = BUF_INIT(MEM_SCRATCH);
-    (void)buf_reserve(&both, old.len + a->value.len);
-    buf_append_slice(&both, old);
-    buf_append_slice(&both, a->value);
-    size_t len = both.len;
-    if (buf_failed(&both))
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-    else if (key_set(rq, a->key, buf_slice(&both)))
-        reply_int(&rq->reply, (int64_t)len);
-    buf_fini(&both);
+    if (key_string(rq, a->key, &o))
+        set_range(rq, a->key, o == NULL ? 0 : o->value_len, a->value);
 }
 
-/* Adds to the integer at a key; one that is not there is 0. */
-static void add(struct request *rq, struct slice key, int64_t delta)
+void cmd_setrange(struct request *rq)
+{
+    const struct setrange_args *a = rq->args;
+    struct object *o;
+    if (a->offset < 0)
+        reply_error(&rq->reply, "ERR offset is out of range");
+    else if (!key_string(rq, a->key, &o))
+        return;
+    else if (a->value.len == 0)
+        reply_int(&rq->reply, o == NULL ? 0 : (int64_t)o->value_len);
+    else
+        set_range(rq, a->key, (uint64_t)a->offset, a->value);
+}
+
+/* Both ends are in it; negative ones count from the end of the string. */
+static void get_range(struct request *rq, struct slice key, int64_t start, int64_t end)
 {
     struct object *o;
-    int64_t value = 0;
     if (!key_string(rq, key, &o))
         return;
-    if (o != NULL && !string_is_integer(object_string(o), &value)) {
-        reply_error(&rq->reply, NOT_AN_INTEGER);
-        return;
-    }
-    if (__builtin_add_overflow(value, delta, &value)) {
-        reply_error(&rq->reply, "ERR increment or decrement would overflow");
-        return;
-    }
-    char text[24];
-    int size = snprintf(text, sizeof(text), "%" PRId64, value);
-    CHECK(size > 0 && (size_t)size < sizeof(text));
-    if (key_set(rq, key, slice_of(text)))
-        reply_int(&rq->reply, value);
-}
-
-void cmd_incr(struct request *rq)
-{
-    add(rq, ((const struct incr_args *)rq->args)->key, 1);
-}
-
-void cmd_decr(struct request *rq)
-{
-    add(rq, ((const struct decr_args *)rq->args)->key, -1);
-}
-
-void cmd_incrby(struct request *rq)
-{
-    const struct incrby_args *a = rq->args;
-    add(rq, a->key, a->delta);
-}
-
-void cmd_decrby(struct request *rq)
-{
-    const struct decrby_args *a = rq->args;
-    if (a->delta == INT64_MIN)
-        reply_error(&rq->reply, "ERR decrement would overflow");
+    struct slice s = o == NULL ? (struct slice){0} : object_string(o);
+    int64_t len = (int64_t)s.len;
+    bool empty = start < 0 && end < 0 && start > end;
+    start = start < -len ? 0 : start < 0 ? start + len : start;
+    end = end < -len ? 0 : end < 0 ? end + len : end;
+    if (end >= len)
+        end = len - 1;
+    if (empty || start > end || len == 0)
+        reply_bulk(&rq->reply, (struct slice){0});
     else
-        add(rq, a->key, -a->delta);
+        reply_bulk(&rq->reply, (struct slice){s.ptr + start, (size_t)(end - start + 1)});
+}
+
+void cmd_getrange(struct request *rq)
+{
+    const struct getrange_args *a = rq->args;
+    get_range(rq, a->key, a->start, a->end);
+}
+
+void cmd_substr(struct request *rq)
+{
+    const struct substr_args *a = rq->args;
+    get_range(rq, a->key, a->start, a->end);
 }

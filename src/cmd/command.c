@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "cmd/absent.h"
 #include "cmd/env.h"
+#include "cmd/expire.h"
 #include "cmd/gate.h"
 #include "cmd/help.h"
 
@@ -265,8 +266,9 @@ static void parse_and_run(struct request *rq)
         reply_help_or_unknown(rq);
         return;
     }
-    if ((rq->command->flags & CMD_EMPTY_KEY) &&
-        keyspace_get(&rq->env->db->keys, rq->argv[1]) == NULL) {
+    if (!expire_keys_of(rq))
+        return;
+    if ((rq->command->flags & CMD_EMPTY_KEY) && db_find(rq->env->db, rq->argv[1]) == NULL) {
         rq->env->stats->keyspace_misses++;
         reply_array(&rq->reply, 0);
         return;
@@ -290,6 +292,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     size_t before = client->out.len;
     uint64_t start = env->io->ops->mono_us(env->io);
     client->active_us = start;
+    env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
     bool runs = admitted(&rq);
     if (runs) {
         client->command = rq.command;

@@ -20,7 +20,8 @@ enum command_flags {
     CMD_LOADING = 64,
     CMD_STALE = 128,
     CMD_MODULE = 256,  /* a module's in Redis */
-    CMD_LENIENT = 512, /* options may come twice, the last one counts, as Redis has it */
+    CMD_LENIENT = 512, /* options may come twice, the last one counts, as Redis has it; two choices
+                        * that contradict each other only in a module's command */
     CMD_NO_MULTI = 1024,
     CMD_DANGEROUS = 2048,
     CMD_CONTAINER = 4096, /* the next word names a subcommand: the rows after, "client|list" */

@@ -64,6 +64,7 @@ void counters_collect(struct cmd_env *env)
     s->rows_linked = env->db->background.rows_linked;
     s->rows_freed = env->db->background.rows_freed;
     s->link_sweeps = env->db->background.link_sweeps;
+    s->expire_cycle_cpu_milliseconds = env->expire_us / 1000;
 }
 
 void counters_reset(struct cmd_env *env)
@@ -72,6 +73,7 @@ void counters_reset(struct cmd_env *env)
     db->vectors_added = db->vectors_removed = 0;
     db->background.rows_linked = db->background.rows_freed = db->background.link_sweeps = 0;
     *env->stats = (struct stats){0};
+    env->expire_us = 0;
     memset(env->errors, 0, sizeof(env->errors));
     memset(env->command_stats, 0, command_count() * sizeof(*env->command_stats));
     env->rates = (struct rates){.at_us = env->io->ops->mono_us(env->io)};

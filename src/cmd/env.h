@@ -49,6 +49,7 @@ struct cmd_env {
     char run_id[41];
     int port;                   /* that is really listened on; 0: none */
     uint64_t ticks;             /* of the server's timer, ten a second */
+    uint64_t expire_us;         /* spent on removing keys that had expired */
 };
 
 /* The caller sets hooks and server before a command runs. io, db, config and stats outlive it. */

@@ -9,7 +9,7 @@
 struct object *key_read(struct request *rq, struct slice key)
 {
     CHECK(rq->command->flags & CMD_READONLY); /* writes count neither hits nor misses */
-    struct object *o = keyspace_get(&rq->env->db->keys, key);
+    struct object *o = db_find(rq->env->db, key);
     rq->env->stats->keyspace_hits += o != NULL;
     rq->env->stats->keyspace_misses += o == NULL;
     return o;
@@ -18,7 +18,7 @@ struct object *key_read(struct request *rq, struct slice key)
 bool key_string(struct request *rq, struct slice key, struct object **out)
 {
     bool reads = (rq->command->flags & CMD_READONLY) != 0;
-    *out = reads ? key_read(rq, key) : keyspace_get(&rq->env->db->keys, key);
+    *out = reads ? key_read(rq, key) : db_find(rq->env->db, key);
     if (*out == NULL || (*out)->type == OBJECT_STRING)
         return true;
     reply_err(&rq->reply, ERR_TYPE, NULL);
@@ -40,10 +40,24 @@ bool write_mutation(struct request *rq, const struct mutation *m)
     return true;
 }
 
+bool key_set_until(struct request *rq, struct slice key, struct slice value, uint64_t expire_ms)
+{
+    return write_mutation(rq, &(struct mutation){.kind = MUTATION_STRING_SET,
+                                                 .key = key,
+                                                 .value = value,
+                                                 .expire_ms = expire_ms});
+}
+
 bool key_set(struct request *rq, struct slice key, struct slice value)
 {
-    return write_mutation(
-        rq, &(struct mutation){.kind = MUTATION_STRING_SET, .key = key, .value = value});
+    return key_set_until(rq, key, value, 0);
+}
+
+bool key_expire(struct request *rq, struct slice key, uint64_t expire_ms)
+{
+    return write_mutation(rq, &(struct mutation){.kind = MUTATION_KEY_EXPIRE,
+                                                 .key = key,
+                                                 .expire_ms = expire_ms});
 }
 
 bool key_remove(struct request *rq, struct slice key)

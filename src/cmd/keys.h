@@ -17,6 +17,10 @@ MUST_USE bool key_string(struct request *rq, struct slice key, struct object **o
 MUST_USE bool write_mutation(struct request *rq, const struct mutation *m);
 /* The same for a string at a key, in place of whatever the key held; and for no key at all. */
 MUST_USE bool key_set(struct request *rq, struct slice key, struct slice value);
+/* The same for one that expires; expire_ms is Unix time, 0: never. */
+MUST_USE bool key_set_until(struct request *rq, struct slice key, struct slice value,
+                            uint64_t expire_ms);
+MUST_USE bool key_expire(struct request *rq, struct slice key, uint64_t expire_ms);
 MUST_USE bool key_remove(struct request *rq, struct slice key);
 
 /* A string that reads back as the same integer: as Redis writes them, "7" and not "07". */

@@ -130,13 +130,14 @@ void cmd_vdrop(struct request *rq)
 struct listing {
     const struct vlist_args *args;
     struct reply *reply; /* NULL: only count */
+    uint64_t now_ms;
     size_t count;
 };
 
 static void list_one(void *user, const struct object *o)
 {
     struct listing *l = user;
-    if (o->type != OBJECT_COLLECTION)
+    if (o->type != OBJECT_COLLECTION || object_expired(o, l->now_ms))
         return;
     if (l->args->has_match && !glob_match(l->args->match, object_key(o)))
         return;
@@ -147,7 +148,7 @@ static void list_one(void *user, const struct object *o)
 
 void cmd_vlist(struct request *rq)
 {
-    struct listing l = {.args = rq->args};
+    struct listing l = {.args = rq->args, .now_ms = rq->env->db->now_ms};
     const struct keyspace *keys = &rq->env->db->keys;
     if (l.args->has_match && !pattern_fits(rq, l.args->match))
         return;

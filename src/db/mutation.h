@@ -21,7 +21,7 @@
     X(MUTATION_SET_ATTRIBUTE, 7, "the element has this attribute, or none")                        \
     X(MUTATION_KEY_EXPIRE, 8, "the key expires then, or never")                                    \
     X(MUTATION_KEY_RENAME, 9, "what the key held, and when it expires, is another key's")          \
-    X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, and zeros up to them")       \
+    X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, zeros before them")      \
     X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")
 
 enum mutation_kind {

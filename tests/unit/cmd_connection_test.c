@@ -58,7 +58,6 @@ TEST(cmd_connection, unknown_commands_are_quoted_and_absent_ones_explained)
                    "-ERR persistence is not in this version: data lives in memory only\r\n");
     EXPECT_REPLIES(h, "CLUSTER INFO", "-ERR This instance has cluster support disabled\r\n");
     EXPECT_REPLIES(h, "CLUSTER FOO", "-ERR unknown subcommand 'FOO'. Try CLUSTER HELP.\r\n");
-    EXPECT_REPLIES(h, "EXPIRE k 1", "-ERR expiry is not in this version\r\n");
     EXPECT_REPLIES(h, "CONFIG REWRITE",
                    "-ERR CONFIG REWRITE is not in this version: edit the file\r\n");
     harness_free(h);

@@ -76,8 +76,8 @@ TEST(cmd_strings, set_refuses_what_it_does_not_know)
     EXPECT_REPLIES(h, "SET k 1 EX", SYNTAX);
     EXPECT_REPLIES(h, "SET k 1 EX 10 PX 10", SYNTAX);
     EXPECT_REPLIES(h, "SET k 1 EX 10 KEEPTTL", SYNTAX);
-    EXPECT_REPLIES(h, "SET k 1 EX 10", "-ERR expiry is not in this version\r\n");
-    EXPECT_REPLIES(h, "SET k 1 NX PXAT 10", "-ERR expiry is not in this version\r\n");
+    EXPECT_REPLIES(h, "SET k 1 EX x", NOT_INTEGER);
+    EXPECT_REPLIES(h, "SET k 1 EX 0", "-ERR invalid expire time in 'set' command\r\n");
     EXPECT_REPLIES(h, "GET k", "$5\r\nhello\r\n");
     EXPECT_REPLIES(h, "SET k 1 KEEPTTL", OK_);
     harness_free(h);
@@ -431,7 +431,7 @@ TEST(cmd_keys, a_write_without_memory_is_refused_whole)
     EXPECT(fail_each_allocation("SET k new GET", "$5\r\nhello\r\n", "GET k", "$5\r\nhello\r\n",
                                 "$3\r\nnew\r\n") > 0);
     EXPECT(fail_each_allocation("APPEND k x", ":6\r\n", "GET k", "$5\r\nhello\r\n",
-                                "$6\r\nhellox\r\n") > 1);
+                                "$6\r\nhellox\r\n") > 0);
     EXPECT(fail_each_allocation("INCR n", ":11\r\n", "GET n", "$2\r\n10\r\n", "$2\r\n11\r\n") > 0);
 }
 
