@@ -19,10 +19,17 @@ INSIDE = 'VDB_TEST_INSIDE'  # set in the namespaces
 DISK_BYTES = 96 << 20
 
 
-def missing():
-    """Why a disk cannot be had here, or None."""
+def missing_namespaces():
+    """Why mounts of a test's own cannot be had here, or None."""
     if os.geteuid() != 0:
         return 'needs root'
+    if server.run(*NAMESPACES, 'true').returncode != 0:
+        return 'unshare is not allowed'
+    return None
+
+
+def missing():
+    """Why a disk cannot be had here, or None."""
     for path in ('/dev/fuse', '/dev/loop-control'):
         if not os.path.exists(path):
             return f'no {path}'
@@ -36,9 +43,7 @@ def missing():
     for system in ('ext4', 'fuse'):
         if system not in known:
             return f'this kernel has no {system}'
-    if server.run(*NAMESPACES, 'true').returncode != 0:
-        return 'unshare is not allowed'
-    return None
+    return missing_namespaces()
 
 
 NAMESPACES = ('unshare', '--mount', '--pid', '--fork', '--mount-proc', '--kill-child')

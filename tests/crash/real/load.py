@@ -23,6 +23,10 @@ class Load:
         return sum(client.take_acked() for client in self.clients)
 
     @property
+    def writes_acked(self):
+        return sum(client.writes_acked for client in self.clients)
+
+    @property
     def writes_refused(self):
         return sum(client.writes_refused for client in self.clients)
 

@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""full_disk.py: a server whose disk is full, whose quota is used up (RLIMIT_FSIZE), and that is
+killed and started in that state.
+
+    full_disk.py [--rounds N | --seconds N] [--seed N]
+
+The disk is a small tmpfs in namespaces of this program's own, so nothing of it is seen outside."""
+
+import argparse
+import os
+import resource
+import sys
+import time
+
+import disk
+import faults
+import process
+
+TMPFS_BYTES = 24 << 20
+
+
+class Ballast:
+    """Fills the file system but for a few pages."""
+
+    def __init__(self, rng, folder):
+        self.path = os.path.join(folder, 'ballast')
+        self.left = rng.randrange(0, 1 << 16)
+
+    def start(self, _server):
+        size = os.statvfs(os.path.dirname(self.path))
+        with open(self.path, 'wb') as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0,
+                                   max(size.f_bavail * size.f_bsize - self.left, 4096))
+            except OSError:
+                pass  # the server took the space meanwhile: it is full all the same
+
+    def stop(self, _server):
+        if os.path.exists(self.path):
+            os.remove(self.path)
+
+
+class FileLimit:
+    """No file of the server may grow past a little more than the largest is now."""
+
+    def __init__(self, rng, folder):
+        self.folder = folder
+        self.more = rng.randrange(0, 1 << 16)
+
+    def start(self, server):
+        largest = max((entry.stat().st_size for entry in os.scandir(self.folder)), default=0)
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE,
+                         (largest + self.more, resource.RLIM_INFINITY))
+
+    def stop(self, server):
+        if server.process.poll() is None:
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE,
+                             (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def round_of_full_disk(rounds, mounted):
+    fault = rounds.rng.choice((Ballast(rounds.rng, mounted),
+                               FileLimit(rounds.rng, rounds.folder)))
+    rounds.round(fault, rounds.rng.choice(faults.POLICIES), True)
+
+
+def start_on_full_disk(rounds, mounted):
+    """It may start or refuse to, in words; once there is room again nothing is missing."""
+    fault = Ballast(rounds.rng, mounted)
+    fault.left = 0
+    fault.start(None)
+    server = rounds.start('always')
+    try:
+        server.wait(timeout_s=20).close()
+    except process.Died:
+        rounds.refused_starts += 1
+        if server.process.returncode < 0:
+            raise
+    server.kill()
+    fault.stop(None)
+    rounds.check_after_restart('always')
+
+
+def run(options):
+    mounted = '/mnt'
+    disk.must('mount', '-t', 'tmpfs', '-o', f'size={TMPFS_BYTES}', 'tmpfs', mounted)
+    rounds = faults.Rounds(options.seed, os.path.join(mounted, 'data'))
+    end = time.monotonic() + options.seconds
+    failed = 0
+    try:
+        while rounds.rounds < options.rounds and time.monotonic() < end:
+            round_of_full_disk(rounds, mounted)
+            if rounds.rng.random() < 0.3:
+                start_on_full_disk(rounds, mounted)
+    except (AssertionError, OSError, process.Died, TimeoutError) as error:
+        failed = 1
+        print(f'FAILED in round {rounds.rounds} of seed {options.seed}: {error}')
+    print(f'FIGURE full-disks {rounds.rounds}')
+    rounds.print_figures(failed)
+    rounds.end()
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description='a full disk, and a used up quota')
+    parser.add_argument('--rounds', type=int, default=10**9)
+    parser.add_argument('--seconds', type=float, default=10**9)
+    parser.add_argument('--seed', type=int, default=1)
+    options = parser.parse_args()
+    if options.rounds == 10**9 and options.seconds == 10**9:
+        options.rounds = 20
+    why = disk.missing_namespaces()
+    if why is not None:
+        print(f'SKIP a full disk: {why}')
+        print('0 passed, 0 failed, 1 skipped')
+        return 0
+    disk.enter()
+    return run(options)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
