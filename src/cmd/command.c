@@ -290,7 +290,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     rq.command = command_lookup(argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
-    uint64_t start = env->io->ops->mono_us(env->io);
+    uint64_t start = env->io->ops->mono_us(env->io), lsn = env->db->log.last_lsn;
     client->active_us = start;
     env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
     bool runs = admitted(&rq);
@@ -303,7 +303,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         db_commit(env->db);
     }
     CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
-    gate_replies(env, client, before);
+    gate_replies(env, client, before, env->db->log.last_lsn > lsn);
     bool error = client->out.len > before && client->out.ptr[before] == '-';
     if (error)
         counters_error(env,

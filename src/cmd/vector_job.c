@@ -17,7 +17,7 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
         reply_err(&reply, s->error, NULL);
     else
         buf_append_slice(&client->out, buf_slice(&s->reply));
-    gate_replies(env, client, before);
+    gate_replies(env, client, before, false);
 }
 
 /* user: the client, or NULL when it has gone. */

@@ -98,6 +98,17 @@ uint64_t mlog_stable(const struct mlog *log)
     return stable;
 }
 
+uint64_t mlog_kept(const struct mlog *log)
+{
+    uint64_t kept = mlog_stable(log);
+    for (const struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next) {
+        uint64_t theirs = sink->kept != NULL ? sink->kept(sink) : UINT64_MAX;
+        if (theirs < kept)
+            kept = theirs;
+    }
+    return kept;
+}
+
 bool mlog_accepts(const struct mlog *log)
 {
     for (const struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)

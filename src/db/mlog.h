@@ -6,8 +6,8 @@
  *
  * Sinks are what persists and replicates: each gets every record in order, as bytes (db/batch.h),
  * once its mutations are applied and before the loop does anything else. With no sink nothing is
- * encoded. The replies of writes wait at the gate until mlog_stable() has reached their LSN
- * (cmd/gate.h).
+ * encoded. Replies wait at the gate until mlog_stable() has reached the LSN they saw, those of
+ * writes until mlog_kept() has reached theirs (cmd/gate.h).
  *
  * owner: loop. */
 #ifndef VDB_DB_MLOG_H
@@ -20,6 +20,9 @@ struct mlog_sink {
     void (*on_record)(struct mlog_sink *sink, uint64_t lsn, struct slice record);
     /* The highest LSN whose replies this sink lets go; UINT64_MAX: all. */
     uint64_t (*stable)(const struct mlog_sink *sink);
+    /* The highest LSN that the end of this process cannot take back: replies of writes wait for it.
+     * NULL: all. */
+    uint64_t (*kept)(const struct mlog_sink *sink);
     /* Room for on_record, which cannot fail, with a record of so many bytes; false: no memory. A
      * record that grows is asked for again, with all its bytes. NULL when it needs none. */
     bool (*reserve)(struct mlog_sink *sink, size_t size);
@@ -52,6 +55,8 @@ void mlog_commit(struct mlog *log);
 
 /* Replies that depend on this LSN or a lower one may leave. */
 uint64_t mlog_stable(const struct mlog *log);
+/* So may replies of writes up to this LSN; never above mlog_stable(). */
+uint64_t mlog_kept(const struct mlog *log);
 
 /* Is every sink able to keep what is written? While it is not, clients' writes are refused, and
  * what happens by itself (expiry) waits. */

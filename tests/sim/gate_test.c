@@ -7,7 +7,7 @@
 /* A sink that is as far as the test says. */
 struct slow_sink {
     struct mlog_sink sink;
-    uint64_t stable;
+    uint64_t stable, kept;
     uint64_t records;
 };
 
@@ -22,6 +22,11 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
 static uint64_t stable(const struct mlog_sink *sink)
 {
     return ((const struct slow_sink *)sink)->stable;
+}
+
+static uint64_t kept(const struct mlog_sink *sink)
+{
+    return ((const struct slow_sink *)sink)->kept;
 }
 
 static void stopped(struct server *server)
@@ -124,5 +129,23 @@ TEST(gate, keeps_the_order_of_replies_behind_a_held_one)
     gate_on_stable(&f.server.env);
     sim_run_for(f.sim, 1000 * 1000);
     expect_received(client, "+OK\r\n$1\r\nx\r\n:1\r\n*1\r\n$1\r\ne\r\n");
+    close_fixture(&f);
+}
+
+TEST(gate, lets_reads_go_before_the_kernel_has_the_write_they_saw)
+{
+    static struct fixture f;
+    open_fixture(&f);
+    f.sink.stable = UINT64_MAX;
+    f.sink.sink.kept = kept;
+    struct sim_client *writer = connect_to(&f), *reader = connect_to(&f);
+    say(&f, writer, "SET a 1\r\nGET a\r\n");
+    say(&f, reader, "GET a\r\nSETNX a 2\r\n");
+    expect_received(writer, "");                  /* its GET stands behind its SET */
+    expect_received(reader, "$1\r\n1\r\n:0\r\n"); /* this SETNX wrote nothing */
+    f.sink.kept = 1;
+    gate_on_stable(&f.server.env);
+    sim_run_for(f.sim, 1000 * 1000);
+    expect_received(writer, "+OK\r\n$1\r\n1\r\n");
     close_fixture(&f);
 }
