@@ -3,9 +3,12 @@
 #include <string.h>
 
 #include "db/collection.h"
+#include "db/relocate.h"
 #include "db/sweep.h"
 
 enum {
+    MOVE_BYTES_MIN = 4 * 1024 * 1024,
+    MOVE_DELAY_US = 2 * 1000 * 1000,
     RETRY_US = 100 * 1000, /* when memory was short */
     LINK_JOB_ROWS = 16,
     SWEEP_SHARE = 50,           /* a sweep starts when 1 row in so many is dead */
@@ -93,7 +96,7 @@ static void advance_head(struct collection *c)
     uint32_t row;
     while (pending_head(&c->pending, &row)) {
         enum row_state state = collection_state(c, row);
-        if (state == ROW_PENDING || state == ROW_LINKING)
+        if (state == ROW_PENDING || state == ROW_LINKING || state == ROW_MOVED)
             return;
         pending_drop_head(&c->pending);
     }
@@ -119,6 +122,19 @@ static void finish_row(struct link_job *l, size_t i)
     l->background->rows_linked++;
 }
 
+static void tell_of_room(struct background *b, struct collection *c)
+{
+    if (!c->dropped && c->pending_waiters > 0 && !collection_pending_full(c))
+        b->on_room(b->user, c);
+}
+
+void background_moved(struct background *b, struct collection *c)
+{
+    advance_head(c);
+    background_wake(b, c);
+    tell_of_room(b, c);
+}
+
 static void done_link(struct job *job)
 {
     struct link_job *l = (struct link_job *)job;
@@ -132,9 +148,9 @@ static void done_link(struct job *job)
         finish_row(l, i);
     advance_head(c);
     mem_free(MEM_SCRATCH, l);
+    relocate_on_link_done(c);
     background_wake(b, c);
-    if (!c->dropped && c->pending_waiters > 0 && !collection_pending_full(c))
-        b->on_room(b->user, c);
+    tell_of_room(b, c);
     epoch_leave(b->epoch, guard); /* the end of c, if it was dropped */
     start_work(b);
 }
@@ -157,7 +173,7 @@ static void take_rows(struct collection *c, struct link_job *l)
 
 static bool start_link(struct background *b, struct collection *c)
 {
-    if (c->graph == NULL || pending_count(&c->pending) == 0)
+    if (c->graph == NULL || pending_count(&c->pending) == 0 || relocate_stops_links(c))
         return false;
     struct link_job *l = mem_try_calloc(MEM_SCRATCH, sizeof(*l));
     if (l == NULL) {
@@ -191,7 +207,7 @@ static bool start_link(struct background *b, struct collection *c)
 
 static bool sweep_due(const struct collection *c)
 {
-    if (c->dead_linked == 0 || c->sweep != NULL)
+    if (c->dead_linked == 0 || c->sweep != NULL || relocate_stops_sweeps(c))
         return false;
     return c->sweep_anyway || c->dead_linked * SWEEP_SHARE > c->live + c->dead_linked;
 }
@@ -201,15 +217,11 @@ static bool start_sweep(struct background *b, struct collection *c)
     if (!sweep_due(c) || !sweep_start(b, c))
         return false;
     c->sweep_anyway = false;
-    b->jobs++;
     return true;
 }
 
-void background_job_done(struct background *b, struct collection *c)
+void background_go_on(struct background *b)
 {
-    CHECK(b->jobs > 0);
-    b->jobs--;
-    background_wake(b, c);
     start_work(b);
 }
 
@@ -222,17 +234,28 @@ static void on_sweep_timer(struct io_timer *timer)
 
 /* -- heaps ------------------------------------------------------------------------------------- */
 
+static bool row_is_dead(const struct collection *c, uint32_t row)
+{
+    const _Atomic uint64_t *death = (const _Atomic uint64_t *)c->columns.base[COL_DEATH];
+    return atomic_load_explicit(&death[row], memory_order_relaxed) != LSN_NEVER;
+}
+
 /* Is the record the id or the attribute of the row? Then it is so at its new place. */
 static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
 {
     struct collection *c = user;
     static const enum collection_column columns[] = {COL_ID, COL_ATTR};
-    CHECK(row < c->rows_end);
+    if (row >= c->rows_end)
+        return false; /* of a row that is no more */
     switch (collection_state(c, row)) {
     case ROW_FLAT:
     case ROW_PENDING:
     case ROW_LINKING:
     case ROW_LINKED:
+        break;
+    case ROW_MOVED:
+        if (row_is_dead(c, row))
+            return false;
         break;
     case ROW_FREE:
     case ROW_DEAD_QUEUED:
@@ -251,6 +274,11 @@ static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
     return false;
 }
 
+bool background_compact(struct collection *c)
+{
+    return heap_compact_step(&c->heap, move_record, c) > 0;
+}
+
 /* -- taking turns ------------------------------------------------------------------------------ */
 
 static void start_work(struct background *b)
@@ -258,7 +286,7 @@ static void start_work(struct background *b)
     unsigned lanes = b->io->ops->lane_count(b->io);
     while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory) {
         struct collection *c = b->work;
-        (void)heap_compact_step(&c->heap, move_record, c);
+        (void)background_compact(c);
         if (start_sweep(b, c) || start_link(b, c)) {
             b->work = c->work_next;
             continue;
@@ -286,6 +314,7 @@ void background_forget(struct background *b, struct collection *c)
 {
     ring_remove(b, c);
     b->io->ops->timer_stop(b->io, &c->sweep_timer);
+    relocate_forget(c);
 }
 
 static void on_room_timer(struct io_timer *timer)
@@ -297,7 +326,11 @@ static void on_room_timer(struct io_timer *timer)
 void background_init(struct background *b, struct io *io, struct epoch *epoch,
                      const uint64_t *last_lsn)
 {
-    *b = (struct background){.io = io, .epoch = epoch, .last_lsn = last_lsn};
+    *b = (struct background){.io = io,
+                             .epoch = epoch,
+                             .last_lsn = last_lsn,
+                             .move_bytes_min = MOVE_BYTES_MIN,
+                             .move_delay_us = MOVE_DELAY_US};
     b->retry = (struct io_timer){.fn = on_retry_timer, .user = b};
     b->room = (struct io_timer){.fn = on_room_timer, .user = b};
 }

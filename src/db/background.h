@@ -27,7 +27,17 @@ struct background {
      * some collection. */
     void (*on_room)(void *user, struct collection *c);
     void *user;
-    uint64_t rows_linked, rows_freed, link_sweeps; /* counters */
+    uint64_t rows_linked, rows_freed, link_sweeps, rows_moved; /* counters */
+
+    /* relocate.c */
+    /* Logs MUTATION_TICK; false: not now. */
+    bool (*tick)(void *user, uint64_t *lsn);
+    void *tick_user;
+    /* Holders who rely on rows staying where they are and on freed memory staying readable for
+     * long: a snapshot, recovery. No element moves and none is given back while there is one. */
+    unsigned rows_held;
+    size_t move_bytes_min;  /* free rows of less are left where they are */
+    uint64_t move_delay_us; /* so long they must have been free */
 };
 
 void background_init(struct background *b, struct io *io, struct epoch *epoch,
@@ -40,7 +50,11 @@ void background_wake(struct background *b, struct collection *c);
 /* It is being dropped. */
 void background_forget(struct background *b, struct collection *c);
 
-/* A job of sweep.c has come back. */
-void background_job_done(struct background *b, struct collection *c);
+/* A job of sweep.c or relocate.c has come back (jobs is less by one): others may start. */
+void background_go_on(struct background *b);
+/* Moves what lives in one block of the heap that is mostly dead; false: there is none. */
+bool background_compact(struct collection *c);
+/* Rows that were moved have their links: the pending set may be shorter. */
+void background_moved(struct background *b, struct collection *c);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "db/background.h"
 #include "db/projection.h"
+#include "db/relocate.h"
 #include "index/hnsw.h"
 
 enum {
@@ -83,7 +84,7 @@ static void free_all(struct job *job, struct lane *lane)
     (void)lane;
     struct collection *c =
         (struct collection *)((char *)job - offsetof(struct collection, end_job));
-    CHECK(c->link_jobs == 0 && c->sweep == NULL);
+    CHECK(c->link_jobs == 0 && c->sweep == NULL && c->relocation == NULL);
     if (c->graph != NULL)
         c->graph->ops->free(c->graph);
     columns_fini(&c->columns);
@@ -303,6 +304,8 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
         collection_set_state(c, row, ROW_DEAD_LINKED);
         c->dead_linked++;
         break;
+    case ROW_MOVED: /* until links lead to it: relocate.c */
+        break;
     case ROW_FREE:
     case ROW_DEAD_QUEUED:
     case ROW_DEAD_LINKED:
@@ -422,13 +425,8 @@ struct limbo {
     uint32_t row;
 };
 
-static void free_row(struct epoch_item *item)
+void collection_free_row(struct collection *c, uint32_t row)
 {
-    struct limbo *limbo = (struct limbo *)item;
-    struct collection *c = limbo->collection;
-    uint32_t row = limbo->row;
-    mem_free(MEM_ROW, limbo);
-    CHECK(collection_state(c, row) == ROW_LIMBO);
     _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
     atomic_store_explicit(&birth[row], LSN_NEVER, memory_order_release);
     if (c->graph != NULL)
@@ -436,6 +434,17 @@ static void free_row(struct epoch_item *item)
     collection_set_state(c, row, ROW_FREE);
     rowset_add(&c->free_rows, row);
     c->env->background->rows_freed++;
+}
+
+static void free_limbo(struct epoch_item *item)
+{
+    struct limbo *limbo = (struct limbo *)item;
+    struct collection *c = limbo->collection;
+    uint32_t row = limbo->row;
+    mem_free(MEM_ROW, limbo);
+    CHECK(collection_state(c, row) == ROW_LIMBO);
+    collection_free_row(c, row);
+    relocate_consider(c);
 }
 
 void collection_retire(struct collection *c, uint32_t row)
@@ -449,7 +458,7 @@ void collection_retire(struct collection *c, uint32_t row)
     collection_set_state(c, row, ROW_LIMBO);
     if (c->graph != NULL)
         c->graph->ops->row_retire(c->graph, row);
-    epoch_defer(c->env->epoch, &limbo->item, free_row);
+    epoch_defer(c->env->epoch, &limbo->item, free_limbo);
 }
 
 void collection_leave_queue(struct collection *c, uint32_t row)
@@ -461,6 +470,40 @@ void collection_leave_queue(struct collection *c, uint32_t row)
     }
     collection_set_state(c, row, ROW_DEAD_LINKED);
     c->dead_linked++;
+}
+
+void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)
+{
+    uint8_t *const *base = c->columns.base;
+    static const enum collection_column copied[] = {COL_NORM, COL_CODE, COL_VECTOR};
+    static const enum collection_column refs[] = {COL_ID, COL_ATTR};
+    CHECK(collection_state(c, to) == ROW_FREE);
+    for (size_t i = 0; i < COUNT_OF(copied); i++) {
+        size_t stride = c->columns.spec[copied[i]].stride;
+        uint8_t *column = base[copied[i]];
+        if (stride > 0)
+            memcpy(column + to * stride, column + from * stride, stride);
+    }
+    /* Both rows name the same records, which are the new row's now; compaction moves them under a
+     * guard of the searches that still see the old one. */
+    for (size_t i = 0; i < COUNT_OF(refs); i++) {
+        heap_ref ref = atomic_load_explicit(column_ref(base, refs[i], from), memory_order_relaxed);
+        atomic_store_explicit(column_ref(base, refs[i], to), ref, memory_order_relaxed);
+        if (ref != HEAP_NONE)
+            heap_set_row(&c->heap, ref, to);
+    }
+    heap_ref id = atomic_load_explicit(column_ref(base, COL_ID, to), memory_order_relaxed);
+    map_replace(&c->ids, (uint32_t)id_hash(c, heap_get(&c->heap, id)), from, to);
+    _Atomic uint64_t *birth = (_Atomic uint64_t *)base[COL_BIRTH];
+    _Atomic uint64_t *death = (_Atomic uint64_t *)base[COL_DEATH];
+    atomic_store_explicit(&death[to], LSN_NEVER, memory_order_release);
+    atomic_store_explicit(&birth[to], lsn, memory_order_release);
+    atomic_store_explicit(&death[from], lsn, memory_order_release);
+}
+
+size_t collection_pending_rows(const struct collection *c)
+{
+    return c->env->pending_scan_bytes / SEARCHED_SHARE / c->codec.row_size;
 }
 
 bool collection_pending_full(const struct collection *c)

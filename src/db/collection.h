@@ -3,11 +3,16 @@
  * Every element has a row; everything known of it stands in a column (base/column.h). A replacing
  * put takes a new row, so what searches read is never rewritten. Life of a row:
  *
- *   FREE ─► FLAT                                       collection without a graph: searches scan
- *   FREE ─► PENDING ─► LINKING ─► LINKED               with one: searches walk, and scan the
- * pending FLAT ─► LIMBO ─► FREE                              dead; freed when no search can hold it
+ *   FREE ─► FLAT                               collection without a graph: searches scan
+ *   FREE ─► PENDING ─► LINKING ─► LINKED       with one: searches walk, and scan the pending
+ *   FLAT ─► LIMBO ─► FREE                      dead; freed when no search can hold it
  *   PENDING, LINKING ─► DEAD_QUEUED ─► LIMBO or DEAD_LINKED
- *   LINKED ─► DEAD_LINKED ─► SWEEPING ─► LIMBO         dead; links to it are taken out first
+ *   LINKED ─► DEAD_LINKED ─► SWEEPING ─► FREE  dead; links to it are taken out first
+ *
+ * An element may move to a lower row, so that memory at the end can be given back (relocate.c):
+ *
+ *   LINKED ─► SWEEPING ─► FREE                 its old row
+ *   FREE ─► MOVED ─► LINKED or DEAD_LINKED     its new one, scanned until links lead to it
  *
  * owner: loop. Lanes see a collection through struct collection_view, taken under a guard. */
 #ifndef VDB_DB_COLLECTION_H
@@ -42,6 +47,7 @@ enum row_state {
     ROW_PENDING,
     ROW_LINKING,
     ROW_LINKED,
+    ROW_MOVED, /* death says whether it is alive */
     ROW_DEAD_QUEUED,
     ROW_DEAD_LINKED,
     ROW_SWEEPING,
@@ -77,7 +83,7 @@ struct collection {
     size_t live;
     size_t attributes;
     size_t dead_linked;          /* rows a sweep would take out */
-    size_t sweeping;
+    size_t sweeping;             /* rows that are ROW_SWEEPING */
     uint64_t uid;
     bool dropped;                /* out of the keyspace: no new work for it */
     bool wants_graph;            /* somebody asked for links of a small collection */
@@ -87,6 +93,7 @@ struct collection {
     bool has_work;
     unsigned link_jobs;
     struct sweep *sweep;
+    struct relocation *relocation;
     struct io_timer
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;
@@ -122,6 +129,9 @@ MUST_USE enum err collection_need_graph(struct collection *c);
  * ingest costs about twice one at rest. */
 bool collection_pending_full(const struct collection *c);
 
+/* So many rows may be pending while somebody searches. */
+size_t collection_pending_rows(const struct collection *c);
+
 /* Memory of everything the collection holds. */
 size_t collection_bytes(const struct collection *c);
 
@@ -155,8 +165,11 @@ void view_vector(const struct collection_view *v, uint32_t row, float *out);
 /* For background.c: the loop's book-keeping of row states. */
 enum row_state collection_state(const struct collection *c, uint32_t row);
 void collection_set_state(struct collection *c, uint32_t row, enum row_state state);
-/* A dead row that nothing leads to: free once no reader holds it. */
+/* A dead row that nothing leads to: free once no reader holds it; or now, since none does. */
 void collection_retire(struct collection *c, uint32_t row);
+void collection_free_row(struct collection *c, uint32_t row);
+/* Its element stands in row `to`, which was free, from lsn on: all but links. */
+void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn);
 /* A dead row has left the pending queue: was it ever linked? */
 void collection_leave_queue(struct collection *c, uint32_t row);
 

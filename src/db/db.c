@@ -14,6 +14,15 @@ static void spin(struct lane *lane)
     (void)lane;
 }
 
+/* An LSN at which the background moves rows; not while the log refuses changes, nor inside one. */
+static bool tick(void *user, uint64_t *lsn)
+{
+    struct db *db = user;
+    CHECK(!db->log.open);
+    return mlog_accepts(&db->log) && !db->replaying &&
+           db_write(db, &(struct mutation){.kind = MUTATION_TICK}, lsn, NULL) == OK;
+}
+
 void db_init(struct db *db, struct io *io, const struct db_options *options)
 {
     CHECK(io != NULL && options->kernels != NULL);
@@ -21,6 +30,8 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     epoch_init(&db->epoch);
     mlog_init(&db->log);
     background_init(&db->background, io, &db->epoch, &db->log.last_lsn);
+    db->background.tick = tick;
+    db->background.tick_user = db;
     uint64_t seed[2];
     io->ops->random(io, seed, sizeof(seed));
     io->ops->random(io, &db->random, sizeof(db->random));

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "db/retire.h"
 #include "index/hnsw.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
 /* owner: the workers while a job is out, else the loop */
 struct sweep {
     struct job job;
+    struct epoch_item item;
     struct background *background;
     struct collection *collection;
     struct io_timer retry;
@@ -46,19 +48,9 @@ static void run_sweep(struct job *job, struct lane *lane)
 static void free_sweep(struct sweep *s)
 {
     s->background->io->ops->timer_stop(s->background->io, &s->retry);
-    mem_free(MEM_GRAPH, s->found.orphans);
+    mem_free(MEM_GRAPH, s->found.orphans); /* bits: NULL when they were handed on */
     mem_free(MEM_ROW, s->bits);
     mem_free(MEM_ROW, s);
-}
-
-/* Nothing leads to the dead rows any more. */
-static void retire_dead(struct sweep *s)
-{
-    struct collection *c = s->collection;
-    for (uint32_t row = 0; row < s->dead.end; row++)
-        if ((s->bits[row / 64] >> (row % 64) & 1) != 0)
-            collection_retire(c, row);
-    c->sweeping = 0;
 }
 
 static void link_orphans(struct sweep *s)
@@ -76,6 +68,7 @@ static void link_orphans(struct sweep *s)
 static void submit(struct sweep *s)
 {
     s->guard = epoch_enter(s->background->epoch);
+    s->background->jobs++;
     s->background->io->ops->submit(s->background->io, &s->job);
 }
 
@@ -90,7 +83,6 @@ static void go_on(struct sweep *s)
     if (c->dropped) {
         c->sweep = NULL;
         free_sweep(s);
-        background_job_done(b, c);
         return;
     }
     if (s->short_of_memory || (over && !pending_reserve(&c->pending, s->found.orphan_count))) {
@@ -105,21 +97,22 @@ static void go_on(struct sweep *s)
         return;
     }
     hnsw_sweep_finish(c->graph, &s->dead, &s->found);
-    retire_dead(s);
+    retire_rows(c, s->bits, s->dead.end); /* nothing leads to them any more */
+    s->bits = NULL;
     link_orphans(s);
     c->sweep = NULL;
     b->link_sweeps++;
     free_sweep(s);
-    background_job_done(b, c);
+    background_wake(b, c);
 }
 
 /* go_on may be the end of the collection, but for the guard. */
 static void go_on_guarded(struct sweep *s)
 {
-    struct epoch *epoch = s->background->epoch;
+    struct background *b = s->background;
     uint64_t guard = s->guard;
     go_on(s);
-    epoch_leave(epoch, guard);
+    epoch_leave(b->epoch, guard);
 }
 
 static void on_retry(struct io_timer *timer)
@@ -129,7 +122,23 @@ static void on_retry(struct io_timer *timer)
 
 static void done_sweep(struct job *job)
 {
+    struct background *b = ((struct sweep *)job)->background;
+    CHECK(b->jobs > 0);
+    b->jobs--;
     go_on_guarded((struct sweep *)job);
+    background_go_on(b);
+}
+
+/* Searches that see the rows alive have ended. */
+static void on_quiet(struct epoch_item *item)
+{
+    struct sweep *s = (struct sweep *)((char *)item - offsetof(struct sweep, item));
+    if (!s->collection->dropped) {
+        submit(s);
+        return;
+    }
+    s->collection->sweep = NULL;
+    free_sweep(s);
 }
 
 bool sweep_start(struct background *b, struct collection *c)
@@ -149,7 +158,7 @@ bool sweep_start(struct background *b, struct collection *c)
         collection_set_state(c, row, ROW_SWEEPING);
         bits[row / 64] |= (uint64_t)1 << (row % 64);
     }
-    c->sweeping = c->dead_linked;
+    c->sweeping += c->dead_linked;
     c->dead_linked = 0;
     struct collection_view view;
     collection_view(c, *b->last_lsn, &view);
@@ -161,6 +170,6 @@ bool sweep_start(struct background *b, struct collection *c)
     s->dead = (struct hnsw_dead){bits, c->rows_end};
     s->found = (struct hnsw_sweep){.best_row = ROW_NONE, .best_level = -1};
     c->sweep = s;
-    submit(s);
+    epoch_defer(b->epoch, &s->item, on_quiet);
     return true;
 }

@@ -14,15 +14,11 @@ struct inspection {
     uint64_t lsn;
     bool quiet;
     size_t states[ROW_STATES];
+    size_t live;
     size_t attributes;
     size_t heap_bytes;
     uint8_t *queued; /* by row: stands in the pending queue */
 };
-
-static bool is_live(enum row_state state)
-{
-    return state == ROW_FLAT || state == ROW_PENDING || state == ROW_LINKING || state == ROW_LINKED;
-}
 
 static uint64_t birth_of(const struct collection *c, uint32_t row)
 {
@@ -32,6 +28,13 @@ static uint64_t birth_of(const struct collection *c, uint32_t row)
 static uint64_t death_of(const struct collection *c, uint32_t row)
 {
     return ((const uint64_t *)(const void *)c->columns.base[COL_DEATH])[row];
+}
+
+static bool is_live(const struct collection *c, uint32_t row)
+{
+    enum row_state state = collection_state(c, row);
+    return state == ROW_FLAT || state == ROW_PENDING || state == ROW_LINKING ||
+           state == ROW_LINKED || (state == ROW_MOVED && death_of(c, row) == LSN_NEVER);
 }
 
 static heap_ref ref_of(const struct collection *c, enum collection_column column, uint32_t row)
@@ -66,14 +69,16 @@ static const char *look_at_row(struct inspection *in, uint32_t row)
     if ((size_t)state >= ROW_STATES)
         return "a row has no state";
     in->states[state]++;
-    bool queued = state == ROW_PENDING || state == ROW_LINKING;
+    in->live += is_live(c, row);
+    bool queued = state == ROW_PENDING || state == ROW_LINKING || state == ROW_MOVED;
+    bool live = is_live(c, row);
     if (queued && in->queued[row] == 0)
         return "a row that waits for its links is not in the queue";
     if (c->graph == NULL && (queued || state == ROW_LINKED))
         return "a row of a graph without a graph";
     if (c->graph != NULL && state == ROW_FLAT)
         return "a flat row in a graph";
-    if (is_live(state))
+    if (live)
         return look_at_live(in, row);
     bool in_set = row / 64 < c->free_rows.words && (c->free_rows.bits[row / 64] >> (row % 64) & 1);
     if (in_set != (state == ROW_FREE))
@@ -98,8 +103,7 @@ static const char *look_at_counters(const struct inspection *in)
 {
     const struct collection *c = in->c;
     const size_t *n = in->states;
-    size_t live = n[ROW_FLAT] + n[ROW_PENDING] + n[ROW_LINKING] + n[ROW_LINKED];
-    if (c->live != live || map_count(&c->ids) != live)
+    if (c->live != in->live || map_count(&c->ids) != in->live)
         return "the number of live rows is wrong";
     if (c->free_rows.count != n[ROW_FREE])
         return "the number of free rows is wrong";
@@ -117,8 +121,10 @@ static const char *look_at_counters(const struct inspection *in)
         return NULL;
     if (pending_count(&c->pending) != 0 || c->pending.owed != 0)
         return "rows wait for links for ever";
-    if (live + n[ROW_FREE] != c->rows_end)
+    if (in->live + n[ROW_FREE] != c->rows_end)
         return "dead rows are not freed";
+    if (n[ROW_MOVED] != 0)
+        return "elements move for ever";
     if (c->link_jobs != 0 || c->sweep != NULL || c->has_work || c->pending_waiters != 0)
         return "there is work that nobody does";
     return NULL;
@@ -150,6 +156,9 @@ static const char *look_at_links(const struct inspection *in, uint32_t row)
                 return "a link leads to a free row";
             if (to == ROW_LIMBO && from != ROW_LIMBO && from != ROW_SWEEPING)
                 return "a link leads to a row about to be free";
+            bool out = node_stage(hnsw_node((const struct hnsw *)c->graph, links[i])) == NODE_OUT;
+            if (out && c->sweep == NULL && c->relocation == NULL)
+                return "a link leads to a row that was taken apart";
             if (in->quiet && to != ROW_LINKED)
                 return "a link leads to a row that is not linked";
         }
@@ -281,8 +290,6 @@ static const char *compare_row(const struct collection *a, uint32_t row, const s
     if (memcmp(a->columns.base[COL_NORM] + row * sizeof(float),
                b->columns.base[COL_NORM] + other * sizeof(float), sizeof(float)) != 0)
         return "a length differs";
-    if (birth_of(a, row) != birth_of(b, other))
-        return "a birth differs";
     return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
 }
 
@@ -316,7 +323,7 @@ static void compare_object(void *user, const struct object *o)
     buf_fini(&x);
     buf_fini(&y);
     for (uint32_t row = 0; row < a->rows_end && v->broken == NULL; row++)
-        if (is_live(collection_state(a, row)))
+        if (is_live(a, row))
             v->broken = compare_row(a, row, b);
 }
 
@@ -349,7 +356,7 @@ static void digest_object(void *user, const struct object *o)
     mix(&v->digest, &c->uid, sizeof(c->uid));
     mix(&v->digest, c->columns.base[COL_STATE], c->rows_end);
     for (uint32_t row = 0; row < c->rows_end; row++) {
-        if (!is_live(collection_state(c, row)))
+        if (!is_live(c, row))
             continue;
         size_t size;
         const uint8_t *vector = vector_at(c, row, &size);
