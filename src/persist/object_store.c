@@ -4,8 +4,6 @@
 
 #include "base/crc32c.h"
 
-enum { BLOCK_SIZE = 8 << 20 }; /* of a download: one request each */
-
 struct object_store_options object_store_options_default(void)
 {
     return (struct object_store_options){
@@ -190,6 +188,7 @@ struct download {
     struct object_info info; /* of the first block */
     uint64_t at;
     uint32_t crc;
+    bool damaged; /* what came does not fit together: worth another try */
 };
 
 /* Gets one block more and writes it. */
@@ -197,19 +196,36 @@ static enum err download_block(struct download *d, struct why *why)
 {
     struct object_info info;
     buf_clear(&d->block, SIZE_MAX);
-    enum err e = d->store->ops->get(d->store, d->name, d->at, BLOCK_SIZE, &d->block, &info, why);
+    size_t wanted = d->store->block_size;
+    enum err e = d->store->ops->get(d->store, d->name, d->at, wanted, &d->block, &info, why);
     if (e != OK)
         return e;
     if (d->at == 0)
         d->info = info;
     bool same = info.size == d->info.size && strcmp(info.etag, d->info.etag) == 0;
-    bool whole = d->block.len == BLOCK_SIZE || d->at + d->block.len == info.size;
-    if (!same || !whole)
+    bool whole = d->block.len == wanted || d->at + d->block.len == info.size;
+    d->damaged = !same || !whole;
+    if (d->damaged)
         return why_set(why, ERR_IO, "object %s changed while it was read", d->name);
     d->crc = crc32c_extend(d->crc, d->block.ptr, d->block.len);
     e = d->file->io->ops->file_write(d->file, d->at, d->block.ptr, d->block.len);
     d->at += d->block.len;
     return e == OK ? OK : why_set(why, e, "cannot write what was read of object %s", d->name);
+}
+
+static enum err download(struct download *d, struct why *why)
+{
+    d->at = d->crc = 0;
+    d->damaged = false;
+    enum err e;
+    do {
+        e = download_block(d, why);
+    } while (e == OK && d->at < d->info.size);
+    if (e == OK) {
+        e = check_crc(d->name, &d->info, d->crc, why);
+        d->damaged = e != OK;
+    }
+    return e;
 }
 
 enum err object_get_file(struct object_store *s, const char *name, const char *path,
@@ -220,11 +236,12 @@ enum err object_get_file(struct object_store *s, const char *name, const char *p
     enum err e = ops->file_open(s->io, path, IO_WRITE | IO_CREATE | IO_EXCLUSIVE, &d.file, why);
     if (e != OK)
         return e;
-    do {
-        e = download_block(&d, why);
-    } while (e == OK && d.at < d.info.size);
-    if (e == OK)
-        e = check_crc(name, &d.info, d.crc, why);
+    e = download(&d, why);
+    if (d.damaged) {
+        /* On the way, or because the object was replaced meanwhile; at rest it fails again. */
+        e = ops->file_truncate(d.file, 0);
+        e = e == OK ? download(&d, why) : why_set(why, e, "cannot truncate %s", path);
+    }
     if (e == OK) {
         e = ops->file_sync(d.file);
         if (e != OK)

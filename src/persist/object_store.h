@@ -68,7 +68,8 @@ struct object_store_ops {
 /* owner: whoever opened it; embedded by the implementation */
 struct object_store {
     const struct object_store_ops *ops;
-    struct io *io; /* files */
+    struct io *io;     /* files */
+    size_t block_size; /* bytes that a download asks for at a time */
 };
 
 /* How to reach a store. Texts must outlive the opening only. */

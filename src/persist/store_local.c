@@ -315,7 +315,7 @@ enum err store_local_open(struct io *io, const struct object_url *url,
     if (e != OK)
         return e;
     struct store_local *local = mem_calloc(MEM_SERVER, sizeof(*local));
-    local->base = (struct object_store){.ops = &local_ops, .io = io};
+    local->base = (struct object_store){.ops = &local_ops, .io = io, .block_size = COPY_SIZE};
     local->cancel = options->cancel;
     memcpy(local->folder, url->place, strlen(url->place) + 1);
     *out = &local->base;

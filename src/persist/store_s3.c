@@ -47,12 +47,16 @@ bool s3_etag_is_md5(const struct http_response *response, const char *etag)
            slice_eq_nocase(value, "AES256");
 }
 
-/* ERR_CORRUPT when the ETag of the answer is an MD5, but not that of the bytes. */
-static enum err check_md5(const struct http_response *response, struct slice bytes, struct why *why)
+/* Every answer about an object has an ETag: what has none is not from an object store. ERR_CORRUPT
+ * when it is an MD5, but not that of the bytes. */
+static enum err check_etag(const struct http_response *response, struct slice bytes,
+                           struct why *why)
 {
     char etag[OBJECT_ETAG_MAX + 1], hex[DIGEST_HEX_MAX];
     uint8_t md5[MD5_SIZE];
     s3_etag(response, etag);
+    if (etag[0] == '\0')
+        return why_set(why, ERR_IO, "an answer without an ETag is not from an object store");
     if (!s3_etag_is_md5(response, etag) || !digest_md5(bytes, md5))
         return OK;
     digest_hex(md5, sizeof(md5), hex);
@@ -68,7 +72,7 @@ static enum err check_md5(const struct http_response *response, struct slice byt
 
 static enum err check_put(void *user, const struct http_response *response, struct why *why)
 {
-    return check_md5(response, *(const struct slice *)user, why);
+    return check_etag(response, *(const struct slice *)user, why);
 }
 
 static enum err s3_put(struct object_store *s, const char *name, struct slice bytes,
@@ -206,6 +210,8 @@ static enum err check_range(void *user, const struct http_response *response, st
     uint64_t first = 0, last = 0;
     *info = (struct object_info){.size = body.len};
     read_info(response, info);
+    if (info->etag[0] == '\0')
+        return why_set(why, ERR_IO, "an answer without an ETag is not from an object store");
     if (response->status == 206) {
         if (!http_response_header(response, "content-range", &text) ||
             !parse_content_range(text, &first, &last, &info->size))
@@ -219,7 +225,7 @@ static enum err check_range(void *user, const struct http_response *response, st
     bool whole = range->at == 0 && body.len == info->size;
     if (whole && info->has_crc32c && crc32c(body) != info->crc32c)
         return why_set(why, ERR_CORRUPT, "the bytes are not those that were put (CRC32C)");
-    return whole ? check_md5(response, body, why) : OK;
+    return whole ? check_etag(response, body, why) : OK;
 }
 
 /* Appends what was got. A range past the end has nothing in it. */
@@ -260,7 +266,9 @@ static enum err check_head(void *user, const struct http_response *response, str
         !slice_to_u64(size, &info->size))
         return why_set(why, ERR_IO, "an answer does not say how long the object is");
     read_info(response, info);
-    return OK;
+    return info->etag[0] != '\0'
+               ? OK
+               : why_set(why, ERR_IO, "an answer without an ETag is not from an object store");
 }
 
 static enum err s3_head(struct object_store *s, const char *name, struct object_info *info,
@@ -323,12 +331,11 @@ static enum err read_page(struct page *page, struct slice xml, struct why *why)
     return OK;
 }
 
-/* A page that was cut short is no list; before any name of it is given, it is looked at. */
-static enum err check_page(void *user, const struct http_response *response, struct why *why)
+/* A page that was cut short is no list: it is looked at before any name of it is given. */
+enum err s3_check_list(void *user, const struct http_response *response, struct why *why)
 {
-    (void)user;
     struct slice result, name, inner;
-    if (!xml_child(buf_slice(&response->body), "ListBucketResult", &result))
+    if (!xml_child(buf_slice(&response->body), user, &result))
         return why_set(why, ERR_IO, "the object store gave no list that can be read");
     enum xml_event event;
     while ((event = xml_next(&result, &name, &inner)) == XML_ELEMENT)
@@ -349,8 +356,11 @@ static enum err s3_list(struct object_store *s, const char *prefix, object_name_
     http_response_init(&response, MEM_SCRATCH);
     enum err e;
     do {
-        struct store_s3_call call = {
-            .method = HTTP_GET, .response_max = S3_ANSWER_MAX, .check = check_page};
+        char root[] = "ListBucketResult";
+        struct store_s3_call call = {.method = HTTP_GET,
+                                     .response_max = S3_ANSWER_MAX,
+                                     .check = s3_check_list,
+                                     .user = root};
         s3_call_query(&call, "list-type", "2");
         s3_call_query(&call, "prefix", (const char *)whole.ptr);
         if (page.token[0] != '\0')
@@ -364,12 +374,24 @@ static enum err s3_list(struct object_store *s, const char *prefix, object_name_
     return e;
 }
 
+/* 204 No Content: any other success is of somebody else, who has removed nothing. */
+enum err s3_check_removed(void *user, const struct http_response *response, struct why *why)
+{
+    (void)user;
+    return response->status == 204
+               ? OK
+               : why_set(why, ERR_IO, "the object store answered %d to a removal",
+                         response->status);
+}
+
 static enum err s3_remove(struct object_store *s, const char *name, struct why *why)
 {
     CHECK(object_name_valid(name));
     struct http_response response;
-    struct store_s3_call call = {
-        .method = HTTP_DELETE, .name = name, .response_max = S3_ANSWER_MAX};
+    struct store_s3_call call = {.method = HTTP_DELETE,
+                                 .name = name,
+                                 .response_max = S3_ANSWER_MAX,
+                                 .check = s3_check_removed};
     http_response_init(&response, MEM_SCRATCH);
     enum err e = s3_call(s3_of(s), &call, &response, why);
     http_response_fini(&response);
@@ -474,7 +496,8 @@ enum err store_s3_open_over(struct io *io, const struct object_url *url,
     CHECK(options->connect_timeout_ms > 0 && options->timeout_ms > 0);
     CHECK(options->part_size <= OBJECT_PART_SIZE_MAX && options->part_size > 0);
     struct store_s3 *s3 = mem_calloc(MEM_SERVER, sizeof(*s3));
-    s3->base = (struct object_store){.ops = &s3_ops, .io = io};
+    s3->base =
+        (struct object_store){.ops = &s3_ops, .io = io, .block_size = (size_t)options->part_size};
     s3->http = http;
     memcpy(s3->bucket, url->place, strlen(url->place) + 1);
     memcpy(s3->prefix, url->prefix, strlen(url->prefix) + 1);

@@ -179,6 +179,11 @@ void s3_etag(const struct http_response *response, char out[OBJECT_ETAG_MAX + 1]
  * a key service. */
 bool s3_etag_is_md5(const struct http_response *response, const char *etag);
 
+/* Checks of answers: a whole list in an element that user names; that something was removed. */
+MUST_USE enum err s3_check_list(void *user, const struct http_response *response, struct why *why);
+MUST_USE enum err s3_check_removed(void *user, const struct http_response *response,
+                                   struct why *why);
+
 /* store_s3_multipart.c: size bytes of file from 0 on; crc32c is of all of them. */
 MUST_USE enum err s3_put_parts(struct store_s3 *s3, const char *name, struct io_file *file,
                                uint64_t size, uint32_t crc32c, struct why *why);

@@ -222,6 +222,7 @@ static enum err complete(struct upload *u, struct http_response *response, struc
 static void abort_upload(struct upload *u, struct http_response *response)
 {
     struct store_s3_call call = upload_call(u, HTTP_DELETE);
+    call.check = s3_check_removed;
     enum err e = s3_call(u->s3, &call, response, NULL);
     (void)e; /* best effort: what is left s3_abort_uploads finds */
 }
@@ -279,8 +280,10 @@ static enum err abort_listed(struct store_s3 *s3, struct slice upload, unsigned 
     if (!xml_child(upload, "UploadId", &inner) || !xml_text(inner, id, sizeof(id)))
         return OK;
     struct http_response response;
-    struct store_s3_call call = {
-        .method = HTTP_DELETE, .name = key + skip, .response_max = S3_ANSWER_MAX};
+    struct store_s3_call call = {.method = HTTP_DELETE,
+                                 .name = key + skip,
+                                 .response_max = S3_ANSWER_MAX,
+                                 .check = s3_check_removed};
     s3_call_query(&call, "uploadId", id);
     http_response_init(&response, MEM_SCRATCH);
     enum err e = s3_call(s3, &call, &response, why);
@@ -310,7 +313,11 @@ enum err s3_abort_uploads(struct store_s3 *s3, struct why *why)
     http_response_init(&response, MEM_SCRATCH);
     unsigned rounds = 0;
     do {
-        struct store_s3_call call = {.method = HTTP_GET, .response_max = S3_ANSWER_MAX};
+        char root[] = "ListMultipartUploadsResult";
+        struct store_s3_call call = {.method = HTTP_GET,
+                                     .response_max = S3_ANSWER_MAX,
+                                     .check = s3_check_list,
+                                     .user = root};
         s3_call_query(&call, "uploads", "");
         s3_call_query(&call, "prefix", s3->prefix);
         ended = 0;

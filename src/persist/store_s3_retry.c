@@ -86,10 +86,11 @@ enum s3_verdict s3_judge(const struct http_response *response, enum err *e, char
                          struct why *why)
 {
     char message[MESSAGE_MAX + 1], region[S3_REGION_MAX + 1];
-    bool is_error = read_error(buf_slice(&response->body), code, message, sizeof(message));
+    bool says_error = read_error(buf_slice(&response->body), code, message, sizeof(message));
     int status = response->status;
     /* Putting parts together can fail after the status has been sent, so 200 may hold an error. */
-    if (status >= 200 && status < 300 && (!is_error || code[0] == '\0'))
+    bool fails = status == 200 && says_error && code[0] != '\0';
+    if (status >= 200 && status < 300 && !fails)
         return S3_DONE;
     if (other_region(response, region, sizeof(region))) {
         *e = why_set(why, ERR_ARG, "the bucket is in the region %s: set object-store-region",
