@@ -22,6 +22,9 @@ enum {
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
+    LIMIT_MULTI_COMMANDS = 1024 * 1024,   /* that wait for EXEC */
+    LIMIT_MULTI_SIZE = 256 * 1024 * 1024, /* bytes of these */
+    LIMIT_WATCHED_KEYS = 64 * 1024,       /* of one client */
     LIMIT_ROWS = 0x7fffffff,              /* elements of a collection */
     LIMIT_STRING_SIZE = 1 << 30,          /* bytes of a string; proto-max-bulk-len has less */
     LIMIT_RECORD_SIZE = 0x7ffffff8        /* bytes of what one command, or transaction, changes */

@@ -4,7 +4,6 @@
 #include "base/check.h"
 
 #define NO_PERSISTENCE "persistence is not in this version: data lives in memory only"
-#define NO_TRANSACTIONS "transactions are not in this version"
 #define NO_SCRIPTING "scripting is not supported by vdb"
 #define NO_CLUSTER "This instance has cluster support disabled"
 #define NO_REPLICATION "replication is not in this version"
@@ -20,11 +19,6 @@ static const struct {
     {"bgrewriteaof", NULL, NO_PERSISTENCE},
     {"lastsave", NULL, NO_PERSISTENCE},
     {"waitaof", NULL, NO_PERSISTENCE},
-    {"multi", NULL, NO_TRANSACTIONS},
-    {"exec", NULL, NO_TRANSACTIONS},
-    {"discard", NULL, NO_TRANSACTIONS},
-    {"watch", NULL, NO_TRANSACTIONS},
-    {"unwatch", NULL, NO_TRANSACTIONS},
     {"eval", NULL, NO_SCRIPTING},
     {"eval_ro", NULL, NO_SCRIPTING},
     {"evalsha", NULL, NO_SCRIPTING},

@@ -8,12 +8,14 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
     c->query = BUF_INIT(MEM_CLIENT);
     c->out = BUF_INIT(MEM_CLIENT);
     c->gates = BUF_INIT(MEM_CLIENT);
+    c->queue = BUF_INIT(MEM_CLIENT);
     c->held_from = SIZE_MAX;
 }
 
 void client_fini(struct client *c)
 {
     CHECK(c->search == NULL && c->waits_for_room == NULL && !c->blocked);
+    CHECK(c->watches == NULL && c->queue.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);
     mem_free(MEM_CLIENT, c->lib_name);
     mem_free(MEM_CLIENT, c->lib_ver);

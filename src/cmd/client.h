@@ -10,6 +10,7 @@
 struct command;
 struct search;
 struct collection;
+struct watch;
 
 enum { CLIENT_NAME_MAX = 512 };
 
@@ -18,7 +19,11 @@ enum client_flags {
     CLIENT_CLOSE_AFTER_REPLY = 2, /* runs no further command; goes when its replies have left */
     CLIENT_UNIX = 4,              /* came by the Unix socket */
     CLIENT_NO_EVICT = 8,          /* asked for by CLIENT; shown there, and without effect so far */
-    CLIENT_NO_TOUCH = 16
+    CLIENT_NO_TOUCH = 16,
+    CLIENT_MULTI = 32,       /* its commands wait for EXEC */
+    CLIENT_IN_EXEC = 64,     /* they run */
+    CLIENT_DIRTY_CAS = 128,  /* a key that it watches has changed */
+    CLIENT_DIRTY_EXEC = 256  /* one of the commands that were to wait was refused */
 };
 
 struct client {
@@ -47,6 +52,14 @@ struct client {
     struct search *search;             /* running for it */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool retry;                        /* when unblocked, the command runs again */
+
+    /* A transaction (multi.h): the commands that wait for EXEC, and the keys that are watched. */
+    struct buf queue;
+    size_t queue_count;
+    unsigned queue_flags; /* of the commands in it */
+    struct watch *watches;
+    size_t watch_count;
+    struct collection *exec_filled; /* by EXEC: its reply will wait for room */
 
     struct client *next, *prev; /* all clients, oldest first */
 };

@@ -36,6 +36,10 @@ static void print_flags(const struct client *c, struct buf *out)
         buf_append_byte(out, 'c');
     if (c->blocked)
         buf_append_byte(out, 'b');
+    if (c->flags & (CLIENT_MULTI | CLIENT_IN_EXEC))
+        buf_append_byte(out, 'x');
+    if (c->flags & CLIENT_DIRTY_CAS)
+        buf_append_byte(out, 'd');
     if (c->flags & CLIENT_UNIX)
         buf_append_byte(out, 'U');
     if (c->flags & CLIENT_NO_EVICT)
@@ -63,11 +67,13 @@ void client_print(const struct cmd_env *env, const struct client *c, struct buf 
     buf_printf(out, " fd=-1 name=%s age=%llu idle=%llu flags=", c->name != NULL ? c->name : "",
                seconds(c->created_us, now), seconds(c->active_us, now));
     print_flags(c, out);
-    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 qbuf=%zu qbuf-free=%zu",
-               c->query.len, c->query.capacity - c->query.len);
-    buf_printf(out, " argv-mem=0 multi-mem=0 rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu",
-               c->out.capacity, c->out.capacity, c->out.len,
-               sizeof(*c) + c->query.capacity + c->out.capacity);
+    bool multi = (c->flags & (CLIENT_MULTI | CLIENT_IN_EXEC)) != 0;
+    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=%lld watch=%zu qbuf=%zu qbuf-free=%zu",
+               multi ? (long long)c->queue_count : -1, c->watch_count, c->query.len,
+               c->query.capacity - c->query.len);
+    buf_printf(out, " argv-mem=0 multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu",
+               c->queue.capacity, c->out.capacity, c->out.capacity, c->out.len,
+               sizeof(*c) + c->query.capacity + c->out.capacity + c->queue.capacity);
     buf_printf(out, " events=r cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
                c->command != NULL ? c->command->name : "NULL", c->proto,
                c->lib_name != NULL ? c->lib_name : "", c->lib_ver != NULL ? c->lib_ver : "");

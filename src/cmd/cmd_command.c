@@ -41,13 +41,15 @@ enum category {
     CAT_FAST = 32,
     CAT_SLOW = 64,
     CAT_DANGEROUS = 128,
-    CAT_CONNECTION = 256
+    CAT_CONNECTION = 256,
+    CAT_TRANSACTION = 512
 };
 
 static const struct word category_words[] = {
     {CAT_KEYSPACE, "@keyspace"}, {CAT_READ, "@read"},           {CAT_WRITE, "@write"},
     {CAT_STRING, "@string"},     {CAT_ADMIN, "@admin"},         {CAT_FAST, "@fast"},
     {CAT_SLOW, "@slow"},         {CAT_DANGEROUS, "@dangerous"}, {CAT_CONNECTION, "@connection"},
+    {CAT_TRANSACTION, "@transaction"},
 };
 
 /* Redis derives a command's categories from its flags and group; so do we. */
@@ -63,6 +65,7 @@ static unsigned categories_of(const struct command *c)
     set |= (c->flags & CMD_DANGEROUS) ? CAT_DANGEROUS : 0;
     set |= c->group == GROUP_STRING ? CAT_STRING : 0;
     set |= c->group == GROUP_CONNECTION ? CAT_CONNECTION : 0;
+    set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
     if (c->group == GROUP_GENERIC || (c->group == GROUP_SERVER && touches_data && is_top_level(c)))
         set |= CAT_KEYSPACE;
     return set;

@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "cmd/client_text.h"
 #include "cmd/env.h"
+#include "cmd/multi.h"
 
 void cmd_ping(struct request *rq)
 {
@@ -42,6 +43,7 @@ void cmd_reset(struct request *rq)
     if (rq->env->config->requirepass[0] == '\0')
         c->flags |= CLIENT_AUTHENTICATED;
     client_set_text(&c->name, (struct slice){0});
+    multi_end(rq->env, c);
     reply_simple(&rq->reply, "RESET");
 }
 

@@ -10,6 +10,7 @@
 #include "cmd/expire.h"
 #include "cmd/gate.h"
 #include "cmd/help.h"
+#include "cmd/multi.h"
 
 /* Each command's table of arguments, from commands.def. */
 #define KEY(field) {.kind = ARG_KEY, .name = "key", .offset = offsetof(self, field)},
@@ -183,7 +184,7 @@ size_t command_words(const struct command *command)
 const char *command_group_name(enum command_group group)
 {
     static const char *const names[] = {"connection", "server", "generic",
-                                        "string",     "module", "cluster"};
+                                        "string",     "module", "cluster", "transactions"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }
@@ -212,14 +213,17 @@ static void reply_unknown(struct request *rq)
     reply_error(&rq->reply, text);
 }
 
-/* A container whose next word is none of its subcommands. */
-static void reply_help_or_unknown(struct request *rq)
+/* Is it a container whose next word is none of its subcommands? HELP is one of all. */
+static bool lacks_subcommand(const struct request *rq)
 {
-    struct slice word = rq->argv[1];
+    return (rq->command->flags & CMD_CONTAINER) && rq->argc > 1 &&
+           !(rq->argc == 2 && slice_eq_nocase(rq->argv[1], "HELP"));
+}
+
+static void reply_no_subcommand(struct request *rq)
+{
     const char *reason = absent_reason(rq->argv, rq->argc);
-    if (slice_eq_nocase(word, "HELP") && rq->argc == 2)
-        help_run(rq);
-    else if (reason != NULL)
+    if (reason != NULL)
         reply_errorf(&rq->reply, "ERR %s", reason);
     else
         help_reply_unknown(rq);
@@ -247,7 +251,11 @@ static bool admitted(struct request *rq)
         reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s' command", command->name);
         return false;
     }
-    if ((command->flags & CMD_DENYOOM) && !db_has_room(rq->env->db, 0)) {
+    if (lacks_subcommand(rq)) {
+        reply_no_subcommand(rq);
+        return false;
+    }
+    if ((multi_flags(rq) & CMD_DENYOOM) && !db_has_room(rq->env->db, 0)) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return false;
     }
@@ -263,7 +271,7 @@ static void parse_and_run(struct request *rq)
     CHECK(!(rq->command->flags & CMD_EMPTY_KEY) || rq->command->first_key == 1);
     memset(args, 0, rq->command->args_size);
     if ((rq->command->flags & CMD_CONTAINER) && rq->argc > 1) {
-        reply_help_or_unknown(rq);
+        help_run(rq);
         return;
     }
     if (!expire_keys_of(rq))
@@ -283,6 +291,51 @@ static void parse_and_run(struct request *rq)
     rq->args = NULL;
 }
 
+/* Counts an error reply; it stands in client->out from offset on. */
+static bool count_error(struct cmd_env *env, const struct client *client, size_t offset)
+{
+    bool error = client->out.len > offset && client->out.ptr[offset] == '-';
+    if (error)
+        counters_error(env,
+                       (struct slice){client->out.ptr + offset + 1, client->out.len - offset - 1});
+    return error;
+}
+
+/* Runs what was let in. */
+static void run(struct request *rq)
+{
+    struct cmd_env *env = rq->env;
+    struct client *client = rq->client;
+    struct command_stats *stats = &env->command_stats[command_index(rq->command)];
+    size_t before = client->out.len;
+    uint64_t start = env->io->ops->mono_us(env->io);
+    client->command = rq->command;
+    client->commands++;
+    env->stats->total_commands_processed++;
+    parse_and_run(rq);
+    CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
+    stats->calls++;
+    stats->failed += count_error(env, client, before);
+    uint64_t end = env->io->ops->mono_us(env->io);
+    CHECK(end >= start);
+    stats->usec += end - start;
+}
+
+void command_run_queued(struct request *rq)
+{
+    CHECK(rq->env->db->log.open && (rq->client->flags & CLIENT_IN_EXEC));
+    run(rq);
+}
+
+/* What was not let in. */
+static void refused(struct request *rq, size_t before)
+{
+    multi_refused(rq, before);
+    (void)count_error(rq->env, rq->client, before);
+    if (rq->command != NULL)
+        rq->env->command_stats[command_index(rq->command)].rejected++;
+}
+
 void command_run(struct cmd_env *env, struct client *client, const struct slice *argv, size_t argc)
 {
     CHECK(argc >= 1 && !client->blocked);
@@ -290,31 +343,17 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     rq.command = command_lookup(argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
-    uint64_t start = env->io->ops->mono_us(env->io), lsn = env->db->log.last_lsn;
-    client->active_us = start;
+    uint64_t lsn = env->db->log.last_lsn;
+    client->active_us = env->io->ops->mono_us(env->io);
     env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
-    bool runs = admitted(&rq);
-    if (runs) {
-        client->command = rq.command;
-        client->commands++;
-        env->stats->total_commands_processed++;
+    if (!admitted(&rq)) {
+        refused(&rq, before);
+    } else if (multi_takes(&rq)) {
+        multi_queue(&rq);
+    } else {
         db_begin(env->db); /* whatever it changes is one record */
-        parse_and_run(&rq);
+        run(&rq);
         db_commit(env->db);
     }
-    CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
     gate_replies(env, client, before, env->db->log.last_lsn > lsn);
-    bool error = client->out.len > before && client->out.ptr[before] == '-';
-    if (error)
-        counters_error(env,
-                       (struct slice){client->out.ptr + before + 1, client->out.len - before - 1});
-    if (rq.command == NULL)
-        return;
-    struct command_stats *stats = &env->command_stats[command_index(rq.command)];
-    stats->calls += runs;
-    stats->rejected += !runs;
-    stats->failed += runs && error;
-    uint64_t end = env->io->ops->mono_us(env->io);
-    CHECK(end >= start);
-    stats->usec += end - start;
 }

@@ -25,7 +25,8 @@ enum command_flags {
     CMD_NO_MULTI = 1024,
     CMD_DANGEROUS = 2048,
     CMD_CONTAINER = 4096, /* the next word names a subcommand: the rows after, "client|list" */
-    CMD_EMPTY_KEY = 8192  /* a missing key gives an empty array, whatever else is wrong */
+    CMD_EMPTY_KEY = 8192, /* a missing key gives an empty array, whatever else is wrong */
+    CMD_AT_ONCE = 16384   /* inside MULTI too, where others wait for EXEC */
 };
 
 enum command_group {
@@ -34,7 +35,8 @@ enum command_group {
     GROUP_GENERIC,
     GROUP_STRING,
     GROUP_VECTOR,
-    GROUP_CLUSTER
+    GROUP_CLUSTER,
+    GROUP_TRANSACTION
 };
 
 /* One command in hand. */
@@ -91,6 +93,9 @@ const char *command_group_name(enum command_group group);
  * the error) is in client->out, unless the client is blocked. argc is at least 1. */
 void command_run(struct cmd_env *env, struct client *client, const struct slice *argv,
                  size_t argc);
+
+/* One command of a transaction: rq has all but args; its reply follows those before. */
+void command_run_queued(struct request *rq);
 
 /* The struct of every command's arguments. */
 #define KEY(field) struct slice field;

@@ -2,7 +2,7 @@
  * room in a pending set. Both end in client_unblock, which lets the server go on with it. */
 #include "cmd/env.h"
 
-#include "cmd/command.h"
+#include "cmd/multi.h"
 #include "db/search.h"
 
 /* May a client go on that waits for the pending rows of c? */
@@ -47,6 +47,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
     env->command_stats = mem_calloc(MEM_SERVER, command_count() * sizeof(*env->command_stats));
     env->started_us = io->ops->mono_us(io);
     env->started_wall_us = io->ops->wall_us(io);
+    watches_init(env);
     random_hex(io, env->run_id, sizeof(env->run_id) - 1);
     CHECK(db->background.on_room == NULL); /* the data has one set of clients */
     db->background.on_room = on_room;
@@ -56,6 +57,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env)
 {
     CHECK(env->clients == NULL && env->blocked_count == 0);
+    watches_fini(env);
     mem_free(MEM_SERVER, env->command_stats);
 }
 
@@ -79,6 +81,7 @@ void client_unblock(struct cmd_env *env, struct client *client)
 
 void client_abandon(struct cmd_env *env, struct client *client)
 {
+    multi_end(env, client);
     CHECK(client->blocked == (client->search != NULL || client->waits_for_room != NULL));
     if (client->search != NULL) {
         CHECK(client->search->user == client);

@@ -4,6 +4,7 @@
 
 #include "cmd/client.h"
 #include "cmd/counters.h"
+#include "cmd/watch.h"
 #include "conf/config.h"
 #include "conf/stats.h"
 #include "db/db.h"
@@ -38,6 +39,7 @@ struct cmd_env {
     struct stats *stats;
     const struct cmd_hooks *hooks;
     void *server;               /* of the hooks */
+    struct watches watches;
     struct client *clients, *clients_last; /* oldest first */
     size_t client_count;
     size_t blocked_count;       /* of these, those with blocked set */

@@ -44,6 +44,10 @@ void wait_for_room(struct request *rq, struct collection *c, size_t from)
     CHECK(from <= rq->client->out.len);
     if (c->dropped || !collection_pending_full(c))
         return;
+    if (rq->client->flags & CLIENT_IN_EXEC) {
+        rq->client->exec_filled = c;
+        return;
+    }
     CHECK(rq->client->held_from == SIZE_MAX);
     rq->client->held_from = from;
     rq->env->stats->writes_waited_pending++;

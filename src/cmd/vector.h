@@ -13,7 +13,8 @@ struct collection *find_collection(struct request *rq, struct slice key, bool *m
 struct collection *need_collection(struct request *rq, struct slice key);
 
 /* After a write to c whose reply starts at from, a position in client->out: when searches would
- * have to scan too much, the reply waits until rows were linked. The write itself is done. */
+ * have to scan too much, the reply waits until rows were linked. The write itself is done. In a
+ * transaction the reply of EXEC waits. */
 void wait_for_room(struct request *rq, struct collection *c, size_t from);
 /* Runs this command again once everything that is pending in c was linked. There is something
  * pending, and nothing was replied yet. */

@@ -178,6 +178,10 @@ void cmd_vlinks(struct request *rq)
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
     }
+    if (pending_count(&c->pending) > 0 && (rq->client->flags & CLIENT_IN_EXEC)) {
+        reply_error(&rq->reply, "ERR VLINKS cannot wait inside MULTI until all rows are linked");
+        return;
+    }
     if (pending_count(&c->pending) > 0) {
         retry_when_linked(rq, c);
         return;

@@ -17,7 +17,8 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
         reply_err(&reply, s->error, NULL);
     else
         buf_append_slice(&client->out, buf_slice(&s->reply));
-    gate_replies(env, client, before, false);
+    if (!(client->flags & CLIENT_IN_EXEC)) /* whose reply leaves as a whole */
+        gate_replies(env, client, before, false);
 }
 
 /* user: the client, or NULL when it has gone. */
@@ -42,7 +43,10 @@ void search_for_client(struct request *rq, struct search *s)
     s->user = rq->client;
     s->env = rq->env;
     s->done = on_done;
-    if (search_start(s)) {
+    bool here = (rq->client->flags & CLIENT_IN_EXEC) != 0;
+    if (here)
+        search_run_here(s);
+    if (here || search_start(s)) {
         answer(rq->env, rq->client, s);
         search_free(s);
         return;

@@ -313,6 +313,8 @@ void db_clear(struct db *db)
 /* The only way data changes. */
 static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
 {
+    if (db->on_change != NULL)
+        db->on_change(db->on_change_user, m);
     switch (m->kind) {
     case MUTATION_STRING_SET:
     case MUTATION_STRING_RANGE:

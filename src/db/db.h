@@ -36,6 +36,9 @@ struct db {
     uint64_t random;         /* state of rng.h */
     struct object *object;   /* prepared and not yet applied */
     bool replaying;          /* what was let in once is not held against maxmemory again */
+    /* Called before a change is applied; NULL: nobody asks. */
+    void (*on_change)(void *user, const struct mutation *m);
+    void *on_change_user;
     struct lane lane;        /* for work on the loop itself */
     uint64_t vectors_added, vectors_removed; /* counters */
 };

@@ -494,6 +494,258 @@ UNLINK w none w
 FLUSHALL
 '''
 
+# "1: command" is said by the first of two clients of the same server.
+TRANSACTIONS = r'''
+1: FLUSHALL
+1: EXEC
+1: DISCARD
+1: EXEC x
+1: MULTI x
+1: MULTI
+1: MULTI
+1: SET a 1
+1: INCR a
+1: GET a
+1: EXEC
+1: EXEC
+1: MULTI
+1: EXEC
+1: MULTI
+1: SET a 5
+1: DISCARD
+1: GET a
+1: MULTI
+1: SET a
+1: SET a 7
+1: EXEC
+1: GET a
+1: MULTI
+1: NOSUCH
+1: SET a 7
+1: MULTI
+1: EXEC
+1: GET a
+1: MULTI
+1: SET a x
+1: INCR a
+1: GET
+1: SET a 8
+1: EXEC
+1: MULTI
+1: SET a x
+1: INCR a
+1: EXPIRE a nonsense
+1: SET a 8
+1: GET a
+1: EXEC
+1: GET a
+1: MULTI
+1: EXEC x
+1: EXEC
+1: MULTI
+1: DISCARD x
+1: EXEC
+1: MULTI
+1: WATCH
+1: EXEC
+1: MULTI
+1: WATCH a
+1: SET a 9
+1: EXEC
+1: MULTI
+1: SHUTDOWN NOSAVE
+1: EXEC
+1: MULTI
+1: SHUTDOWN FOO
+1: DISCARD
+1: MULTI
+1: SELECT 0
+1: SELECT 99
+1: PING
+1: PING "a b"
+1: ECHO x
+1: ECHO
+1: EXEC
+1: MULTI
+1: SELECT 99
+1: DBSIZE
+1: MGET a none
+1: EXISTS a none
+1: KEYS *
+1: TYPE a
+1: EXEC
+1: UNWATCH
+1: UNWATCH x
+1: WATCH
+1: WATCH a
+1: SET a 1
+1: MULTI
+1: GET a
+1: EXEC
+1: MULTI
+1: GET a
+1: EXEC
+1: WATCH a none
+2: SET a 2
+1: MULTI
+1: SET a 3
+1: EXEC
+2: GET a
+1: WATCH a
+2: GET a
+2: TTL a
+1: MULTI
+1: SET a 3
+1: EXEC
+2: GET a
+1: WATCH a
+2: SET a 3
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: SET a 4
+1: UNWATCH
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+1: MULTI
+1: PING
+2: SET a 5
+1: UNWATCH
+1: EXEC
+1: WATCH a
+2: SET a 6
+1: MULTI
+1: DISCARD
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: SET a 6
+1: MULTI
+1: NOSUCH
+1: EXEC
+1: WATCH a
+2: DEL a
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: DEL a
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: SET a 1
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH none
+2: FLUSHALL
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH none a
+2: SET a 1
+2: FLUSHALL
+1: MULTI
+1: PING
+1: EXEC
+2: SET a 1
+1: WATCH none a
+2: FLUSHALL
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: SET a 1
+2: DEL a
+1: MULTI
+1: PING
+1: EXEC
+2: SET a 1
+1: WATCH a
+2: EXPIREAT a 4000000000
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: PERSIST a
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: PERSIST a
+2: EXPIREAT a 4000000000 XX
+2: GETEX a
+2: SETRANGE a 0 ""
+2: SETNX a 1
+2: SET a 1 NX
+2: MSETNX a 1
+2: RENAME a a
+2: TOUCH a
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: APPEND a ""
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+2: EXPIREAT a 4000000000
+2: GETEX a PERSIST
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH b
+2: RENAME a b
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH b
+2: RENAME b a
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH b
+2: COPY a b
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH b
+2: EXPIREAT b 1
+1: MULTI
+1: PING
+1: EXEC
+2: MULTI
+2: SET a 1
+1: WATCH a
+2: EXEC
+1: MULTI
+1: PING
+1: EXEC
+1: WATCH a
+1: MULTI
+1: SET a 2
+1: RESET
+1: EXEC
+1: GET a
+1: MULTI
+1: GET none
+1: MGET none a
+1: CONFIG GET databases
+1: EXEC
+1: WATCH a
+2: SET a 1
+1: MULTI
+1: EXEC
+1: MULTI
+1: QUIT
+'''
+
 
 def words(line):
     """A line's words as bytes; "..." may hold blanks and Python's escapes."""
@@ -571,6 +823,18 @@ class SameAsRedis(unittest.TestCase):
         theirs.close()
         ours.close()
 
+    def compare_two(self, lines, proto):
+        clients = {who: (Client(self.redis_port, proto), Client(self.vdb.port, proto))
+                   for who in '12'}
+        for number, line in enumerate(lines.strip().split('\n')):
+            theirs, ours = clients[line[0]]
+            args = words(line[3:])
+            with self.subTest(number=number, line=line, proto=proto):
+                self.assertEqual(ours.ask(args), theirs.ask(args))
+        for pair in clients.values():
+            for client in pair:
+                client.close()
+
     def test_connection(self):
         self.compare(CONNECTION, 2)
         self.compare(CONNECTION, 3)
@@ -586,6 +850,10 @@ class SameAsRedis(unittest.TestCase):
     def test_expiry_and_parts_of_strings(self):
         self.compare(EXPIRY, 2)
         self.compare(EXPIRY, 3)
+
+    def test_transactions(self):
+        self.compare_two(TRANSACTIONS, 2)
+        self.compare_two(TRANSACTIONS, 3)
 
 
 if __name__ == '__main__':

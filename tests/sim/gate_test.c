@@ -149,3 +149,22 @@ TEST(gate, lets_reads_go_before_the_kernel_has_the_write_they_saw)
     expect_received(writer, "+OK\r\n$1\r\n1\r\n");
     close_fixture(&f);
 }
+
+TEST(gate, holds_the_reply_of_exec_as_a_whole)
+{
+    static struct fixture f;
+    open_fixture(&f);
+    struct sim_client *client = connect_to(&f);
+    /* A look, a search and a change: the first two alone would wait for nothing. */
+    say(&f, client,
+        "MULTI\r\nECHO x\r\nVSIM v VALUES 2 1 0\r\nVADD v VALUES 2 1 0 e\r\n"
+        "VSIM v ELE e\r\nSET k 1\r\nEXEC\r\nPING\r\n");
+    expect_received(client, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+    EXPECT_EQ(f.sink.records, 1);
+    buf_clear(&client->received, 0);
+    f.sink.stable = 1;
+    gate_on_stable(&f.server.env);
+    sim_run_for(f.sim, 1000 * 1000);
+    expect_received(client, "*5\r\n$1\r\nx\r\n*0\r\n:1\r\n*1\r\n$1\r\ne\r\n+OK\r\n+PONG\r\n");
+    close_fixture(&f);
+}

@@ -52,7 +52,6 @@ TEST(cmd_connection, unknown_commands_are_quoted_and_absent_ones_explained)
     EXPECT_REPLIES(h, "client|list",
                    "-ERR unknown command 'client|list', with args beginning "
                    "with: \r\n");
-    EXPECT_REPLIES(h, "MULTI", "-ERR transactions are not in this version\r\n");
     EXPECT_REPLIES(h, "EVAL \"return 1\" 0", "-ERR scripting is not supported by vdb\r\n");
     EXPECT_REPLIES(h, "BGSAVE",
                    "-ERR persistence is not in this version: data lives in memory only\r\n");
