@@ -18,6 +18,7 @@
     X(ERR_NOT_FOUND, "ERR", "not found")                                                           \
     X(ERR_EXISTS, "ERR", "already exists")                                                         \
     X(ERR_IO, "ERR", "input/output error")                                                         \
+    X(ERR_FULL, "ERR", "No space left on device")                                                  \
     X(ERR_CORRUPT, "ERR", "corrupt data")                                                          \
     X(ERR_BUSY, "ERR", "busy")                                                                     \
     X(ERR_CANCELLED, "ERR", "cancelled")                                                           \

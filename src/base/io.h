@@ -130,6 +130,9 @@ struct io_ops {
      * ERR_BUSY when it is locked already. */
     MUST_USE enum err (*file_lock)(struct io_file *f);
     void (*file_close)(struct io_file *f);
+    /* Should the process crash (a CHECK, a fatal signal) in code of this thread, the bytes, as they
+     * are then, are written to the beginning of the file. One at a time; size 0: no more. */
+    void (*on_crash)(struct io *io, struct io_file *f, const void *bytes, size_t size);
     MUST_USE enum err (*rename)(struct io *io, const char *from, const char *to);
     MUST_USE enum err (*remove)(struct io *io, const char *path);
     MUST_USE enum err (*sync_dir)(struct io *io, const char *dir);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+
 enum { FILE_MODE = 0644, DIR_MODE = 0755 };
 
 /* owner: the caller of io_file_open */
@@ -29,6 +31,9 @@ static enum err err_of_errno(int error)
         return ERR_NOT_FOUND;
     case EEXIST:
         return ERR_EXISTS;
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_FULL;
     case EWOULDBLOCK:
         return ERR_BUSY;
     case ENOMEM:
@@ -104,7 +109,7 @@ enum err io_file_write(struct io_file *f, uint64_t at, const void *from, size_t 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return ERR_IO; /* 0 comes from a full device only; trying again would never end */
+            return n < 0 ? err_of_errno(errno) : ERR_FULL; /* 0: trying again would never end */
         put += (size_t)n;
     }
     return OK;
@@ -142,6 +147,13 @@ enum err io_file_lock(struct io_file *f)
         rc = flock(file_of(f)->fd, LOCK_EX | LOCK_NB);
     } while (rc != 0 && errno == EINTR);
     return err_of_call(rc);
+}
+
+void io_file_on_crash(struct io *io, struct io_file *f, const void *bytes, size_t size)
+{
+    (void)io;
+    CHECK((f != NULL && bytes != NULL) || size == 0);
+    crash_note(size > 0 ? file_of(f)->fd : -1, bytes, size);
 }
 
 void io_file_close(struct io_file *f)

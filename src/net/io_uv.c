@@ -692,6 +692,7 @@ static const struct io_ops ops = {
     .file_sync = io_file_sync,
     .file_lock = io_file_lock,
     .file_close = io_file_close,
+    .on_crash = io_file_on_crash,
     .rename = io_path_rename,
     .remove = io_path_remove,
     .sync_dir = io_dir_sync,

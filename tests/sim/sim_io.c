@@ -366,6 +366,7 @@ static const struct io_ops ops = {
     .file_sync = sim_file_sync,
     .file_lock = sim_file_lock,
     .file_close = sim_file_close,
+    .on_crash = sim_on_crash,
     .rename = sim_rename,
     .remove = sim_remove,
     .sync_dir = sim_sync_dir,

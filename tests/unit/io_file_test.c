@@ -93,7 +93,7 @@ TEST(io_file, open_flags_mean_what_they_say)
 
 TEST(io_file, writing_to_a_full_device_fails)
 {
-    EXPECT_EQ(put("/dev/full", IO_WRITE, "x"), ERR_IO);
+    EXPECT_EQ(put("/dev/full", IO_WRITE, "x"), ERR_FULL);
 }
 
 static void count_name(void *user, const char *name)
