@@ -90,8 +90,7 @@ enum err log_segment_parse(struct slice bytes, struct log_segment *out, struct w
     if (version != LOG_VERSION || size != LOG_SEGMENT_HEADER_SIZE)
         return why_set(why, ERR_UNSUPPORTED, "version %" PRIu32 " of the format; this is for %d",
                        version, LOG_VERSION);
-    *out = (struct log_segment){.generation = bytes_get_u32(&r),
-                                .previous_crc = bytes_get_u32(&r)};
+    *out = (struct log_segment){.generation = bytes_get_u32(&r), .previous_crc = bytes_get_u32(&r)};
     out->first_lsn = bytes_get_u64(&r);
     out->durable_lsn = bytes_get_u64(&r);
     out->created_ms = bytes_get_u64(&r);

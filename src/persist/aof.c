@@ -1,0 +1,443 @@
+#include "persist/aof.h"
+
+enum {
+    CHUNK_SIZE = 256 * 1024,
+    GATHER_US = 5 * 1000,       /* how long records gather when nobody waits for them */
+    GATHER_BYTES = 1024 * 1024, /* or how many */
+    SECOND_US = 1000 * 1000,
+    LAZY_SYNC_US = 30 * SECOND_US, /* as long as the kernel would keep them to itself */
+    RETRY_US = SECOND_US
+};
+
+static uint64_t now_us(const struct aof *aof)
+{
+    return aof->io->ops->mono_us(aof->io);
+}
+
+/* -- chunks ------------------------------------------------------------------------------------ */
+
+/* With room for size bytes. NULL: no memory. */
+static struct aof_chunk *chunk_new(size_t size)
+{
+    struct aof_chunk *chunk = mem_try_calloc(MEM_LOG, sizeof(*chunk));
+    if (chunk == NULL)
+        return NULL;
+    chunk->bytes = BUF_INIT(MEM_LOG);
+    if (buf_reserve(&chunk->bytes, size < CHUNK_SIZE ? CHUNK_SIZE : size) != NULL)
+        return chunk;
+    mem_free(MEM_LOG, chunk);
+    return NULL;
+}
+
+static void chunk_free(struct aof_chunk *chunk)
+{
+    if (chunk == NULL)
+        return;
+    buf_fini(&chunk->bytes);
+    mem_free(MEM_LOG, chunk);
+}
+
+static size_t room_in(const struct aof_chunk *chunk)
+{
+    return chunk->bytes.capacity - chunk->bytes.len;
+}
+
+/* What was kept goes, but for one chunk of the usual size. */
+static void chunk_release(struct aof *aof, struct aof_chunk *chunk)
+{
+    if (aof->spare == NULL && chunk->bytes.capacity <= 2 * (size_t)CHUNK_SIZE) {
+        chunk->bytes.len = 0;
+        chunk->next = NULL;
+        aof->spare = chunk;
+    } else {
+        chunk_free(chunk);
+    }
+}
+
+/* Everything before the durable position was written for good. */
+static void release_durable(struct aof *aof, struct aof_chunk *from)
+{
+    while (from != aof->durable.chunk) {
+        struct aof_chunk *next = from->next;
+        CHECK(next != NULL);
+        chunk_release(aof, from);
+        from = next;
+    }
+}
+
+/* Bytes of the chunks between two positions. */
+static size_t bytes_between(const struct aof_position *from, const struct aof_position *to)
+{
+    size_t bytes = 0, offset = from->offset;
+    for (const struct aof_chunk *c = from->chunk; c != to->chunk; c = c->next) {
+        bytes += c->bytes.len - offset;
+        offset = 0;
+    }
+    return bytes + to->offset - offset;
+}
+
+/* -- the job, on its lane ---------------------------------------------------------------------- */
+
+static enum err begin_segment(struct aof *aof, bool new_generation, const struct aof_position *at)
+{
+    struct log_segment head = {.previous_crc = at->crc,
+                               .first_lsn = at->lsn + 1,
+                               .durable_lsn = aof->durable.lsn,
+                               .created_ms = aof->job_wall_ms};
+    return log_writer_begin(&aof->writer, new_generation, &head);
+}
+
+/* Writes from one position to another, a chunk at a time, so that segments end near their size. */
+static enum err write_range(struct aof *aof)
+{
+    struct aof_position at = aof->from;
+    enum err e = OK;
+    bool rotates = aof->job_rotates;
+    while (e == OK && (at.chunk != aof->to.chunk || at.offset != aof->to.offset)) {
+        bool last = at.chunk == aof->to.chunk;
+        size_t end = last ? aof->to.offset : at.chunk->bytes.len;
+        if (aof->writer.size >= aof->segment_size || rotates)
+            e = begin_segment(aof, false, &at);
+        rotates = false;
+        if (e == OK && end > at.offset)
+            e = log_writer_write(&aof->writer,
+                                 (struct slice){at.chunk->bytes.ptr + at.offset, end - at.offset});
+        at.offset = end;
+        if (!last) {
+            at.chunk = at.chunk->next;
+            at = (struct aof_position){at.chunk, 0, at.chunk->lsn_before, at.chunk->crc_before};
+        }
+    }
+    return e;
+}
+
+static void run_job(struct job *job, struct lane *lane)
+{
+    struct aof *aof = (struct aof *)((char *)job - offsetof(struct aof, job));
+    enum err e = OK;
+    (void)lane;
+    if (aof->job_rolls)
+        e = begin_segment(aof, true, &aof->from);
+    if (e == OK)
+        e = write_range(aof);
+    if (e == OK && aof->job_syncs)
+        e = log_writer_sync(&aof->writer);
+    uint64_t durable = aof->job_syncs ? aof->to.lsn : aof->durable.lsn;
+    if (e == OK && aof->job_notes) {
+        enum err ignored = log_writer_note(&aof->writer, durable, aof->job_wall_ms, aof->job_ends);
+        (void)ignored; /* a note only helps to find damage later */
+    }
+    if (e != OK)
+        log_writer_abandon(&aof->writer);
+    aof->job_result = e;
+}
+
+/* -- the job, on the loop ---------------------------------------------------------------------- */
+
+static void plan(struct aof *aof);
+
+static uint64_t sync_period_us(const struct aof *aof)
+{
+    return aof->policy == AOF_NO ? LAZY_SYNC_US : SECOND_US;
+}
+
+static bool sync_is_due(const struct aof *aof, uint64_t now)
+{
+    return aof_has_undurable(aof) &&
+           (aof->policy == AOF_ALWAYS || aof->sync_wanted || aof->failed || aof->stopping ||
+            aof->held_bytes >= aof->memory_max / 4 || now >= aof->synced_us + sync_period_us(aof));
+}
+
+static bool note_is_due(const struct aof *aof, uint64_t now)
+{
+    return aof->stopping || (aof->noted_lsn < aof->durable.lsn && now >= aof->noted_us + SECOND_US);
+}
+
+static void submit(struct aof *aof, uint64_t now)
+{
+    CHECK(!aof->busy && !aof->stopped);
+    aof->busy = true;
+    aof->job_rolls = aof->failed || aof->unopened;
+    aof->from = aof->failed ? aof->durable : aof->written;
+    aof->to = aof->end;
+    aof->job_rotates = aof->rotate_wanted && aof->writer.first_lsn <= aof->from.lsn;
+    aof->job_syncs = sync_is_due(aof, now);
+    aof->job_notes = note_is_due(aof, now);
+    aof->job_ends = aof->stopping;
+    aof->job_started_us = now;
+    aof->job_wall_ms = aof->io->ops->wall_us(aof->io) / 1000;
+    if (aof->job_syncs) {
+        aof->synced_us = now;
+        aof->sync_wanted = false;
+    }
+    aof->io->ops->submit(aof->io, &aof->job);
+}
+
+static void note_failure(struct aof *aof)
+{
+    bool told = aof->failed && aof->error == aof->job_result;
+    aof->failed = true;
+    aof->failures++;
+    aof->error = aof->job_result;
+    aof->written = aof->durable;
+    if (!told && !aof->stopping)
+        aof->events->on_state(aof->user);
+}
+
+/* The durable position moves to where the job came: chunks behind it go. */
+static void note_durable(struct aof *aof)
+{
+    struct aof_chunk *oldest = aof->durable.chunk;
+    aof->held_bytes -= bytes_between(&aof->durable, &aof->to);
+    aof->durable = aof->to;
+    release_durable(aof, oldest);
+    if (aof->full && aof->held_bytes < aof->memory_max) {
+        aof->full = false;
+        aof->events->on_room(aof->user);
+    }
+    aof->events->on_durable(aof->user);
+}
+
+static void note_success(struct aof *aof)
+{
+    bool heals = aof->failed;
+    aof->failed = aof->unopened = false;
+    aof->written = aof->to;
+    if (aof->from.lsn < aof->to.lsn)
+        aof->rotate_wanted = false;
+    if (aof->job_notes) {
+        aof->noted_us = aof->job_started_us;
+        aof->noted_lsn = aof->job_syncs ? aof->to.lsn : aof->durable.lsn;
+    }
+    if (aof->job_syncs) {
+        aof->sync_us = now_us(aof) - aof->job_started_us;
+        aof->delayed_syncs += aof->sync_us > 2 * (uint64_t)SECOND_US;
+        note_durable(aof);
+    }
+    if (heals)
+        aof->events->on_state(aof->user);
+}
+
+static void done_job(struct job *job)
+{
+    struct aof *aof = (struct aof *)((char *)job - offsetof(struct aof, job));
+    CHECK(aof->busy);
+    aof->busy = false;
+    if (aof->job_result == OK)
+        note_success(aof);
+    else
+        note_failure(aof);
+    if (aof->job_ends) {
+        aof->stopped = true;
+        aof->on_stopped(aof);
+        return;
+    }
+    plan(aof);
+}
+
+/* -- when -------------------------------------------------------------------------------------- */
+
+/* When there is something to do next, by the monotonic clock; UINT64_MAX: never. */
+static uint64_t next_us(const struct aof *aof, uint64_t now)
+{
+    uint64_t at = UINT64_MAX, due;
+    if (aof->failed)
+        return aof->job_started_us + RETRY_US;
+    if (aof->unopened)
+        return now;
+    if (aof->written.lsn < aof->end.lsn) {
+        bool hurry = aof->policy == AOF_ALWAYS || aof->sync_wanted ||
+                     bytes_between(&aof->written, &aof->end) >= GATHER_BYTES;
+        at = hurry ? now : now + GATHER_US;
+    }
+    if (aof_has_undurable(aof)) {
+        due = sync_is_due(aof, now) ? now : aof->synced_us + sync_period_us(aof);
+        at = due < at ? due : at;
+    }
+    if (aof->noted_lsn < aof->durable.lsn) {
+        due = aof->noted_us + SECOND_US;
+        at = due < at ? due : at;
+    }
+    return at;
+}
+
+/* Sets the timer for what is to be done next. A timer of 0 fires before the loop sleeps: what all
+ * clients whose commands have arrived are going to write is then there, and is one group. */
+static void plan(struct aof *aof)
+{
+    if (aof->busy || aof->stopped)
+        return; /* the end of the job plans again */
+    uint64_t now = now_us(aof), at = next_us(aof, now);
+    if (aof->stopping) {
+        submit(aof, now);
+        return;
+    }
+    if (at == UINT64_MAX)
+        return; /* the next record plans again */
+    if (aof->timer_at_us != 0 && aof->timer_at_us <= at)
+        return;
+    aof->timer_at_us = at > 0 ? at : 1;
+    aof->io->ops->timer_start(aof->io, &aof->timer, at > now ? at - now : 0);
+}
+
+static void on_timer(struct io_timer *timer)
+{
+    struct aof *aof = timer->user;
+    uint64_t now = now_us(aof);
+    aof->timer_at_us = 0;
+    if (aof->busy || aof->stopping)
+        return;
+    bool due = aof->failed || aof->unopened || aof->written.lsn < aof->end.lsn ||
+               sync_is_due(aof, now) || note_is_due(aof, now);
+    if (due)
+        submit(aof, now);
+    else
+        plan(aof);
+}
+
+/* -- the sink ---------------------------------------------------------------------------------- */
+
+static struct aof *aof_of(const struct mlog_sink *sink)
+{
+    return (struct aof *)sink;
+}
+
+/* A record never spans chunks, so what is left of one that is too small stays unused. */
+static bool on_reserve(struct mlog_sink *sink, size_t payload_size)
+{
+    struct aof *aof = aof_of(sink);
+    size_t size = log_record_size(payload_size);
+    if (room_in(aof->end.chunk) >= size)
+        return true;
+    if (aof->spare != NULL && room_in(aof->spare) >= size)
+        return true;
+    struct aof_chunk *chunk = chunk_new(size);
+    if (chunk == NULL)
+        return false;
+    chunk_free(aof->spare);
+    aof->spare = chunk;
+    return true;
+}
+
+static void next_chunk(struct aof *aof)
+{
+    struct aof_chunk *chunk = aof->spare;
+    CHECK(chunk != NULL && chunk->bytes.len == 0);
+    aof->spare = NULL;
+    chunk->lsn_before = aof->end.lsn;
+    chunk->crc_before = aof->end.crc;
+    aof->end.chunk->next = chunk;
+    aof->end.chunk = chunk;
+    aof->end.offset = 0;
+}
+
+static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload)
+{
+    struct aof *aof = aof_of(sink);
+    size_t size = log_record_size(payload.len);
+    CHECK(lsn == aof->end.lsn + 1 && !aof->stopping);
+    if (room_in(aof->end.chunk) < size)
+        next_chunk(aof);
+    struct buf *bytes = &aof->end.chunk->bytes;
+    CHECK(aof->end.offset == bytes->len && bytes->capacity - bytes->len >= size);
+    struct log_record r = {.lsn = lsn,
+                           .durable_lsn = aof->durable.lsn,
+                           .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
+                           .kind = LOG_CHANGE,
+                           .previous_crc = aof->end.crc,
+                           .payload = payload};
+    log_record_encode(&r, bytes->ptr + bytes->len);
+    bytes->len += size;
+    aof->end = (struct aof_position){aof->end.chunk, bytes->len, lsn, r.crc};
+    aof->records++;
+    aof->held_bytes += size;
+    aof->full = aof->full || aof->held_bytes >= aof->memory_max;
+    plan(aof);
+}
+
+/* In case of failure under AOF_ALWAYS, replies of writes that were applied go on waiting. */
+static uint64_t stable_lsn(const struct mlog_sink *sink)
+{
+    const struct aof *aof = aof_of(sink);
+    return aof->policy == AOF_ALWAYS ? aof->durable.lsn : UINT64_MAX;
+}
+
+static bool accepts(const struct mlog_sink *sink)
+{
+    return !aof_of(sink)->failed;
+}
+
+/* -- start and end ----------------------------------------------------------------------------- */
+
+void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof_options *options,
+              const struct aof_start *start, const struct aof_events *events, void *user)
+{
+    CHECK(start->lsn == log->last_lsn && options->segment_size > 0);
+    *aof = (struct aof){.io = io,
+                        .log = log,
+                        .policy = options->policy,
+                        .segment_size = options->segment_size,
+                        .memory_max = options->memory_max,
+                        .events = events,
+                        .user = user,
+                        .unopened = true};
+    aof->sink = (struct mlog_sink){
+        .on_record = on_record, .stable = stable_lsn, .reserve = on_reserve, .accepts = accepts};
+    aof->timer = (struct io_timer){.fn = on_timer, .user = aof};
+    aof->job = (struct job){.run = run_job, .done = done_job, .class = JOB_AOF};
+    aof->synced_us = now_us(aof);
+    aof->noted_lsn = start->lsn;
+    /* No larger than the first records will want; they bring their own. */
+    struct aof_chunk *chunk = mem_calloc(MEM_LOG, sizeof(*chunk));
+    *chunk = (struct aof_chunk){
+        .bytes = BUF_INIT(MEM_LOG), .lsn_before = start->lsn, .crc_before = start->crc};
+    aof->durable = (struct aof_position){chunk, 0, start->lsn, start->crc};
+    aof->written = aof->end = aof->durable;
+    log_writer_init(&aof->writer, io, options->dir, options->run_id, start->generation);
+    aof->writer.note_sequence = start->note_sequence;
+    mlog_add_sink(log, &aof->sink);
+    plan(aof);
+}
+
+void aof_stop(struct aof *aof, void (*on_stopped)(struct aof *aof))
+{
+    CHECK(!aof->stopping);
+    aof->stopping = true;
+    aof->on_stopped = on_stopped;
+    mlog_remove_sink(aof->log, &aof->sink);
+    plan(aof);
+}
+
+void aof_close(struct aof *aof)
+{
+    CHECK(aof->stopped && !aof->busy);
+    aof->io->ops->timer_stop(aof->io, &aof->timer);
+    log_writer_fini(&aof->writer);
+    for (struct aof_chunk *chunk = aof->durable.chunk; chunk != NULL;) {
+        struct aof_chunk *next = chunk->next;
+        chunk_free(chunk);
+        chunk = next;
+    }
+    chunk_free(aof->spare);
+    aof->spare = NULL;
+}
+
+void aof_set_policy(struct aof *aof, enum aof_policy policy)
+{
+    if (policy == aof->policy)
+        return;
+    aof->policy = policy;
+    aof->events->on_durable(aof->user); /* replies may have waited that need not any more */
+    plan(aof);
+}
+
+void aof_sync_soon(struct aof *aof)
+{
+    aof->sync_wanted = aof->sync_wanted || aof_has_undurable(aof);
+    plan(aof);
+}
+
+void aof_rotate_soon(struct aof *aof)
+{
+    aof->rotate_wanted = true;
+}
