@@ -1,0 +1,257 @@
+/* The log without a server: what is durable survives, what is not is cut off or comes back whole,
+ * and damage is told from a torn tail. */
+#include "base/rng.h"
+#include "sim/log_rig.h"
+
+enum { SECOND_US = 1000 * 1000 };
+
+TEST(log, what_was_written_is_there_again)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(1, NULL);
+    struct aof_options options = rig_options();
+    uint64_t lsn = 0;
+    for (unsigned life = 0; life < 5; life++) {
+        rig_start(&r, sim, &options);
+        EXPECT(rig_holds(&r, lsn));
+        EXPECT_EQ(r.recover.replayed, lsn);
+        rig_write(&r, life * 10, 100);
+        lsn += life * 10;
+        EXPECT(rig_wait(&r));
+        EXPECT_EQ(aof_durable_lsn(&r.aof), lsn);
+        rig_stop(&r);
+    }
+    /* Two at the end that hold nothing but the next LSN, as both starts found none to write. */
+    sim_free(sim);
+}
+
+TEST(log, many_records_of_one_moment_are_one_sync)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(2, NULL);
+    struct aof_options options = rig_options();
+    rig_start(&r, sim, &options);
+    sim_run_for(sim, SECOND_US / 2);
+    uint64_t before = r.aof.writer.syncs;
+    rig_write(&r, 500, 100);
+    EXPECT(rig_wait(&r));
+    EXPECT_EQ(r.aof.writer.syncs, before + 1);
+    EXPECT_EQ(r.durables, 1 + (before > 2));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
+TEST(log, every_policy_syncs_when_it_says)
+{
+    static struct rig r;
+    static const uint64_t waits_us[] = {SECOND_US / 10, SECOND_US * 3 / 2, 32 * SECOND_US};
+    for (enum aof_policy policy = AOF_ALWAYS; policy <= AOF_NO; policy++) {
+        struct sim *sim = sim_new(3, NULL);
+        struct aof_options options = rig_options();
+        options.policy = policy;
+        rig_start(&r, sim, &options);
+        sim_run_for(sim, SECOND_US / 2);
+        rig_write(&r, 1, 10);
+        EXPECT_EQ(mlog_stable(&r.db.log), policy == AOF_ALWAYS ? 0 : UINT64_MAX);
+        sim_run_for(sim, policy == AOF_ALWAYS ? 0 : waits_us[policy] / 8);
+        EXPECT_EQ(aof_durable_lsn(&r.aof), 0);
+        sim_run_for(sim, waits_us[policy]);
+        EXPECT_EQ(aof_durable_lsn(&r.aof), 1);
+        EXPECT_EQ(mlog_stable(&r.db.log), policy == AOF_ALWAYS ? 1 : UINT64_MAX);
+        rig_write(&r, 1, 10);
+        aof_sync_soon(&r.aof);
+        sim_run_for(sim, waits_us[AOF_ALWAYS]);
+        EXPECT_EQ(aof_durable_lsn(&r.aof), 2);
+        rig_stop(&r);
+        sim_free(sim);
+    }
+}
+
+TEST(log, segments_end_near_their_size_and_are_read_as_one_log)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(4, NULL);
+    struct aof_options options = rig_options();
+    options.segment_size = 4096;
+    rig_start(&r, sim, &options);
+    for (unsigned i = 0; i < 40; i++) {
+        rig_write(&r, 5, 300);
+        EXPECT(rig_wait(&r));
+    }
+    EXPECT(r.aof.writer.segments > 10 && r.aof.writer.segments < 25);
+    aof_rotate_soon(&r.aof);
+    uint64_t before = r.aof.writer.segments;
+    rig_write(&r, 1, 0);
+    EXPECT(rig_wait(&r));
+    rig_write(&r, 1, 0);
+    EXPECT(rig_wait(&r));
+    EXPECT_EQ(r.aof.writer.segments, before + 1);
+    EXPECT_EQ(r.aof.writer.first_lsn, 201);
+    rig_stop(&r);
+    rig_start(&r, sim, &options);
+    EXPECT(rig_holds(&r, 202));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
+TEST(log, a_record_larger_than_every_buffer_goes_through)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(5, NULL);
+    struct aof_options options = rig_options();
+    rig_start(&r, sim, &options);
+    rig_write(&r, 3, 1000);
+    rig_write(&r, 2, 1900 * 1000);
+    rig_write(&r, 3, 1000);
+    rig_stop(&r);
+    rig_start(&r, sim, &options);
+    EXPECT(rig_holds(&r, 8));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
+TEST(log, writers_are_told_to_wait_and_when_to_go_on)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(6, NULL);
+    struct aof_options options = rig_options();
+    options.policy = AOF_NO;
+    options.memory_max = 100 * 1000;
+    rig_start(&r, sim, &options);
+    rig_write(&r, 1, 50 * 1000);
+    EXPECT(!r.aof.full);
+    rig_write(&r, 1, 50 * 1000);
+    EXPECT(r.aof.full);
+    EXPECT_EQ(r.rooms, 0);
+    sim_run_for(sim, SECOND_US);
+    EXPECT(!r.aof.full);
+    EXPECT_EQ(r.rooms, 1);
+    EXPECT_EQ(aof_durable_lsn(&r.aof), 2);
+    rig_stop(&r);
+    sim_free(sim);
+}
+
+/* The disk is full for a while: nothing is lost, and writes are let in again by themselves. */
+TEST(log, heals_when_the_disk_does)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(7, NULL);
+    struct aof_options options = rig_options();
+    rig_start(&r, sim, &options);
+    rig_write(&r, 10, 100);
+    EXPECT(rig_wait(&r));
+    sim_options(sim)->disk_bytes = 1;
+    rig_write(&r, 10, 100);
+    sim_run_for(sim, 5 * SECOND_US);
+    EXPECT(r.aof.failed && r.states == 1);
+    EXPECT(!mlog_accepts(&r.db.log));
+    EXPECT_EQ(mlog_stable(&r.db.log), 10);
+    sim_options(sim)->disk_bytes = 0;
+    sim_run_for(sim, 2 * SECOND_US);
+    EXPECT(!r.aof.failed && r.states == 2);
+    EXPECT(mlog_accepts(&r.db.log));
+    EXPECT_EQ(aof_durable_lsn(&r.aof), 20);
+    rig_write(&r, 10, 100);
+    rig_stop(&r);
+    rig_start(&r, sim, &options);
+    EXPECT(rig_holds(&r, 30));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
+/* A load with small segments, so that every kind of call is made. */
+static void load(struct rig *r, struct sim *sim, uint64_t *rng)
+{
+    for (unsigned i = 0; i < 12 && sim_has_power(sim); i++) {
+        rig_write(r, (unsigned)rng_below(rng, 6), 10 + (size_t)rng_below(rng, 400));
+        sim_run_for(sim, rng_below(rng, 2) == 0 ? 1500 : SECOND_US);
+    }
+}
+
+TEST(log, every_call_may_fail_once)
+{
+    static struct rig r;
+    for (uint64_t n = 1; n < 1000; n++) {
+        struct sim *sim = sim_new(n, NULL);
+        struct aof_options options = rig_options();
+        uint64_t rng = n;
+        options.segment_size = 1000;
+        options.policy = n % 2 == 0 ? AOF_ALWAYS : AOF_EVERYSEC;
+        rig_start(&r, sim, &options);
+        sim_fail_nth(sim, n);
+        load(&r, sim, &rng);
+        sim_run_for(sim, 3 * SECOND_US);
+        uint64_t last = r.db.log.last_lsn;
+        bool fired = sim_fault_fired(sim);
+        EXPECT(!r.aof.failed);
+        EXPECT_EQ(aof_durable_lsn(&r.aof), last);
+        sim_fail_nth(sim, 0);
+        /* The process dies, the machine does not; or it does. */
+        if (n % 3 == 0)
+            rig_stop(&r);
+        sim_crash(sim);
+        if (n % 3 != 0)
+            rig_end(&r);
+        sim_restart(sim);
+        rig_start(&r, sim, &options);
+        EXPECT(rig_holds(&r, last));
+        rig_stop(&r);
+        sim_free(sim);
+        if (!fired)
+            return;
+    }
+    EXPECT(!"the fault always fires");
+}
+
+/* The power goes at the n-th call, for every n, and goes again at each call of the recovery. */
+TEST(log, what_was_durable_survives_a_power_cut_at_every_call)
+{
+    static struct rig r;
+    unsigned cuts = 0, torn = 0;
+    for (uint64_t n = 1; n < 1000; n++) {
+        struct sim *sim = sim_new(n, NULL);
+        struct aof_options options = rig_options();
+        uint64_t rng = n, durable, last;
+        options.segment_size = 1000;
+        options.policy = n % 2 == 0 ? AOF_ALWAYS : AOF_EVERYSEC;
+        rig_start(&r, sim, &options);
+        sim_cut_power_at_nth(sim, n);
+        load(&r, sim, &rng);
+        bool fired = sim_fault_fired(sim);
+        durable = r.top_durable;
+        last = r.db.log.last_lsn;
+        for (uint64_t again = 1;; again++) {
+            sim_crash(sim);
+            rig_end(&r);
+            sim_restart(sim);
+            sim_cut_power_at_nth(sim, again);
+            rig_begin(&r, sim);
+            enum err e = rig_recover(&r, false);
+            if (sim_has_power(sim)) {
+                EXPECT_STR(r.recover.why.text, "");
+                EXPECT_EQ(e, OK);
+                break;
+            }
+            cuts++;
+        }
+        sim_cut_power_at_nth(sim, 0);
+        uint64_t got = r.db.log.last_lsn;
+        EXPECT(got >= durable && got <= last);
+        EXPECT(rig_holds(&r, got));
+        torn += got < last;
+        /* What was cut off never comes back. */
+        rig_open(&r, &options);
+        rig_write(&r, 3, 20);
+        EXPECT(rig_wait(&r));
+        sim_crash(sim);
+        rig_end(&r);
+        sim_restart(sim);
+        rig_start(&r, sim, &options);
+        EXPECT(rig_holds(&r, got + 3));
+        rig_stop(&r);
+        sim_free(sim);
+        if (!fired)
+            break;
+    }
+    EXPECT(cuts > 100 && torn > 10);
+}
