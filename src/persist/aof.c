@@ -2,8 +2,6 @@
 
 enum {
     CHUNK_SIZE = 256 * 1024,
-    GATHER_US = 5 * 1000,       /* how long records gather when nobody waits for them */
-    GATHER_BYTES = 1024 * 1024, /* or how many */
     SECOND_US = 1000 * 1000,
     LAZY_SYNC_US = 30 * SECOND_US, /* as long as the kernel would keep them to itself */
     RETRY_US = SECOND_US
@@ -203,6 +201,9 @@ static void note_success(struct aof *aof)
     bool heals = aof->failed;
     aof->failed = aof->unopened = false;
     aof->written = aof->to;
+    bool more = aof->to.lsn > aof->kept_lsn;
+    if (more)
+        aof->kept_lsn = aof->to.lsn;
     if (aof->from.lsn < aof->to.lsn)
         aof->rotate_wanted = false;
     if (aof->job_notes) {
@@ -213,6 +214,8 @@ static void note_success(struct aof *aof)
         aof->sync_us = now_us(aof) - aof->job_started_us;
         aof->delayed_syncs += aof->sync_us > 2 * (uint64_t)SECOND_US;
         note_durable(aof);
+    } else if (more) {
+        aof->events->on_durable(aof->user);
     }
     if (heals)
         aof->events->on_state(aof->user);
@@ -245,11 +248,8 @@ static uint64_t next_us(const struct aof *aof, uint64_t now)
         return aof->job_started_us + RETRY_US;
     if (aof->unopened)
         return now;
-    if (aof->written.lsn < aof->end.lsn) {
-        bool hurry = aof->policy == AOF_ALWAYS || aof->sync_wanted ||
-                     bytes_between(&aof->written, &aof->end) >= GATHER_BYTES;
-        at = hurry ? now : now + GATHER_US;
-    }
+    if (aof->written.lsn < aof->end.lsn)
+        return now; /* replies wait for it */
     if (aof_has_undurable(aof)) {
         due = sync_is_due(aof, now) ? now : aof->synced_us + sync_period_us(aof);
         at = due < at ? due : at;
@@ -362,6 +362,12 @@ static uint64_t stable_lsn(const struct mlog_sink *sink)
     return aof->policy == AOF_ALWAYS ? aof->durable.lsn : UINT64_MAX;
 }
 
+/* Whoever kills the process does not take from the kernel what it has. */
+static uint64_t kept_lsn(const struct mlog_sink *sink)
+{
+    return aof_of(sink)->kept_lsn;
+}
+
 static bool accepts(const struct mlog_sink *sink)
 {
     return !aof_of(sink)->failed;
@@ -381,8 +387,11 @@ void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof
                         .events = events,
                         .user = user,
                         .unopened = true};
-    aof->sink = (struct mlog_sink){
-        .on_record = on_record, .stable = stable_lsn, .reserve = on_reserve, .accepts = accepts};
+    aof->sink = (struct mlog_sink){.on_record = on_record,
+                                   .stable = stable_lsn,
+                                   .kept = kept_lsn,
+                                   .reserve = on_reserve,
+                                   .accepts = accepts};
     aof->timer = (struct io_timer){.fn = on_timer, .user = aof};
     aof->job = (struct job){.run = run_job, .done = done_job, .class = JOB_AOF};
     aof->synced_us = now_us(aof);
@@ -393,6 +402,7 @@ void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof
         .bytes = BUF_INIT(MEM_LOG), .lsn_before = start->lsn, .crc_before = start->crc};
     aof->durable = (struct aof_position){chunk, 0, start->lsn, start->crc};
     aof->written = aof->end = aof->durable;
+    aof->kept_lsn = start->lsn;
     log_writer_init(&aof->writer, io, options->dir, options->run_id, start->generation);
     aof->writer.note_sequence = start->note_sequence;
     mlog_add_sink(log, &aof->sink);

@@ -18,8 +18,8 @@
 
 enum aof_policy {
     AOF_ALWAYS,   /* replies wait for the sync */
-    AOF_EVERYSEC, /* a sync every second */
-    AOF_NO        /* a sync when much has gathered, and every half a minute */
+    AOF_EVERYSEC, /* a sync every second; replies of writes wait until the kernel has them */
+    AOF_NO        /* the same, but a sync when much has gathered, and every half a minute */
 };
 
 /* Framed records, back to back. owner: aof. bytes never move, so a job reads the beginning while
@@ -43,7 +43,7 @@ struct aof;
 
 /* Called on the loop. */
 struct aof_events {
-    void (*on_durable)(void *user); /* the durable LSN, or what is stable, has risen */
+    void (*on_durable)(void *user); /* the durable LSN, or what is stable or kept, has risen */
     void (*on_state)(void *user);   /* it failed, or works again: aof->failed */
     void (*on_room)(void *user);    /* aof_full() no longer holds */
 };
@@ -77,6 +77,7 @@ struct aof {
     struct aof_chunk *spare;                   /* an empty one, kept for the next; or NULL */
     struct aof_position durable, written, end; /* in this order */
     size_t held_bytes;                         /* from durable to end */
+    uint64_t kept_lsn;                         /* the kernel has had all records up to it */
     struct log_writer writer;
 
     struct job job;

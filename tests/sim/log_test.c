@@ -53,8 +53,10 @@ TEST(log, every_policy_syncs_when_it_says)
         sim_run_for(sim, SECOND_US / 2);
         rig_write(&r, 1, 10);
         EXPECT_EQ(mlog_stable(&r.db.log), policy == AOF_ALWAYS ? 0 : UINT64_MAX);
+        EXPECT_EQ(mlog_kept(&r.db.log), 0); /* a killed process would take it along */
         sim_run_for(sim, policy == AOF_ALWAYS ? 0 : waits_us[policy] / 8);
         EXPECT_EQ(aof_durable_lsn(&r.aof), 0);
+        EXPECT_EQ(mlog_kept(&r.db.log), policy == AOF_ALWAYS ? 0 : 1);
         sim_run_for(sim, waits_us[policy]);
         EXPECT_EQ(aof_durable_lsn(&r.aof), 1);
         EXPECT_EQ(mlog_stable(&r.db.log), policy == AOF_ALWAYS ? 1 : UINT64_MAX);
