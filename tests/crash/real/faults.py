@@ -59,13 +59,17 @@ class Rounds:
             self.must(self.load.run(0.05, 8), server, 'answers before the fault')
             fault.start(server)
             self.load_while_it_fails(server, reader, must_refuse)
-            fault.stop(server)
-            self.wait_until_it_heals(server)
-            self.must(self.load.run(0.05, 8), server, 'answers after the fault')
-            server.must_live()
+            if self.rng.random() < 0.3:
+                self.load.run(self.rng.random(), 8)  # some of it is spent trying again
+                server.kill()
+            else:
+                fault.stop(server)
+                self.wait_until_it_heals(server)
+                self.must(self.load.run(0.05, 8), server, 'answers after the fault')
+                server.must_live()
         finally:
-            fault.stop(server)
             server.kill()
+            fault.stop(server)
         self.load.hear_the_last()
         self.load.disconnect()
         self.check_after_restart(policy)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The judge of kill9.py and power.py lets every honest crash pass and catches every dishonest one."""
+"""The judge of kill9.py and power.py lets every honest crash pass and catches dishonest ones."""
 
 import copy
 import os
@@ -39,7 +39,8 @@ class Recorded:
         self.now = workload.now_ms()
 
     def judge(self, held, **options):
-        return copy.deepcopy(self.client).survivors(model.clone(held), self.now, self.now, **options)
+        client = copy.deepcopy(self.client)
+        return client.survivors(model.clone(held), self.now, self.now, **options)
 
 
 def changes(states, number):
