@@ -83,6 +83,15 @@ $(OBJ)/integration-tests: $(call objects,$(INTEGRATION_SRC)) $(OBJ)/libvdb.a
 integration: $(OBJ)/integration-tests $(OBJ)/vdb-server ## test a running server (T="substring ...")
 	VDB_SERVER=$(OBJ)/vdb-server $< $(T)
 
+$(OBJ)/s3-tests: $(call objects,tests/s3/s3_test.c tests/lib/test.c) $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: s3 s3-tests print-s3-tests
+s3: ## test the S3 backend against a real server, Ceph's radosgw (T="substring ...")
+	@tests/s3/run.sh install $(T)
+s3-tests: $(OBJ)/s3-tests
+print-s3-tests:
+	@echo $(OBJ)/s3-tests
+
 .PHONY: visible
 visible: $(OBJ)/integration-tests $(OBJ)/vdb-server ## is each of N added vectors found at once?
 	VISIBLE_N=$(or $(N),100000) VDB_SERVER=$(OBJ)/vdb-server $< visible.

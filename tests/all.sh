@@ -65,6 +65,7 @@ for script in tests/crash/real/*_test.py; do
 done
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
+    part "S3 against Ceph's radosgw" tests/s3/run.sh install
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit
         part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration

@@ -15,6 +15,8 @@ PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
 PACKAGES_CRASH="libfuse3-dev e2fsprogs mount util-linux strace"
 PACKAGES_TEST="$PACKAGES_BUILD $PACKAGES_CRASH redis-tools python3 python3-redis binutils nodejs \
     npm"
+# A real S3 server for the tests: 46 packages, 67 MB to fetch and 250 MB on the disk.
+PACKAGES_S3="ceph-mon ceph-osd radosgw ceph-common curl openssl"
 PACKAGES_BENCH="g++ redis-server redis-tools libhnswlib-dev libfaiss-dev libopenblas-dev"
 
 # Some things count as installed when their command is there, wherever it came from.

@@ -28,7 +28,8 @@ struct curl_transport {
 struct exchange {
     const struct http_request *request;
     struct http_response *response;
-    size_t sent; /* bytes of the body */
+    size_t sent;        /* bytes of the body */
+    bool headers_ended; /* the empty line behind them has come */
     bool over_limit;
 };
 
@@ -66,8 +67,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
     size_t len = size * count;
     if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
         buf_clear(headers, SIZE_MAX);
+        x->headers_ended = false;
         return len;
     }
+    x->headers_ended = len <= 2;
     if (len > HTTP_HEADERS_SIZE_MAX - headers->len) {
         x->over_limit = true;
         return 0;
@@ -196,6 +199,9 @@ static struct curl_slist *header_list(struct slice lines)
 static enum err err_of_result(struct curl_transport *c, CURLcode rc, const struct exchange *x,
                               struct why *why)
 {
+    /* curl takes headers that end anywhere for an answer when no body is expected. */
+    if (rc == CURLE_OK && !x->headers_ended)
+        return why_set(why, ERR_IO, "the answer ends within its headers");
     if (rc == CURLE_OK)
         return OK;
     if (cancelled(c))

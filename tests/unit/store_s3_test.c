@@ -107,7 +107,7 @@ TEST(store_s3, large_files_go_in_parts_and_come_back)
         world_make(&w);
         w.server->kms = kms != 0;
         EXPECT_EQ(w.store->ops->put_file(w.store, "f", "large", NULL), OK);
-        EXPECT(object_is(&w, "pre/fix/f", w.bytes, LARGE));
+        REQUIRE(object_is(&w, "pre/fix/f", w.bytes, LARGE));
         EXPECT_EQ(w.server->requests, 1 + 5 + 1); /* begin, parts, complete */
         EXPECT(kms != 0 || strstr(fake_s3_find(w.server, "pre/fix/f")->etag, "-5") != NULL);
         EXPECT_EQ(object_get_file(w.store, "f", "back", NULL), OK);

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Runs the tests of the S3 backend against a real server (tests/s3/README.md):
+#     tests/s3/run.sh [install] [SUBSTRING ...]
+#
+# With "install", installs Ceph when it is missing. Where the server cannot be had, says so and
+# counts every test as skipped.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+. tests/packages.sh
+install=
+[ "${1:-}" != install ] || { install=yes && shift; }
+
+make -s --no-print-directory s3-tests || exit 1
+tests=$(make -s --no-print-directory print-s3-tests)
+
+skip_all() {
+    local count
+    count=$(grep -cE '^(TEST|OVERCOMES)\(' tests/s3/s3_test.c)
+    echo "SKIP s3: $*"
+    echo "0 passed, 0 failed, $count skipped"
+    exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip_all "radosgw is started as root only"
+if ! command -v radosgw-admin ceph-mon ceph-osd >/dev/null; then
+    [ -n "$install" ] || skip_all "Ceph is not installed; make test installs it (67 MB)"
+    (need_packages $PACKAGES_S3) >&2 || skip_all "the packages $PACKAGES_S3 cannot be installed"
+fi
+
+free_port() {
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+folder=$(mktemp -d /tmp/vdb-s3-server-XXXXXX)
+proxies=
+finish() {
+    tests/s3/radosgw.sh stop "$folder/rgw"
+    [ -z "$proxies" ] || kill $proxies 2>/dev/null
+    rm -rf "$folder"
+}
+trap finish EXIT
+
+port=$(free_port)
+started=$SECONDS
+tests/s3/radosgw.sh start "$folder/rgw" "$port" >&2 || skip_all "radosgw does not start here"
+echo "radosgw answers after $((SECONDS - started)) s"
+. "$folder/rgw/env"
+
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+    -addext subjectAltName=IP:127.0.0.1 -keyout "$folder/key.pem" -out "$folder/cert.pem" \
+    2>/dev/null
+proxy_port=$(free_port)
+tests/s3/fault_proxy.py "$proxy_port" "$port" &
+proxies=$!
+tls_port=$(free_port)
+tests/s3/fault_proxy.py "$tls_port" "$port" --tls "$folder/cert.pem" "$folder/key.pem" &
+proxies="$proxies $!"
+for p in "$proxy_port" "$tls_port"; do
+    until (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; do sleep 0.05; done
+done
+export VDB_S3_PROXY=http://127.0.0.1:$proxy_port VDB_S3_TLS=https://127.0.0.1:$tls_port \
+    VDB_S3_CA=$folder/cert.pem
+"$tests" "$@"
