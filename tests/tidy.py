@@ -27,7 +27,7 @@ LAYERS = {
     'cluster': ['base', 'vec', 'index', 'db', 'net'],
     'cmd': ['base', 'vec', 'index', 'db', 'persist', 'cluster', 'net', 'conf'],
     '': ['base', 'vec', 'index', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
-    'tool': ['base', 'vec', 'net'],
+    'tool': ['base', 'vec', 'net', 'index', 'db', 'persist'],
 }
 
 # System headers that only some files of src/ may include: (pattern, files, why).

@@ -10,6 +10,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 int import_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+int dump_main(int argc, char **argv);
 
 /* Says on standard error what failed; returns the status. */
 int say_failure(const char *command, const struct why *why);

@@ -15,6 +15,8 @@ static const struct subcommand {
     {"import", "send the vectors of a file to a collection", import_main},
     {"bench", "measure recall, queries per second and latency of searches", bench_main},
     {"ping", "ask a server whether it answers", ping_main},
+    {"check", "verify the files of a server: log and snapshots", check_main},
+    {"dump", "print them as lines, or as commands that make the data again", dump_main},
 };
 
 static void print_help(void)
@@ -23,7 +25,8 @@ static void print_help(void)
         "usage: vdb COMMAND [options]\n"
         "\n"
         "The tool beside vdb-server, an in-memory vector database. It talks to any server\n"
-        "that speaks the Redis protocol and has vdb's commands or Redis 8 vector sets.\n"
+        "that speaks the Redis protocol and has vdb's commands or Redis 8 vector sets, and\n"
+        "it reads the files that vdb-server keeps.\n"
         "\n");
     for (size_t i = 0; i < COUNT_OF(subcommands); i++)
         (void)printf("  vdb %-8s %s\n", subcommands[i].name, subcommands[i].summary);

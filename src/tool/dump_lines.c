@@ -1,0 +1,226 @@
+/* dump_lines.c: a line for every key, element and change. Long values are cut, and their size and
+ * checksum are printed, so that two dumps differ where the data do. */
+#include "tool/dump_format.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/crc32c.h"
+
+enum { BYTES_SHOWN = 64, NUMBERS_SHOWN = 4 };
+
+static void put_quoted(struct dump *d, struct slice s)
+{
+    size_t shown = s.len < BYTES_SHOWN ? s.len : BYTES_SHOWN;
+    buf_append_byte(&d->text, '"');
+    for (size_t i = 0; i < shown; i++) {
+        uint8_t c = s.ptr[i];
+        if (c == '"' || c == '\\')
+            buf_printf(&d->text, "\\%c", c);
+        else if (c >= ' ' && c < 127)
+            buf_append_byte(&d->text, c);
+        else
+            buf_printf(&d->text, "\\x%02x", c);
+    }
+    buf_append_byte(&d->text, '"');
+    if (s.len > shown)
+        buf_printf(&d->text, "... (%zu bytes, crc %08" PRIx32 ")", s.len, crc32c(s));
+}
+
+static void put_time(struct dump *d, uint64_t ms)
+{
+    char text[32];
+    struct tm tm;
+    time_t seconds = (time_t)(ms / 1000);
+    if (gmtime_r(&seconds, &tm) == NULL ||
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        text[0] = '\0';
+    buf_printf(&d->text, "%s.%03uZ", text, (unsigned)(ms % 1000));
+}
+
+static void put_expiry(struct dump *d, uint64_t ms)
+{
+    if (ms == 0)
+        return;
+    buf_append_text(&d->text, " expires ");
+    put_time(d, ms);
+}
+
+static void put_vector(struct dump *d, const void *vector, uint32_t dim, float norm)
+{
+    struct slice bytes = {vector, dim * sizeof(float)};
+    buf_append_text(&d->text, " [");
+    for (uint32_t i = 0; i < dim && i < NUMBERS_SHOWN; i++) {
+        float value;
+        memcpy(&value, bytes.ptr + i * sizeof(float), sizeof(value));
+        buf_printf(&d->text, "%s%.9g", i == 0 ? "" : " ", (double)value);
+    }
+    buf_printf(&d->text, "%s] crc %08" PRIx32 " norm %.9g", dim > NUMBERS_SHOWN ? " ..." : "",
+               crc32c(bytes), (double)norm);
+}
+
+static void put_spec(struct dump *d, const struct collection_spec *s)
+{
+    buf_printf(&d->text, " dim %u %s %s %s M %u EFC %u EF %u originals %s%s seed %016" PRIx64,
+               s->dim, metric_name(s->metric), index_kind_name(s->index), quant_name(s->quant),
+               s->m, s->ef_build, s->ef, s->keep_originals ? "kept" : "dropped",
+               s->implicit ? " made by VADD" : "", s->seed);
+    if (s->projection_from > 0)
+        buf_printf(&d->text, " projected from %u", s->projection_from);
+}
+
+static void write_line(struct dump *d)
+{
+    buf_append_byte(&d->text, '\n');
+    CHECK(!buf_failed(&d->text));
+    (void)fwrite(d->text.ptr, 1, d->text.len, d->out);
+    buf_clear(&d->text, SIZE_MAX);
+}
+
+/* -- of the snapshot --------------------------------------------------------------------------- */
+
+static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
+{
+    buf_printf(&d->text, "snapshot %s lsn %" PRIu64 " taken ", file, m->lsn);
+    put_time(d, m->wall_ms);
+    buf_printf(&d->text, " keys %" PRIu64, m->key_count);
+    write_line(d);
+}
+
+static void on_key(struct dump *d, const struct image_key *key)
+{
+    buf_printf(&d->text, "%s ", object_type_name(key->type));
+    put_quoted(d, key->key);
+    if (key->type == OBJECT_STRING) {
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, key->value);
+    } else {
+        buf_printf(&d->text, " uid %" PRIu64, key->uid);
+        put_spec(d, &key->spec);
+    }
+    put_expiry(d, key->expire_ms);
+    write_line(d);
+}
+
+static void on_element(struct dump *d, const struct image_key *key,
+                       const struct snapshot_element *e)
+{
+    buf_append_text(&d->text, "element ");
+    put_quoted(d, key->key);
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, e->id);
+    if (e->vector != NULL)
+        put_vector(d, e->vector, key->spec.dim, e->norm);
+    else
+        buf_printf(&d->text, " code crc %08" PRIx32 " norm %.9g",
+                   crc32c((struct slice){e->code, d->codec.row_size}), (double)e->norm);
+    if (e->attribute.len > 0) {
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, e->attribute);
+    }
+    write_line(d);
+}
+
+static void on_key_end(struct dump *d, const struct image_key *key)
+{
+    (void)d, (void)key;
+}
+
+/* -- of the log -------------------------------------------------------------------------------- */
+
+static void on_record(struct dump *d, const struct log_record *r, const char *file, uint64_t offset)
+{
+    d->record = *r;
+    d->file = file;
+    d->offset = offset;
+}
+
+static void put_elements(struct dump *d, const struct mutation *m)
+{
+    if (m->creates)
+        put_spec(d, &m->spec);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct mutation_element *e = &m->elements[i];
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, e->id);
+        put_vector(d, e->vector, m->dim, e->norm);
+        if (e->set_attribute) {
+            buf_append_byte(&d->text, ' ');
+            put_quoted(d, e->attribute);
+        }
+    }
+}
+
+static void put_ids(struct dump *d, const struct mutation *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->ids[i]);
+    }
+}
+
+/* What stands behind the key, by kind. */
+static void put_rest(struct dump *d, const struct mutation *m)
+{
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->value);
+        put_expiry(d, m->expire_ms);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        put_spec(d, &m->spec);
+        break;
+    case MUTATION_PUT:
+        put_elements(d, m);
+        break;
+    case MUTATION_REMOVE:
+        put_ids(d, m);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        put_ids(d, m);
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->value);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        if (m->expire_ms == 0)
+            buf_append_text(&d->text, " never expires");
+        put_expiry(d, m->expire_ms);
+        break;
+    case MUTATION_KEY_RENAME:
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->new_key);
+        break;
+    case MUTATION_STRING_RANGE:
+        buf_printf(&d->text, " at %" PRIu64 " ", m->offset);
+        put_quoted(d, m->value);
+        break;
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_FLUSH:
+    case MUTATION_TICK:
+        break;
+    }
+}
+
+static void on_mutation(struct dump *d, const struct mutation *m)
+{
+    static const char prefix[] = "MUTATION_";
+    buf_printf(&d->text, "%" PRIu64 " ", d->record.lsn);
+    put_time(d, d->record.wall_ms);
+    buf_printf(&d->text, " %s:%" PRIu64 " %s", d->file, d->offset,
+               mutation_name(m->kind) + sizeof(prefix) - 1);
+    if (m->key.len > 0 || (m->kind != MUTATION_FLUSH && m->kind != MUTATION_TICK)) {
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->key);
+    }
+    put_rest(d, m);
+    write_line(d);
+}
+
+static void on_record_end(struct dump *d)
+{
+    (void)d;
+}
+
+const struct dump_ops dump_lines = {on_snapshot, on_key,      on_element,   on_key_end,
+                                    on_record,   on_mutation, on_record_end};

@@ -1,0 +1,281 @@
+/* dump_resp.c: commands in RESP, for redis-cli --pipe. A record that was several changes at once is
+ * so again, by MULTI and EXEC.
+ *
+ * Vectors under COSINE are stored at length 1 beside their former length; commands take the two
+ * multiplied, so what is stored again may differ in the last bit. */
+#include "tool/dump_format.h"
+
+#include <inttypes.h>
+
+static void put_bytes(struct dump *d, const void *bytes, size_t len)
+{
+    buf_printf(&d->text, "$%zu\r\n", len);
+    buf_append(&d->text, bytes, len);
+    buf_append(&d->text, "\r\n", 2);
+}
+
+static void put_slice(struct dump *d, struct slice s)
+{
+    put_bytes(d, s.ptr, s.len);
+}
+
+static void put_text(struct dump *d, const char *text)
+{
+    put_bytes(d, text, strlen(text));
+}
+
+static void put_number(struct dump *d, uint64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%" PRIu64, number);
+    CHECK(len > 0);
+    put_bytes(d, text, (size_t)len);
+}
+
+static void put_command(struct dump *d, const char *name, size_t words)
+{
+    d->commands++;
+    buf_printf(&d->text, "*%zu\r\n", words);
+    put_text(d, name);
+}
+
+static void write_out(struct dump *d)
+{
+    CHECK(!buf_failed(&d->text));
+    (void)fwrite(d->text.ptr, 1, d->text.len, d->out);
+    buf_clear(&d->text, SIZE_MAX);
+    d->commands = 0;
+}
+
+/* -- of the snapshot --------------------------------------------------------------------------- */
+
+static void put_set(struct dump *d, struct slice key, struct slice value, uint64_t expire_ms)
+{
+    put_command(d, "SET", expire_ms == 0 ? 3 : 5);
+    put_slice(d, key);
+    put_slice(d, value);
+    if (expire_ms == 0)
+        return;
+    put_text(d, "PXAT");
+    put_number(d, expire_ms);
+}
+
+static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
+{
+    bool flat = s->index == INDEX_FLAT;
+    put_command(d, "VCREATE", flat ? 14 : 18);
+    put_slice(d, key);
+    put_text(d, "DIM");
+    put_number(d, s->dim);
+    put_text(d, "METRIC");
+    put_text(d, metric_name(s->metric));
+    put_text(d, "INDEX");
+    put_text(d, index_kind_name(s->index));
+    put_text(d, "QUANT");
+    put_text(d, quant_name(s->quant));
+    put_text(d, "ORIGINALS");
+    put_text(d, s->keep_originals ? "KEEP" : "DROP");
+    put_text(d, "EF");
+    put_number(d, s->ef);
+    if (flat)
+        return;
+    put_text(d, "M");
+    put_number(d, s->m);
+    put_text(d, "EFC");
+    put_number(d, s->ef_build);
+}
+
+/* Multiplies a stored vector by its length, into the room of d; returns its bytes. */
+static struct slice scaled(struct dump *d, const void *vector, float norm, uint32_t dim)
+{
+    memmove(d->vector, vector, dim * sizeof(float));
+    for (uint32_t i = 0; i < dim && norm != 1; i++)
+        d->vector[i] *= norm;
+    return (struct slice){(const uint8_t *)d->vector, dim * sizeof(float)};
+}
+
+/* A set made by VADD is made by it again, with the words that it was made with. */
+static void put_add(struct dump *d, struct slice key, const struct collection_spec *s,
+                    struct slice vector, struct slice id, bool set_attribute,
+                    struct slice attribute)
+{
+    static const char *const quants[] = {"NOQUANT", "Q8", "BIN"};
+    put_command(d, "VADD", 5 + (s->implicit ? 5u : 0u) + (set_attribute ? 2u : 0u));
+    put_slice(d, key);
+    put_text(d, "FP32");
+    put_slice(d, vector);
+    put_slice(d, id);
+    if (s->implicit) {
+        put_text(d, quants[s->quant]);
+        put_text(d, "EF");
+        put_number(d, s->ef_build);
+        put_text(d, "M");
+        put_number(d, s->m);
+    }
+    if (set_attribute) {
+        put_text(d, "SETATTR");
+        put_slice(d, attribute);
+    }
+}
+
+static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
+{
+    (void)d, (void)m, (void)file;
+}
+
+static void on_key(struct dump *d, const struct image_key *key)
+{
+    if (key->type == OBJECT_STRING)
+        put_set(d, key->key, key->value, key->expire_ms);
+    else if (!key->spec.implicit)
+        put_create(d, key->key, &key->spec);
+    if (key->type == OBJECT_COLLECTION)
+        d->projections += key->spec.projection_from > 0;
+    write_out(d);
+}
+
+static void on_element(struct dump *d, const struct image_key *key,
+                       const struct snapshot_element *e)
+{
+    const void *vector = e->vector;
+    if (vector == NULL) {
+        codec_decode(&d->codec, e->code, d->vector);
+        vector = d->vector;
+    }
+    put_add(d, key->key, &key->spec, scaled(d, vector, e->norm, key->spec.dim), e->id,
+            e->attribute.len > 0, e->attribute);
+    write_out(d);
+}
+
+static void put_expire(struct dump *d, struct slice key, uint64_t expire_ms)
+{
+    put_command(d, expire_ms == 0 ? "PERSIST" : "PEXPIREAT", expire_ms == 0 ? 2 : 3);
+    put_slice(d, key);
+    if (expire_ms > 0)
+        put_number(d, expire_ms);
+}
+
+static void on_key_end(struct dump *d, const struct image_key *key)
+{
+    if (key->type == OBJECT_COLLECTION && key->expire_ms > 0)
+        put_expire(d, key->key, key->expire_ms);
+    write_out(d);
+}
+
+/* -- of the log -------------------------------------------------------------------------------- */
+
+/* Elements [first, end) of a put, which agree on whether they set attributes. VMADD asks for none
+ * of the words that made the set. */
+static void put_many(struct dump *d, const struct mutation *m, size_t first, size_t end)
+{
+    size_t count = end - first;
+    bool attributes = m->elements[first].set_attribute;
+    put_command(d, "VMADD", 5 + count + (attributes ? 2 + count : 0));
+    put_slice(d, m->key);
+    put_text(d, "FP32");
+    put_number(d, count);
+    for (size_t i = first; i < end; i++)
+        put_slice(d, m->elements[i].id);
+    buf_printf(&d->text, "$%zu\r\n", count * m->dim * sizeof(float));
+    for (size_t i = first; i < end; i++)
+        buf_append_slice(&d->text, scaled(d, m->elements[i].vector, m->elements[i].norm, m->dim));
+    buf_append(&d->text, "\r\n", 2);
+    if (!attributes)
+        return;
+    put_text(d, "ATTRS");
+    put_number(d, count);
+    for (size_t i = first; i < end; i++)
+        put_slice(d, m->elements[i].attribute);
+}
+
+static void put_elements(struct dump *d, const struct mutation *m)
+{
+    size_t first = 0;
+    d->vector = mem_realloc(MEM_SCRATCH, d->vector, m->dim * sizeof(float));
+    if (m->creates && m->count > 0) {
+        const struct mutation_element *e = m->elements;
+        d->projections += m->spec.projection_from > 0;
+        if (!m->spec.implicit)
+            put_create(d, m->key, &m->spec);
+        put_add(d, m->key, &m->spec, scaled(d, e->vector, e->norm, m->dim), e->id, e->set_attribute,
+                e->attribute);
+        first = 1;
+    }
+    while (first < m->count) {
+        size_t end = first + 1;
+        while (end < m->count && m->elements[end].set_attribute == m->elements[first].set_attribute)
+            end++;
+        put_many(d, m, first, end);
+        first = end;
+    }
+}
+
+static void on_record(struct dump *d, const struct log_record *r, const char *file, uint64_t offset)
+{
+    (void)r, (void)file, (void)offset;
+    CHECK(d->text.len == 0 && d->commands == 0);
+}
+
+static void on_mutation(struct dump *d, const struct mutation *m)
+{
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+        put_set(d, m->key, m->value, m->expire_ms);
+        break;
+    case MUTATION_KEY_REMOVE:
+        put_command(d, "DEL", 2);
+        put_slice(d, m->key);
+        break;
+    case MUTATION_FLUSH:
+        put_command(d, "FLUSHALL", 1);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        put_create(d, m->key, &m->spec);
+        break;
+    case MUTATION_PUT:
+        put_elements(d, m);
+        break;
+    case MUTATION_REMOVE:
+        put_command(d, "VREM", 2 + m->count);
+        put_slice(d, m->key);
+        for (size_t i = 0; i < m->count; i++)
+            put_slice(d, m->ids[i]);
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        put_command(d, "VSETATTR", 4);
+        put_slice(d, m->key);
+        put_slice(d, m->ids[0]);
+        put_slice(d, m->value);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        put_expire(d, m->key, m->expire_ms);
+        break;
+    case MUTATION_KEY_RENAME:
+        put_command(d, "RENAME", 3);
+        put_slice(d, m->key);
+        put_slice(d, m->new_key);
+        break;
+    case MUTATION_STRING_RANGE:
+        put_command(d, "SETRANGE", 4);
+        put_slice(d, m->key);
+        put_number(d, m->offset);
+        put_slice(d, m->value);
+        break;
+    case MUTATION_TICK:
+        break;
+    }
+}
+
+static void on_record_end(struct dump *d)
+{
+    static const char multi[] = "*1\r\n$5\r\nMULTI\r\n", exec[] = "*1\r\n$4\r\nEXEC\r\n";
+    bool many = d->commands > 1;
+    if (many)
+        (void)fwrite(multi, 1, sizeof(multi) - 1, d->out);
+    write_out(d);
+    if (many)
+        (void)fwrite(exec, 1, sizeof(exec) - 1, d->out);
+}
+
+const struct dump_ops dump_resp = {on_snapshot, on_key,      on_element,   on_key_end,
+                                   on_record,   on_mutation, on_record_end};
