@@ -30,10 +30,13 @@ struct index_rows {
     uint32_t end;                   /* rows are 0 .. end - 1 */
 };
 
+/* Death is read before birth. A row that is used again gets birth LSN_NEVER, then death LSN_NEVER,
+ * then its new birth: who reads the new death does not read the birth of before. */
 static inline bool row_visible(const struct index_rows *rows, uint32_t row)
 {
+    uint64_t death = atomic_load_explicit(&rows->death[row], memory_order_acquire);
     return atomic_load_explicit(&rows->birth[row], memory_order_acquire) <= rows->lsn &&
-           rows->lsn < atomic_load_explicit(&rows->death[row], memory_order_acquire);
+           rows->lsn < death;
 }
 
 static inline bool row_dead(const struct index_rows *rows, uint32_t row)
