@@ -6,7 +6,8 @@ enum {
     WINDOWS_MAX = 1 << (32 - WINDOW_UNITS_BITS),
     UNIT = 8,
     BLOCK_FIRST = 256, /* the first block of a heap grows from here, for the many small ones */
-    TABLE_FIRST = 1
+    TABLE_FIRST = 1,
+    FILL_BLOCKS = 16 /* of a small heap that is filled from lanes */
 };
 
 /* In front of every record. row is the loop's alone: lanes read len and the bytes only. */
@@ -404,4 +405,91 @@ size_t heap_compact_step(struct heap *h,
     }
     close_block(h, window, dead);
     return used > 0 ? used : UNIT; /* a block that nothing was put into is gone too */
+}
+
+/* -- filling ----------------------------------------------------------------------------------- */
+
+enum err heap_fill_begin(struct heap_fill *f, struct heap *h, size_t size, unsigned lanes)
+{
+    CHECK(table_of(h) == NULL && h->window_count == 0);
+    /* Each cursor leaves a block half full: small heaps have small ones. A block is left when a
+     * record does not fit: two that follow each other hold more than one could. */
+    size_t block =
+        size / FILL_BLOCKS < BLOCK_FIRST ? BLOCK_FIRST : size / FILL_BLOCKS / UNIT * UNIT;
+    block = block < WINDOW_SIZE ? block : WINDOW_SIZE;
+    size_t windows = 2 * (size / block + 1) + 2 * (size_t)lanes;
+    windows = windows < WINDOWS_MAX ? windows : WINDOWS_MAX;
+    *f = (struct heap_fill){.heap = h, .block_size = block, .windows_max = (uint32_t)windows};
+    atomic_init(&f->windows, 0);
+    atomic_init(&f->live, 0);
+    atomic_init(&f->held, 0);
+    return table_reserve(h, f->windows_max) ? OK : ERR_NOMEM;
+}
+
+void heap_fill_close(struct heap_fill *f, struct heap_cursor *cursor)
+{
+    if (cursor->block == NULL)
+        return;
+    size_t skip = cursor->window == 0 ? UNIT : 0;
+    table_of(f->heap)->info[cursor->window].used = cursor->used;
+    atomic_fetch_add_explicit(&f->live, cursor->used - skip, memory_order_relaxed);
+    *cursor = (struct heap_cursor){0};
+}
+
+/* A block for records of size bytes, and the windows it spans. */
+static enum err next_block(struct heap_fill *f, struct heap_cursor *cursor, size_t size)
+{
+    heap_fill_close(f, cursor);
+    size_t needed = size + UNIT < f->block_size ? f->block_size : size + UNIT;
+    if (needed > (size_t)WINDOWS_MAX * WINDOW_SIZE)
+        return ERR_LIMIT;
+    uint32_t windows = (uint32_t)((needed + WINDOW_SIZE - 1) / WINDOW_SIZE);
+    uint32_t window = atomic_load_explicit(&f->windows, memory_order_relaxed);
+    do {
+        if (windows > f->windows_max - window)
+            return ERR_LIMIT;
+    } while (!atomic_compare_exchange_weak_explicit(&f->windows, &window, window + windows,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    uint8_t *bytes = mem_try(f->heap->tag, needed);
+    if (bytes == NULL)
+        return ERR_NOMEM; /* the windows stay free */
+    struct heap_table *t = table_of(f->heap);
+    for (uint32_t i = 0; i < windows; i++)
+        atomic_store_explicit(&t->blocks[window + i], bytes + (size_t)i * WINDOW_SIZE,
+                              memory_order_release);
+    t->info[window] = (struct block_info){.windows = windows, .size = needed};
+    atomic_fetch_add_explicit(&f->held, needed, memory_order_relaxed);
+    *cursor = (struct heap_cursor){
+        .block = bytes, .window = window, .used = window == 0 ? UNIT : 0, .size = needed};
+    return OK;
+}
+
+enum err heap_fill_put(struct heap_fill *f, struct heap_cursor *cursor, uint32_t row,
+                       struct slice bytes, heap_ref *out)
+{
+    size_t size = heap_record_size(bytes.len);
+    if (cursor->size - cursor->used < size) {
+        enum err e = next_block(f, cursor, size);
+        if (e != OK)
+            return e;
+    }
+    struct record_head head = {row, (uint32_t)bytes.len};
+    uint8_t *to = cursor->block + cursor->used;
+    memcpy(to, &head, sizeof(head));
+    if (bytes.len > 0)
+        memcpy(to + sizeof(head), bytes.ptr, bytes.len);
+    *out = (cursor->window << WINDOW_UNITS_BITS) + (heap_ref)(cursor->used / UNIT);
+    cursor->used += size;
+    return OK;
+}
+
+void heap_fill_end(struct heap_fill *f)
+{
+    struct heap *h = f->heap;
+    if (h == NULL)
+        return; /* it never began */
+    h->window_count = atomic_load(&f->windows);
+    h->current = h->window_count; /* what comes next opens a block */
+    h->live_bytes = atomic_load(&f->live);
+    h->held_bytes = atomic_load(&f->held);
 }

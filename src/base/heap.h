@@ -61,4 +61,30 @@ size_t heap_compact_step(struct heap *h,
                          bool (*on_move)(void *user, uint32_t row, heap_ref old, heap_ref to),
                          void *user);
 
+/* Filling an empty heap that nobody reads yet from several lanes, each with a cursor of its own:
+ * heap_fill_begin [loop], heap_fill_put [lanes], heap_fill_close [lanes], heap_fill_end [loop]. */
+struct heap_fill {
+    struct heap *heap;
+    size_t block_size;
+    uint32_t windows_max;
+    _Atomic uint32_t windows; /* given out */
+    _Atomic size_t live, held;
+};
+
+/* owner: the lane; all zero at first */
+struct heap_cursor {
+    uint8_t *block;
+    uint32_t window;
+    size_t used, size;
+};
+
+/* size: bytes of records (heap_record_size) there may be at most; lanes: how many cursors. */
+MUST_USE enum err heap_fill_begin(struct heap_fill *f, struct heap *h, size_t size, unsigned lanes);
+/* ERR_NOMEM, or ERR_LIMIT when more comes than was said. */
+MUST_USE enum err heap_fill_put(struct heap_fill *f, struct heap_cursor *cursor, uint32_t row,
+                                struct slice bytes, heap_ref *out);
+void heap_fill_close(struct heap_fill *f, struct heap_cursor *cursor);
+/* All cursors are closed. */
+void heap_fill_end(struct heap_fill *f);
+
 #endif

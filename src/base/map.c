@@ -167,6 +167,14 @@ void map_put(struct map *m, uint32_t hash, uint32_t value)
         m->promised--;
 }
 
+bool map_put_new(struct map *m, uint32_t hash, uint32_t value, struct slice key)
+{
+    if (map_get(m, hash, key) != MAP_NONE)
+        return false;
+    map_put(m, hash, value);
+    return true;
+}
+
 void map_replace(struct map *m, uint32_t hash, uint32_t old_value, uint32_t new_value)
 {
     CHECK(new_value != MAP_NONE);

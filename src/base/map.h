@@ -51,6 +51,8 @@ void map_prefetch(const struct map *m, uint32_t hash);
 MUST_USE bool map_reserve(struct map *m, size_t count);
 /* Adds a key that is not there. map_reserve came before. */
 void map_put(struct map *m, uint32_t hash, uint32_t value);
+/* The same, when it may be there: false, and nothing has changed. */
+MUST_USE bool map_put_new(struct map *m, uint32_t hash, uint32_t value, struct slice key);
 /* Changes the value of a key that is there, known by its old value. */
 void map_replace(struct map *m, uint32_t hash, uint32_t old_value, uint32_t new_value);
 /* Removes a key that is there, known by its value. */
