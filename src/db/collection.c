@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/rng.h"
 #include "db/background.h"
+#include "db/capture.h"
 #include "db/projection.h"
 #include "db/relocate.h"
 #include "index/hnsw.h"
@@ -23,13 +24,12 @@ static bool id_equal(const void *owner, uint32_t row, struct slice id)
     return slice_eq(heap_get(&c->heap, ref), id);
 }
 
-static uint64_t id_hash(const struct collection *c, struct slice id)
+uint32_t collection_id_hash(const struct collection *c, struct slice id)
 {
-    return hash_bytes(id, c->env->hash_seed);
+    return (uint32_t)hash_bytes(id, c->env->hash_seed);
 }
 
-/* Decides the level of a row in the graph: the same on every node and after every restart. */
-static uint64_t level_hash(const struct collection *c, struct slice id)
+uint64_t collection_level_hash(const struct collection *c, struct slice id)
 {
     const uint64_t seed[2] = {c->spec.seed, ~c->spec.seed};
     return hash_bytes(id, seed);
@@ -122,7 +122,7 @@ void collection_drop(struct collection *c)
 
 uint32_t collection_find(const struct collection *c, struct slice id)
 {
-    uint32_t row = map_get(&c->ids, (uint32_t)id_hash(c, id), id);
+    uint32_t row = map_get(&c->ids, collection_id_hash(c, id), id);
     return row == MAP_NONE ? ROW_NONE : row;
 }
 
@@ -196,27 +196,35 @@ static uint32_t graph_rows_max(const struct collection *c)
     return fit < c->columns.rows_max ? (uint32_t)fit : c->columns.rows_max;
 }
 
+enum err collection_make_graph(struct collection *c, uint32_t rows)
+{
+    CHECK(c->graph == NULL && c->columns.large);
+    struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build, graph_rows_max(c));
+    if (graph == NULL)
+        return ERR_NOMEM;
+    enum err e = graph->ops->reserve(graph, rows);
+    if (e == OK)
+        c->graph = graph;
+    else
+        graph->ops->free(graph);
+    return e;
+}
+
 /* From scanning everything to walking: all rows become pending. */
 static enum err build_graph(struct collection *c, uint32_t end)
 {
     if (columns_make_large(&c->columns) != OK || !pending_reserve(&c->pending, c->live))
         return ERR_NOMEM;
-    struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build,
-                                   graph_rows_max(c));
-    if (graph == NULL)
-        return ERR_NOMEM;
-    enum err e = graph->ops->reserve(graph, end);
-    if (e != OK) {
-        graph->ops->free(graph);
+    enum err e = collection_make_graph(c, end);
+    if (e != OK)
         return e;
-    }
-    c->graph = graph;
+    struct index *graph = c->graph;
     for (uint32_t row = 0; row < c->rows_end; row++) {
         if (collection_state(c, row) != ROW_FLAT)
             continue;
-        heap_ref id = atomic_load_explicit(column_ref(c->columns.base, COL_ID, row),
-                                           memory_order_relaxed);
-        graph->ops->row_init(graph, row, level_hash(c, heap_get(&c->heap, id)));
+        heap_ref id =
+            atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
+        graph->ops->row_init(graph, row, collection_level_hash(c, heap_get(&c->heap, id)));
         collection_set_state(c, row, ROW_PENDING);
         pending_push(&c->pending, row);
     }
@@ -342,7 +350,7 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct
         collection_set_state(c, row, ROW_FLAT);
         return;
     }
-    c->graph->ops->row_init(c->graph, row, level_hash(c, id));
+    c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id));
     collection_set_state(c, row, ROW_PENDING);
     pending_push(&c->pending, row);
     background_wake(c->env->background, c);
@@ -350,8 +358,8 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct
 
 static void put_element(struct collection *c, const struct mutation_element *e, uint64_t lsn)
 {
-    uint64_t hash = id_hash(c, e->id);
-    uint32_t before = map_get(&c->ids, (uint32_t)hash, e->id);
+    uint32_t hash = collection_id_hash(c, e->id);
+    uint32_t before = map_get(&c->ids, hash, e->id);
     struct slice attribute = e->attribute;
     if (!e->set_attribute)
         attribute = before == MAP_NONE ? (struct slice){0} : attribute_of(c, before);
@@ -364,9 +372,9 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
     }
     atomic_store_explicit(column_ref(c->columns.base, COL_ATTR, row), ref, memory_order_relaxed);
     if (before == MAP_NONE) {
-        map_put(&c->ids, (uint32_t)hash, row);
+        map_put(&c->ids, hash, row);
     } else {
-        map_replace(&c->ids, (uint32_t)hash, before, row);
+        map_replace(&c->ids, hash, before, row);
         kill_row(c, before, lsn);
     }
     publish_row(c, row, lsn, e->id);
@@ -380,7 +388,7 @@ void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn
 
 bool collection_remove(struct collection *c, struct slice id, uint64_t lsn)
 {
-    uint32_t hash = (uint32_t)id_hash(c, id);
+    uint32_t hash = collection_id_hash(c, id);
     uint32_t row = map_get(&c->ids, hash, id);
     if (row == MAP_NONE)
         return false;
@@ -399,6 +407,8 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
         ref = heap_put(&c->heap, row, attribute);
         c->attributes++;
     }
+    if (c->env->capture != NULL)
+        capture_attribute(c->env->capture, c, row);
     _Atomic uint32_t *at = column_ref(c->columns.base, COL_ATTR, row);
     drop_attribute(c, atomic_load_explicit(at, memory_order_relaxed));
     atomic_store_explicit(at, ref, memory_order_release);
@@ -493,7 +503,7 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
             heap_set_row(&c->heap, ref, to);
     }
     heap_ref id = atomic_load_explicit(column_ref(base, COL_ID, to), memory_order_relaxed);
-    map_replace(&c->ids, (uint32_t)id_hash(c, heap_get(&c->heap, id)), from, to);
+    map_replace(&c->ids, collection_id_hash(c, heap_get(&c->heap, id)), from, to);
     _Atomic uint64_t *birth = (_Atomic uint64_t *)base[COL_BIRTH];
     _Atomic uint64_t *death = (_Atomic uint64_t *)base[COL_DEATH];
     atomic_store_explicit(&death[to], LSN_NEVER, memory_order_release);

@@ -28,6 +28,8 @@
 #include "index/index.h"
 
 struct background;
+struct capture;
+struct saved_attributes;
 
 enum collection_column {
     COL_BIRTH,  /* LSN from which the row is visible; LSN_NEVER while free */
@@ -58,6 +60,7 @@ enum row_state {
 struct collection_env {
     struct epoch *epoch;
     struct background *background;
+    struct capture *capture; /* the one under way, or NULL; of db */
     const struct vec_kernels *kernels;
     size_t machine_bytes;
     uint64_t hash_seed[2];
@@ -84,6 +87,7 @@ struct collection {
     size_t attributes;
     size_t dead_linked;          /* rows a sweep would take out */
     size_t sweeping;             /* rows that are ROW_SWEEPING */
+    _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
     uint64_t uid;
     bool dropped;                /* out of the keyspace: no new work for it */
     bool wants_graph;            /* somebody asked for links of a small collection */
@@ -161,6 +165,13 @@ struct slice view_attribute(const struct collection_view *v, uint32_t row);
 float view_norm(const struct collection_view *v, uint32_t row);
 /* dim floats: the exact vector, or what the code stands for. Not multiplied by the norm. */
 void view_vector(const struct collection_view *v, uint32_t row, float *out);
+
+/* For collection_load.c, besides. The hash that the map of ids knows an id by. */
+uint32_t collection_id_hash(const struct collection *c, struct slice id);
+/* Decides the level of a row in the graph: the same on every node and after every restart. */
+uint64_t collection_level_hash(const struct collection *c, struct slice id);
+/* An empty graph with room for so many rows. The columns are large. */
+MUST_USE enum err collection_make_graph(struct collection *c, uint32_t rows);
 
 /* For background.c: the loop's book-keeping of row states. */
 enum row_state collection_state(const struct collection *c, uint32_t row);

@@ -301,6 +301,7 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 
 void db_clear(struct db *db)
 {
+    keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
     keyspace_init(&db->keys, all.hash_seed);
     for (uint32_t i = 0; i < all.used; i++) {

@@ -50,6 +50,11 @@ struct object *keyspace_get(const struct keyspace *ks, struct slice key)
 
 void object_free(struct object *o)
 {
+    CHECK(o->hold != OBJECT_LEFT);
+    if (o->hold == OBJECT_HELD) {
+        o->hold = OBJECT_LEFT;
+        return;
+    }
     mem_free(MEM_KEYSPACE, o);
 }
 
@@ -83,6 +88,12 @@ struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum obje
         return NULL;
     if (expire_ms > 0 && !expiry_reserve(&ks->expiry))
         return NULL;
+    return keyspace_make_object(ks, key, type, value, expire_ms);
+}
+
+struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
+                                    enum object_type type, struct slice value, uint64_t expire_ms)
+{
     struct object *o = mem_try(MEM_KEYSPACE, sizeof(*o) + key.len + value.len);
     if (o == NULL)
         return NULL;
@@ -99,11 +110,24 @@ struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum obje
     return o;
 }
 
+static void touch(struct keyspace *ks, uint32_t at)
+{
+    if (ks->watch != NULL)
+        ks->watch->before_change(ks->watch, at);
+}
+
+void keyspace_touch_all(struct keyspace *ks)
+{
+    for (uint32_t at = 0; ks->watch != NULL && at < ks->used; at++)
+        touch(ks, at);
+}
+
 struct object *keyspace_publish(struct keyspace *ks, struct object *o)
 {
     uint32_t at = map_get(&ks->map, o->hash, object_key(o));
     if (at != MAP_NONE) {
         struct object *before = ks->objects[at];
+        touch(ks, at);
         expiry_remove(&ks->expiry, before);
         ks->objects[at] = o;
         if (o->expire_ms > 0)
@@ -112,6 +136,7 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     }
     at = ks->free_count > 0 ? ks->free_list[--ks->free_count] : ks->used++;
     CHECK(at < ks->capacity);
+    touch(ks, at);
     ks->objects[at] = o;
     if (o->expire_ms > 0)
         expiry_add(&ks->expiry, o);
@@ -126,6 +151,7 @@ struct object *keyspace_take(struct keyspace *ks, struct slice key)
     if (at == MAP_NONE)
         return NULL;
     struct object *o = ks->objects[at];
+    touch(ks, at);
     map_remove(&ks->map, hash, at);
     expiry_remove(&ks->expiry, o);
     ks->objects[at] = NULL;
@@ -141,10 +167,50 @@ bool keyspace_reserve_expiry(struct keyspace *ks)
 
 void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms)
 {
+    if (ks->watch != NULL)
+        touch(ks, map_get(&ks->map, o->hash, object_key(o)));
     expiry_remove(&ks->expiry, o);
     o->expire_ms = expire_ms;
     if (expire_ms > 0)
         expiry_add(&ks->expiry, o);
+}
+
+bool keyspace_load_begin(struct keyspace *ks, uint32_t places, size_t count)
+{
+    CHECK(ks->used == 0 && ks->capacity == 0 && count <= places);
+    if (places == 0)
+        return true;
+    ks->objects = mem_try_calloc(MEM_KEYSPACE, places * sizeof(struct object *));
+    ks->free_list = mem_try(MEM_KEYSPACE, places * sizeof(*ks->free_list));
+    if (ks->objects == NULL || ks->free_list == NULL || !map_reserve(&ks->map, count))
+        return false;
+    ks->capacity = places;
+    ks->used = places;
+    return true;
+}
+
+enum err keyspace_load(struct keyspace *ks, uint32_t place, struct object *o)
+{
+    if (place >= ks->used || ks->objects[place] != NULL)
+        return ERR_CORRUPT;
+    if (!map_put_new(&ks->map, o->hash, place, object_key(o)))
+        return ERR_CORRUPT;
+    ks->objects[place] = o;
+    if (o->expire_ms == 0)
+        return OK;
+    if (!expiry_reserve(&ks->expiry)) {
+        o->expire_ms = 0; /* it is in the keyspace, which frees it, and not in its heap */
+        return ERR_NOMEM;
+    }
+    expiry_add(&ks->expiry, o);
+    return OK;
+}
+
+void keyspace_load_end(struct keyspace *ks)
+{
+    for (uint32_t place = ks->used; place > 0; place--)
+        if (ks->objects[place - 1] == NULL)
+            ks->free_list[ks->free_count++] = place - 1;
 }
 
 size_t keyspace_count(const struct keyspace *ks)

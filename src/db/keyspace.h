@@ -2,6 +2,7 @@
 #ifndef VDB_DB_KEYSPACE_H
 #define VDB_DB_KEYSPACE_H
 
+#include "base/err.h"
 #include "base/map.h"
 #include "db/expiry.h"
 
@@ -20,9 +21,17 @@ enum object_type {
 
 const char *object_type_name(enum object_type type);
 
+/* Does a capture (capture.h) still need the object's bytes? */
+enum object_hold {
+    OBJECT_LOOSE,
+    OBJECT_HELD,
+    OBJECT_LEFT /* and object_free was called meanwhile: the capture frees it */
+};
+
 /* A key with its value, in one piece of memory. */
 struct object {
-    enum object_type type;
+    enum object_type type : 16;
+    enum object_hold hold : 16;
     uint32_t hash;
     uint32_t key_len;
     uint32_t expiry_at;            /* its place in the keyspace's heap, or EXPIRY_NONE */
@@ -30,6 +39,12 @@ struct object {
     size_t value_len;              /* OBJECT_STRING */
     struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
     uint8_t bytes[];               /* the key, then the string */
+};
+
+/* Who wants to know of changes before they happen. */
+struct keyspace_watch {
+    /* The object at the place goes, or its expiry changes, or an object comes to a free place. */
+    void (*before_change)(struct keyspace_watch *watch, uint32_t place);
 };
 
 struct keyspace {
@@ -40,6 +55,7 @@ struct keyspace {
     uint32_t used;             /* places of objects in use or free */
     uint32_t capacity;
     struct expiry expiry;      /* of the objects that expire */
+    struct keyspace_watch *watch; /* NULL: nobody */
     uint64_t hash_seed[2];
 };
 
@@ -76,7 +92,19 @@ MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,
 struct object *keyspace_publish(struct keyspace *ks, struct object *o);
 /* Takes an object out; the caller frees it. NULL when there is none. */
 struct object *keyspace_take(struct keyspace *ks, struct slice key);
+/* Tells the watch that all places change. */
+void keyspace_touch_all(struct keyspace *ks);
 void object_free(struct object *o);
+
+/* Filling an empty keyspace from a snapshot: places as they were, count objects among them. Objects
+ * are made on any lane (keyspace_make_object only reads the seed of the hash). ERR_CORRUPT: the
+ * place or the key is taken. */
+MUST_USE struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
+                                             enum object_type type, struct slice value,
+                                             uint64_t expire_ms);
+MUST_USE bool keyspace_load_begin(struct keyspace *ks, uint32_t places, size_t count);
+MUST_USE enum err keyspace_load(struct keyspace *ks, uint32_t place, struct object *o);
+void keyspace_load_end(struct keyspace *ks);
 
 /* Changes when a published object expires; 0: never. The only way an object changes in place. When
  * it did not expire before, keyspace_reserve_expiry came first. */

@@ -1,0 +1,230 @@
+#include "db/collection_load.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "db/background.h"
+#include "index/hnsw.h"
+
+static size_t words_of(uint32_t end)
+{
+    return ((size_t)end + 63) / 64;
+}
+
+void collection_load_abandon(struct collection_load *l)
+{
+    /* Or the heap would not know the blocks that it is to free. */
+    if (l->large && l->c->heap.window_count == 0)
+        heap_fill_end(&l->heap);
+    hnsw_image_fini(&l->graph);
+    mem_free(MEM_SNAPSHOT, l->alive);
+    mem_free(MEM_SNAPSHOT, l->hashes);
+    l->alive = NULL;
+    l->hashes = NULL;
+}
+
+static enum err begin_graph(struct collection_load *l, uint32_t upper_lists)
+{
+    struct collection *c = l->c;
+    enum err e = collection_make_graph(c, l->end);
+    return e == OK ? hnsw_image_begin(&l->graph, c->graph, l->end, upper_lists) : e;
+}
+
+enum err collection_load_begin(struct collection_load *l, struct collection *c, uint32_t end,
+                               bool large, bool has_graph, uint32_t upper_lists, size_t heap_size,
+                               unsigned lanes)
+{
+    CHECK(c->rows_end == 0 && c->graph == NULL && (large || !has_graph));
+    *l = (struct collection_load){
+        .c = c, .end = end, .room = heap_size, .large = large, .has_graph = has_graph};
+    atomic_init(&l->live, 0);
+    atomic_init(&l->attributes, 0);
+    atomic_init(&l->filled, 0);
+    enum err e = large ? columns_make_large(&c->columns) : OK;
+    if (e == OK)
+        e = columns_reserve(&c->columns, end);
+    if (e == OK)
+        e = large ? heap_fill_begin(&l->heap, &c->heap, heap_size, lanes)
+                  : heap_reserve(&c->heap, heap_size);
+    if (e == OK && !rowset_reserve(&c->free_rows, end))
+        e = ERR_NOMEM;
+    if (e == OK && has_graph)
+        e = begin_graph(l, upper_lists);
+    if (e != OK)
+        return e;
+    c->rows_end = end;
+    l->alive = mem_try_calloc(MEM_SNAPSHOT, words_of(end) * sizeof(*l->alive));
+    l->hashes = mem_try(MEM_SNAPSHOT, (size_t)end * sizeof(*l->hashes));
+    return l->alive == NULL || l->hashes == NULL ? ERR_NOMEM : OK;
+}
+
+static _Atomic uint64_t *lsn_at(const struct collection_load *l, enum collection_column column,
+                                uint32_t row)
+{
+    return (_Atomic uint64_t *)l->c->columns.base[column] + row;
+}
+
+enum err collection_load_alive(struct collection_load *l, uint32_t first, uint32_t span,
+                               const uint8_t *bits)
+{
+    CHECK(first % 64 == 0);
+    if (first > l->end)
+        return ERR_CORRUPT;
+    uint32_t count = l->end - first < span ? l->end - first : span, live = 0;
+    memcpy((uint8_t *)l->alive + first / 8, bits, ((size_t)count + 7) / 8);
+    for (uint32_t i = count; i < span; i++)
+        if ((bits[i / 8] >> (i % 8) & 1) != 0)
+            return ERR_CORRUPT;
+    for (uint32_t row = first; row < first + count; row++) {
+        bool alive = collection_load_is_alive(l, row);
+        live += alive;
+        /* Free, until its contents come: who looks for rows without any finds no birth. */
+        atomic_store_explicit(lsn_at(l, COL_BIRTH, row), LSN_NEVER, memory_order_relaxed);
+        if (!alive)
+            collection_set_state(l->c, row, ROW_FREE);
+    }
+    atomic_fetch_add_explicit(&l->live, live, memory_order_relaxed);
+    return OK;
+}
+
+static enum err put_record(struct collection_load *l, struct heap_cursor *cursor, uint32_t row,
+                           struct slice bytes, heap_ref *out)
+{
+    if (l->large)
+        return heap_fill_put(&l->heap, cursor, row, bytes, out);
+    size_t size = heap_record_size(bytes.len);
+    if (size > l->room)
+        return ERR_CORRUPT;
+    l->room -= size;
+    *out = heap_put(&l->c->heap, row, bytes);
+    return OK;
+}
+
+enum err collection_load_row(struct collection_load *l, struct heap_cursor *cursor,
+                             const struct collection_load_row *row)
+{
+    struct collection *c = l->c;
+    uint8_t *const *base = c->columns.base;
+    const struct column_spec *spec = c->columns.spec;
+    uint32_t at = row->row;
+    heap_ref id;
+    if (!collection_load_is_alive(l, at) || !isfinite(row->norm) ||
+        atomic_load_explicit(lsn_at(l, COL_BIRTH, at), memory_order_relaxed) != LSN_NEVER)
+        return ERR_CORRUPT;
+    enum err e = put_record(l, cursor, at, row->id, &id);
+    if (e != OK)
+        return e;
+    l->hashes[at] = collection_id_hash(c, row->id);
+    atomic_store_explicit(column_ref(base, COL_ID, at), id, memory_order_relaxed);
+    ((float *)(void *)base[COL_NORM])[at] = row->norm;
+    if (spec[COL_CODE].stride > 0)
+        memcpy(base[COL_CODE] + (size_t)at * spec[COL_CODE].stride, row->code,
+               spec[COL_CODE].stride);
+    if (spec[COL_VECTOR].stride > 0)
+        memcpy(base[COL_VECTOR] + (size_t)at * spec[COL_VECTOR].stride, row->vector,
+               spec[COL_VECTOR].stride);
+    atomic_store_explicit(lsn_at(l, COL_DEATH, at), LSN_NEVER, memory_order_relaxed);
+    atomic_store_explicit(lsn_at(l, COL_BIRTH, at), row->birth, memory_order_relaxed);
+    base[COL_STATE][at] = ROW_FLAT;
+    return OK;
+}
+
+enum err collection_load_attribute(struct collection_load *l, struct heap_cursor *cursor,
+                                   uint32_t row, struct slice attribute)
+{
+    heap_ref ref;
+    if (!collection_load_is_alive(l, row) || attribute.len == 0)
+        return ERR_CORRUPT;
+    enum err e = put_record(l, cursor, row, attribute, &ref);
+    if (e != OK)
+        return e;
+    /* One that comes twice would leave a record that nobody owns. */
+    heap_ref before = atomic_exchange_explicit(column_ref(l->c->columns.base, COL_ATTR, row), ref,
+                                               memory_order_relaxed);
+    atomic_fetch_add_explicit(&l->attributes, 1, memory_order_relaxed);
+    return before == HEAP_NONE ? OK : ERR_CORRUPT;
+}
+
+/* -- when all rows are there ------------------------------------------------------------------- */
+
+static struct slice id_of(const struct collection *c, uint32_t row)
+{
+    heap_ref ref =
+        atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
+    return heap_get(&c->heap, ref);
+}
+
+enum err collection_load_ids(struct collection_load *l)
+{
+    enum { AHEAD = 16 };
+    struct collection *c = l->c;
+    if (!map_reserve(&c->ids, atomic_load(&l->live)))
+        return ERR_NOMEM;
+    for (uint32_t row = 0; row < l->end; row++) {
+        if (row + AHEAD < l->end && collection_load_is_alive(l, row + AHEAD))
+            map_prefetch(&c->ids, l->hashes[row + AHEAD]);
+        if (!collection_load_is_alive(l, row))
+            continue;
+        if (atomic_load_explicit(lsn_at(l, COL_BIRTH, row), memory_order_relaxed) == LSN_NEVER ||
+            !map_put_new(&c->ids, l->hashes[row], row, id_of(c, row)))
+            return ERR_CORRUPT;
+    }
+    return OK;
+}
+
+enum err collection_load_graph(struct collection_load *l, struct lane *lane)
+{
+    struct collection_view view;
+    collection_view(l->c, UINT64_MAX - 1, &view);
+    return hnsw_image_mend(&l->graph, &view.codes, lane);
+}
+
+/* Rows that are not in the graph wait for their links, and so do those that lost their place. */
+static enum err finish_graph(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    size_t waiting = l->graph.orphan_count;
+    for (uint32_t row = 0; row < l->end; row++)
+        waiting += collection_load_is_alive(l, row) && !hnsw_image_has(&l->graph, row);
+    if (!pending_reserve(&c->pending, waiting))
+        return ERR_NOMEM;
+    hnsw_image_end(&l->graph);
+    for (uint32_t row = 0; row < l->end; row++) {
+        if (!collection_load_is_alive(l, row))
+            continue;
+        if (hnsw_image_has(&l->graph, row)) {
+            collection_set_state(c, row, ROW_LINKED);
+            continue;
+        }
+        c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id_of(c, row)));
+        collection_set_state(c, row, ROW_PENDING);
+        pending_push(&c->pending, row);
+    }
+    for (size_t i = 0; i < l->graph.orphan_count; i++) {
+        collection_set_state(c, l->graph.orphans[i], ROW_PENDING);
+        pending_push(&c->pending, l->graph.orphans[i]);
+    }
+    return OK;
+}
+
+enum err collection_load_finish(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    if (l->large)
+        heap_fill_end(&l->heap);
+    c->live = atomic_load(&l->live);
+    c->attributes = atomic_load(&l->attributes);
+    for (uint32_t row = 0; row < l->end; row++)
+        if (!collection_load_is_alive(l, row))
+            rowset_add(&c->free_rows, row);
+    return l->has_graph ? finish_graph(l) : OK;
+}
+
+void collection_load_end(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
+    if (c->graph != NULL && pending_count(&c->pending) > 0)
+        background_wake(c->env->background, c);
+    collection_load_abandon(l);
+}
