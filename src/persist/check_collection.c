@@ -300,7 +300,10 @@ static void check_small(struct work *w, uint32_t first, uint32_t end)
     struct slice body, rest;
     struct image_rows rows;
     struct why why = {{0}};
-    if (end - first != 1 || c->kind != CHUNK_SMALL) {
+    bool others = false; /* but attributes that were too long for the one chunk */
+    for (uint32_t i = first + 1; i < end; i++)
+        others = others || c[i - first].kind != CHUNK_ATTRIBUTES || c[i - first].index > 0;
+    if (first == end || c->kind != CHUNK_SMALL || others) {
         check_say(w->shot->check, CHECK_DAMAGE, w->shot->name, 0,
                   "%s has %" PRIu32 " chunks, and the manifest does not describe it", w->key,
                   end - first);
@@ -327,7 +330,8 @@ uint64_t check_collection(struct check_shot *s, uint64_t uid, const struct colle
                      .uid = uid};
     codec_init(&codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
     w.code_size = spec->quant == QUANT_NONE ? 0 : codec.row_size;
-    w.vector_size = spec->keep_originals ? spec->dim * (uint32_t)sizeof(float) : 0;
+    bool vectors = spec->keep_originals || spec->quant == QUANT_NONE;
+    w.vector_size = vectors ? spec->dim * (uint32_t)sizeof(float) : 0;
     if (w.large != NULL) {
         w.rows_end = w.large->rows_end;
         check_large(&w, first, end);

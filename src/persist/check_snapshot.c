@@ -154,7 +154,7 @@ static void check_keys_chunk(struct keys *k, const struct chunk *c)
         return;
     }
     enum err e = image_keys_open(body, &first, &reader, &why);
-    if (e == OK && (first / IMAGE_KEYS_SPAN != c->index || c->part != 0))
+    if (e == OK && first / IMAGE_KEYS_SPAN != c->index)
         e = why_set(&why, ERR_CORRUPT, "keys that are not those of their index");
     least = e == OK ? first : 0;
     while (e == OK && reader.left.len > 0) {

@@ -290,14 +290,21 @@ enum { ALIVE_HEADER = 16 };
 
 bool image_alive_begin(struct buf *out, struct image_alive *alive)
 {
-    CHECK(alive->count <= alive->span && out->len % ALIGNMENT == 0);
+    CHECK(out->len % ALIGNMENT == 0);
     uint8_t *base = append_zeros(out, ALIVE_HEADER + bits_size(alive->span));
     if (base == NULL)
         return false;
-    const uint32_t header[] = {alive->first, alive->span, alive->count};
-    memcpy(base, header, sizeof(header));
+    field_put_u32(base, alive->first);
+    field_put_u32(base + 4, alive->span);
+    field_put_u32(base + 8, alive->count);
     alive->bits = base + ALIVE_HEADER;
     return true;
+}
+
+void image_alive_end(const struct image_alive *alive)
+{
+    CHECK(alive->count <= alive->span);
+    field_put_u32(alive->bits - ALIVE_HEADER + 8, alive->count);
 }
 
 enum err image_alive_open(struct slice body, struct image_alive *out, struct why *why)

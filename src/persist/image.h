@@ -100,7 +100,9 @@ struct image_alive {
     uint8_t *bits;
 };
 
+/* The caller sets bits; one that counts them only then calls image_alive_end. */
 MUST_USE bool image_alive_begin(struct buf *out, struct image_alive *alive);
+void image_alive_end(const struct image_alive *alive);
 MUST_USE enum err image_alive_open(struct slice body, struct image_alive *out, struct why *why);
 
 /* -- CHUNK_LINKS ------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ static void put_collection(struct buf *out, const struct manifest_collection *c)
     bytes_put_u32(out, c->alive_span);
     bytes_put_u32(out, c->has_graph ? FLAG_GRAPH : 0);
     bytes_put_u32(out, 0);
+    bytes_put_u64(out, c->heap_bytes);
 }
 
 static void put_chunk(uint8_t *to, const struct chunk *c)
@@ -174,6 +175,7 @@ static enum err get_collections(struct bytes_reader *r, struct manifest *m, stru
         c->attributes_span = bytes_get_u32(r);
         c->alive_span = bytes_get_u32(r);
         uint32_t flags = bytes_get_u32(r), zero = bytes_get_u32(r);
+        c->heap_bytes = bytes_get_u64(r);
         c->has_graph = (flags & FLAG_GRAPH) != 0;
         /* The graph's spans hold whole words of the bits that are set in parallel. */
         bool spans = c->rows_span > 0 && c->links_span > 0 && c->links_span % 64 == 0 &&

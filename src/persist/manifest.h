@@ -5,7 +5,7 @@
  *
  *   header       128 bytes (manifest.c): magic, version, LSN, counts, CRC of the rest, own CRC
  *   packs        16 bytes each: u32 id, u32 zero, u64 size of the file
- *   collections  48 bytes each: those that have left their slab
+ *   collections  56 bytes each: those that have left their slab
  *   chunks       64 bytes each, in the order of chunk_cmp
  *
  * Pure: bytes in, structs out, and back. */
@@ -17,7 +17,7 @@
 enum {
     MANIFEST_HEADER_SIZE = 128,
     MANIFEST_PACK_SIZE = 16,
-    MANIFEST_COLLECTION_SIZE = 48,
+    MANIFEST_COLLECTION_SIZE = 56,
     MANIFEST_VERSION = 1
 };
 
@@ -38,6 +38,7 @@ struct manifest_collection {
     uint32_t links_span;
     uint32_t attributes_span;
     uint32_t alive_span;
+    uint64_t heap_bytes;  /* of ids and attributes, as records of a heap */
     bool has_graph;
 };
 

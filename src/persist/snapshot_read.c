@@ -365,7 +365,7 @@ static enum err walk_small(struct walk *w, const struct chunk *c, struct why *wh
     enum err e = read_named(w->r, c, &room, &body, why);
     if (e == OK && image_rows_open(body, &rows, &rest, &inner) != OK)
         e = misfit(c, why, inner.text);
-    if (e == OK && image_attributes_open(rest, &a, &inner) != OK)
+    if (e == OK && rest.len > 0 && image_attributes_open(rest, &a, &inner) != OK)
         e = misfit(c, why, inner.text);
     if (e == OK && (rows.first != 0 || a.first != 0 || a.span > rows.span))
         e = misfit(c, why, "a small set whose rows do not begin at 0");
@@ -374,6 +374,8 @@ static enum err walk_small(struct walk *w, const struct chunk *c, struct why *wh
     if (e == OK) {
         CHECK(spread_rows(&rows, 0, rows.span, w->rows));
         CHECK(spread_attributes(&a, 0, rows.span, w->attributes));
+        if (a.count == 0) /* too long for the chunk: they have their own */
+            e = load_attributes(w, 0, why);
     }
     for (uint32_t i = 0; e == OK && i < rows.span; i++) {
         w->rows[i].attribute = w->attributes[i];

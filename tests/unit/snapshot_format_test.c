@@ -156,10 +156,10 @@ TEST(snapshot_format, a_manifest_with_right_checksums_and_wrong_numbers_is_refus
         {128 + 32, 9, "a collection with a uid that was never given out"},
         {128 + 32 + 12, 200, "more live rows than rows"},
         {128 + 32 + 28, 65, "a span of links that is not whole words"},
-        {128 + 32 + 48 + 14, 99, "a chunk of an unknown kind"},
-        {128 + 32 + 48 + 26, 1, "a chunk behind the end of its pack"},
-        {128 + 32 + 48 + 32, 3, "a chunk in a pack that is not named"},
-        {128 + 32 + 48 + 3 * 64, 0, "chunks out of order"},
+        {128 + 32 + 56 + 14, 99, "a chunk of an unknown kind"},
+        {128 + 32 + 56 + 26, 1, "a chunk behind the end of its pack"},
+        {128 + 32 + 56 + 32, 3, "a chunk in a pack that is not named"},
+        {128 + 32 + 56 + 3 * 64, 0, "chunks out of order"},
     };
     struct why why;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

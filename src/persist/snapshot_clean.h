@@ -1,0 +1,13 @@
+/* snapshot_clean.h: removes the files of snapshots that no retained generation needs.
+ *
+ * [lane] reads, removes and waits. */
+#ifndef VDB_PERSIST_SNAPSHOT_CLEAN_H
+#define VDB_PERSIST_SNAPSHOT_CLEAN_H
+
+#include "persist/snapshot_files.h"
+
+/* newest lasts. It stays with its packs, and so does the generation before, m->previous_lsn. What
+ * cannot be removed now is next time. */
+void snapshot_clean(struct io *io, const char *dir, const struct manifest *newest);
+
+#endif

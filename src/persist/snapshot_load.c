@@ -1,0 +1,608 @@
+#include "persist/snapshot_load.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "persist/image.h"
+
+enum {
+    SLICE_KEYS = 2000, /* published at once */
+    CHECK_ROWS = 8192, /* of an item */
+    BUFFER_KEEP = 1 << 20,
+    SPARSE_SHARE = 64 /* keys are put close together when fewer places are in use */
+};
+
+static void enter_phase(struct snapshot_load *l, enum load_phase phase);
+
+/* -- errors and chunks ------------------------------------------------------------------------- */
+
+enum err load_blame(struct load_lane *lane, const struct chunk *chunk, enum err e, const char *what)
+{
+    if (e == ERR_NOMEM)
+        return e;
+    if (what != NULL)
+        e = why_set(&lane->why, e, "%s", what);
+    return chunk == NULL ? e : pack_reader_blame(chunk, e, &lane->why);
+}
+
+enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, struct buf *buffer,
+                    struct slice *body)
+{
+    if (buffer->capacity > BUFFER_KEEP)
+        buf_clear(buffer, 0); /* one long attribute need not be held for ever */
+    enum err e = pack_reader_get(&lane->load->packs, chunk, buffer, body, &lane->why);
+    if (e == OK)
+        atomic_fetch_add_explicit(&lane->load->bytes_loaded, chunk_room(chunk->size),
+                                  memory_order_relaxed);
+    return e;
+}
+
+/* Names the manifest. */
+static enum err blame_manifest(struct load_lane *lane, const char *what, uint64_t number)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+    snapshot_manifest_name(lane->load->manifest.lsn, name);
+    return why_set(&lane->why, ERR_CORRUPT, "%s: %s (%" PRIu64 ")", name, what, number);
+}
+
+/* -- OPEN -------------------------------------------------------------------------------------- */
+
+struct listing {
+    uint64_t newest;
+    bool found;
+    uint32_t next_pack;
+};
+
+static void on_name(void *user, const char *name)
+{
+    struct listing *listing = user;
+    uint64_t lsn;
+    uint32_t id;
+    if (snapshot_manifest_name_parse(name, &lsn)) {
+        if (!listing->found || lsn > listing->newest)
+            listing->newest = lsn;
+        listing->found = true;
+    } else if (snapshot_pack_name_parse(name, &id) && id >= listing->next_pack) {
+        listing->next_pack = id + 1;
+    }
+}
+
+static enum err load_open(struct load_lane *lane, const struct load_item *item)
+{
+    struct snapshot_load *l = lane->load;
+    struct listing listing = {.next_pack = 1};
+    (void)item;
+    enum err e = l->io->ops->list_dir(l->io, l->dir, on_name, &listing);
+    if (e != OK)
+        return why_set(&lane->why, e, "the folder %.200s cannot be read", l->dir);
+    l->next_pack = listing.next_pack;
+    if (!listing.found)
+        return OK;
+    e = manifest_load(l->io, l->dir, listing.newest, &l->manifest, &lane->why);
+    if (e != OK)
+        return e;
+    l->found = true;
+    e = pack_reader_open(&l->packs, l->io, l->dir, &l->manifest, &lane->why);
+    l->key_chunks = manifest_lower(&l->manifest, 0, CHUNK_SMALL, 0, 0);
+    l->keys = mem_try_calloc(MEM_SNAPSHOT, l->key_chunks * sizeof(*l->keys));
+    return e == OK && l->keys == NULL ? ERR_NOMEM : e;
+}
+
+/* -- KEYS -------------------------------------------------------------------------------------- */
+
+static enum err make_key(struct snapshot_load *l, const struct image_key *key, struct load_key *out)
+{
+    out->place = key->place;
+    out->object =
+        keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
+    if (out->object == NULL)
+        return ERR_NOMEM;
+    if (key->type != OBJECT_COLLECTION)
+        return OK;
+    out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
+    if (out->object->collection != NULL)
+        return OK;
+    object_free(out->object);
+    out->object = NULL;
+    return ERR_NOMEM;
+}
+
+static enum err load_keys(struct load_lane *lane, const struct load_item *item)
+{
+    struct snapshot_load *l = lane->load;
+    const struct chunk *chunk = &l->manifest.chunks[item->chunk];
+    struct load_keys *keys = &l->keys[item->chunk];
+    struct bytes_reader reader;
+    struct slice body;
+    uint32_t first;
+    enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (e != OK)
+        return e;
+    e = image_keys_open(body, &first, &reader, &lane->why);
+    if (e != OK || first != (uint64_t)chunk->index * IMAGE_KEYS_SPAN ||
+        chunk->count > IMAGE_KEYS_SPAN)
+        return load_blame(lane, chunk, ERR_CORRUPT, "keys of other places");
+    keys->list = mem_try_calloc(MEM_SNAPSHOT, chunk->count * sizeof(*keys->list));
+    if (keys->list == NULL)
+        return ERR_NOMEM;
+    while (reader.left.len > 0) {
+        struct image_key key;
+        e = image_key_get(&reader, &key, &lane->why);
+        if (e != OK)
+            return load_blame(lane, chunk, e, NULL);
+        if (key.place / IMAGE_KEYS_SPAN != chunk->index || keys->count == chunk->count ||
+            (key.type == OBJECT_COLLECTION && (key.uid == 0 || key.uid >= l->manifest.next_uid)))
+            return load_blame(lane, chunk, ERR_CORRUPT, "a key that does not belong there");
+        e = make_key(l, &key, &keys->list[keys->count]);
+        if (e != OK)
+            return e;
+        keys->count++;
+    }
+    return keys->count == chunk->count ? OK : load_blame(lane, chunk, ERR_CORRUPT, "missing keys");
+}
+
+/* -- PUBLISH ----------------------------------------------------------------------------------- */
+
+static enum err fail(struct snapshot_load *l, enum err e, const char *what)
+{
+    char name[SNAPSHOT_NAME_SIZE];
+    snapshot_manifest_name(l->manifest.lsn, name);
+    return e == ERR_NOMEM ? e : why_set(&l->why, e, "%s: %s", name, what);
+}
+
+static enum err note_collection(struct snapshot_load *l, struct collection *c)
+{
+    if (l->collection_count == l->collection_capacity) {
+        uint32_t capacity = l->collection_capacity == 0 ? 64 : l->collection_capacity * 2;
+        struct load_collection *grown =
+            mem_try_realloc(MEM_SNAPSHOT, l->collections, capacity * sizeof(*grown));
+        if (grown == NULL)
+            return ERR_NOMEM;
+        l->collections = grown;
+        l->collection_capacity = capacity;
+    }
+    l->collections[l->collection_count++] = (struct load_collection){.uid = c->uid, .c = c};
+    return OK;
+}
+
+/* Keys keep their places, so that chunks of keys stay as they are. Where nearly all places are free
+ * that would cost memory for nothing. */
+static bool is_sparse(const struct snapshot_load *l)
+{
+    return l->manifest.slots_end / SPARSE_SHARE > l->manifest.key_count + SPARSE_SHARE;
+}
+
+/* From here on the db frees it. */
+static enum err publish_key(struct snapshot_load *l, struct load_key *key)
+{
+    struct object *o = key->object;
+    uint32_t place = is_sparse(l) ? (uint32_t)keyspace_count(&l->db->keys) : key->place;
+    enum err e = keyspace_load(&l->db->keys, place, o);
+    if (e == ERR_CORRUPT)
+        return fail(l, e, "a key or a place of the keyspace is there twice");
+    key->object = NULL;
+    return e == OK && o->type == OBJECT_COLLECTION ? note_collection(l, o->collection) : e;
+}
+
+static enum err publish_slice(struct snapshot_load *l)
+{
+    enum err e = OK;
+    if (l->key_chunk == 0 && l->key_at == 0 && l->db->keys.used == 0 &&
+        !keyspace_load_begin(&l->db->keys,
+                             is_sparse(l) ? (uint32_t)l->manifest.key_count : l->manifest.slots_end,
+                             l->manifest.key_count))
+        return ERR_NOMEM;
+    for (size_t done = 0; l->key_chunk < l->key_chunks && done < SLICE_KEYS && e == OK;) {
+        struct load_keys *keys = &l->keys[l->key_chunk];
+        if (l->key_at == keys->count) {
+            l->key_chunk++;
+            l->key_at = 0;
+            continue;
+        }
+        if (keyspace_count(&l->db->keys) == l->manifest.key_count)
+            return fail(l, ERR_CORRUPT, "more keys than it says");
+        e = publish_key(l, &keys->list[l->key_at++]);
+        done++;
+    }
+    return e;
+}
+
+static void end_load(struct snapshot_load *l, enum err e);
+
+static void publish_some(struct snapshot_load *l)
+{
+    enum err e = l->cancelled ? ERR_CANCELLED : publish_slice(l);
+    if (e == OK && l->key_chunk < l->key_chunks) {
+        l->io->ops->timer_start(l->io, &l->timer, 0);
+        return;
+    }
+    if (e == OK && keyspace_count(&l->db->keys) != l->manifest.key_count)
+        e = fail(l, ERR_CORRUPT, "fewer keys than it says");
+    if (e != OK) {
+        end_load(l, e);
+        return;
+    }
+    keyspace_load_end(&l->db->keys);
+    enter_phase(l, LOAD_PLAN);
+}
+
+static void on_timer(struct io_timer *timer)
+{
+    publish_some(timer->user);
+}
+
+/* -- PLAN -------------------------------------------------------------------------------------- */
+
+static int by_uid(const void *a, const void *b)
+{
+    uint64_t x = ((const struct load_collection *)a)->uid;
+    uint64_t y = ((const struct load_collection *)b)->uid;
+    return (x > y) - (x < y);
+}
+
+/* Does a collection have chunks of this kind and index? */
+static bool belongs(const struct load_collection *lc, const struct chunk *chunk)
+{
+    const struct manifest_collection *m = lc->entry;
+    uint64_t span = 0;
+    switch (chunk->kind) {
+    case CHUNK_SMALL:
+        return m == NULL && chunk->index == 0 && chunk->part == 0;
+    case CHUNK_ATTRIBUTES:
+        if (m == NULL)
+            return chunk->index == 0;
+        return (uint64_t)chunk->index * m->attributes_span < m->rows_end;
+    case CHUNK_ALIVE:
+        span = m == NULL ? 0 : m->alive_span;
+        break;
+    case CHUNK_ROWS:
+    case CHUNK_NEWER:
+        span = m == NULL ? 0 : m->rows_span;
+        break;
+    case CHUNK_LINKS:
+        span = m == NULL || !m->has_graph ? 0 : m->links_span;
+        break;
+    case CHUNK_KEYS:
+        break;
+    }
+    return span > 0 && chunk->part == 0 && (uint64_t)chunk->index * span < m->rows_end;
+}
+
+/* A small set has its one chunk first; of a large one it is known of every row whether it is alive,
+ * and newer rows stand beside older ones. */
+static bool is_complete(const struct snapshot_load *l, const struct load_collection *lc)
+{
+    const struct manifest *m = &l->manifest;
+    if (lc->entry == NULL)
+        return lc->first_chunk < lc->chunk_end && m->chunks[lc->first_chunk].kind == CHUNK_SMALL;
+    uint64_t alive = 0, span = lc->entry->alive_span;
+    for (uint32_t i = lc->first_chunk; i < lc->chunk_end; i++) {
+        const struct chunk *chunk = &m->chunks[i];
+        alive += chunk->kind == CHUNK_ALIVE;
+        if (chunk->kind == CHUNK_NEWER &&
+            manifest_find(m, lc->uid, CHUNK_ROWS, chunk->index, 0) == NULL)
+            return false;
+    }
+    return alive == (lc->entry->rows_end + span - 1) / span;
+}
+
+/* Every chunk belongs to one collection, every collection has its chunks. */
+static enum err load_plan(struct load_lane *lane, const struct load_item *item)
+{
+    struct snapshot_load *l = lane->load;
+    const struct manifest *m = &l->manifest;
+    uint32_t at = l->key_chunks, entries = 0;
+    (void)item;
+    if (l->collection_count > 0)
+        qsort(l->collections, l->collection_count, sizeof(*l->collections), by_uid);
+    for (uint32_t i = 0; i < l->collection_count; i++) {
+        struct load_collection *lc = &l->collections[i];
+        if (i > 0 && lc[-1].uid == lc->uid)
+            return blame_manifest(lane, "a collection is there twice", lc->uid);
+        lc->entry = manifest_collection(m, lc->uid);
+        entries += lc->entry != NULL;
+        lc->first_chunk = at;
+        while (at < m->chunk_count && m->chunks[at].uid == lc->uid && belongs(lc, &m->chunks[at]))
+            at++;
+        lc->chunk_end = at;
+        if (!is_complete(l, lc))
+            return blame_manifest(lane, "a collection that lacks chunks", lc->uid);
+    }
+    if (at != m->chunk_count)
+        return blame_manifest(lane, "a chunk that belongs to nothing", at);
+    if (entries != m->collection_count)
+        return blame_manifest(lane, "a collection without a key", m->collection_count);
+    return OK;
+}
+
+/* -- CHECK, TREE, MEND, FINISH ----------------------------------------------------------------- */
+
+static enum err blame_collection(struct load_lane *lane, const struct load_collection *lc,
+                                 enum err e, const char *what)
+{
+    return e == ERR_CORRUPT ? blame_manifest(lane, what, lc->uid) : e;
+}
+
+/* Ranges of links, or with no range the ids. */
+static enum err load_check(struct load_lane *lane, const struct load_item *item)
+{
+    struct load_collection *lc = item->collection;
+    if (item->first < item->end) {
+        hnsw_image_check(&lc->load.graph, item->first, item->end);
+        return OK;
+    }
+    return blame_collection(lane, lc, collection_load_ids(&lc->load),
+                            "a collection has a row without contents, or an id twice");
+}
+
+static enum err load_tree(struct load_lane *lane, const struct load_item *item)
+{
+    (void)lane;
+    hnsw_image_parents(&item->collection->load.graph, item->first, item->end);
+    return OK;
+}
+
+static enum err load_mend(struct load_lane *lane, const struct load_item *item)
+{
+    return collection_load_graph(&item->collection->load, lane->lane);
+}
+
+static enum err load_finish(struct load_lane *lane, const struct load_item *item)
+{
+    struct load_collection *lc = item->collection;
+    enum err e = collection_load_finish(&lc->load);
+    if (e == OK && lc->entry != NULL &&
+        (lc->c->live != lc->entry->live || lc->c->attributes != lc->entry->attributes))
+        e = ERR_CORRUPT;
+    return blame_collection(lane, lc, e, "a collection has other counts than the manifest says");
+}
+
+/* -- phases ------------------------------------------------------------------------------------ */
+
+static const struct {
+    enum err (*run)(struct load_lane *lane, const struct load_item *item);
+} phases[LOAD_OVER + 1] = {
+    [LOAD_OPEN] = {load_open},     [LOAD_KEYS] = {load_keys},   [LOAD_PLAN] = {load_plan},
+    [LOAD_BEGIN] = {load_begin},   [LOAD_ALIVE] = {load_alive}, [LOAD_CONTENTS] = {load_contents},
+    [LOAD_CHECK] = {load_check},   [LOAD_TREE] = {load_tree},   [LOAD_MEND] = {load_mend},
+    [LOAD_FINISH] = {load_finish},
+};
+
+static void close_cursor(struct load_lane *lane)
+{
+    if (lane->at != NULL && lane->at->load.large)
+        heap_fill_close(&lane->at->load.heap, &lane->cursor);
+    lane->at = NULL;
+}
+
+static void run_phase(struct job *job, struct lane *lane)
+{
+    struct load_lane *me = (struct load_lane *)job;
+    struct snapshot_load *l = me->load;
+    me->lane = lane;
+    while (!atomic_load_explicit(&l->failed, memory_order_relaxed)) {
+        uint32_t at = atomic_fetch_add_explicit(&l->next_item, 1, memory_order_relaxed);
+        if (at >= l->item_count)
+            break;
+        const struct load_item *item = &l->items[at];
+        if (item->collection != me->at) {
+            close_cursor(me);
+            me->at = item->collection;
+        }
+        me->error = phases[l->phase].run(me, item);
+        if (me->error != OK)
+            atomic_store_explicit(&l->failed, true, memory_order_relaxed);
+        lane_yield(lane);
+    }
+    close_cursor(me);
+}
+
+static void done_phase(struct job *job)
+{
+    struct load_lane *me = (struct load_lane *)job;
+    struct snapshot_load *l = me->load;
+    CHECK(l->lanes_out > 0);
+    l->lanes_out--;
+    if (me->error != OK && l->error == OK) {
+        l->error = me->error;
+        l->why = me->why;
+    }
+    if (l->lanes_out > 0)
+        return;
+    if (l->error == OK && l->cancelled)
+        l->error = ERR_CANCELLED;
+    if (l->error != OK)
+        end_load(l, l->error);
+    else
+        enter_phase(l, l->phase + 1);
+}
+
+static void run_items(struct snapshot_load *l)
+{
+    unsigned lanes = l->item_count < l->lane_count ? l->item_count : l->lane_count;
+    atomic_store(&l->next_item, 0);
+    l->lanes_out = lanes;
+    for (unsigned i = 0; i < lanes; i++) {
+        l->lanes[i].job = (struct job){.run = run_phase, .done = done_phase, .class = JOB_SEARCH};
+        l->io->ops->submit(l->io, &l->lanes[i].job);
+    }
+}
+
+static bool add_item(struct snapshot_load *l, struct load_item item)
+{
+    if (l->item_count == l->item_capacity) {
+        uint32_t capacity = l->item_capacity == 0 ? 64 : l->item_capacity * 2;
+        struct load_item *grown =
+            mem_try_realloc(MEM_SNAPSHOT, l->items, capacity * sizeof(*grown));
+        if (grown == NULL)
+            return false;
+        l->items = grown;
+        l->item_capacity = capacity;
+    }
+    l->items[l->item_count++] = item;
+    return true;
+}
+
+static bool add_chunks(struct snapshot_load *l, struct load_collection *lc, bool alive)
+{
+    bool ok = true;
+    for (uint32_t i = lc->first_chunk; i < lc->chunk_end && ok; i++)
+        if ((l->manifest.chunks[i].kind == CHUNK_ALIVE) == alive)
+            ok = add_item(l, (struct load_item){.collection = lc, .chunk = i});
+    return ok;
+}
+
+static bool add_ranges(struct snapshot_load *l, struct load_collection *lc)
+{
+    bool ok = true;
+    for (uint64_t row = 0; row < lc->load.end && ok; row += CHECK_ROWS) {
+        uint64_t end = row + CHECK_ROWS < lc->load.end ? row + CHECK_ROWS : lc->load.end;
+        ok = add_item(
+            l, (struct load_item){.collection = lc, .first = (uint32_t)row, .end = (uint32_t)end});
+    }
+    return ok;
+}
+
+static bool add_items_of(struct snapshot_load *l, struct load_collection *lc)
+{
+    bool large = lc->entry != NULL, graph = large && lc->entry->has_graph;
+    struct load_item whole = {.collection = lc};
+    switch (l->phase) {
+    case LOAD_BEGIN:
+    case LOAD_FINISH:
+        return add_item(l, whole);
+    case LOAD_ALIVE:
+    case LOAD_CONTENTS:
+        return !large || add_chunks(l, lc, l->phase == LOAD_ALIVE);
+    case LOAD_CHECK:
+        return !large || (add_item(l, whole) && (!graph || add_ranges(l, lc)));
+    case LOAD_TREE:
+        return !graph || add_ranges(l, lc);
+    case LOAD_MEND:
+        return !graph || add_item(l, whole);
+    case LOAD_OPEN:
+    case LOAD_KEYS:
+    case LOAD_PUBLISH:
+    case LOAD_PLAN:
+    case LOAD_OVER:
+        break;
+    }
+    CHECK(false);
+    return false;
+}
+
+static bool make_items(struct snapshot_load *l)
+{
+    bool ok = true;
+    l->item_count = 0;
+    if (l->phase == LOAD_OPEN || l->phase == LOAD_PLAN)
+        return add_item(l, (struct load_item){0});
+    if (l->phase == LOAD_KEYS) {
+        for (uint32_t i = 0; i < l->key_chunks && ok; i++)
+            ok = add_item(l, (struct load_item){.chunk = i});
+        return ok;
+    }
+    for (uint32_t i = 0; i < l->collection_count && ok; i++)
+        ok = add_items_of(l, &l->collections[i]);
+    return ok;
+}
+
+/* Goes on to the first phase that has something to do. */
+static void enter_phase(struct snapshot_load *l, enum load_phase phase)
+{
+    for (l->phase = phase; l->phase < LOAD_OVER; l->phase++) {
+        if (!l->found && l->phase > LOAD_OPEN)
+            continue;
+        if (l->phase == LOAD_PUBLISH) {
+            publish_some(l);
+            return;
+        }
+        if (!make_items(l)) {
+            end_load(l, ERR_NOMEM);
+            return;
+        }
+        if (l->item_count == 0)
+            continue;
+        run_items(l);
+        return;
+    }
+    end_load(l, OK);
+}
+
+/* -- start and end ----------------------------------------------------------------------------- */
+
+static void free_keys(struct snapshot_load *l)
+{
+    for (uint32_t i = 0; l->keys != NULL && i < l->key_chunks; i++) {
+        for (uint32_t k = 0; k < l->keys[i].count; k++) {
+            struct object *o = l->keys[i].list[k].object;
+            if (o == NULL)
+                continue;
+            if (o->type == OBJECT_COLLECTION)
+                collection_drop(o->collection);
+            object_free(o);
+        }
+        mem_free(MEM_SNAPSHOT, l->keys[i].list);
+    }
+    mem_free(MEM_SNAPSHOT, l->keys);
+    l->keys = NULL;
+}
+
+static void end_load(struct snapshot_load *l, enum err e)
+{
+    struct db *db = l->db;
+    for (uint32_t i = 0; i < l->collection_count; i++)
+        if (e == OK)
+            collection_load_end(&l->collections[i].load);
+        else if (l->collections[i].load.c != NULL)
+            collection_load_abandon(&l->collections[i].load);
+    if (e == OK && l->found) {
+        db->next_uid = l->manifest.next_uid;
+        db->log.last_lsn = l->manifest.lsn;
+    }
+    free_keys(l);
+    pack_reader_close(&l->packs);
+    l->error = e;
+    db->background.rows_held--;
+    l->on_done(l, e);
+}
+
+void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, const char *dir,
+                         void (*on_done)(struct snapshot_load *l, enum err e), void *user)
+{
+    CHECK(keyspace_count(&db->keys) == 0 && db->log.last_lsn == 0);
+    *l = (struct snapshot_load){.io = io, .db = db, .dir = dir, .on_done = on_done, .user = user};
+    l->timer = (struct io_timer){.fn = on_timer, .user = l};
+    l->lane_count = io->ops->lane_count(io);
+    l->lanes = mem_calloc(MEM_SNAPSHOT, l->lane_count * sizeof(*l->lanes));
+    for (unsigned i = 0; i < l->lane_count; i++) {
+        l->lanes[i].load = l;
+        buf_init(&l->lanes[i].buffer, MEM_SNAPSHOT);
+        buf_init(&l->lanes[i].second, MEM_SNAPSHOT);
+        buf_init(&l->lanes[i].links, MEM_SNAPSHOT);
+    }
+    db->background.rows_held++; /* nothing moves while rows come in */
+    enter_phase(l, LOAD_OPEN);
+}
+
+void snapshot_load_cancel(struct snapshot_load *l)
+{
+    l->cancelled = true;
+    atomic_store_explicit(&l->failed, true, memory_order_relaxed);
+}
+
+void snapshot_load_free(struct snapshot_load *l)
+{
+    CHECK(l->lanes_out == 0);
+    l->io->ops->timer_stop(l->io, &l->timer);
+    for (unsigned i = 0; i < l->lane_count; i++) {
+        buf_fini(&l->lanes[i].buffer);
+        buf_fini(&l->lanes[i].second);
+        buf_fini(&l->lanes[i].links);
+    }
+    mem_free(MEM_SNAPSHOT, l->lanes);
+    mem_free(MEM_SNAPSHOT, l->items);
+    mem_free(MEM_SNAPSHOT, l->collections);
+    manifest_fini(&l->manifest);
+    *l = (struct snapshot_load){0};
+}

@@ -1,0 +1,131 @@
+/* snapshot_load.h: the data as a snapshot has it, read and verified by all lanes at once.
+ *
+ *     OPEN ─► KEYS ─► PUBLISH ─► PLAN ─► BEGIN ─► ALIVE ─► CONTENTS ─► CHECK ─► TREE ─► MEND ─►
+ * FINISH (lane)  (lanes) (loop)     (lane)  (lanes) ...
+ *
+ * Each phase is a list of items; as many jobs as there are lanes take one after another, and the
+ * next phase begins when all have come back. Chunks are read into a buffer that stays in the cache
+ * of the lane, checked there, and only then copied to where they belong. The loop publishes keys,
+ * in slices.
+ *
+ * owner: loop; items belong to the lane that takes them. */
+#ifndef VDB_PERSIST_SNAPSHOT_LOAD_H
+#define VDB_PERSIST_SNAPSHOT_LOAD_H
+
+#include "db/collection_load.h"
+#include "db/db.h"
+#include "persist/snapshot_files.h"
+
+#define LOAD_PHASE_LIST(X)                                                                         \
+    X(LOAD_OPEN)    /* the newest manifest, its packs */                                           \
+    X(LOAD_KEYS)    /* objects and collections are made */                                         \
+    X(LOAD_PUBLISH) /* loop: and put into the keyspace */                                          \
+    X(LOAD_PLAN)    /* to which collection belongs each chunk? */                                  \
+    X(LOAD_BEGIN)   /* memory of collections; small sets are filled */                             \
+    X(LOAD_ALIVE)                                                                                  \
+    X(LOAD_CONTENTS) /* rows, attributes, links */                                                 \
+    X(LOAD_CHECK)    /* ids are unique; links lead somewhere */                                    \
+    X(LOAD_TREE)     /* parents */                                                                 \
+    X(LOAD_MEND)     /* one tree */                                                                \
+    X(LOAD_FINISH)                                                                                 \
+    X(LOAD_OVER)
+
+enum load_phase {
+#define X(phase) phase,
+    LOAD_PHASE_LIST(X)
+#undef X
+};
+
+/* What an item of a phase is about: a chunk, rows of a collection, or a collection. */
+struct load_item {
+    struct load_collection *collection;
+    uint32_t chunk; /* of the manifest */
+    uint32_t first, end;
+};
+
+/* A collection on its way in. */
+struct load_collection {
+    uint64_t uid;
+    struct collection *c;
+    const struct manifest_collection *entry; /* NULL: a small set */
+    uint32_t first_chunk, chunk_end;         /* of the manifest */
+    struct collection_load load;
+};
+
+/* The keys of one chunk. owner: the lane, then the loop */
+struct load_keys {
+    struct load_key {
+        struct object *object;
+        uint32_t place;
+    } * list;
+    uint32_t count;
+};
+
+struct load_lane;
+
+struct snapshot_load {
+    struct io *io;
+    struct db *db;
+    const char *dir;
+    void (*on_done)(struct snapshot_load *l, enum err e);
+    void *user;
+
+    enum load_phase phase;
+    struct load_lane *lanes;
+    unsigned lane_count, lanes_out;
+    struct load_item *items; /* of the phase */
+    uint32_t item_count, item_capacity;
+    _Atomic uint32_t next_item;
+    atomic_bool failed;
+    bool cancelled;
+    struct io_timer timer; /* to the next slice */
+
+    bool found; /* there is a manifest */
+    struct manifest manifest;
+    struct pack_reader packs;
+    uint32_t next_pack;     /* pack ids from here on are free */
+    struct load_keys *keys; /* by chunk */
+    uint32_t key_chunks;
+    uint32_t key_chunk, key_at;          /* to be published next */
+    struct load_collection *collections; /* by uid, once planned */
+    uint32_t collection_count, collection_capacity;
+    _Atomic uint64_t bytes_loaded;
+    enum err error;
+    struct why why;
+};
+
+/* Loads the newest snapshot of dir, if there is one, into an empty db. on_done comes once, not
+ * within the call. ERR_CORRUPT: l->why names file and offset. dir outlives the load. */
+void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, const char *dir,
+                         void (*on_done)(struct snapshot_load *l, enum err e), void *user);
+/* Ends it soon: on_done comes with ERR_CANCELLED, unless it was about to come anyway. */
+void snapshot_load_cancel(struct snapshot_load *l);
+/* After on_done. After an error db_clear() frees what the db has got. */
+void snapshot_load_free(struct snapshot_load *l);
+
+/* For snapshot_load.c and snapshot_load_rows.c. owner: the lane while a job is out */
+struct load_lane {
+    struct job job;
+    struct snapshot_load *load;
+    struct lane *lane;
+    struct buf buffer, second;  /* a chunk each */
+    struct buf links;           /* of a row */
+    struct load_collection *at; /* whose heap the cursor fills */
+    struct heap_cursor cursor;
+    enum err error;
+    struct why why;
+};
+
+/* The chunk of an item, read and opened. */
+MUST_USE enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, struct buf *buffer,
+                             struct slice *body);
+/* Blames the chunk for what was found wrong in it. */
+enum err load_blame(struct load_lane *lane, const struct chunk *chunk, enum err e,
+                    const char *what);
+
+/* snapshot_load_rows.c: the items of phases BEGIN, ALIVE, CONTENTS. */
+MUST_USE enum err load_begin(struct load_lane *lane, const struct load_item *item);
+MUST_USE enum err load_alive(struct load_lane *lane, const struct load_item *item);
+MUST_USE enum err load_contents(struct load_lane *lane, const struct load_item *item);
+
+#endif

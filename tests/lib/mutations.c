@@ -1,0 +1,167 @@
+#include "lib/mutations.h"
+
+#include <stdio.h>
+
+#include "base/rng.h"
+
+static const enum mutation_kind kinds[] = {
+#define X(kind, number, text) kind,
+    MUTATION_LIST(X)
+#undef X
+};
+
+void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32_t collections,
+                    uint32_t ids)
+{
+    *m = (struct mutations){
+        .rng = seed, .strings = strings, .collections = collections, .ids = ids, .put_share = 60};
+}
+
+static uint32_t below(struct mutations *m, uint32_t bound)
+{
+    return (uint32_t)rng_below(&m->rng, bound);
+}
+
+static struct slice name(struct mutations *m, char *to, char letter, uint32_t bound)
+{
+    (void)snprintf(to, MUTATIONS_TEXT, "%c%u", letter, below(m, bound));
+    return slice_of(to);
+}
+
+static struct slice some_key(struct mutations *m, char *to)
+{
+    return below(m, 2) == 0 ? name(m, to, 's', m->strings) : name(m, to, 'c', m->collections);
+}
+
+static struct slice some_attribute(struct mutations *m)
+{
+    if (below(m, 4) == 0)
+        return (struct slice){0};
+    (void)snprintf(m->attribute, sizeof(m->attribute), "{\"n\":%u,\"t\":\"%0*u\"}", below(m, 1000),
+                   (int)below(m, 20), 7);
+    return slice_of(m->attribute);
+}
+
+/* Of each key one, always, as the collections of all keys differ. */
+static struct collection_spec spec_of(struct slice key)
+{
+    uint32_t number = key.ptr[key.len - 1];
+    struct collection_spec spec = spec_default(MUTATIONS_DIM);
+    static const enum quant quants[] = {QUANT_SQ8, QUANT_NONE, QUANT_BIN};
+    static const enum index_kind indexes[] = {INDEX_AUTO, INDEX_AUTO, INDEX_HNSW, INDEX_FLAT};
+    spec.quant = quants[number % COUNT_OF(quants)];
+    spec.index = indexes[number % COUNT_OF(indexes)];
+    spec.metric = spec.quant == QUANT_BIN ? METRIC_COSINE : METRIC_L2;
+    spec.keep_originals = number % 5 != 1;
+    spec.implicit = number % 7 == 2;
+    spec.m = 4 + number % 3;
+    spec.ef_build = 20;
+    spec.seed = number;
+    return spec;
+}
+
+static void make_elements(struct mutations *m, struct mutation *out)
+{
+    out->count = 1 + below(m, MUTATIONS_ELEMENTS_MAX);
+    out->dim = MUTATIONS_DIM;
+    out->elements = m->elements;
+    /* As VADD and VMADD make them: for all elements or for none. */
+    bool set_attribute = below(m, 3) == 0;
+    struct slice attribute = some_attribute(m);
+    for (size_t i = 0; i < out->count; i++) {
+        for (uint32_t d = 0; d < MUTATIONS_DIM; d++)
+            m->vectors[i][d] = (float)rng_unit(&m->rng) - 0.5f;
+        m->elements[i] = (struct mutation_element){
+            .id = name(m, m->text[i], 'e', m->ids),
+            .vector = m->vectors[i],
+            .norm = 1 + (float)rng_unit(&m->rng),
+            .set_attribute = set_attribute,
+        };
+        if (m->elements[i].set_attribute)
+            m->elements[i].attribute = attribute;
+    }
+}
+
+static void make_ids(struct mutations *m, struct mutation *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        m->ids_of[i] = name(m, m->text[i], 'e', m->ids);
+    out->ids = m->ids_of;
+    out->count = count;
+}
+
+/* In place of one that the database would refuse. */
+static struct mutation nothing(struct mutations *m)
+{
+    return (struct mutation){.kind = MUTATION_KEY_REMOVE, .key = name(m, m->key, 'x', 1)};
+}
+
+struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
+    const struct object *o;
+    switch (kind) {
+    case MUTATION_STRING_SET:
+        out.key = name(m, m->key, 's', m->strings);
+        out.value = name(m, m->other, 'v', 1000000);
+        out.expire_ms = below(m, 3) == 0 ? 1 + below(m, 1u << 30) : 0;
+        break;
+    case MUTATION_STRING_RANGE:
+        out.key = name(m, m->key, 's', m->strings);
+        out.value = name(m, m->other, 'r', 100);
+        out.offset = below(m, 10);
+        break;
+    case MUTATION_KEY_EXPIRE:
+        out.expire_ms = below(m, 3) == 0 ? 0 : 1 + below(m, 1u << 30);
+        break;
+    case MUTATION_KEY_RENAME:
+        out.new_key = some_key(m, m->other);
+        out.new_key.ptr = (const uint8_t *)m->other;
+        if (m->other[0] != m->key[0])
+            return nothing(m); /* a key of strings stays one */
+        o = keyspace_get(&db->keys, out.key);
+        if (o == NULL || slice_eq(out.key, out.new_key))
+            return nothing(m);
+        break;
+    case MUTATION_COLLECTION_NEW:
+        out.key = name(m, m->key, 'c', m->collections);
+        out.spec = spec_of(out.key);
+        if (keyspace_get(&db->keys, out.key) != NULL)
+            return nothing(m);
+        break;
+    case MUTATION_PUT:
+        out.key = name(m, m->key, 'c', m->collections);
+        out.creates = keyspace_get(&db->keys, out.key) == NULL;
+        out.spec = spec_of(out.key);
+        make_elements(m, &out);
+        break;
+    case MUTATION_REMOVE:
+        out.key = name(m, m->key, 'c', m->collections);
+        make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+        break;
+    case MUTATION_SET_ATTRIBUTE:
+        out.key = name(m, m->key, 'c', m->collections);
+        make_ids(m, &out, 1);
+        out.value = some_attribute(m);
+        break;
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_FLUSH:
+    case MUTATION_TICK:
+        break;
+    }
+    if (kind == MUTATION_FLUSH || kind == MUTATION_TICK)
+        out.key = (struct slice){0};
+    return out;
+}
+
+/* Few of what takes everything away. */
+struct mutation mutations_next(struct mutations *m, const struct db *db)
+{
+    enum mutation_kind kind = kinds[below(m, COUNT_OF(kinds))];
+    if (below(m, 100) < m->put_share)
+        kind = MUTATION_PUT;
+    if ((kind == MUTATION_FLUSH && below(m, 100) > 0) ||
+        (kind == MUTATION_KEY_REMOVE && below(m, 4) > 0))
+        kind = MUTATION_SET_ATTRIBUTE;
+    return mutations_of(m, db, kind);
+}
