@@ -260,8 +260,11 @@ enum err manifest_load(struct io *io, const char *dir, uint64_t lsn, struct mani
     snapshot_manifest_name(lsn, name);
     enum err e = snapshot_path(dir, name, path);
     if (e == OK)
-        e = io_read_file(io, path, MANIFEST_BYTES_MAX, &bytes, why);
-    if (e == OK) {
+        e = io_read_file(io, path, MANIFEST_BYTES_MAX, &bytes, &inner);
+    if (e != OK) {
+        e = why_set(why, e, "%s: cannot be read: %s", name,
+                    inner.text[0] != '\0' ? inner.text : err_text(e));
+    } else {
         e = manifest_decode(buf_slice(&bytes), out, &inner);
         if (e != OK)
             e = why_set(why, e, "%s: %s", name, inner.text[0] != '\0' ? inner.text : err_text(e));
@@ -288,7 +291,7 @@ static enum err open_one(struct pack_reader *r, const char *dir, uint32_t at, st
     snapshot_pack_name(p->id, name);
     enum err e = snapshot_path(dir, name, path);
     if (e == OK)
-        e = r->io->ops->file_open(r->io, path, IO_READ, &r->files[at], why);
+        e = r->io->ops->file_open(r->io, path, IO_READ, &r->files[at], NULL);
     if (e == ERR_NOT_FOUND)
         return why_set(why, ERR_CORRUPT, "%s: the file is missing", name);
     if (e == OK)
@@ -299,7 +302,8 @@ static enum err open_one(struct pack_reader *r, const char *dir, uint32_t at, st
     if (e == OK)
         e = r->io->ops->file_read(r->files[at], 0, header, sizeof(header), &got);
     if (e != OK || got < sizeof(header))
-        return why_set(why, e == OK ? ERR_CORRUPT : e, "%s: byte 0: cannot be read", name);
+        return why_set(why, e == OK ? ERR_CORRUPT : e, "%s: byte 0: cannot be read: %s", name,
+                       err_text(e));
     e = pack_header_get(header, &id, &lsn, &inner);
     if (e == OK && id != p->id)
         e = why_set(&inner, ERR_CORRUPT, "this is pack %" PRIx32, id);

@@ -511,6 +511,7 @@ static bool make_items(struct snapshot_load *l)
 static void enter_phase(struct snapshot_load *l, enum load_phase phase)
 {
     for (l->phase = phase; l->phase < LOAD_OVER; l->phase++) {
+        l->phase_us[l->phase] = l->io->ops->mono_us(l->io);
         if (!l->found && l->phase > LOAD_OPEN)
             continue;
         if (l->phase == LOAD_PUBLISH) {
@@ -526,7 +527,19 @@ static void enter_phase(struct snapshot_load *l, enum load_phase phase)
         run_items(l);
         return;
     }
+    l->phase_us[LOAD_OVER] = l->io->ops->mono_us(l->io);
     end_load(l, OK);
+}
+
+const char *load_phase_name(enum load_phase phase)
+{
+    static const char *const names[] = {
+#define X(phase) #phase,
+        LOAD_PHASE_LIST(X)
+#undef X
+    };
+    CHECK(phase <= LOAD_OVER);
+    return names[phase];
 }
 
 /* -- start and end ----------------------------------------------------------------------------- */

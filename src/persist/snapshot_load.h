@@ -90,9 +90,12 @@ struct snapshot_load {
     struct load_collection *collections; /* by uid, once planned */
     uint32_t collection_count, collection_capacity;
     _Atomic uint64_t bytes_loaded;
+    uint64_t phase_us[LOAD_OVER + 1]; /* when each began; monotonic */
     enum err error;
     struct why why;
 };
+
+const char *load_phase_name(enum load_phase phase);
 
 /* Loads the newest snapshot of dir, if there is one, into an empty db. on_done comes once, not
  * within the call. ERR_CORRUPT: l->why names file and offset. dir outlives the load. */

@@ -49,3 +49,11 @@ bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index ben
 bench-persist: build/vdb-server $(BENCH_OBJ)/wire_load ## what durability costs; restart, snapshots
 	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100 syn128"
 	python3 tests/bench/bench_persist.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)
+
+$(BENCH_OBJ)/bench_snapshot: $(call objects,tests/bench/bench_snapshot.c tests/bench/data.c) \
+                             $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-snapshot
+bench-snapshot: $(BENCH_OBJ)/bench_snapshot bench-data ## snapshots in process: bytes, time to load
+	$< build/bench-snapshot $(firstword $(BENCH_DATA))

@@ -6,6 +6,7 @@
 #include "db/capture.h"
 #include "lib/mutations.h"
 #include "lib/test.h"
+#include "lib/twin.h"
 #include "persist/check.h"
 #include "persist/snapshot_load.h"
 #include "sim/inspect.h"
@@ -17,51 +18,15 @@ static const char *const dir = "/data";
 
 /* A database that is changed, a twin that can be held back at an LSN, and one to load into. */
 struct fixture {
-    struct mlog_sink sink;
     struct sim *sim;
-    struct db db, twin, loaded;
-    bool held;          /* records are kept for later */
-    struct buf records; /* u64 size, bytes, zeros up to a multiple of 8 */
+    struct db db, twin_db, loaded;
+    struct twin twin;
     struct snapshots snapshots;
     struct snapshot_load load;
     struct mutations mutations;
     bool done;
     enum err result;
 };
-
-static void replay_all(struct fixture *f, struct db *db)
-{
-    for (size_t at = 0; at < f->records.len;) {
-        uint64_t size;
-        struct why why = {""};
-        memcpy(&size, f->records.ptr + at, sizeof(size));
-        struct slice record = {f->records.ptr + at + 8, size};
-        EXPECT_EQ(db_replay_record(db, record, db->log.last_lsn + 1, &why), OK);
-        EXPECT_STR(why.text, "");
-        at += 8 + (size + 7) / 8 * 8;
-    }
-}
-
-static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
-{
-    struct fixture *f = (struct fixture *)sink;
-    struct why why = {""};
-    if (!f->held) {
-        EXPECT_EQ(db_replay_record(&f->twin, record, lsn, &why), OK);
-        return;
-    }
-    uint64_t size = record.len;
-    buf_append(&f->records, &size, sizeof(size));
-    buf_append_slice(&f->records, record);
-    while (f->records.len % 8 != 0)
-        buf_append_byte(&f->records, 0);
-}
-
-static uint64_t stable(const struct mlog_sink *sink)
-{
-    (void)sink;
-    return UINT64_MAX;
-}
 
 static void on_snapshot(void *user, enum err e)
 {
@@ -88,12 +53,10 @@ static struct fixture *open_fixture(uint64_t seed)
     struct fixture *f = mem_calloc(MEM_TEST, sizeof(*f));
     f->sim = sim_new(seed, NULL);
     struct io *io = sim_io(f->sim);
-    REQUIRE(io->ops->make_dir(io, dir) == OK);
+    REQUIRE(io->ops->make_dir(io, dir) == OK && io->ops->sync_dir(io, "/") == OK);
     init_db(f, &f->db);
-    init_db(f, &f->twin);
-    f->sink = (struct mlog_sink){.on_record = on_record, .stable = stable};
-    mlog_add_sink(&f->db.log, &f->sink);
-    buf_init(&f->records, MEM_TEST);
+    init_db(f, &f->twin_db);
+    twin_init(&f->twin, &f->db, &f->twin_db);
     snapshots_init(&f->snapshots, io, &f->db, dir, on_snapshot, f);
     f->snapshots.chunk_bytes = seed % 3 == 0 ? 2048 : 16 * 1024;
     f->snapshots.slice_places = CAPTURE_PLACES_STEP;
@@ -110,7 +73,7 @@ static bool is_done(void *user)
 static bool is_idle(void *user)
 {
     const struct fixture *f = user;
-    return db_idle(&f->db) && db_idle(&f->twin) && (f->loaded.io == NULL || db_idle(&f->loaded));
+    return db_idle(&f->db) && db_idle(&f->twin_db) && (f->loaded.io == NULL || db_idle(&f->loaded));
 }
 
 static void drop_loaded(struct fixture *f)
@@ -124,13 +87,12 @@ static void drop_loaded(struct fixture *f)
 static void close_fixture(struct fixture *f)
 {
     snapshots_fini(&f->snapshots);
-    mlog_remove_sink(&f->db.log, &f->sink);
+    twin_fini(&f->twin);
     db_clear(&f->db);
-    db_clear(&f->twin);
+    db_clear(&f->twin_db);
     EXPECT(sim_run_until(f->sim, is_idle, f, RUN_US));
     db_fini(&f->db);
-    db_fini(&f->twin);
-    buf_fini(&f->records);
+    db_fini(&f->twin_db);
     sim_free(f->sim);
     EXPECT_EQ(mem_used(MEM_SNAPSHOT), 0);
     mem_free(MEM_TEST, f);
@@ -185,7 +147,7 @@ static void expect_whole(struct fixture *f)
     struct why why = {""};
     EXPECT_EQ(check_folder(sim_io(f->sim), dir, on_finding, NULL, &counts, &why), OK);
     EXPECT_EQ(counts.snapshot_lsn, f->snapshots.last.lsn);
-    EXPECT_EQ(counts.keys, keyspace_count(&f->twin.keys));
+    EXPECT_EQ(counts.keys, keyspace_count(&f->twin_db.keys));
 }
 
 static enum err load(struct fixture *f)
@@ -215,12 +177,12 @@ static void expect_loaded(struct fixture *f)
     expect_whole(f);
     EXPECT_EQ(load(f), OK);
     EXPECT_STR(f->load.why.text, "");
-    EXPECT_EQ(f->loaded.log.last_lsn, f->twin.log.last_lsn);
-    expect_same(&f->twin, &f->loaded);
+    EXPECT_EQ(f->loaded.log.last_lsn, f->twin_db.log.last_lsn);
+    expect_same(&f->twin_db, &f->loaded);
     expect_sound(&f->loaded, false);
-    replay_all(f, &f->twin);
-    replay_all(f, &f->loaded);
-    expect_same(&f->twin, &f->loaded);
+    twin_replay(&f->twin, &f->loaded);
+    twin_go_on(&f->twin);
+    expect_same(&f->twin_db, &f->loaded);
     expect_same(&f->db, &f->loaded);
     expect_sound(&f->loaded, false);
     EXPECT(sim_run_until(f->sim, is_idle, f, RUN_US));
@@ -228,7 +190,6 @@ static void expect_loaded(struct fixture *f)
     expect_sound(&f->loaded, true);
     snapshot_load_free(&f->load);
     drop_loaded(f);
-    buf_clear(&f->records, 0);
 }
 
 TEST(snapshot, of_nothing_loads_as_nothing)
@@ -260,11 +221,10 @@ TEST(snapshot, is_the_state_at_its_lsn_whatever_is_written_meanwhile)
                 set_strings(f);
             if (round % 2 == 0)
                 sim_run_for(f->sim, 20 * 1000);
-            f->held = true;
+            f->twin.held = true;
             take(f, (unsigned)(seed + round) % 4);
             EXPECT_EQ(f->result, OK);
             expect_loaded(f);
-            f->held = false;
         }
         EXPECT_EQ(f->snapshots.saves, 6);
         close_fixture(f);
@@ -343,5 +303,235 @@ TEST(snapshot, after_a_load_goes_on_from_the_files)
     snapshot_load_free(&f->load);
     drop_loaded(f);
     expect_loaded(f);
+    close_fixture(f);
+}
+
+/* -- what fails -------------------------------------------------------------------------------- */
+
+/* A folder with a snapshot, and changes after it. */
+static struct fixture *open_half_way(uint64_t seed)
+{
+    struct fixture *f = open_fixture(seed);
+    change(f, 150);
+    take(f, 0);
+    EXPECT_EQ(f->result, OK);
+    f->twin.held = true;
+    change(f, 40);
+    return f;
+}
+
+/* The twin as it was at the LSN that was loaded. */
+static void expect_one_of_both(struct fixture *f, uint64_t first, uint64_t second)
+{
+    EXPECT_EQ(load(f), OK);
+    EXPECT_STR(f->load.why.text, "");
+    uint64_t lsn = f->loaded.log.last_lsn;
+    EXPECT(lsn == first || lsn == second);
+    if (lsn == second)
+        twin_go_on(&f->twin);
+    expect_same(&f->twin_db, &f->loaded);
+    expect_sound(&f->loaded, false);
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
+}
+
+TEST(snapshot, any_call_may_fail_once_and_the_next_snapshot_is_whole)
+{
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        struct fixture *f = open_half_way(n % 4 + 1);
+        uint64_t first = f->twin_db.log.last_lsn, second = f->db.log.last_lsn;
+        sim_fail_nth(f->sim, n);
+        take(f, 0);
+        fired = sim_fault_fired(f->sim);
+        EXPECT(f->result == OK || fired);
+        sim_fail_nth(f->sim, 0);
+        EXPECT_EQ(f->snapshots.last.lsn, f->result == OK ? second : first);
+        if (n % 2 == 0) {
+            expect_one_of_both(f, first, second);
+        } else {
+            take(f, 0);
+            EXPECT_EQ(f->result, OK);
+            twin_go_on(&f->twin);
+            expect_loaded(f);
+        }
+        close_fixture(f);
+        REQUIRE(n < 500);
+    }
+}
+
+TEST(snapshot, the_power_may_go_at_any_call_and_one_of_two_is_whole)
+{
+    bool fired = true;
+    unsigned seconds = 0;
+    for (uint64_t n = 1; fired; n++) {
+        struct fixture *f = open_half_way(n);
+        uint64_t first = f->twin_db.log.last_lsn, second = f->db.log.last_lsn;
+        sim_cut_power_at_nth(f->sim, n);
+        take(f, 0);
+        fired = sim_fault_fired(f->sim);
+        bool kept = f->result == OK;
+        sim_crash(f->sim);
+        EXPECT(sim_run_until(f->sim, is_idle, f, RUN_US) || is_idle(f));
+        sim_restart(f->sim);
+        sim_cut_power_at_nth(f->sim, 0);
+        expect_one_of_both(f, kept ? second : first, second);
+        seconds += f->twin_db.log.last_lsn == second && !kept;
+        close_fixture(f);
+        REQUIRE(n < 500);
+    }
+    EXPECT(seconds > 0); /* some were there though nobody had been told */
+}
+
+TEST(snapshot, memory_may_be_short_at_any_time)
+{
+    mem_fail_spare(MEM_TEST);
+    for (uint64_t n = 1;; n++) {
+        struct fixture *f = open_half_way(n % 4 + 1);
+        (void)mem_fail_nth(n);
+        f->done = false;
+        enum err e = snapshots_start(&f->snapshots);
+        if (e == OK) {
+            REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
+            e = f->result;
+        }
+        bool fired = mem_fail_nth(0);
+        EXPECT(e == OK || (e == ERR_NOMEM && fired));
+        take(f, 0);
+        EXPECT_EQ(f->result, OK);
+        twin_go_on(&f->twin);
+        expect_loaded(f);
+        close_fixture(f);
+        if (!fired)
+            break;
+        REQUIRE(n < 2000);
+    }
+    mem_fail_spare(MEM_TAG_COUNT);
+}
+
+/* The load alone: what it says, and that nothing is left of it. */
+static enum err load_and_drop(struct fixture *f)
+{
+    enum err e = load(f);
+    EXPECT(e == OK || e == ERR_NOMEM || f->load.why.text[0] != '\0');
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
+    return e;
+}
+
+TEST(snapshot, a_load_that_fails_leaves_nothing_behind)
+{
+    struct fixture *f = open_half_way(3);
+    bool fired = true;
+    for (uint64_t n = 1; fired; n++) {
+        sim_fail_nth(f->sim, n);
+        enum err e = load_and_drop(f);
+        fired = sim_fault_fired(f->sim);
+        EXPECT((e == OK) == !fired);
+        sim_fail_nth(f->sim, 0);
+    }
+    unsigned failures = 0;
+    fired = true;
+    mem_fail_spare(MEM_TEST);
+    for (uint64_t n = 1; fired; n++) {
+        init_db(f, &f->loaded);
+        f->done = false;
+        (void)mem_fail_nth(n);
+        snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, dir, on_loaded, f);
+        REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
+        fired = mem_fail_nth(0);
+        /* The last ones are background.c's, whose links can wait. */
+        EXPECT(f->result == OK || (fired && f->result == ERR_NOMEM));
+        failures += f->result == ERR_NOMEM;
+        snapshot_load_free(&f->load);
+        drop_loaded(f);
+    }
+    mem_fail_spare(MEM_TAG_COUNT);
+    EXPECT(failures > 30);
+    close_fixture(f);
+}
+
+TEST(snapshot, a_load_may_be_cancelled_at_any_step)
+{
+    struct fixture *f = open_half_way(3);
+    enum err e = ERR_CANCELLED;
+    for (unsigned steps = 0; e != OK; steps++) {
+        init_db(f, &f->loaded);
+        f->done = false;
+        snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, dir, on_loaded, f);
+        for (unsigned i = 0; i < steps && !f->done; i++)
+            (void)sim_step(f->sim);
+        if (!f->done)
+            snapshot_load_cancel(&f->load);
+        REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US) || f->done);
+        e = f->result;
+        EXPECT(e == OK || e == ERR_CANCELLED);
+        snapshot_load_free(&f->load);
+        drop_loaded(f);
+        REQUIRE(steps < 10000);
+    }
+    close_fixture(f);
+}
+
+TEST(snapshot, a_snapshot_may_be_cancelled_at_any_step)
+{
+    for (unsigned steps = 0;; steps += 3) {
+        struct fixture *f = open_half_way(5);
+        f->done = false;
+        REQUIRE(snapshots_start(&f->snapshots) == OK);
+        for (unsigned i = 0; i < steps && !f->done; i++)
+            (void)sim_step(f->sim);
+        bool done = f->done;
+        snapshots_cancel(&f->snapshots);
+        REQUIRE(f->done || sim_run_until(f->sim, is_done, f, RUN_US));
+        EXPECT(f->result == OK || f->result == ERR_CANCELLED);
+        uint64_t first = f->twin_db.log.last_lsn, second = f->snapshots.last.lsn;
+        EXPECT(f->result == OK ? second > first : second == first);
+        if (f->result == OK)
+            expect_one_of_both(f, second, second);
+        else
+            expect_one_of_both(f, first, 0);
+        close_fixture(f);
+        if (done)
+            return;
+    }
+}
+
+static void flip_and_load(struct fixture *f, const char *name, uint64_t bit)
+{
+    char path[SNAPSHOT_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    sim_disk_flip_bit(f->sim, path, bit);
+    enum err e = load(f);
+    if (e == OK || strstr(f->load.why.text, name) == NULL ||
+        strstr(f->load.why.text, "byte") == NULL)
+        test_fail(__FILE__, __LINE__, "%s: bit %llu: %s, %s", name, (unsigned long long)bit,
+                  err_name(e), f->load.why.text);
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
+    sim_disk_flip_bit(f->sim, path, bit);
+}
+
+/* One bit of each byte of a whole snapshot; all of them by turns are tests/crash's. */
+TEST(snapshot, any_changed_byte_is_told_with_its_file)
+{
+    struct fixture *f = open_fixture(2);
+    struct buf bytes = BUF_INIT(MEM_TEST);
+    char pack[SNAPSHOT_NAME_SIZE], manifest[SNAPSHOT_NAME_SIZE], path[SNAPSHOT_PATH_SIZE];
+    change(f, 60);
+    take(f, 0);
+    snapshot_manifest_name(f->snapshots.last.lsn, manifest);
+    snapshot_pack_name(f->snapshots.last.packs[0].id, pack);
+    EXPECT_EQ(f->snapshots.last.pack_count, 1);
+    const char *const names[] = {manifest, pack};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        buf_clear(&bytes, 0);
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        REQUIRE(sim_disk_get(f->sim, path, &bytes));
+        for (size_t at = 0; at < bytes.len; at++)
+            flip_and_load(f, names[i], at * 8 + rng_below(&f->mutations.rng, 8));
+    }
+    EXPECT_EQ(load_and_drop(f), OK);
+    buf_fini(&bytes);
     close_fixture(f);
 }
