@@ -258,11 +258,12 @@ static void load(struct bench *b)
     struct collection *c;
     if (db_collection(&b->db, slice_of("c"), &c) != OK)
         die("no collection");
-    printf("loaded %zu elements, %.1f MB in %.3f s; %zu pending; %u queries in %.3f s, recall %.4f; "
-           "%.3f s in all\n",
-           c->live, (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(loaded - start),
-           pending_count(&c->pending), b->answered, seconds(searched - loaded),
-           (double)b->hits / (double)(b->answered * K), seconds(searched - start));
+    printf(
+        "loaded %zu elements, %.1f MB in %.3f s; %zu pending; %u queries in %.3f s, recall %.4f; "
+        "%.3f s in all\n",
+        c->live, (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(loaded - start),
+        pending_count(&c->pending), b->answered, seconds(searched - loaded),
+        (double)b->hits / (double)(b->answered * K), seconds(searched - start));
     for (enum load_phase p = LOAD_OPEN; p < LOAD_OVER; p++)
         printf("    %-14s %7.1f ms\n", load_phase_name(p),
                (double)(b->load.phase_us[p + 1] - b->load.phase_us[p]) / 1e3);
