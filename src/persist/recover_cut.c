@@ -54,9 +54,9 @@ static enum err say_lost(struct recover_log *r)
     uint64_t last = r->db->log.last_lsn;
     if (r->blamed_file == r->files.count)
         return why_set(&r->why, ERR_CORRUPT,
-                       "the log ends with LSN %" PRIu64 ", but up to LSN %" PRIu64
-                       " it was on the disk: a part of it is missing",
-                       last, r->claim_lsn);
+                       "%s: it says that up to LSN %" PRIu64
+                       " the log was on the disk, and nothing of it is there after LSN %" PRIu64,
+                       LOG_NOTE_NAME, r->claim_lsn, last);
     (void)snprintf(text, sizeof(text),
                    "%.120s; LSN %" PRIu64 " to %" PRIu64 " were on the disk and are lost",
                    r->cut_why.text, last + 1, r->claim_lsn);

@@ -219,7 +219,11 @@ static void open_next(struct recover_log *r, size_t before)
     r->file = NULL;
     r->at = next_file(r, before < r->files.count ? before + 1 : 0);
     if (r->at == r->files.count) {
-        cut_and_blame(r, r->at, 0);
+        bool read = before < r->files.count;
+        (void)why_set(&r->cut_why, ERR_CORRUPT, "it ends here");
+        r->blamed_file = read ? before : r->at;
+        r->blamed_offset = read ? r->cursor.offset : 0;
+        cut(r, r->at, 0);
         return;
     }
     const struct log_segment *head = &file_at(r)->head;

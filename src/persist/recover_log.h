@@ -65,7 +65,7 @@ struct recover_log {
      * after. */
     size_t cut_file; /* files.count: all are kept whole */
     uint64_t cut_offset;
-    size_t blamed_file; /* where to look; files.count: nowhere */
+    size_t blamed_file; /* where to look; files.count: there is no file */
     uint64_t blamed_offset;
     struct why cut_why; /* what stands there */
     uint64_t claim_lsn; /* the highest LSN that was durable by what was read */
