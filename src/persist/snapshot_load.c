@@ -6,7 +6,7 @@
 #include "persist/image.h"
 
 enum {
-    SLICE_KEYS = 2000, /* published at once */
+    SLICE_KEYS = 500, /* published at once */
     CHECK_ROWS = 8192, /* of an item */
     BUFFER_KEEP = 1 << 20,
     SPARSE_SHARE = 64 /* keys are put close together when fewer places are in use */

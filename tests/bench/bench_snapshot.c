@@ -1,9 +1,11 @@
 /* bench_snapshot.c: snapshots without a server: what one costs, and how fast it is back.
  *
  *     bench_snapshot DIR SET [EF_BUILD]
+ *     bench_snapshot DIR small
  *
  * Without a snapshot in DIR: builds a collection of data/SET, replaces a tenth, takes a snapshot,
- * replaces a hundredth, takes another. Then, in any case: loads what is there and searches. */
+ * replaces a hundredth, takes another. Then, in any case: loads what is there and searches. The
+ * second form does it with 10,000 collections of 10 vectors of 128 dimensions. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +65,7 @@ static void on_tick(struct io_timer *timer)
     struct collection *c;
     if (db_collection(&b->db, slice_of("c"), &c) != OK)
         die("no collection");
-    if (c == NULL || (pending_count(&c->pending) == 0 && db_idle(&b->db)))
+    if ((c == NULL || pending_count(&c->pending) == 0) && db_idle(&b->db))
         io_uv_stop(b->io);
     else
         b->io->ops->timer_start(b->io, timer, POLL_US);
@@ -177,6 +179,49 @@ static void build(struct bench *b)
     db_fini(&b->db);
 }
 
+static void put_small(struct bench *b, uint32_t number)
+{
+    enum { DIM = 128, ELEMENTS = 10 };
+    static float vectors[ELEMENTS][DIM];
+    struct mutation_element elements[ELEMENTS];
+    char key[16], ids[ELEMENTS][16];
+    (void)snprintf(key, sizeof(key), "tenant%u", number);
+    for (uint32_t i = 0; i < ELEMENTS; i++) {
+        (void)snprintf(ids[i], sizeof(ids[i]), "%u", i);
+        for (uint32_t d = 0; d < DIM; d++)
+            vectors[i][d] = (float)rng_unit(&b->rng) - 0.5f;
+        elements[i] =
+            (struct mutation_element){.id = slice_of(ids[i]), .vector = vectors[i], .norm = 1};
+    }
+    struct mutation m = {.kind = MUTATION_PUT,
+                         .key = slice_of(key),
+                         .creates = keyspace_get(&b->db.keys, slice_of(key)) == NULL,
+                         .spec = spec_default(DIM),
+                         .dim = DIM,
+                         .elements = elements,
+                         .count = ELEMENTS};
+    uint64_t lsn;
+    if (db_write(&b->db, &m, &lsn, NULL) != OK)
+        die("put");
+}
+
+static void small(struct bench *b)
+{
+    enum { COLLECTIONS = 10000 };
+    init_db(b);
+    snapshots_init(&b->snapshots, b->io, &b->db, b->dir, on_snapshot, b);
+    for (uint32_t i = 0; i < COLLECTIONS; i++)
+        put_small(b, i);
+    take(b, "10,000 small collections");
+    for (uint32_t i = 0; i < COLLECTIONS / 100; i++)
+        put_small(b, i * 100);
+    take(b, "after changing 1 % of them");
+    snapshots_fini(&b->snapshots);
+    db_clear(&b->db);
+    run_until_idle(b);
+    db_fini(&b->db);
+}
+
 static void on_loaded(struct snapshot_load *l, enum err e)
 {
     struct bench *b = l->user;
@@ -244,6 +289,33 @@ static void ask(struct bench *b)
         on_answer(s);
 }
 
+static void print_phases(const struct bench *b)
+{
+    for (enum load_phase p = LOAD_OPEN; p < LOAD_OVER; p++)
+        printf("    %-14s %7.1f ms\n", load_phase_name(p),
+               (double)(b->load.phase_us[p + 1] - b->load.phase_us[p]) / 1e3);
+}
+
+static void end_load(struct bench *b)
+{
+    snapshot_load_free(&b->load);
+    db_clear(&b->db);
+    run_until_idle(b);
+    db_fini(&b->db);
+}
+
+static void load_small(struct bench *b)
+{
+    init_db(b);
+    uint64_t start = now(b);
+    snapshot_load_start(&b->load, b->io, &b->db, b->dir, on_loaded, b);
+    io_uv_run(b->io);
+    printf("loaded %zu keys, %.1f MB in %.3f s\n", keyspace_count(&b->db.keys),
+           (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(now(b) - start));
+    print_phases(b);
+    end_load(b);
+}
+
 static void load(struct bench *b)
 {
     init_db(b);
@@ -256,7 +328,7 @@ static void load(struct bench *b)
     io_uv_run(b->io);
     uint64_t searched = now(b);
     struct collection *c;
-    if (db_collection(&b->db, slice_of("c"), &c) != OK)
+    if (db_collection(&b->db, slice_of("c"), &c) != OK || c == NULL)
         die("no collection");
     printf(
         "loaded %zu elements, %.1f MB in %.3f s; %zu pending; %u queries in %.3f s, recall %.4f; "
@@ -264,13 +336,8 @@ static void load(struct bench *b)
         c->live, (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(loaded - start),
         pending_count(&c->pending), b->answered, seconds(searched - loaded),
         (double)b->hits / (double)(b->answered * K), seconds(searched - start));
-    for (enum load_phase p = LOAD_OPEN; p < LOAD_OVER; p++)
-        printf("    %-14s %7.1f ms\n", load_phase_name(p),
-               (double)(b->load.phase_us[p + 1] - b->load.phase_us[p]) / 1e3);
-    snapshot_load_free(&b->load);
-    db_clear(&b->db);
-    run_until_idle(b);
-    db_fini(&b->db);
+    print_phases(b);
+    end_load(b);
 }
 
 static void note_manifest(void *user, const char *name)
@@ -292,11 +359,20 @@ int main(int argc, char **argv)
     if (io_uv_new(LANES, &b.io, NULL) != OK)
         die("no loop");
     b.timer = (struct io_timer){.fn = on_poll};
-    b.data = dataset_open("data", argv[2]);
+    bool is_small = strcmp(argv[2], "small") == 0;
+    if (!is_small)
+        b.data = dataset_open("data", argv[2]);
     b.started_us = now(&b);
     if (b.io->ops->make_dir(b.io, b.dir) != OK ||
         b.io->ops->list_dir(b.io, b.dir, note_manifest, &there) != OK)
         die("no folder %s", b.dir);
+    if (is_small) {
+        if (!there)
+            small(&b);
+        load_small(&b);
+        io_uv_free(b.io);
+        return 0;
+    }
     if (!there)
         build(&b);
     for (int i = 0; i < 3; i++) {
