@@ -8,16 +8,16 @@ size_t hnsw_image_links_max(const struct index *x)
     return h->m0 + (size_t)(HNSW_LEVELS_MAX - 1) * h->m;
 }
 
-/* Under the lock no list is half written, so that what is read has no gap and no link twice. */
-bool hnsw_image_get(const struct index *x, struct lane *lane, uint32_t row,
-                    struct hnsw_image_row *out)
+/* Without the lock: a list that is being written has no gap (links_write), and a link that is read
+ * twice is dropped when it comes in. With it, a snapshot that loses its core would hold up others.
+ */
+bool hnsw_image_get(const struct index *x, uint32_t row, struct hnsw_image_row *out)
 {
     const struct hnsw *h = (const struct hnsw *)x;
     struct hnsw_node *node = hnsw_node(h, row);
     if (node_stage(node) != NODE_LINKED)
         return false;
     uint32_t *to = out->links;
-    node_lock(node, lane);
     out->level = node->level;
     out->parent = node_parent(h, row);
     for (int level = 0; level <= out->level; level++) {
@@ -25,7 +25,6 @@ bool hnsw_image_get(const struct index *x, struct lane *lane, uint32_t row,
         out->sizes[level] = (uint16_t)count;
         to += count;
     }
-    node_unlock(node);
     return true;
 }
 

@@ -22,8 +22,7 @@ struct hnsw_image_row {
 size_t hnsw_image_links_max(const struct index *x);
 
 /* [lane] The row as it is now; false when it is not linked. */
-bool hnsw_image_get(const struct index *x, struct lane *lane, uint32_t row,
-                    struct hnsw_image_row *out);
+bool hnsw_image_get(const struct index *x, uint32_t row, struct hnsw_image_row *out);
 
 /* A graph on its way in. The calls come in this order, each for all rows before the next:
  *

@@ -145,7 +145,7 @@ static size_t drop_later(struct hnsw_image_row *row, uint32_t end)
 static bool gather_row(struct gathered *g, struct collection_encoding *e, uint32_t at)
 {
     struct hnsw_image_row row = {.links = e->x->links};
-    if (!hnsw_image_get(e->view->graph, e->x->lane, e->x->rows[at], &row))
+    if (!hnsw_image_get(e->view->graph, e->x->rows[at], &row))
         return false;
     size_t links = drop_later(&row, e->view->codes.end);
     uint32_t lists = (uint32_t)row.level + 1;

@@ -33,6 +33,10 @@ struct bench {
     uint32_t ef_build;
     size_t hits;
     uint32_t answered, asked;
+    uint64_t *latencies; /* of a run of searches without an end; NULL: of the queries once */
+    size_t latency_count, latency_most;
+    uint64_t until_us;
+    bool latency_wanted;
     uint64_t started_us, step_us[LOAD_OVER + 1];
 };
 
@@ -65,7 +69,8 @@ static void on_tick(struct io_timer *timer)
     struct collection *c;
     if (db_collection(&b->db, slice_of("c"), &c) != OK)
         die("no collection");
-    if ((c == NULL || pending_count(&c->pending) == 0) && db_idle(&b->db))
+    if ((c == NULL || pending_count(&c->pending) == 0) && db_idle(&b->db) &&
+        b->snapshots.run == NULL)
         io_uv_stop(b->io);
     else
         b->io->ops->timer_start(b->io, timer, POLL_US);
@@ -254,7 +259,20 @@ static void on_answer(struct search *s)
     const int32_t *ids = s->extra;
     b->hits += dataset_hits(&b->data, (size_t)ids[0], K, ids + 1);
     b->answered++;
+    if (b->latencies != NULL) {
+        uint64_t asked_us;
+        memcpy(&asked_us, ids + K + 1, sizeof(asked_us));
+        if (b->latency_count < b->latency_most)
+            b->latencies[b->latency_count++] = now(b) - asked_us;
+    }
     search_free(s);
+    if (b->latencies != NULL) {
+        if (now(b) < b->until_us)
+            ask(b);
+        else if (b->answered == b->asked)
+            io_uv_stop(b->io);
+        return;
+    }
     if (b->answered == b->asked && b->asked == b->data.query.rows)
         io_uv_stop(b->io);
     else
@@ -263,13 +281,13 @@ static void on_answer(struct search *s)
 
 static void ask(struct bench *b)
 {
-    if (b->asked == b->data.query.rows)
+    if (b->latencies == NULL && b->asked == b->data.query.rows)
         return;
     struct collection *c;
     if (db_collection(&b->db, slice_of("c"), &c) != OK)
         die("no collection");
     struct search *s = search_new(&b->db, c, 1);
-    const float *from = matrix_row(&b->data.query, b->asked);
+    const float *from = matrix_row(&b->data.query, b->asked % b->data.query.rows);
     uint32_t dim = b->data.train.columns;
     float sum = 0;
     for (uint32_t d = 0; d < dim; d++)
@@ -277,8 +295,10 @@ static void ask(struct bench *b)
     sum = b->data.metric == BENCH_COSINE ? sqrtf(sum) : 1;
     for (uint32_t d = 0; d < dim; d++)
         s->queries[d] = from[d] / sum;
-    int32_t *ids = mem_alloc(MEM_SCRATCH, (K + 1) * sizeof(*ids));
-    ids[0] = (int32_t)b->asked++;
+    int32_t *ids = mem_alloc(MEM_SCRATCH, (K + 3) * sizeof(*ids));
+    uint64_t asked_us = now(b);
+    ids[0] = (int32_t)(b->asked++ % b->data.query.rows);
+    memcpy(ids + K + 1, &asked_us, sizeof(asked_us));
     s->extra = ids;
     s->count = K;
     s->effort = (size_t)(getenv("EF") != NULL ? strtol(getenv("EF"), NULL, 10) : 100);
@@ -302,6 +322,61 @@ static void end_load(struct bench *b)
     db_clear(&b->db);
     run_until_idle(b);
     db_fini(&b->db);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void on_round(void *user, enum err e)
+{
+    struct bench *b = user;
+    if (e != OK)
+        die("snapshot: %s", err_text(e));
+    manifest_fini(&b->snapshots.last);
+    b->snapshots.has_last = false; /* all of it again */
+    if (now(b) < b->until_us && snapshots_start(&b->snapshots) != OK)
+        die("no snapshot");
+}
+
+/* Latencies of searches for some seconds, alone or while one snapshot follows the other. */
+static void measure(struct bench *b, unsigned clients, bool with_snapshots)
+{
+    enum { SECONDS = 3, MOST = 1 << 20 };
+    static char dir[4096];
+    (void)snprintf(dir, sizeof(dir), "%s-again", b->dir);
+    b->latencies = malloc(MOST * sizeof(uint64_t));
+    b->latency_count = 0;
+    b->latency_most = MOST;
+    b->asked = b->answered = 0;
+    b->until_us = now(b) + SECONDS * 1000000;
+    if (with_snapshots) {
+        if (b->io->ops->make_dir(b->io, dir) != OK)
+            die("no folder %s", dir);
+        snapshots_init(&b->snapshots, b->io, &b->db, dir, on_round, b);
+        if (snapshots_start(&b->snapshots) != OK)
+            die("no snapshot");
+    }
+    for (unsigned i = 0; i < clients; i++)
+        ask(b);
+    io_uv_run(b->io);
+    qsort(b->latencies, b->latency_count, sizeof(uint64_t), by_value);
+    printf("%u at a time, %-17s %6.0f/s, p50 %4llu us, p99 %5llu us, p99.9 %5llu us", clients,
+           with_snapshots ? "with snapshots:" : "alone:", (double)b->latency_count / SECONDS,
+           (unsigned long long)b->latencies[b->latency_count / 2],
+           (unsigned long long)b->latencies[b->latency_count * 99 / 100],
+           (unsigned long long)b->latencies[b->latency_count * 999 / 1000]);
+    free(b->latencies);
+    b->latencies = NULL;
+    if (with_snapshots) {
+        printf(", %llu snapshots, %.2f s each", (unsigned long long)b->snapshots.saves,
+               seconds(b->snapshots.last_duration_us));
+        run_until_idle(b);
+        snapshots_fini(&b->snapshots);
+    }
+    printf("\n");
 }
 
 static void load_small(struct bench *b)
@@ -337,6 +412,11 @@ static void load(struct bench *b)
         pending_count(&c->pending), b->answered, seconds(searched - loaded),
         (double)b->hits / (double)(b->answered * K), seconds(searched - start));
     print_phases(b);
+    for (unsigned clients = 1; b->latency_wanted && clients <= 8; clients *= 8) {
+        measure(b, clients, false);
+        measure(b, clients, true);
+        measure(b, clients, false);
+    }
     end_load(b);
 }
 
@@ -376,6 +456,7 @@ int main(int argc, char **argv)
     if (!there)
         build(&b);
     for (int i = 0; i < 3; i++) {
+        b.latency_wanted = i == 2;
         b.asked = b.answered = 0;
         b.hits = 0;
         load(&b);
