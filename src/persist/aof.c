@@ -345,6 +345,7 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload
                            .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
                            .kind = LOG_CHANGE,
                            .previous_crc = aof->end.crc,
+                           .salt = aof->writer.salt,
                            .payload = payload};
     log_record_encode(&r, bytes->ptr + bytes->len);
     bytes->len += size;
@@ -403,7 +404,10 @@ void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof
     aof->durable = (struct aof_position){chunk, 0, start->lsn, start->crc};
     aof->written = aof->end = aof->durable;
     aof->kept_lsn = start->lsn;
-    log_writer_init(&aof->writer, io, options->dir, options->run_id, start->generation);
+    uint32_t salt = start->salt;
+    while (salt == 0)
+        io->ops->random(io, &salt, sizeof(salt));
+    log_writer_init(&aof->writer, io, options->dir, options->run_id, salt, start->generation);
     aof->writer.note_sequence = start->note_sequence;
     mlog_add_sink(log, &aof->sink);
     plan(aof);

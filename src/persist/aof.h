@@ -61,6 +61,7 @@ struct aof_start {
     uint64_t lsn;
     uint32_t crc;        /* of the record with that LSN; 0: there is none */
     uint32_t generation; /* the highest in use */
+    uint32_t salt;       /* of the folder; 0: there is none yet */
     uint64_t note_sequence;
 };
 

@@ -87,6 +87,18 @@ static void set_limits(struct log_files *files)
     }
 }
 
+/* A folder keeps its salt, so a segment that has lost its header has that of the others. */
+static void set_salts(struct log_files *files)
+{
+    files->salt = files->has_note ? files->note.salt : 0;
+    for (size_t i = 0; i < files->count; i++)
+        if (files->list[i].state == OK)
+            files->salt = files->list[i].head.salt;
+    for (size_t i = 0; i < files->count; i++)
+        if (files->list[i].state != OK)
+            files->list[i].head = (struct log_segment){.salt = files->salt};
+}
+
 /* There need not be one. */
 static enum err read_note(struct io *io, const char *dir, struct log_files *files, struct why *why)
 {
@@ -121,6 +133,7 @@ enum err log_files_read(struct io *io, const char *dir, struct log_files *out, s
         return e;
     }
     set_limits(out);
+    set_salts(out);
     return OK;
 }
 
@@ -133,14 +146,15 @@ void log_files_free(struct log_files *files)
 /* -- claims ------------------------------------------------------------------------------------ */
 
 /* Windows overlap by a header, so that none is missed at a border. */
-static enum err claims_of(struct io *io, struct io_file *file, uint64_t from, uint8_t *window,
+static enum err claims_of(struct io_file *file, uint64_t from, uint32_t salt, uint8_t *window,
                           uint64_t *durable_lsn)
 {
+    struct io *io = file->io;
     size_t got = CLAIMS_WINDOW;
     enum err e = OK;
     while (e == OK && got == CLAIMS_WINDOW) {
         e = io->ops->file_read(file, from, window, CLAIMS_WINDOW, &got);
-        uint64_t claim = e == OK ? log_claims((struct slice){window, got}) : 0;
+        uint64_t claim = e == OK ? log_claims((struct slice){window, got}, salt) : 0;
         if (claim > *durable_lsn)
             *durable_lsn = claim;
         from += CLAIMS_WINDOW - LOG_RECORD_HEADER_SIZE;
@@ -160,7 +174,7 @@ enum err log_file_claims(struct io *io, const char *dir, const struct log_file *
     if (e != OK)
         return e;
     uint8_t *window = mem_alloc(MEM_LOG, CLAIMS_WINDOW);
-    e = claims_of(io, file, offset / LOG_ALIGNMENT * LOG_ALIGNMENT, window, durable_lsn);
+    e = claims_of(file, offset / LOG_ALIGNMENT * LOG_ALIGNMENT, f->head.salt, window, durable_lsn);
     mem_free(MEM_LOG, window);
     io->ops->file_close(file);
     return e == OK ? OK : cannot_read(f, e, why);

@@ -16,7 +16,7 @@ struct log_file {
     uint64_t first_lsn;
     uint64_t size;
     enum err state;          /* of its header: OK, ERR_CORRUPT, ERR_UNSUPPORTED */
-    struct log_segment head; /* when OK */
+    struct log_segment head; /* when OK; else its salt alone, as far as anything says it */
     uint64_t limit_lsn;      /* records from here on are superseded; UINT64_MAX: none are */
     struct why why;          /* when not OK */
 };
@@ -25,6 +25,7 @@ struct log_files {
     struct log_file *list;
     size_t count;
     uint32_t generation; /* the highest of any name; 0: there is none */
+    uint32_t salt;       /* of the folder; 0: nothing says which */
     bool has_note;
     struct log_note note;
 };

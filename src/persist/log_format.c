@@ -70,7 +70,7 @@ void log_segment_encode(const struct log_segment *s, uint8_t out[LOG_SEGMENT_HEA
     to = put_u64(to, s->durable_lsn);
     to = put_u64(to, s->created_ms);
     memcpy(to, s->run_id, LOG_RUN_ID_SIZE);
-    to = put_u32(to + LOG_RUN_ID_SIZE, 0);
+    to = put_u32(to + LOG_RUN_ID_SIZE, s->salt);
     CHECK(to == out + SEGMENT_CRC_AT);
     (void)put_u32(to, crc32c_extend(0, out, SEGMENT_CRC_AT));
 }
@@ -95,6 +95,7 @@ enum err log_segment_parse(struct slice bytes, struct log_segment *out, struct w
     out->durable_lsn = bytes_get_u64(&r);
     out->created_ms = bytes_get_u64(&r);
     memcpy(out->run_id, bytes_get_raw(&r, LOG_RUN_ID_SIZE).ptr, LOG_RUN_ID_SIZE);
+    out->salt = bytes_get_u32(&r);
     if (out->first_lsn <= out->durable_lsn || out->generation == 0)
         return why_set(why, ERR_CORRUPT, "the header contradicts itself");
     return OK;
@@ -119,6 +120,11 @@ bool log_segment_name_parse(const char *name, uint32_t *generation, uint64_t *fi
 
 /* -- records ----------------------------------------------------------------------------------- */
 
+static uint32_t header_crc(const uint8_t *header, uint32_t salt)
+{
+    return crc32c_extend(salt, header + RECORD_CRC_FROM, LOG_RECORD_HEADER_SIZE - RECORD_CRC_FROM);
+}
+
 void log_record_encode(struct log_record *r, uint8_t *out)
 {
     CHECK(r->lsn > r->durable_lsn && r->payload.len <= LIMIT_RECORD_SIZE);
@@ -135,7 +141,7 @@ void log_record_encode(struct log_record *r, uint8_t *out)
     to = put_u32(to, r->shard);
     to = put_u64(to, r->wall_ms);
     CHECK(to == out + LOG_RECORD_HEADER_SIZE);
-    r->crc = crc32c_extend(0, out + RECORD_CRC_FROM, LOG_RECORD_HEADER_SIZE - RECORD_CRC_FROM);
+    r->crc = header_crc(out, r->salt);
     (void)put_u32(out + RECORD_CRC_AT, r->crc);
     if (r->payload.len > 0)
         memcpy(to, r->payload.ptr, r->payload.len);
@@ -144,11 +150,10 @@ void log_record_encode(struct log_record *r, uint8_t *out)
 }
 
 /* Is this the header of a record, as it was written? */
-static bool header_is_whole(const uint8_t *header)
+static bool header_is_whole(const uint8_t *header, uint32_t salt)
 {
     return get_u32(header) == RECORD_MAGIC &&
-           get_u32(header + RECORD_CRC_AT) ==
-               crc32c_extend(0, header + RECORD_CRC_FROM, LOG_RECORD_HEADER_SIZE - RECORD_CRC_FROM);
+           get_u32(header + RECORD_CRC_AT) == header_crc(header, salt);
 }
 
 /* header is whole. The payload's length and checksum come back beside the rest. */
@@ -179,6 +184,7 @@ struct log_cursor log_cursor_start(const struct log_segment *segment)
     return (struct log_cursor){.offset = LOG_SEGMENT_HEADER_SIZE,
                                .lsn = segment->first_lsn,
                                .previous_crc = segment->previous_crc,
+                               .salt = segment->salt,
                                .durable_lsn = segment->durable_lsn};
 }
 
@@ -218,7 +224,7 @@ enum log_step log_cursor_next(struct log_cursor *c, struct slice bytes, bool to_
         return LOG_END;
     if (bytes.len < *need)
         return to_end ? damaged(why, "cut short within the header of a record") : LOG_MORE;
-    if (!header_is_whole(bytes.ptr))
+    if (!header_is_whole(bytes.ptr, c->salt))
         return damaged(why, get_u32(bytes.ptr) == RECORD_MAGIC
                                 ? "the header of a record does not match its checksum"
                                 : "no record begins here");
@@ -247,12 +253,12 @@ enum log_step log_cursor_next(struct log_cursor *c, struct slice bytes, bool to_
     return LOG_RECORD;
 }
 
-uint64_t log_claims(struct slice bytes)
+uint64_t log_claims(struct slice bytes, uint32_t salt)
 {
     uint64_t highest = 0;
     for (size_t at = 0; at + LOG_RECORD_HEADER_SIZE <= bytes.len; at += LOG_ALIGNMENT) {
         const uint8_t *header = bytes.ptr + at;
-        if (!header_is_whole(header))
+        if (!header_is_whole(header, salt))
             continue;
         uint64_t claim = get_u64(header + RECORD_DURABLE_AT);
         if (claim > highest)
@@ -272,7 +278,8 @@ void log_note_encode(const struct log_note *n, uint8_t out[LOG_NOTE_SLOT_SIZE])
     to = put_u64(to, n->sequence);
     to = put_u64(to, n->durable_lsn);
     to = put_u64(to, n->wall_ms);
-    (void)put_u32(to, n->clean);
+    to = put_u32(to, n->clean);
+    (void)put_u32(to, n->salt);
     (void)put_u32(out + 4,
                   crc32c_extend(0, out + NOTE_CRC_FROM, LOG_NOTE_SLOT_SIZE - NOTE_CRC_FROM));
 }
@@ -288,6 +295,7 @@ static bool slot_parse(const uint8_t *slot, struct log_note *out)
     out->durable_lsn = bytes_get_u64(&r);
     out->wall_ms = bytes_get_u64(&r);
     out->clean = bytes_get_u32(&r) != 0;
+    out->salt = bytes_get_u32(&r);
     return known &&
            crc == crc32c_extend(0, slot + NOTE_CRC_FROM, LOG_NOTE_SLOT_SIZE - NOTE_CRC_FROM);
 }

@@ -33,6 +33,7 @@ enum {
 struct log_segment {
     uint32_t generation;   /* a later one supersedes all from its first LSN on in earlier ones */
     uint32_t previous_crc; /* of the record before the first; 0: there is none */
+    uint32_t salt;
     uint64_t first_lsn;
     uint64_t durable_lsn; /* known when it was made */
     uint64_t created_ms;  /* Unix time */
@@ -61,6 +62,7 @@ struct log_record {
     uint16_t kind;
     uint16_t flags;        /* none so far: 0 */
     uint32_t previous_crc; /* crc of the record before it */
+    uint32_t salt;         /* of its segment; for encode */
     uint32_t crc;          /* of its header, and so of all of it; set by encode and parse */
     struct slice payload;
 };
@@ -82,6 +84,7 @@ struct log_cursor {
     uint64_t offset;       /* of the next record in its file */
     uint64_t lsn;          /* the next record must have */
     uint32_t previous_crc; /* it must carry */
+    uint32_t salt;         /* of the segment */
     uint64_t durable_lsn;  /* the highest claim of what was read */
 };
 
@@ -102,7 +105,7 @@ enum log_step log_cursor_next(struct log_cursor *c, struct slice bytes, bool to_
 
 /* The highest durable LSN that any whole header of a record claims that starts in bytes, at a
  * multiple of LOG_ALIGNMENT: for what stands behind damage. 0: none does. */
-uint64_t log_claims(struct slice bytes);
+uint64_t log_claims(struct slice bytes, uint32_t salt);
 
 /* -- the note ---------------------------------------------------------------------------------- */
 
@@ -114,7 +117,8 @@ struct log_note {
     uint64_t durable_lsn;
     uint64_t wall_ms;
     uint32_t generation;
-    bool clean; /* the log ends at durable_lsn: the server was stopped in order */
+    uint32_t salt; /* should all segments have lost their headers */
+    bool clean;    /* the log ends at durable_lsn: the server was stopped in order */
 };
 
 enum { LOG_NOTE_SLOT_SIZE = LOG_NOTE_SIZE / 2 };

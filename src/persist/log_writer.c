@@ -9,10 +9,10 @@ void log_path(char out[LOG_PATH_SIZE], const char *dir, const char *name)
 }
 
 void log_writer_init(struct log_writer *w, struct io *io, const char *dir, const char *run_id,
-                     uint32_t generation)
+                     uint32_t salt, uint32_t generation)
 {
     CHECK(strlen(dir) < sizeof(w->dir) && strlen(run_id) == LOG_RUN_ID_SIZE);
-    *w = (struct log_writer){.io = io, .generation = generation};
+    *w = (struct log_writer){.io = io, .salt = salt, .generation = generation};
     memcpy(w->dir, dir, strlen(dir) + 1);
     memcpy(w->run_id, run_id, sizeof(w->run_id));
 }
@@ -40,6 +40,7 @@ static enum err write_header(struct log_writer *w, struct log_segment *head)
     uint8_t bytes[LOG_SEGMENT_HEADER_SIZE];
     memcpy(head->run_id, w->run_id, sizeof(head->run_id));
     head->generation = w->generation;
+    head->salt = w->salt;
     log_segment_encode(head, bytes);
     enum err e = w->io->ops->file_write(w->file, 0, bytes, sizeof(bytes));
     if (e == OK)
@@ -117,6 +118,7 @@ enum err log_writer_note(struct log_writer *w, uint64_t durable_lsn, uint64_t wa
                             .durable_lsn = durable_lsn,
                             .wall_ms = wall_ms,
                             .generation = w->generation,
+                            .salt = w->salt,
                             .clean = clean};
     log_note_encode(&note, slot);
     e = w->io->ops->file_write(w->note, note.sequence % 2 * LOG_NOTE_SLOT_SIZE, slot, sizeof(slot));

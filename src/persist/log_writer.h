@@ -19,6 +19,7 @@ struct log_writer {
     struct io *io;
     char dir[LOG_DIR_SIZE];
     char run_id[LOG_RUN_ID_SIZE + 1];
+    uint32_t salt;        /* immutable */
     struct io_file *file; /* NULL: the next write needs log_writer_begin */
     uint64_t size;        /* of the file */
     uint64_t first_lsn;   /* of the file */
@@ -31,7 +32,7 @@ struct log_writer {
 
 /* generation: the highest that is in use in the folder. */
 void log_writer_init(struct log_writer *w, struct io *io, const char *dir, const char *run_id,
-                     uint32_t generation);
+                     uint32_t salt, uint32_t generation);
 /* Closes the files. */
 void log_writer_fini(struct log_writer *w);
 

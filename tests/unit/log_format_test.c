@@ -6,6 +6,7 @@ enum { RECORDS = 6 };
 
 static const struct log_segment segment = {
     .generation = 3,
+    .salt = 0x5a17,
     .previous_crc = 0xabcdef01,
     .first_lsn = 41,
     .durable_lsn = 39,
@@ -28,6 +29,7 @@ static void make_segment(struct buf *out, size_t at[RECORDS + 1])
                                .wall_ms = segment.created_ms + i,
                                .kind = LOG_CHANGE,
                                .previous_crc = previous,
+                               .salt = segment.salt,
                                .payload = {(const uint8_t *)text, (size_t)i * 5}};
         at[i] = out->len;
         to = buf_reserve(out, log_record_size(r.payload.len));
@@ -86,9 +88,9 @@ TEST(log_format, a_segment_reads_back_as_it_was_written)
     EXPECT_EQ(c.durable_lsn, 41);
     EXPECT_EQ(c.offset, file.len);
     EXPECT_EQ(log_cursor_next(&c, (struct slice){file.ptr, 0}, true, &r, &need, NULL), LOG_END);
-    EXPECT_EQ(log_claims((struct slice){file.ptr + at[1], file.len - at[1]}), 41);
-    EXPECT_EQ(log_claims((struct slice){file.ptr + at[1], at[4] - at[1]}), 40);
-    EXPECT_EQ(log_claims((struct slice){file.ptr, 64}), 0);
+    EXPECT_EQ(log_claims((struct slice){file.ptr + at[1], file.len - at[1]}, segment.salt), 41);
+    EXPECT_EQ(log_claims((struct slice){file.ptr + at[1], at[4] - at[1]}, segment.salt), 40);
+    EXPECT_EQ(log_claims((struct slice){file.ptr, 64}, segment.salt), 0);
     buf_fini(&file);
 }
 
@@ -171,7 +173,8 @@ TEST(log_format, a_record_of_another_place_or_history_is_not_taken)
 TEST(log_format, what_a_later_version_wrote_is_told_from_damage)
 {
     _Alignas(8) uint8_t bytes[LOG_RECORD_HEADER_SIZE];
-    struct log_record r = {.lsn = 41, .kind = 77, .previous_crc = segment.previous_crc};
+    struct log_record r = {
+        .lsn = 41, .kind = 77, .previous_crc = segment.previous_crc, .salt = segment.salt};
     struct log_cursor c = log_cursor_start(&segment);
     struct why why = {""};
     size_t need;
