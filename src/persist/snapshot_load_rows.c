@@ -36,9 +36,14 @@ static bool next_row(struct row_cursor *r, uint64_t birth, struct collection_loa
 /* Do the rows have codes and vectors as this collection has them, all finite? */
 static bool rows_fit(const struct collection *c, const struct image_rows *image)
 {
-    return image->code_size == c->columns.spec[COL_CODE].stride &&
-           image->vector_size == c->columns.spec[COL_VECTOR].stride &&
-           image_finite(image->vectors, (size_t)image->count * image->vector_size / sizeof(float));
+    if (image->code_size != c->columns.spec[COL_CODE].stride ||
+        image->vector_size != c->columns.spec[COL_VECTOR].stride ||
+        !image_finite(image->vectors, (size_t)image->count * image->vector_size / sizeof(float)))
+        return false;
+    bool finite = true;
+    for (uint32_t i = 0; i < image->count && image->code_size > 0; i++)
+        finite = finite && codec_row_finite(&c->codec, image->codes + (size_t)i * image->code_size);
+    return finite;
 }
 
 /* -- small sets -------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* The forms of codes behind one set of functions, and the form that codes nothing. */
 #include "vec/codec_forms.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const quant_names[] = {
@@ -142,6 +143,15 @@ float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *ro
     float score;
     codec_score_range(c, query, row, 0, 1, &score);
     return score;
+}
+
+bool codec_row_finite(const struct codec *c, const uint8_t *row)
+{
+    if (c->quant != QUANT_SQ8)
+        return true;
+    struct sq8_tail tail;
+    memcpy(&tail, row + c->tail_offset, sizeof(tail));
+    return isfinite(tail.scale) && isfinite(tail.add) && isfinite(tail.range);
 }
 
 void codec_decode(const struct codec *c, const uint8_t *row, float *vector)
