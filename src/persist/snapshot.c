@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "db/capture.h"
+#include "persist/log_clean.h"
 #include "persist/snapshot_clean.h"
 #include "persist/snapshot_encode.h"
 
@@ -27,7 +28,8 @@ struct snapshot_run {
     struct snapshot_encoder encoder;
     uint8_t *condemned; /* by pack of the last manifest */
     struct manifest next;
-    uint64_t next_size; /* of its file */
+    uint64_t next_size;   /* of its file */
+    uint64_t log_removed; /* bytes */
     atomic_bool cancelled;
     enum err error;
 };
@@ -62,11 +64,6 @@ void snapshots_loaded(struct snapshots *s, struct manifest *m, uint32_t next_pac
     s->last = *m;
     s->has_last = true;
     *m = (struct manifest){0};
-}
-
-uint64_t snapshots_oldest_lsn(const struct snapshots *s)
-{
-    return s->has_last ? s->last.previous_lsn : 0;
 }
 
 /* -- on the lane ------------------------------------------------------------------------------- */
@@ -150,8 +147,11 @@ static void finish(struct snapshot_run *run)
     }
     /* After a failure here the manifest may be there after all, and then it needs its packs. */
     run->error = manifest_save(s->io, s->dir, &run->next, &run->next_size);
-    if (run->error == OK)
-        snapshot_clean(s->io, s->dir, &run->next);
+    if (run->error != OK)
+        return;
+    snapshot_clean(s->io, s->dir, &run->next);
+    if (run->next.previous_lsn > 0)
+        log_clean(s->io, s->dir, run->next.previous_lsn, &run->log_removed);
 }
 
 static void run_job(struct job *job, struct lane *lane)
@@ -194,6 +194,7 @@ static void end_run(struct snapshot_run *run)
         s->saves++;
         s->last_bytes = run->packs.bytes_written + run->next_size;
         s->last_size = run->next_size;
+        s->log_removed += run->log_removed;
         manifest_fini(&s->last);
         s->last = run->next;
         s->has_last = true;

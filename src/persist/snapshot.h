@@ -8,7 +8,8 @@
  * changed. One snapshot runs at a time. What fails leaves the ones before as they are.
  *
  * Kept are the newest snapshot and the one before; files that neither names are removed once the
- * newest lasts: manifests first, and packs when it lasts that those are gone.
+ * newest lasts: manifests first, and packs when it lasts that those are gone; then segments of the
+ * log that the older one does not need.
  *
  * owner: loop; what a job works on is the job's while it is out. */
 #ifndef VDB_PERSIST_SNAPSHOT_H
@@ -45,7 +46,8 @@ struct snapshots {
     uint64_t last_duration_us;
     uint64_t last_bytes; /* written by the last one that succeeded, manifest and all */
     uint64_t saves, failures;
-    enum err last_error; /* of the last one */
+    uint64_t log_removed; /* bytes of the log's segments that went */
+    enum err last_error;  /* of the last one */
     struct why why;
 };
 
@@ -61,8 +63,5 @@ void snapshots_loaded(struct snapshots *s, struct manifest *m, uint32_t next_pac
 MUST_USE enum err snapshots_start(struct snapshots *s);
 /* Ends the one that runs soon, with ERR_CANCELLED unless it is about to succeed. */
 void snapshots_cancel(struct snapshots *s);
-
-/* Log records at or below this LSN are not needed for either generation; 0: all are. */
-uint64_t snapshots_oldest_lsn(const struct snapshots *s);
 
 #endif

@@ -75,8 +75,8 @@ float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *ro
 /* SQ8: the largest magnitude of the vector that was encoded. */
 float codec_range(const struct codec *c, const uint8_t *row);
 
-/* Are the numbers behind the codes of a row finite, as those of every row that was encoded? For rows
- * from elsewhere. NONE has none. */
+/* Are the numbers behind the codes of a row finite, as those of every row that was encoded? For
+ * rows from elsewhere. NONE has none. */
 bool codec_row_finite(const struct codec *c, const uint8_t *row);
 
 /* The vector a row stands for: dim floats. For BIN: 1 and -1. */
