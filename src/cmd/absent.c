@@ -14,10 +14,6 @@
 static const struct {
     const char *name, *sub, *reason;
 } absent[] = {
-    {"save", NULL, NO_PERSISTENCE},
-    {"bgsave", NULL, NO_PERSISTENCE},
-    {"bgrewriteaof", NULL, NO_PERSISTENCE},
-    {"lastsave", NULL, NO_PERSISTENCE},
     {"waitaof", NULL, NO_PERSISTENCE},
     {"eval", NULL, NO_SCRIPTING},
     {"eval_ro", NULL, NO_SCRIPTING},

@@ -51,6 +51,7 @@ struct client {
     bool blocked;
     struct search *search;             /* running for it */
     struct collection *waits_for_room; /* its last write filled the pending set */
+    bool waits_for_save;               /* for a snapshot to end */
     bool retry;                        /* when unblocked, the command runs again */
 
     /* A transaction (multi.h): the commands that wait for EXEC, and the keys that are watched. */

@@ -1,5 +1,6 @@
 /* Clients that wait. One is blocked for exactly one reason: a search runs for it, or it waits for
- * room in a pending set. Both end in client_unblock, which lets the server go on with it. */
+ * room in a pending set, or for a snapshot. All end in client_unblock, which lets the server go on
+ * with it. */
 #include "cmd/env.h"
 
 #include "cmd/multi.h"
@@ -61,10 +62,16 @@ void cmd_env_fini(struct cmd_env *env)
     mem_free(MEM_SERVER, env->command_stats);
 }
 
+/* What the client waits for. */
+static int reasons(const struct client *client)
+{
+    return (client->search != NULL) + (client->waits_for_room != NULL) + client->waits_for_save;
+}
+
 void client_block(struct cmd_env *env, struct client *client)
 {
     CHECK(!client->blocked);
-    CHECK((client->search != NULL) != (client->waits_for_room != NULL));
+    CHECK(reasons(client) == 1);
     client->blocked = true;
     env->blocked_count++;
     CHECK(env->blocked_count <= env->client_count);
@@ -73,7 +80,7 @@ void client_block(struct cmd_env *env, struct client *client)
 void client_unblock(struct cmd_env *env, struct client *client)
 {
     CHECK(client->blocked && env->blocked_count > 0);
-    CHECK(client->search == NULL && client->waits_for_room == NULL);
+    CHECK(reasons(client) == 0);
     client->blocked = false;
     env->blocked_count--;
     env->hooks->resume(env, client);
@@ -82,7 +89,7 @@ void client_unblock(struct cmd_env *env, struct client *client)
 void client_abandon(struct cmd_env *env, struct client *client)
 {
     multi_end(env, client);
-    CHECK(client->blocked == (client->search != NULL || client->waits_for_room != NULL));
+    CHECK(reasons(client) == (client->blocked ? 1 : 0));
     if (client->search != NULL) {
         CHECK(client->search->user == client);
         client->search->user = NULL; /* it runs to its end and replies to nobody */
@@ -93,6 +100,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
         client->waits_for_room->pending_waiters--;
     }
     client->waits_for_room = NULL;
+    client->waits_for_save = false;
     if (client->blocked) {
         CHECK(env->blocked_count > 0);
         client->blocked = false;

@@ -11,6 +11,7 @@
 
 struct command;
 struct cmd_env;
+struct saver;
 
 /* How often a command ran. owner: loop */
 struct command_stats {
@@ -39,6 +40,7 @@ struct cmd_env {
     struct stats *stats;
     const struct cmd_hooks *hooks;
     void *server;               /* of the hooks */
+    struct saver *saver;        /* NULL: there is no folder */
     struct watches watches;
     struct client *clients, *clients_last; /* oldest first */
     size_t client_count;
@@ -59,8 +61,8 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
                   struct stats *stats);
 void cmd_env_fini(struct cmd_env *env);
 
-/* Until client_unblock the client runs no further command. Whoever blocks has set search or
- * waits_for_room; whoever unblocks has set it back to NULL. */
+/* Until client_unblock the client runs no further command. Whoever blocks has set search,
+ * waits_for_room or waits_for_save; whoever unblocks has set it back. */
 void client_block(struct cmd_env *env, struct client *client);
 void client_unblock(struct cmd_env *env, struct client *client);
 

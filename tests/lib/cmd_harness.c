@@ -1,6 +1,7 @@
 #include "lib/cmd_harness.h"
 
 #include "base/words.h"
+#include "cmd/saving.h"
 
 enum { WORDS_MAX = 64, SHOWN_MAX = 400, WAIT_US = 60 * 1000 * 1000 };
 
@@ -32,6 +33,12 @@ static void on_reconfigure(struct cmd_env *env)
     harness_reconfigure(h);
 }
 
+static void on_saved(void *user, enum err e)
+{
+    struct harness *h = user;
+    saving_on_done(&h->env, e);
+}
+
 static const struct cmd_hooks hooks = {
     .kill = on_kill, .resume = on_resume, .shutdown = on_shutdown, .reconfigure = on_reconfigure};
 
@@ -51,6 +58,12 @@ struct harness *harness_new(void)
     cmd_env_init(&h->env, sim_io(h->sim), &h->db, &h->config, &h->stats);
     h->env.hooks = &hooks;
     h->env.server = h;
+    struct io *io = sim_io(h->sim);
+    CHECK(io->ops->make_dir(io, "data") == OK);
+    h->log.level = LOG_WARNING + 1;
+    saver_init(&h->saver, io, &h->db, &h->log, "data", on_saved, h);
+    saver_loaded(&h->saver, NULL, 1);
+    h->env.saver = &h->saver;
     h->client = harness_add_client(h, "127.0.0.1", 50001);
     return h;
 }
@@ -84,7 +97,7 @@ struct client *harness_add_client(struct harness *h, const char *host, int port)
 static bool db_is_idle(void *user)
 {
     struct harness *h = user;
-    return db_idle(&h->db);
+    return db_idle(&h->db) && h->saver.snapshots.run == NULL;
 }
 
 void harness_free(struct harness *h)
@@ -96,9 +109,11 @@ void harness_free(struct harness *h)
         client_fini(c);
         mem_free(MEM_TEST, c);
     }
+    saver_stop(&h->saver);
     db_clear(&h->db);
     bool idle = sim_run_until(h->sim, db_is_idle, h, WAIT_US);
     CHECK(idle);
+    saver_fini(&h->saver);
     cmd_env_fini(&h->env);
     db_fini(&h->db);
     sim_free(h->sim);

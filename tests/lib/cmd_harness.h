@@ -12,6 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/env.h"
 #include "lib/test.h"
+#include "persist/saver.h"
 #include "sim/sim_io.h"
 
 struct harness {
@@ -19,6 +20,8 @@ struct harness {
     struct config config;
     struct stats stats;
     struct db db;
+    struct log log;
+    struct saver saver; /* of the folder "data" of the simulation */
     struct cmd_env env;
     struct client *client; /* who sends what harness_run runs */
     /* calls of the hooks */
