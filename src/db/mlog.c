@@ -111,6 +111,8 @@ uint64_t mlog_kept(const struct mlog *log)
 
 bool mlog_accepts(const struct mlog *log)
 {
+    if (log->loading)
+        return false;
     for (const struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
         if (sink->accepts != NULL && !sink->accepts(sink))
             return false;

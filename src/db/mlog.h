@@ -32,10 +32,11 @@ struct mlog_sink {
 };
 
 struct mlog {
-    uint64_t last_lsn;      /* of the last record, or of the one being made; 0: none so far */
+    uint64_t last_lsn; /* of the last record, or of the one being made; 0: none so far */
     struct mlog_sink *sinks;
     size_t record_size_max; /* LIMIT_RECORD_SIZE; tests have less */
     bool open;              /* a record is being made */
+    bool loading;           /* older records are still to come: there can be no new one */
     size_t count;           /* mutations in it */
     struct buf record;      /* their bytes, when there are sinks */
 };
@@ -58,8 +59,8 @@ uint64_t mlog_stable(const struct mlog *log);
 /* So may replies of writes up to this LSN; never above mlog_stable(). */
 uint64_t mlog_kept(const struct mlog *log);
 
-/* Is every sink able to keep what is written? While it is not, clients' writes are refused, and
- * what happens by itself (expiry) waits. */
+/* Is every sink able to keep what is written, and nothing being loaded? While it is not so,
+ * clients' writes are refused, and what happens by itself (expiry, rows that move) waits. */
 bool mlog_accepts(const struct mlog *log);
 
 #endif

@@ -165,6 +165,7 @@ static void end(struct recover_log *r, enum err e)
     r->mark_file = NULL;
     buf_fini(&r->window);
     buf_fini(&r->records);
+    r->db->log.loading = false;
     r->on_done(r, e);
 }
 
@@ -465,6 +466,7 @@ void recover_log_start(struct recover_log *r, struct io *io, struct db *db, stru
     r->timer = (struct io_timer){.fn = on_timer, .user = r};
     r->window = BUF_INIT(MEM_LOG);
     r->records = BUF_INIT(MEM_LOG);
+    db->log.loading = true;
     submit(r, RECOVER_LIST);
 }
 

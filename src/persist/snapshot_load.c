@@ -577,6 +577,7 @@ static void end_load(struct snapshot_load *l, enum err e)
     pack_reader_close(&l->packs);
     l->error = e;
     db->background.rows_held--;
+    db->log.loading = false;
     l->on_done(l, e);
 }
 
@@ -595,6 +596,7 @@ void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, 
         buf_init(&l->lanes[i].links, MEM_SNAPSHOT);
     }
     db->background.rows_held++; /* nothing moves while rows come in */
+    db->log.loading = true;
     enter_phase(l, LOAD_OPEN);
 }
 

@@ -41,7 +41,7 @@ void rig_begin(struct rig *r, struct sim *sim)
     db_init(&r->db, sim_io(sim), &options);
 }
 
-static void on_done(struct recover_log *recover, enum err e)
+void rig_recovered(struct recover_log *recover, enum err e)
 {
     struct rig *r = recover->user;
     r->recovered = true;
@@ -62,7 +62,7 @@ enum err rig_recover(struct rig *r, bool repair)
         e = sim_io(r->sim)->ops->sync_dir(sim_io(r->sim), ".");
     if (e != OK)
         return e;
-    recover_log_start(&r->recover, sim_io(r->sim), &r->db, &r->log, &options, on_done, r);
+    recover_log_start(&r->recover, sim_io(r->sim), &r->db, &r->log, &options, rig_recovered, r);
     REQUIRE(sim_run_until(r->sim, is_true, &r->recovered, LONG_US));
     recover_log_free(&r->recover);
     return r->result;

@@ -30,6 +30,8 @@ struct aof_options rig_options(void);
 void rig_begin(struct rig *r, struct sim *sim);
 /* Recovers from the folder; the result. */
 enum err rig_recover(struct rig *r, bool repair);
+/* For who starts one by himself: notes what came of it. */
+void rig_recovered(struct recover_log *r, enum err e);
 /* Opens the sink where recovery ended. */
 void rig_open(struct rig *r, const struct aof_options *options);
 /* rig_begin, rig_recover and rig_open, which must succeed. */

@@ -25,6 +25,32 @@ TEST(log, what_was_written_is_there_again)
     sim_free(sim);
 }
 
+/* A record that the server made by itself now would have the LSN of one that is still to come. */
+TEST(log, nothing_new_is_logged_while_the_old_comes_back)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(1, NULL);
+    struct aof_options options = rig_options();
+    const struct recover_log_options recovery = {.dir = RIG_DIR};
+    rig_start(&r, sim, &options);
+    EXPECT(mlog_accepts(&r.db.log));
+    rig_write(&r, 5000, 20);
+    rig_stop(&r);
+    rig_begin(&r, sim);
+    unsigned steps = 0;
+    recover_log_start(&r.recover, sim_io(sim), &r.db, &r.log, &recovery, rig_recovered, &r);
+    while (!r.recovered) {
+        EXPECT(!mlog_accepts(&r.db.log));
+        REQUIRE(sim_step(sim));
+        steps++;
+    }
+    EXPECT(mlog_accepts(&r.db.log));
+    EXPECT(r.result == OK && r.db.log.last_lsn == 5000 && steps > 5);
+    recover_log_free(&r.recover);
+    rig_end(&r);
+    sim_free(sim);
+}
+
 TEST(log, many_records_of_one_moment_are_one_sync)
 {
     static struct rig r;
