@@ -69,6 +69,8 @@ enum err config_set(struct config *c, struct slice name, struct slice value, str
     if (option == NULL)
         return why_set(why, ERR_NOT_FOUND, "there is no option '%.*s'", shown_len(name),
                        (const char *)name.ptr);
+    if (option->type->add != NULL)
+        return option->type->add(option, value, (char *)c + option->offset, why);
     return parse_value(c, option, value, why);
 }
 

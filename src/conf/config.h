@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/slice.h"
 
-enum { CONFIG_TEXT_MAX = 1023 };
+enum { CONFIG_TEXT_MAX = 1023, CONFIG_SAVE_POINTS_MAX = 32 };
 
 /* Words of the enumerated options: constant, word, why it is refused (NULL: accepted). The fields
  * hold the constants. */
@@ -38,13 +38,10 @@ enum { CONFIG_TEXT_MAX = 1023 };
     X(APPENDONLY_NO, "no", NULL)                                                                   \
     X(APPENDONLY_YES, "yes", "durability is not in this version: only no is accepted")
 
-#define CONFIG_SAVE_LIST(X) X(SAVE_NEVER, "", NULL)
-
 #define X(constant, word, refusal) constant,
 enum config_loglevel { CONFIG_LOGLEVEL_LIST(X) };
 enum config_policy { CONFIG_POLICY_LIST(X) };
 enum config_appendonly { CONFIG_APPENDONLY_LIST(X) };
-enum config_save { CONFIG_SAVE_LIST(X) };
 #undef X
 
 /* 0: no limit */
@@ -52,6 +49,15 @@ struct config_output_limit {
     uint64_t hard_bytes;
     uint64_t soft_bytes;
     int soft_seconds;
+};
+
+/* When snapshots are taken. */
+struct config_save {
+    struct config_save_point {
+        int64_t seconds; /* since the last */
+        int64_t changes;
+    } list[CONFIG_SAVE_POINTS_MAX];
+    int count;
 };
 
 #define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
@@ -66,7 +72,7 @@ struct config_output_limit {
 #define CONFIG_FIELD_LOGLEVEL(field) int field;
 #define CONFIG_FIELD_POLICY(field) int field;
 #define CONFIG_FIELD_APPENDONLY(field) int field;
-#define CONFIG_FIELD_SAVE(field) int field;
+#define CONFIG_FIELD_SAVE(field) struct config_save field;
 
 struct config {
 #define SECTION(title)

@@ -220,7 +220,6 @@ static void print_bytes_range(const struct config_option *o, struct buf *out)
 static const struct config_word loglevel_words[] = {CONFIG_LOGLEVEL_LIST(X){NULL, NULL}};
 static const struct config_word policy_words[] = {CONFIG_POLICY_LIST(X){NULL, NULL}};
 static const struct config_word appendonly_words[] = {CONFIG_APPENDONLY_LIST(X){NULL, NULL}};
-static const struct config_word save_words[] = {CONFIG_SAVE_LIST(X){NULL, NULL}};
 #undef X
 
 static enum err unknown_word(const struct config_type *type, struct why *why)
@@ -308,6 +307,58 @@ static void print_output_limit(const struct config_option *o, const void *field,
                limit->soft_seconds);
 }
 
+/* seconds changes [seconds changes ...]; nothing: never */
+
+static enum err parse_save(const struct config_option *o, struct slice text, void *field,
+                           struct why *why)
+{
+    struct config_save save;
+    struct slice line = text, words[2];
+    (void)o;
+    memset(&save, 0, sizeof(save)); /* equal ones are equal bytes */
+    while (!words_has_quotes(text) && words_next(&line, NULL, &words[0]) == WORDS_WORD) {
+        struct config_save_point point;
+        if (words_next(&line, NULL, &words[1]) != WORDS_WORD ||
+            !slice_to_i64(words[0], &point.seconds) || !slice_to_i64(words[1], &point.changes) ||
+            point.seconds < 1 || point.changes < 0 || save.count == CONFIG_SAVE_POINTS_MAX)
+            return why_set(why, ERR_ARG, "Invalid save parameters");
+        save.list[save.count++] = point;
+    }
+    if (words_has_quotes(text))
+        return why_set(why, ERR_ARG, "Invalid save parameters");
+    memcpy(field, &save, sizeof(save));
+    return OK;
+}
+
+/* Points take the place of the default and add to others; an empty line removes all. */
+static enum err add_save(const struct config_option *o, struct slice text, void *field,
+                         struct why *why)
+{
+    struct config_save *save = field, more, before;
+    enum err e = parse_save(o, slice_of(o->default_text), &before, NULL);
+    CHECK(e == OK);
+    e = parse_save(o, text, &more, why);
+    if (e != OK)
+        return e;
+    bool adds = memcmp(save, &before, sizeof(before)) != 0 && more.count > 0;
+    if (adds && save->count + more.count > CONFIG_SAVE_POINTS_MAX)
+        return why_set(why, ERR_LIMIT, "at most %d save points", CONFIG_SAVE_POINTS_MAX);
+    for (int i = 0; adds && i < more.count; i++)
+        save->list[save->count++] = more.list[i];
+    if (!adds)
+        memcpy(save, &more, sizeof(more));
+    return OK;
+}
+
+static void print_save(const struct config_option *o, const void *field, struct buf *out)
+{
+    const struct config_save *save = field;
+    (void)o;
+    for (int i = 0; i < save->count; i++)
+        buf_printf(out, "%s%" PRId64 " %" PRId64, i == 0 ? "" : " ", save->list[i].seconds,
+                   save->list[i].changes);
+}
+
 #define WORD_TYPE(list) .parse = parse_word, .print = print_word, .words = (list)
 
 const struct config_type config_type_TEXT = {
@@ -332,7 +383,8 @@ const struct config_type config_type_LOGLEVEL = {WORD_TYPE(loglevel_words),
 const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
 const struct config_type config_type_APPENDONLY = {WORD_TYPE(appendonly_words),
                                                    .other_words = "argument must be 'yes' or 'no'"};
-const struct config_type config_type_SAVE = {
-    WORD_TYPE(save_words),
-    .other_words = "snapshots are not in this version: only \"\" is accepted", .many_words = true,
-    .text = true};
+const struct config_type config_type_SAVE = {.parse = parse_save,
+                                             .add = add_save,
+                                             .print = print_save,
+                                             .many_words = true,
+                                             .text = true};

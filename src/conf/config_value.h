@@ -16,6 +16,10 @@ struct config_type {
     /* Reads text into the field, or leaves it and says why. */
     enum err (*parse)(const struct config_option *option, struct slice text, void *field,
                       struct why *why);
+    /* The same where a file or a command line has the option, which may come several times; NULL:
+     * the last one counts. */
+    enum err (*add)(const struct config_option *option, struct slice text, void *field,
+                    struct why *why);
     /* Appends the value as CONFIG GET shows it. */
     void (*print)(const struct config_option *option, const void *field, struct buf *out);
     /* Appends what values are allowed, for vdb.conf; NULL when the doc says all. */

@@ -215,7 +215,12 @@ TEST(config, words_are_those_of_the_list)
     EXPECT_SET("appendonly", "yes", "!durability is not in this version: only no is accepted");
     EXPECT_SET("appendonly", "maybe", "!argument must be 'yes' or 'no'");
     EXPECT_SET("save", "", "");
-    EXPECT_SET("save", "900 1", "!snapshots are not in this version: only \"\" is accepted");
+    EXPECT_SET("save", "900 1 60 10000", "900 1 60 10000");
+    EXPECT_SET("save", "900", "!Invalid save parameters");
+    EXPECT_SET("save", "900 -1", "!Invalid save parameters");
+    EXPECT_SET("save", "0 1", "!Invalid save parameters");
+    EXPECT_SET("save", "900 x", "!Invalid save parameters");
+    EXPECT_SET("save", "\"900 1\"", "!Invalid save parameters");
     EXPECT_SET("nosuch", "1", "!there is no option 'nosuch'");
 }
 
@@ -319,6 +324,39 @@ TEST(config, files_have_the_syntax_of_redis_conf)
     EXPECT_STR(c.bind, "10.0.0.1 -::1");
     EXPECT_EQ(c.client_output_buffer_limit.hard_bytes, 1 << 20);
     EXPECT_EQ(c.timeout, 6);
+}
+
+static void expect_save(const char *text, const char *expected)
+{
+    struct config c;
+    struct why why = {""};
+    struct buf out = BUF_INIT(MEM_TEST);
+    config_init(&c);
+    EXPECT_EQ(config_parse(&c, "x.conf", slice_of(text), &why), OK);
+    EXPECT(config_get(&c, slice_of("save"), &out));
+    EXPECT(slice_eq(buf_slice(&out), slice_of(expected)));
+    buf_fini(&out);
+}
+
+TEST(config, lines_of_save_add_up_as_in_redis_conf)
+{
+    expect_save("", "3600 1 300 100 60 10000");
+    expect_save("save 900 1", "900 1");
+    expect_save("save 900 1\nsave 300 10\nsave 60 10000 30 5\n", "900 1 300 10 60 10000 30 5");
+    expect_save("save 900 1\nsave \"\"\n", "");
+    expect_save("save \"\"\nsave 900 1\n", "900 1");
+    expect_save("save \"900 1 300 10\"\n", "900 1 300 10");
+    struct config c;
+    struct why why = {""};
+    char line[800] = "save";
+    config_init(&c);
+    for (int i = 0; i < CONFIG_SAVE_POINTS_MAX; i++)
+        (void)snprintf(line + strlen(line), sizeof(line) - strlen(line), " %d 1", i + 1);
+    EXPECT_EQ(config_parse(&c, "x.conf", slice_of(line), &why), OK);
+    EXPECT_EQ(c.save.count, CONFIG_SAVE_POINTS_MAX);
+    EXPECT_EQ(config_parse(&c, "x.conf", slice_of("save 900 1"), &why), ERR_LIMIT);
+    (void)snprintf(line + strlen(line), sizeof(line) - strlen(line), " 99 1");
+    EXPECT_EQ(config_parse(&c, "x.conf", slice_of(line), &why), ERR_ARG);
 }
 
 TEST(config, files_name_the_bad_line)
