@@ -154,6 +154,41 @@ static struct slice id_of(const struct collection *c, uint32_t row)
     return heap_get(&c->heap, ref);
 }
 
+uint32_t collection_load_drop(struct collection_load *l)
+{
+    uint32_t dropped = 0;
+    for (uint32_t row = 0; row < l->end; row++) {
+        if (!collection_load_is_alive(l, row) ||
+            atomic_load_explicit(lsn_at(l, COL_BIRTH, row), memory_order_relaxed) != LSN_NEVER)
+            continue;
+        l->alive[row / 64] &= ~((uint64_t)1 << (row % 64));
+        if (l->has_graph)
+            hnsw_image_drop(&l->graph, row);
+        _Atomic uint32_t *attribute = column_ref(l->c->columns.base, COL_ATTR, row);
+        if (atomic_load_explicit(attribute, memory_order_relaxed) != HEAP_NONE)
+            atomic_fetch_sub_explicit(&l->attributes, 1, memory_order_relaxed);
+        collection_set_state(l->c, row, ROW_FREE);
+        dropped++;
+    }
+    atomic_fetch_sub_explicit(&l->live, dropped, memory_order_relaxed);
+    l->dropped = dropped > 0;
+    return dropped;
+}
+
+/* The attributes of rows that were dropped are nobody's. */
+static void drop_attributes(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    for (uint32_t row = 0; row < l->end; row++) {
+        _Atomic uint32_t *attribute = column_ref(c->columns.base, COL_ATTR, row);
+        heap_ref ref = atomic_load_explicit(attribute, memory_order_relaxed);
+        if (ref == HEAP_NONE || collection_load_is_alive(l, row))
+            continue;
+        atomic_store_explicit(attribute, HEAP_NONE, memory_order_relaxed);
+        heap_drop(&c->heap, ref);
+    }
+}
+
 enum err collection_load_ids(struct collection_load *l)
 {
     enum { AHEAD = 16 };
@@ -223,6 +258,8 @@ enum err collection_load_finish(struct collection_load *l)
 void collection_load_end(struct collection_load *l)
 {
     struct collection *c = l->c;
+    if (l->dropped)
+        drop_attributes(l);
     CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
     if (c->graph != NULL && pending_count(&c->pending) > 0)
         background_wake(c->env->background, c);

@@ -28,6 +28,7 @@ struct collection_load {
     struct heap_fill heap; /* of a large one */
     size_t room;           /* left in the heap of a small one */
     bool large, has_graph;
+    bool dropped; /* some rows were */
     struct hnsw_image graph;
     _Atomic uint32_t live, attributes, filled; /* counted as they come */
 };
@@ -61,6 +62,9 @@ MUST_USE enum err collection_load_row(struct collection_load *l, struct heap_cur
                                       const struct collection_load_row *row);
 MUST_USE enum err collection_load_attribute(struct collection_load *l, struct heap_cursor *cursor,
                                             uint32_t row, struct slice attribute);
+/* In place of an error: rows that are alive and without contents are dropped; how many. Before the
+ * links are checked. */
+uint32_t collection_load_drop(struct collection_load *l);
 /* The map from ids to rows. */
 MUST_USE enum err collection_load_ids(struct collection_load *l);
 MUST_USE enum err collection_load_graph(struct collection_load *l, struct lane *lane);

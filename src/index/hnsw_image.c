@@ -117,6 +117,31 @@ enum err hnsw_image_put(struct hnsw_image *g, uint32_t row, const struct hnsw_im
     return OK;
 }
 
+/* The one before has gone. */
+static void find_entry(struct hnsw_image *g)
+{
+    const struct hnsw *h = hnsw_of(g->x);
+    atomic_store(&g->entry, ENTRY_NONE);
+    for (uint32_t row = 0; row < g->end; row++)
+        if (hnsw_image_has(g, row))
+            raise_entry(g, row, hnsw_node(h, row)->level);
+}
+
+void hnsw_image_drop(struct hnsw_image *g, uint32_t row)
+{
+    struct hnsw *h = hnsw_of(g->x);
+    if (!hnsw_image_has(g, row))
+        return;
+    struct hnsw_node *node = hnsw_node(h, row);
+    g->linked[row / 64] &= ~((uint64_t)1 << (row % 64));
+    node_set_stage(node, NODE_OUT);
+    for (uint32_t i = 0; i < node->level; i++)
+        rowset_add(&h->uppers_free, node->upper + i);
+    node->level = 0;
+    if (entry_row(atomic_load(&g->entry)) == row)
+        find_entry(g);
+}
+
 static uint32_t load(const hnsw_link *link)
 {
     return atomic_load_explicit((hnsw_link *)link, memory_order_relaxed);

@@ -47,6 +47,8 @@ MUST_USE enum err hnsw_image_begin(struct hnsw_image *g, struct index *x, uint32
  * of 64 are put by the same lane. */
 MUST_USE enum err hnsw_image_put(struct hnsw_image *g, uint32_t row,
                                  const struct hnsw_image_row *image);
+/* The row is not there after all; no lane is putting. */
+void hnsw_image_drop(struct hnsw_image *g, uint32_t row);
 /* Drops links that lead nowhere, of rows first .. end - 1. */
 void hnsw_image_check(struct hnsw_image *g, uint32_t first, uint32_t end);
 /* Drops parents that are none. */

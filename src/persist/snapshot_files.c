@@ -323,6 +323,23 @@ enum err pack_reader_open(struct pack_reader *r, struct io *io, const char *dir,
     return e;
 }
 
+enum err pack_reader_open_some(struct pack_reader *r, struct io *io, const char *dir,
+                               const struct manifest *manifest)
+{
+    *r = (struct pack_reader){.io = io, .manifest = manifest};
+    r->files = mem_try_calloc(MEM_SNAPSHOT, manifest->pack_count * sizeof(struct io_file *));
+    if (r->files == NULL)
+        return ERR_NOMEM;
+    for (uint32_t i = 0; i < manifest->pack_count; i++) {
+        struct why why;
+        if (open_one(r, dir, i, &why) == OK || r->files[i] == NULL)
+            continue;
+        io->ops->file_close(r->files[i]);
+        r->files[i] = NULL;
+    }
+    return OK;
+}
+
 void pack_reader_close(struct pack_reader *r)
 {
     for (uint32_t i = 0; r->files != NULL && i < r->manifest->pack_count; i++)
@@ -348,6 +365,8 @@ enum err pack_reader_get(const struct pack_reader *r, const struct chunk *chunk,
     size_t size = chunk_room(chunk->size), got = 0;
     CHECK(p != NULL);
     why->text[0] = '\0';
+    if (r->files[p - r->manifest->packs] == NULL)
+        return pack_reader_blame(chunk, why_set(why, ERR_CORRUPT, "the pack is not usable"), why);
     buf_clear(buffer, SIZE_MAX);
     uint8_t *to = buf_reserve(buffer, size);
     if (to == NULL)

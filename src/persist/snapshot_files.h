@@ -74,6 +74,9 @@ struct pack_reader {
 /* Opens all packs and looks at their headers and sizes. */
 MUST_USE enum err pack_reader_open(struct pack_reader *r, struct io *io, const char *dir,
                                    const struct manifest *manifest, struct why *why);
+/* The same of those that are there: chunks of the others are ERR_CORRUPT. */
+MUST_USE enum err pack_reader_open_some(struct pack_reader *r, struct io *io, const char *dir,
+                                        const struct manifest *manifest);
 void pack_reader_close(struct pack_reader *r);
 /* Reads a chunk into buffer, and checks it. *body points into the buffer. An error names file and
  * offset. */

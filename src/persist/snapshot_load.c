@@ -3,10 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "persist/image.h"
 
 enum {
-    SLICE_KEYS = 500, /* published at once */
+    SLICE_KEYS = 500,  /* published at once */
     CHECK_ROWS = 8192, /* of an item */
     BUFFER_KEEP = 1 << 20,
     SPARSE_SHARE = 64 /* keys are put close together when fewer places are in use */
@@ -37,6 +38,16 @@ enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, struct bu
     return e;
 }
 
+bool load_tolerates(struct load_lane *lane, enum err e, const char *lost)
+{
+    if (!lane->load->options.repair || (e != ERR_CORRUPT && e != ERR_IO))
+        return false;
+    buf_printf(&lane->notes, "%s: lost: %s\n",
+               lane->why.text[0] != '\0' ? lane->why.text : err_text(e), lost);
+    lane->why.text[0] = '\0';
+    return true;
+}
+
 /* Names the manifest. */
 static enum err blame_manifest(struct load_lane *lane, const char *what, uint64_t number)
 {
@@ -48,7 +59,7 @@ static enum err blame_manifest(struct load_lane *lane, const char *what, uint64_
 /* -- OPEN -------------------------------------------------------------------------------------- */
 
 struct listing {
-    uint64_t newest;
+    uint64_t newest, below; /* the newest manifest below that */
     bool found;
     uint32_t next_pack;
 };
@@ -59,33 +70,57 @@ static void on_name(void *user, const char *name)
     uint64_t lsn;
     uint32_t id;
     if (snapshot_manifest_name_parse(name, &lsn)) {
-        if (!listing->found || lsn > listing->newest)
-            listing->newest = lsn;
+        if (lsn >= listing->below || (listing->found && lsn < listing->newest))
+            return;
+        listing->newest = lsn;
         listing->found = true;
     } else if (snapshot_pack_name_parse(name, &id) && id >= listing->next_pack) {
         listing->next_pack = id + 1;
     }
 }
 
+static enum err open_manifest(struct load_lane *lane, uint64_t lsn)
+{
+    struct snapshot_load *l = lane->load;
+    enum err e = manifest_load(l->io, l->options.dir, lsn, &l->manifest, &lane->why);
+    if (e != OK)
+        return e;
+    e = pack_reader_open(&l->packs, l->io, l->options.dir, &l->manifest, &lane->why);
+    if (load_tolerates(lane, e, "what stands there"))
+        e = pack_reader_open_some(&l->packs, l->io, l->options.dir, &l->manifest);
+    if (e != OK)
+        manifest_fini(&l->manifest);
+    return e;
+}
+
 static enum err load_open(struct load_lane *lane, const struct load_item *item)
 {
     struct snapshot_load *l = lane->load;
-    struct listing listing = {.next_pack = 1};
+    struct listing listing = {.next_pack = 1,
+                              .below = l->options.below > 0 ? l->options.below : UINT64_MAX};
+    bool tried = false;
+    enum err e;
     (void)item;
-    enum err e = l->io->ops->list_dir(l->io, l->dir, on_name, &listing);
-    if (e != OK)
-        return why_set(&lane->why, e, "the folder %.200s cannot be read", l->dir);
-    l->next_pack = listing.next_pack;
-    if (!listing.found)
-        return OK;
-    e = manifest_load(l->io, l->dir, listing.newest, &l->manifest, &lane->why);
+    do {
+        listing.found = false;
+        e = l->io->ops->list_dir(l->io, l->options.dir, on_name, &listing);
+        if (e != OK)
+            return why_set(&lane->why, e, "the folder %.200s cannot be read", l->options.dir);
+        l->next_pack = listing.next_pack;
+        if (!listing.found && tried)
+            return why_set(&lane->why, ERR_NOT_FOUND, "no manifest is whole");
+        if (!listing.found)
+            return OK;
+        tried = true;
+        listing.below = listing.newest;
+        e = open_manifest(lane, listing.newest);
+    } while (load_tolerates(lane, e, "this snapshot; the one before is tried"));
     if (e != OK)
         return e;
     l->found = true;
-    e = pack_reader_open(&l->packs, l->io, l->dir, &l->manifest, &lane->why);
     l->key_chunks = manifest_lower(&l->manifest, 0, CHUNK_SMALL, 0, 0);
     l->keys = mem_try_calloc(MEM_SNAPSHOT, l->key_chunks * sizeof(*l->keys));
-    return e == OK && l->keys == NULL ? ERR_NOMEM : e;
+    return l->keys == NULL ? ERR_NOMEM : OK;
 }
 
 /* -- KEYS -------------------------------------------------------------------------------------- */
@@ -116,6 +151,8 @@ static enum err load_keys(struct load_lane *lane, const struct load_item *item)
     struct slice body;
     uint32_t first;
     enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (load_tolerates(lane, e, "keys, and what their collections hold"))
+        return OK;
     if (e != OK)
         return e;
     e = image_keys_open(body, &first, &reader, &lane->why);
@@ -216,7 +253,7 @@ static void publish_some(struct snapshot_load *l)
         l->io->ops->timer_start(l->io, &l->timer, 0);
         return;
     }
-    if (e == OK && keyspace_count(&l->db->keys) != l->manifest.key_count)
+    if (e == OK && !l->damaged && keyspace_count(&l->db->keys) != l->manifest.key_count)
         e = fail(l, ERR_CORRUPT, "fewer keys than it says");
     if (e != OK) {
         end_load(l, e);
@@ -292,6 +329,7 @@ static enum err load_plan(struct load_lane *lane, const struct load_item *item)
     struct snapshot_load *l = lane->load;
     const struct manifest *m = &l->manifest;
     uint32_t at = l->key_chunks, entries = 0;
+    bool all = !l->damaged; /* else some keys may be lost */
     (void)item;
     if (l->collection_count > 0)
         qsort(l->collections, l->collection_count, sizeof(*l->collections), by_uid);
@@ -301,6 +339,8 @@ static enum err load_plan(struct load_lane *lane, const struct load_item *item)
             return blame_manifest(lane, "a collection is there twice", lc->uid);
         lc->entry = manifest_collection(m, lc->uid);
         entries += lc->entry != NULL;
+        while (!all && at < m->chunk_count && m->chunks[at].uid < lc->uid)
+            at++;
         lc->first_chunk = at;
         while (at < m->chunk_count && m->chunks[at].uid == lc->uid && belongs(lc, &m->chunks[at]))
             at++;
@@ -308,9 +348,9 @@ static enum err load_plan(struct load_lane *lane, const struct load_item *item)
         if (!is_complete(l, lc))
             return blame_manifest(lane, "a collection that lacks chunks", lc->uid);
     }
-    if (at != m->chunk_count)
+    if (all && at != m->chunk_count)
         return blame_manifest(lane, "a chunk that belongs to nothing", at);
-    if (entries != m->collection_count)
+    if (all && entries != m->collection_count)
         return blame_manifest(lane, "a collection without a key", m->collection_count);
     return OK;
 }
@@ -321,6 +361,17 @@ static enum err blame_collection(struct load_lane *lane, const struct load_colle
                                  enum err e, const char *what)
 {
     return e == ERR_CORRUPT ? blame_manifest(lane, what, lc->uid) : e;
+}
+
+/* Rows whose contents are lost. */
+static enum err load_drop(struct load_lane *lane, const struct load_item *item)
+{
+    uint32_t dropped = collection_load_drop(&item->collection->load);
+    if (dropped > 0)
+        buf_printf(&lane->notes,
+                   "of the collection with uid %" PRIu64 " %" PRIu32 " elements are lost\n",
+                   item->collection->uid, dropped);
+    return OK;
 }
 
 /* Ranges of links, or with no range the ids. */
@@ -351,7 +402,7 @@ static enum err load_finish(struct load_lane *lane, const struct load_item *item
 {
     struct load_collection *lc = item->collection;
     enum err e = collection_load_finish(&lc->load);
-    if (e == OK && lc->entry != NULL &&
+    if (e == OK && lc->entry != NULL && !lane->load->damaged &&
         (lc->c->live != lc->entry->live || lc->c->attributes != lc->entry->attributes))
         e = ERR_CORRUPT;
     return blame_collection(lane, lc, e, "a collection has other counts than the manifest says");
@@ -362,10 +413,10 @@ static enum err load_finish(struct load_lane *lane, const struct load_item *item
 static const struct {
     enum err (*run)(struct load_lane *lane, const struct load_item *item);
 } phases[LOAD_OVER + 1] = {
-    [LOAD_OPEN] = {load_open},     [LOAD_KEYS] = {load_keys},   [LOAD_PLAN] = {load_plan},
-    [LOAD_BEGIN] = {load_begin},   [LOAD_ALIVE] = {load_alive}, [LOAD_CONTENTS] = {load_contents},
-    [LOAD_CHECK] = {load_check},   [LOAD_TREE] = {load_tree},   [LOAD_MEND] = {load_mend},
-    [LOAD_FINISH] = {load_finish},
+    [LOAD_OPEN] = {load_open},   [LOAD_KEYS] = {load_keys},     [LOAD_PLAN] = {load_plan},
+    [LOAD_BEGIN] = {load_begin}, [LOAD_ALIVE] = {load_alive},   [LOAD_CONTENTS] = {load_contents},
+    [LOAD_DROP] = {load_drop},   [LOAD_CHECK] = {load_check},   [LOAD_TREE] = {load_tree},
+    [LOAD_MEND] = {load_mend},   [LOAD_FINISH] = {load_finish},
 };
 
 static void close_cursor(struct load_lane *lane)
@@ -397,6 +448,22 @@ static void run_phase(struct job *job, struct lane *lane)
     close_cursor(me);
 }
 
+/* Tells the operator, line by line. */
+static void report_notes(struct load_lane *me)
+{
+    struct snapshot_load *l = me->load;
+    struct slice left = buf_slice(&me->notes);
+    while (left.len > 0) {
+        const uint8_t *end = memchr(left.ptr, '\n', left.len);
+        size_t size = end == NULL ? left.len : (size_t)(end - left.ptr);
+        log_line(l->options.log, LOG_WARNING, "repair: %.*s", (int)size, (const char *)left.ptr);
+        size_t taken = end == NULL ? size : size + 1;
+        left = (struct slice){left.ptr + taken, left.len - taken};
+        l->damaged = true;
+    }
+    buf_clear(&me->notes, 0);
+}
+
 static void done_phase(struct job *job)
 {
     struct load_lane *me = (struct load_lane *)job;
@@ -409,6 +476,8 @@ static void done_phase(struct job *job)
     }
     if (l->lanes_out > 0)
         return;
+    for (unsigned i = 0; i < l->lane_count; i++)
+        report_notes(&l->lanes[i]);
     if (l->error == OK && l->cancelled)
         l->error = ERR_CANCELLED;
     if (l->error != OK)
@@ -474,6 +543,8 @@ static bool add_items_of(struct snapshot_load *l, struct load_collection *lc)
     case LOAD_ALIVE:
     case LOAD_CONTENTS:
         return !large || add_chunks(l, lc, l->phase == LOAD_ALIVE);
+    case LOAD_DROP:
+        return !large || !l->damaged || add_item(l, whole);
     case LOAD_CHECK:
         return !large || (add_item(l, whole) && (!graph || add_ranges(l, lc)));
     case LOAD_TREE:
@@ -581,11 +652,14 @@ static void end_load(struct snapshot_load *l, enum err e)
     l->on_done(l, e);
 }
 
-void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, const char *dir,
+void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db,
+                         const struct snapshot_load_options *options,
                          void (*on_done)(struct snapshot_load *l, enum err e), void *user)
 {
+    CHECK(!options->repair || options->log != NULL);
     CHECK(keyspace_count(&db->keys) == 0 && db->log.last_lsn == 0);
-    *l = (struct snapshot_load){.io = io, .db = db, .dir = dir, .on_done = on_done, .user = user};
+    *l = (struct snapshot_load){
+        .io = io, .db = db, .options = *options, .on_done = on_done, .user = user};
     l->timer = (struct io_timer){.fn = on_timer, .user = l};
     l->lane_count = io->ops->lane_count(io);
     l->lanes = mem_calloc(MEM_SNAPSHOT, l->lane_count * sizeof(*l->lanes));
@@ -594,6 +668,7 @@ void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, 
         buf_init(&l->lanes[i].buffer, MEM_SNAPSHOT);
         buf_init(&l->lanes[i].second, MEM_SNAPSHOT);
         buf_init(&l->lanes[i].links, MEM_SNAPSHOT);
+        buf_init(&l->lanes[i].notes, MEM_SNAPSHOT);
     }
     db->background.rows_held++; /* nothing moves while rows come in */
     db->log.loading = true;
@@ -614,6 +689,7 @@ void snapshot_load_free(struct snapshot_load *l)
         buf_fini(&l->lanes[i].buffer);
         buf_fini(&l->lanes[i].second);
         buf_fini(&l->lanes[i].links);
+        buf_fini(&l->lanes[i].notes);
     }
     mem_free(MEM_SNAPSHOT, l->lanes);
     mem_free(MEM_SNAPSHOT, l->items);

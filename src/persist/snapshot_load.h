@@ -1,12 +1,16 @@
 /* snapshot_load.h: the data as a snapshot has it, read and verified by all lanes at once.
  *
- *     OPEN ─► KEYS ─► PUBLISH ─► PLAN ─► BEGIN ─► ALIVE ─► CONTENTS ─► CHECK ─► TREE ─► MEND ─►
- * FINISH (lane)  (lanes) (loop)     (lane)  (lanes) ...
+ *     OPEN ─► KEYS ─► PUBLISH ─► PLAN ─► BEGIN ─► ALIVE ─► CONTENTS ─► (DROP) ─► CHECK ─► TREE
+ *     (lane)  (lanes) (loop)     (lane)  (lanes) ...                         ─► MEND ─► FINISH
  *
  * Each phase is a list of items; as many jobs as there are lanes take one after another, and the
  * next phase begins when all have come back. Chunks are read into a buffer that stays in the cache
  * of the lane, checked there, and only then copied to where they belong. The loop publishes keys,
  * in slices.
+ *
+ * Asked to repair, it keeps what can be proven good: a chunk that is damaged, or whose pack is
+ * gone, costs what is in it and is reported; a manifest that is damaged makes way for the one
+ * before. What is loaded so is the state at no LSN. The files stay as they are.
  *
  * owner: loop; items belong to the lane that takes them. */
 #ifndef VDB_PERSIST_SNAPSHOT_LOAD_H
@@ -24,6 +28,7 @@
     X(LOAD_BEGIN)   /* memory of collections; small sets are filled */                             \
     X(LOAD_ALIVE)                                                                                  \
     X(LOAD_CONTENTS) /* rows, attributes, links */                                                 \
+    X(LOAD_DROP)     /* repair: rows that have lost their contents */                              \
     X(LOAD_CHECK)    /* ids are unique; links lead somewhere */                                    \
     X(LOAD_TREE)     /* parents */                                                                 \
     X(LOAD_MEND)     /* one tree */                                                                \
@@ -63,10 +68,17 @@ struct load_keys {
 
 struct load_lane;
 
+struct snapshot_load_options {
+    const char *dir; /* outlives the load */
+    uint64_t below;  /* the newest manifest below this LSN; 0: the newest */
+    bool repair;
+    struct log *log; /* of a repair: told what is lost */
+};
+
 struct snapshot_load {
     struct io *io;
     struct db *db;
-    const char *dir;
+    struct snapshot_load_options options;
     void (*on_done)(struct snapshot_load *l, enum err e);
     void *user;
 
@@ -77,6 +89,7 @@ struct snapshot_load {
     uint32_t item_count, item_capacity;
     _Atomic uint32_t next_item;
     atomic_bool failed;
+    bool damaged; /* a repair has lost something: the next snapshot is to begin from nothing */
     bool cancelled;
     struct io_timer timer; /* to the next slice */
 
@@ -97,9 +110,10 @@ struct snapshot_load {
 
 const char *load_phase_name(enum load_phase phase);
 
-/* Loads the newest snapshot of dir, if there is one, into an empty db. on_done comes once, not
- * within the call. ERR_CORRUPT: l->why names file and offset. dir outlives the load. */
-void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db, const char *dir,
+/* Loads the newest snapshot of the folder, if there is one, into an empty db. on_done comes once,
+ * not within the call. ERR_CORRUPT: l->why names file and offset. */
+void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db,
+                         const struct snapshot_load_options *options,
                          void (*on_done)(struct snapshot_load *l, enum err e), void *user);
 /* Ends it soon: on_done comes with ERR_CANCELLED, unless it was about to come anyway. */
 void snapshot_load_cancel(struct snapshot_load *l);
@@ -117,7 +131,11 @@ struct load_lane {
     struct heap_cursor cursor;
     enum err error;
     struct why why;
+    struct buf notes; /* what a repair has lost, a line each */
 };
+
+/* Is this a failure that a repair passes over? Then it is noted with what it costs. */
+bool load_tolerates(struct load_lane *lane, enum err e, const char *lost);
 
 /* The chunk of an item, read and opened. */
 MUST_USE enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, struct buf *buffer,

@@ -58,8 +58,9 @@ static enum err put_attributes(struct load_lane *lane, struct collection_load *l
         uint32_t size;
         memcpy(&offset, a->offsets + i * sizeof(offset), sizeof(offset));
         memcpy(&size, a->sizes + i * sizeof(size), sizeof(size));
-        e = collection_load_attribute(l, &lane->cursor, a->first + offset,
-                                      (struct slice){at, size});
+        if (!lane->load->damaged || collection_load_is_alive(l, a->first + offset))
+            e = collection_load_attribute(l, &lane->cursor, a->first + offset,
+                                          (struct slice){at, size});
         at += size;
     }
     return e;
@@ -100,6 +101,10 @@ static enum err load_apart(struct load_lane *lane, struct load_collection *lc)
         if (chunk->kind != CHUNK_ATTRIBUTES)
             continue;
         e = load_chunk(lane, chunk, &lane->second, &body);
+        if (load_tolerates(lane, e, "attributes")) {
+            e = OK;
+            continue;
+        }
         if (e != OK)
             return e;
         e = image_attributes_open(body, &a, &lane->why);
@@ -136,6 +141,8 @@ static enum err load_small(struct load_lane *lane, struct load_collection *lc)
     struct slice body, rest;
     CHECK(chunk->kind == CHUNK_SMALL);
     enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (load_tolerates(lane, e, "a small set, but for its name"))
+        return collection_load_begin(&lc->load, lc->c, 0, false, false, 0, 0, 1);
     if (e != OK)
         return e;
     e = image_rows_open(body, &rows, &rest, &lane->why);
@@ -166,6 +173,20 @@ enum err load_begin(struct load_lane *lane, const struct load_item *item)
                                  entry->upper_lists, entry->heap_bytes, lane->load->lane_count);
 }
 
+/* It is not known which of these rows there are, so there are none. */
+static enum err lose_rows(struct load_collection *lc, const struct chunk *chunk)
+{
+    uint64_t first = (uint64_t)chunk->index * lc->entry->alive_span;
+    uint64_t left = lc->entry->rows_end - first;
+    uint32_t span = left < lc->entry->alive_span ? (uint32_t)left : lc->entry->alive_span;
+    uint8_t *bits = mem_try_calloc(MEM_SNAPSHOT, (size_t)span / 8 + 1);
+    if (bits == NULL)
+        return ERR_NOMEM;
+    enum err e = collection_load_alive(&lc->load, (uint32_t)first, span, bits);
+    mem_free(MEM_SNAPSHOT, bits);
+    return e;
+}
+
 enum err load_alive(struct load_lane *lane, const struct load_item *item)
 {
     const struct chunk *chunk = &lane->load->manifest.chunks[item->chunk];
@@ -173,6 +194,8 @@ enum err load_alive(struct load_lane *lane, const struct load_item *item)
     struct image_alive alive;
     struct slice body;
     enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (load_tolerates(lane, e, "the elements of many rows"))
+        return lose_rows(lc, chunk);
     if (e != OK)
         return e;
     e = image_alive_open(body, &alive, &lane->why);
@@ -231,6 +254,9 @@ static enum err load_rows(struct load_lane *lane, const struct load_item *item)
     enum err e = open_rows(lane, lc, chunk, &lane->buffer, &rows);
     if (e == OK && newer_chunk != NULL)
         e = open_rows(lane, lc, newer_chunk, &lane->second, &newer);
+    /* Without either it is not known which row stands where. */
+    if (load_tolerates(lane, e, "elements"))
+        return OK;
     if (e == OK)
         e = put_rows(lane, lc, chunk, &rows, newer_chunk == NULL ? NULL : &newer);
     if (e == OK && newer_chunk != NULL)
@@ -245,6 +271,8 @@ static enum err load_attributes(struct load_lane *lane, const struct load_item *
     struct image_attributes a;
     struct slice body;
     enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (load_tolerates(lane, e, "attributes"))
+        return OK;
     if (e != OK)
         return e;
     e = image_attributes_open(body, &a, &lane->why);
@@ -273,10 +301,11 @@ static enum err put_links(struct load_lane *lane, struct load_collection *lc,
             row.sizes[level] = links->sizes[list++];
             link += row.sizes[level];
         }
-        if (!collection_load_is_alive(l, links->first + offset))
-            return ERR_CORRUPT;
-        e = hnsw_image_put(&l->graph, links->first + offset, &row);
         at++;
+        if (collection_load_is_alive(l, links->first + offset))
+            e = hnsw_image_put(&l->graph, links->first + offset, &row);
+        else if (!lane->load->damaged)
+            return ERR_CORRUPT;
     }
     return e;
 }
@@ -288,6 +317,8 @@ static enum err load_links(struct load_lane *lane, const struct load_item *item)
     struct image_links links;
     struct slice body;
     enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
+    if (load_tolerates(lane, e, "links, which are made again"))
+        return OK;
     if (e != OK)
         return e;
     e = image_links_open(body, &links, &lane->why);

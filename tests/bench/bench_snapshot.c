@@ -383,7 +383,8 @@ static void load_small(struct bench *b)
 {
     init_db(b);
     uint64_t start = now(b);
-    snapshot_load_start(&b->load, b->io, &b->db, b->dir, on_loaded, b);
+    struct snapshot_load_options options = {.dir = b->dir};
+    snapshot_load_start(&b->load, b->io, &b->db, &options, on_loaded, b);
     io_uv_run(b->io);
     printf("loaded %zu keys, %.1f MB in %.3f s\n", keyspace_count(&b->db.keys),
            (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(now(b) - start));
@@ -395,7 +396,8 @@ static void load(struct bench *b)
 {
     init_db(b);
     uint64_t start = now(b);
-    snapshot_load_start(&b->load, b->io, &b->db, b->dir, on_loaded, b);
+    struct snapshot_load_options options = {.dir = b->dir};
+    snapshot_load_start(&b->load, b->io, &b->db, &options, on_loaded, b);
     io_uv_run(b->io);
     uint64_t loaded = now(b);
     for (int i = 0; i < LANES * 2; i++)

@@ -172,7 +172,8 @@ TEST(cmd_config, get_takes_patterns)
     EXPECT_REPLY(h, 2, "CONFIG GET nothing", "*0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET nothing", "%0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET save appendonly",
-                 "%2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n$4\r\nsave\r\n$23\r\n3600 1 300 100 60 10000\r\n");
+                 "%2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n$4\r\nsave\r\n"
+                 "$23\r\n3600 1 300 100 60 10000\r\n");
     EXPECT_PART(h, 2, "CONFIG GET *", "$9\r\ndatabases\r\n$1\r\n1\r\n");
     EXPECT_PART(h, 3, "CONFIG GET max*", "%3\r\n$10\r\nmaxclients\r\n");
     arity(h, "CONFIG GET", "config|get");

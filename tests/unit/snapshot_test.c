@@ -2,6 +2,7 @@
  * meanwhile. */
 #include "persist/snapshot.h"
 
+#include "base/log.h"
 #include "base/rng.h"
 #include "db/capture.h"
 #include "lib/mutations.h"
@@ -98,12 +99,25 @@ static void close_fixture(struct fixture *f)
     mem_free(MEM_TEST, f);
 }
 
-static void write(struct fixture *f, const struct mutation *m)
+static void write_db(struct db *db, const struct mutation *m)
 {
     uint64_t lsn;
     struct why why = {""};
-    EXPECT_EQ(db_write(&f->db, m, &lsn, &why), OK);
+    EXPECT_EQ(db_write(db, m, &lsn, &why), OK);
     EXPECT_STR(why.text, "");
+}
+
+static void write(struct fixture *f, const struct mutation *m)
+{
+    write_db(&f->db, m);
+}
+
+static void change_db(struct fixture *f, struct db *db, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct mutation m = mutations_next(&f->mutations, db);
+        write_db(db, &m);
+    }
 }
 
 static void set_strings(struct fixture *f)
@@ -116,10 +130,7 @@ static void set_strings(struct fixture *f)
 
 static void change(struct fixture *f, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) {
-        struct mutation m = mutations_next(&f->mutations, &f->db);
-        write(f, &m);
-    }
+    change_db(f, &f->db, count);
 }
 
 /* Takes a snapshot; between any two events come changes. */
@@ -150,11 +161,18 @@ static void expect_whole(struct fixture *f)
     EXPECT_EQ(counts.keys, keyspace_count(&f->twin_db.keys));
 }
 
+static void start_load(struct fixture *f, bool repair)
+{
+    static struct log log = {.level = LOG_WARNING + 1};
+    struct snapshot_load_options options = {.dir = dir, .repair = repair, .log = &log};
+    f->done = false;
+    snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, &options, on_loaded, f);
+}
+
 static enum err load(struct fixture *f)
 {
     init_db(f, &f->loaded);
-    f->done = false;
-    snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, dir, on_loaded, f);
+    start_load(f, false);
     REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
     return f->result;
 }
@@ -435,9 +453,8 @@ TEST(snapshot, a_load_that_fails_leaves_nothing_behind)
     mem_fail_spare(MEM_TEST);
     for (uint64_t n = 1; fired; n++) {
         init_db(f, &f->loaded);
-        f->done = false;
         (void)mem_fail_nth(n);
-        snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, dir, on_loaded, f);
+        start_load(f, false);
         REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
         fired = mem_fail_nth(0);
         /* The last ones are background.c's, whose links can wait. */
@@ -457,8 +474,7 @@ TEST(snapshot, a_load_may_be_cancelled_at_any_step)
     enum err e = ERR_CANCELLED;
     for (unsigned steps = 0; e != OK; steps++) {
         init_db(f, &f->loaded);
-        f->done = false;
-        snapshot_load_start(&f->load, sim_io(f->sim), &f->loaded, dir, on_loaded, f);
+        start_load(f, false);
         for (unsigned i = 0; i < steps && !f->done; i++)
             (void)sim_step(f->sim);
         if (!f->done)
@@ -533,5 +549,135 @@ TEST(snapshot, any_changed_byte_is_told_with_its_file)
     }
     EXPECT_EQ(load_and_drop(f), OK);
     buf_fini(&bytes);
+    close_fixture(f);
+}
+
+/* -- repair ------------------------------------------------------------------------------------ */
+
+struct part {
+    const struct db *whole;
+    size_t elements;
+    const char *wrong;
+};
+
+/* Every element of a is in b, bit by bit; attributes may be lost. */
+static const char *part_of_collection(const struct collection *a, const struct collection *b,
+                                      size_t *elements)
+{
+    struct collection_view x, y;
+    float one[MUTATIONS_DIM], other[MUTATIONS_DIM];
+    collection_view((struct collection *)a, UINT64_MAX - 1, &x);
+    collection_view((struct collection *)b, UINT64_MAX - 1, &y);
+    for (uint32_t row = 0; row < a->rows_end; row++) {
+        if (!row_visible(&x.codes, row))
+            continue;
+        uint32_t at = collection_find(b, view_id(&x, row));
+        if (at == ROW_NONE)
+            return "an element came from nowhere";
+        view_vector(&x, row, one);
+        view_vector(&y, at, other);
+        struct slice attribute = view_attribute(&x, row);
+        if (memcmp(one, other, sizeof(one)) != 0 || view_norm(&x, row) != view_norm(&y, at) ||
+            (attribute.len > 0 && !slice_eq(attribute, view_attribute(&y, at))))
+            return "an element is another";
+        (*elements)++;
+    }
+    return NULL;
+}
+
+static void look_at_part(void *user, const struct object *o)
+{
+    struct part *p = user;
+    const struct object *other = keyspace_get(&p->whole->keys, object_key(o));
+    if (other == NULL || other->type != o->type || other->expire_ms != o->expire_ms)
+        p->wrong = "a key came from nowhere";
+    else if (o->type == OBJECT_STRING)
+        p->wrong = slice_eq(object_string(o), object_string(other)) ? p->wrong : "another string";
+    else if (p->wrong == NULL)
+        p->wrong = part_of_collection(o->collection, other->collection, &p->elements);
+}
+
+/* A repair of what a flipped bit has left; what it kept. */
+static size_t repair(struct fixture *f, enum err *e)
+{
+    struct part part = {.whole = &f->twin_db};
+    init_db(f, &f->loaded);
+    start_load(f, true);
+    REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
+    *e = f->result;
+    if (*e == OK) {
+        (void)keyspace_scan(&f->loaded.keys, 0, SIZE_MAX, look_at_part, &part);
+        EXPECT_STR(part.wrong == NULL ? "" : part.wrong, "");
+        expect_sound(&f->loaded, false);
+        change_db(f, &f->loaded, 20);
+    }
+    size_t keys = keyspace_count(&f->loaded.keys);
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
+    return keys + part.elements;
+}
+
+TEST(snapshot, a_repair_keeps_what_is_good_and_nothing_else)
+{
+    struct fixture *f = open_fixture(1);
+    struct buf bytes = BUF_INIT(MEM_TEST);
+    char name[SNAPSHOT_NAME_SIZE], path[SNAPSHOT_PATH_SIZE];
+    enum err e;
+    for (uint32_t i = 0; i < 400; i++)
+        put_row(f, i);
+    change(f, 60);
+    take(f, 0);
+    change(f, 30);
+    take(f, 0);
+    size_t all = repair(f, &e), least = all, sum = 0, count = 0;
+    EXPECT(e == OK && !f->load.damaged);
+    for (uint32_t i = 0; i < f->snapshots.last.pack_count; i++) {
+        snapshot_pack_name(f->snapshots.last.packs[i].id, name);
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        buf_clear(&bytes, 0);
+        REQUIRE(sim_disk_get(f->sim, path, &bytes));
+        for (size_t at = 0; at < bytes.len; at += 97) {
+            sim_disk_flip_bit(f->sim, path, at * 8);
+            size_t kept = repair(f, &e);
+            EXPECT_EQ(e, OK);
+            least = kept < least ? kept : least;
+            sum += kept;
+            count++;
+            sim_disk_flip_bit(f->sim, path, at * 8);
+        }
+    }
+    EXPECT(least < all && sum > count * all / 2);
+    buf_fini(&bytes);
+    close_fixture(f);
+}
+
+TEST(snapshot, a_repair_goes_back_to_the_manifest_before)
+{
+    struct fixture *f = open_half_way(3);
+    uint64_t first = f->snapshots.last.lsn;
+    char name[SNAPSHOT_NAME_SIZE], path[SNAPSHOT_PATH_SIZE];
+    take(f, 0);
+    snapshot_manifest_name(f->snapshots.last.lsn, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    sim_disk_flip_bit(f->sim, path, 800);
+    EXPECT_EQ(load_and_drop(f), ERR_CORRUPT);
+    init_db(f, &f->loaded);
+    start_load(f, true);
+    REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
+    EXPECT(f->result == OK && f->load.damaged);
+    EXPECT_EQ(f->loaded.log.last_lsn, first);
+    expect_same(&f->twin_db, &f->loaded);
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
+    snapshot_manifest_name(first, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    sim_disk_flip_bit(f->sim, path, 800);
+    init_db(f, &f->loaded);
+    start_load(f, true);
+    REQUIRE(sim_run_until(f->sim, is_done, f, RUN_US));
+    EXPECT_EQ(f->result, ERR_NOT_FOUND);
+    EXPECT_STR(f->load.why.text, "no manifest is whole");
+    snapshot_load_free(&f->load);
+    drop_loaded(f);
     close_fixture(f);
 }

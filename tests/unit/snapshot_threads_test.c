@@ -148,7 +148,8 @@ static void expect_loaded(struct fixture *f)
     struct check_counts counts;
     EXPECT_EQ(check_folder(f->io, f->dir, on_finding, NULL, &counts, NULL), OK);
     init_db(f, &f->loaded);
-    snapshot_load_start(&f->load, f->io, &f->loaded, f->dir, on_loaded, f);
+    struct snapshot_load_options options = {.dir = f->dir};
+    snapshot_load_start(&f->load, f->io, &f->loaded, &options, on_loaded, f);
     io_uv_run(f->io);
     EXPECT_EQ(f->result, OK);
     EXPECT_STR(f->load.why.text, "");
