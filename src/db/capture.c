@@ -38,6 +38,7 @@ static bool place_equal(const void *owner, uint32_t value, struct slice key)
 /* Its bytes stay until capture_return, whoever frees the object. */
 static struct captured capture_object(struct object *o, uint32_t place)
 {
+    CHECK(o != NULL && (o->type == OBJECT_STRING || o->collection != NULL));
     CHECK(o->hold == OBJECT_LOOSE);
     o->hold = OBJECT_HELD;
     return (struct captured){
@@ -123,6 +124,7 @@ static bool take_place(struct capture *c, uint32_t place, struct captured *out)
     uint32_t at = map_get(&c->held, place_hash(place), place_key(&place));
     if (at == MAP_NONE)
         return false;
+    CHECK(c->early_keys[at].object != NULL && c->early_keys[at].place == place);
     *out = c->early_keys[at];
     c->early_keys[at].object = NULL; /* from here on the slice's */
     return true;
@@ -227,6 +229,7 @@ void capture_attribute(struct capture *c, struct collection *collection, uint32_
         c->failed = true;
         return;
     }
+    CHECK(row < collection->rows_end);
     uint32_t first = row / SAVED_ROWS * SAVED_ROWS;
     uint32_t left = collection->rows_end - first;
     load_refs(collection->columns.base, first, left < SAVED_ROWS ? left : SAVED_ROWS, refs);
@@ -255,6 +258,7 @@ static void free_saved(struct capture *c)
 {
     while (c->saved != NULL) {
         struct saved_attributes *s = c->saved;
+        CHECK(saved_of(s->collection) == s);
         c->saved = s->next;
         atomic_store_explicit(&s->collection->saved_attributes, NULL, memory_order_relaxed);
         for (uint32_t i = 0; i < s->count; i++)

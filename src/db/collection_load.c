@@ -26,6 +26,7 @@ void collection_load_abandon(struct collection_load *l)
 static enum err begin_graph(struct collection_load *l, uint32_t upper_lists)
 {
     struct collection *c = l->c;
+    CHECK(l->large);
     enum err e = collection_make_graph(c, l->end);
     return e == OK ? hnsw_image_begin(&l->graph, c->graph, l->end, upper_lists) : e;
 }
@@ -193,6 +194,7 @@ enum err collection_load_ids(struct collection_load *l)
 {
     enum { AHEAD = 16 };
     struct collection *c = l->c;
+    CHECK(map_count(&c->ids) == 0);
     if (!map_reserve(&c->ids, atomic_load(&l->live)))
         return ERR_NOMEM;
     for (uint32_t row = 0; row < l->end; row++) {
@@ -218,6 +220,7 @@ enum err collection_load_graph(struct collection_load *l, struct lane *lane)
 static enum err finish_graph(struct collection_load *l)
 {
     struct collection *c = l->c;
+    CHECK(pending_count(&c->pending) == 0 && l->graph.end == l->end);
     size_t waiting = l->graph.orphan_count;
     for (uint32_t row = 0; row < l->end; row++)
         waiting += collection_load_is_alive(l, row) && !hnsw_image_has(&l->graph, row);
@@ -245,6 +248,7 @@ static enum err finish_graph(struct collection_load *l)
 enum err collection_load_finish(struct collection_load *l)
 {
     struct collection *c = l->c;
+    CHECK(c->rows_end == l->end && c->free_rows.count == 0);
     if (l->large)
         heap_fill_end(&l->heap);
     c->live = atomic_load(&l->live);

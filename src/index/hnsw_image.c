@@ -80,6 +80,7 @@ static void put_list(const struct hnsw *h, uint32_t end, uint32_t row, int level
 {
     hnsw_link *to = hnsw_links(h, row, level);
     uint32_t max = hnsw_links_max(h, level), kept = 0;
+    CHECK(count <= max);
     for (size_t i = 0; i < count; i++)
         if (links[i] < end && links[i] != row)
             atomic_store_explicit(&to[kept++], links[i], memory_order_relaxed);
@@ -91,6 +92,7 @@ enum err hnsw_image_put(struct hnsw_image *g, uint32_t row, const struct hnsw_im
 {
     struct hnsw *h = hnsw_of(g->x);
     struct hnsw_node *node = hnsw_node(h, row);
+    CHECK(!hnsw_image_has(g, row));
     CHECK(row < g->end && image->level >= 0 && image->level < HNSW_LEVELS_MAX);
     for (int level = 0; level <= image->level; level++)
         if (image->sizes[level] > hnsw_links_max(h, level))
@@ -325,6 +327,7 @@ enum err hnsw_image_mend(struct hnsw_image *g, const struct index_rows *rows, st
             return ERR_NOMEM;
         if (far)
             g->orphans[g->orphan_count++] = row;
+        CHECK(g->orphan_count <= orphans);
     }
     return OK;
 }

@@ -89,6 +89,7 @@ enum err chunk_open(const struct chunk *expected, struct slice bytes, struct sli
                     struct why *why)
 {
     struct chunk found = {0};
+    CHECK(chunk_kind_name(expected->kind) != NULL);
     if (bytes.len != chunk_room(expected->size))
         return why_set(why, ERR_CORRUPT, "a chunk of %zu bytes in place of one of %llu", bytes.len,
                        (unsigned long long)chunk_room(expected->size));

@@ -80,6 +80,7 @@ void image_keys_begin(struct buf *out, uint32_t first)
 
 void image_key_put(struct buf *out, const struct image_key *key)
 {
+    CHECK(key->type == OBJECT_STRING || key->uid > 0);
     bool string = key->type == OBJECT_STRING;
     bytes_put_u32(out, key->place);
     bytes_put_u8(out, string ? KEY_STRING : KEY_COLLECTION);
@@ -236,6 +237,7 @@ void image_attributes_begin(struct buf *out, uint32_t first, uint32_t span, uint
                             const uint16_t *offsets, const uint32_t *sizes)
 {
     size_t start = out->len;
+    CHECK(first % span == 0 || first == 0);
     CHECK(count <= span && span <= UINT16_MAX + 1u);
     bytes_put_u32(out, first);
     bytes_put_u32(out, span);

@@ -48,6 +48,7 @@ static void put_collection(struct buf *out, const struct manifest_collection *c)
 
 static void put_chunk(uint8_t *to, const struct chunk *c)
 {
+    CHECK(chunk_kind_name(c->kind) != NULL);
     field_put_u64(to, c->uid);
     field_put_u32(to + 8, c->index);
     field_put_u16(to + 12, c->part);
@@ -83,6 +84,8 @@ static void put_body(const struct manifest *m, struct buf *out)
 void manifest_encode(const struct manifest *m, struct buf *out)
 {
     size_t start = out->len;
+    CHECK(m->pack_count == 0 || m->packs != NULL);
+    CHECK(m->chunk_count == 0 || m->chunks != NULL);
     static const uint8_t zeros[MANIFEST_HEADER_SIZE] = {0};
     buf_append(out, zeros, sizeof(zeros));
     put_body(m, out);

@@ -119,6 +119,7 @@ static enum err list_packs(struct snapshot_run *run)
 static enum err make_manifest(struct snapshot_run *run)
 {
     struct manifest *m = &run->next;
+    CHECK(m->chunks == NULL && m->collections == NULL && run->packs.lsn == m->lsn);
     m->chunks = run->packs.chunks;
     m->chunk_count = run->packs.chunk_count;
     run->packs.chunks = NULL;
@@ -186,6 +187,7 @@ static void end_run(struct snapshot_run *run)
 {
     struct snapshots *s = run->snapshots;
     enum err e = run->error;
+    CHECK(s->run == run && run->stage != ENCODING);
     s->run = NULL;
     s->last_error = e;
     s->last_duration_us = s->io->ops->mono_us(s->io) - s->started_us;
@@ -208,6 +210,7 @@ static void end_run(struct snapshot_run *run)
 
 static void submit(struct snapshot_run *run, enum stage stage)
 {
+    CHECK(run->snapshots->run == run);
     run->stage = stage;
     run->snapshots->io->ops->submit(run->snapshots->io, &run->job);
 }
@@ -300,6 +303,7 @@ enum err snapshots_start(struct snapshots *s)
     }
     run->capture.step = s->slice_places;
     uint64_t lsn = run->capture.lsn;
+    CHECK(last == NULL || last->lsn <= lsn);
     pack_writer_init(&run->packs, s->io, s->dir, lsn, last, run->condemned, s->next_pack);
     snapshot_encoder_init(&run->encoder, &run->packs, s->chunk_bytes, &run->cancelled);
     run->next = (struct manifest){

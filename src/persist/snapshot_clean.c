@@ -40,6 +40,7 @@ static enum err remove_all(struct io *io, const char *dir, const struct buf *nam
     enum err e = OK;
     if (buf_failed(names))
         return ERR_NOMEM;
+    CHECK(names->len % SNAPSHOT_NAME_SIZE == 0);
     for (size_t at = 0; at < names->len && e == OK; at += SNAPSHOT_NAME_SIZE) {
         e = snapshot_path(dir, (const char *)names->ptr + at, path);
         if (e == OK)
@@ -54,6 +55,7 @@ void snapshot_clean(struct io *io, const char *dir, const struct manifest *newes
     struct cleaning c = {
         .newest = newest, .manifests = BUF_INIT(MEM_SNAPSHOT), .packs = BUF_INIT(MEM_SNAPSHOT)};
     enum err e = OK;
+    CHECK(newest->previous_lsn <= newest->lsn);
     if (newest->previous_lsn > 0) {
         struct why why;
         e = manifest_load(io, dir, newest->previous_lsn, &older, &why);

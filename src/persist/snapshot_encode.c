@@ -77,7 +77,9 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         if (id.len > 0)
             memcpy(ids, id.ptr, id.len);
         ids += id.len;
+        CHECK(i == 0 || rows[i - 1] < rows[i]);
     }
+    CHECK(ids == image.ids + image.ids_size); /* ids do not change while the row lives */
     for (uint32_t i = 0; i < count && image.code_size > 0; i++)
         memcpy(image.codes + (size_t)i * image.code_size, row_code(&v->codes, rows[i]),
                image.code_size);
@@ -140,6 +142,7 @@ static void append_attributes(const struct collection_encoding *e, const struct 
     struct buf *body = &e->x->body;
     size_t start = body->len;
     image_attributes_begin(body, a->first, a->span, to - from, a->offsets + from, a->sizes + from);
+    CHECK(from < to && to <= a->count && start % CHUNK_ALIGNMENT == 0);
     for (uint32_t i = from; i < to; i++)
         buf_append_slice(body, heap_get(&e->c->heap, a->refs[i]));
     image_pad(body, start);
@@ -236,6 +239,7 @@ static void append_key(struct buf *body, const struct captured *key)
 static enum err encode_keys(struct snapshot_encoder *x, const struct captured *keys, size_t count,
                             size_t *used)
 {
+    CHECK(count > 0);
     uint32_t index = keys[0].place / IMAGE_KEYS_SPAN;
     enum err e = OK;
     *used = 0;

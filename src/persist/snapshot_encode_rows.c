@@ -79,6 +79,7 @@ static enum err write_rows(struct collection_encoding *e, enum chunk_kind kind, 
 {
     struct snapshot_encoder *x = e->x;
     uint32_t span = e->entry.rows_span;
+    CHECK(count > 0 && count <= span);
     buf_clear(&x->body, SIZE_MAX);
     enum err err = snapshot_append_rows(e, index * span, span, x->rows, count);
     struct chunk chunk = {.uid = e->c->uid, .kind = kind, .index = index, .count = count};
@@ -98,6 +99,7 @@ static enum err encode_rows(struct collection_encoding *e, uint32_t index)
         return write_rows(e, CHUNK_ROWS, index, alive);
     const struct chunk *newer = pack_writer_last(x->packs, uid, CHUNK_NEWER, index, 0);
     uint32_t fresh = snapshot_list_rows(e, first, span, base->lsn);
+    CHECK(fresh <= alive && (newer == NULL || newer->lsn >= base->lsn));
     if ((uint64_t)fresh * NEWER_SHARE > span ||
         (uint64_t)(alive - fresh) * ALIVE_SHARE < base->count)
         return write_rows(e, CHUNK_ROWS, index, snapshot_list_rows(e, first, span, 0));
@@ -130,6 +132,7 @@ static void gathered_fini(struct gathered *g)
 static size_t drop_later(struct hnsw_image_row *row, uint32_t end)
 {
     size_t from = 0, kept = 0;
+    CHECK(row->level >= 0 && row->level < HNSW_LEVELS_MAX);
     for (int level = 0; level <= row->level; level++) {
         size_t before = kept;
         for (size_t list_end = from + row->sizes[level]; from < list_end; from++)
@@ -164,6 +167,8 @@ static enum err write_links(struct gathered *g, struct collection_encoding *e, u
 {
     struct snapshot_encoder *x = e->x;
     struct image_links *image = &g->image;
+    CHECK(image->count == g->levels.len && image->links * sizeof(uint32_t) == g->links.len);
+    CHECK(image->lists * sizeof(uint16_t) == g->sizes.len);
     buf_clear(&x->body, SIZE_MAX);
     if (!image_links_begin(&x->body, image))
         return ERR_NOMEM;
@@ -254,6 +259,7 @@ static enum err encode_attributes(struct collection_encoding *e, uint32_t index)
 
 enum err snapshot_encode_large(struct collection_encoding *e)
 {
+    CHECK(e->view->codes.lsn < LSN_NEVER && e->entry.uid == 0);
     e->entry.uid = e->c->uid;
     e->entry.rows_end = e->view->codes.end;
     e->entry.has_graph = e->view->graph != NULL;

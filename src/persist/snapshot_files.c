@@ -72,6 +72,7 @@ static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
 
 static enum err flush(struct pack_writer *w)
 {
+    CHECK(w->file != NULL && w->pack_count > 0);
     enum err e = w->io->ops->file_write(w->file, w->written, w->out.ptr, w->out.len);
     if (e != OK)
         return e;
@@ -163,6 +164,7 @@ static enum err add_chunk(struct pack_writer *w, const struct chunk *chunk)
 
 enum err pack_writer_keep(struct pack_writer *w, const struct chunk *chunk)
 {
+    CHECK(w->last != NULL && !is_condemned(w, chunk->pack));
     return add_chunk(w, chunk);
 }
 
@@ -170,6 +172,7 @@ enum err pack_writer_put(struct pack_writer *w, struct chunk *chunk, struct slic
 {
     uint8_t header[CHUNK_HEADER_SIZE];
     enum err e = OK;
+    CHECK(chunk_kind_name(chunk->kind) != NULL);
     if (body.len > UINT32_MAX)
         return ERR_LIMIT;
     if (w->file != NULL && w->written + w->out.len + body.len > PACK_BYTES_MAX)
@@ -181,6 +184,7 @@ enum err pack_writer_put(struct pack_writer *w, struct chunk *chunk, struct slic
     chunk->lsn = w->lsn;
     chunk->pack = w->packs[w->pack_count - 1].id;
     chunk->offset = w->written + w->out.len;
+    CHECK(chunk->offset % CHUNK_ALIGNMENT == 0 && chunk->offset >= PACK_HEADER_SIZE);
     chunk->size = (uint32_t)body.len;
     chunk->crc = crc32c(body);
     chunk_hash(body, chunk->hash);
@@ -235,6 +239,7 @@ enum err manifest_save(struct io *io, const char *dir, const struct manifest *m,
 {
     char name[SNAPSHOT_NAME_SIZE], temporary[SNAPSHOT_PATH_SIZE], final[SNAPSHOT_PATH_SIZE];
     struct buf bytes = BUF_INIT(MEM_SNAPSHOT);
+    CHECK(m->previous_lsn <= m->lsn && m->next_uid > 0);
     snapshot_manifest_name(m->lsn, name);
     enum err e = snapshot_path(dir, name, final);
     if (e == OK)
@@ -363,7 +368,7 @@ enum err pack_reader_get(const struct pack_reader *r, const struct chunk *chunk,
 {
     const struct manifest_pack *p = manifest_pack(r->manifest, chunk->pack);
     size_t size = chunk_room(chunk->size), got = 0;
-    CHECK(p != NULL);
+    CHECK(p != NULL && r->files != NULL);
     why->text[0] = '\0';
     if (r->files[p - r->manifest->packs] == NULL)
         return pack_reader_blame(chunk, why_set(why, ERR_CORRUPT, "the pack is not usable"), why);

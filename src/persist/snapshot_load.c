@@ -1,16 +1,12 @@
 #include "persist/snapshot_load.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/log.h"
-#include "persist/image.h"
 
 enum {
-    SLICE_KEYS = 500,  /* published at once */
     CHECK_ROWS = 8192, /* of an item */
-    BUFFER_KEEP = 1 << 20,
-    SPARSE_SHARE = 64 /* keys are put close together when fewer places are in use */
+    BUFFER_KEEP = 1 << 20
 };
 
 static void enter_phase(struct snapshot_load *l, enum load_phase phase);
@@ -19,6 +15,7 @@ static void enter_phase(struct snapshot_load *l, enum load_phase phase);
 
 enum err load_blame(struct load_lane *lane, const struct chunk *chunk, enum err e, const char *what)
 {
+    CHECK(e != OK);
     if (e == ERR_NOMEM)
         return e;
     if (what != NULL)
@@ -48,213 +45,19 @@ bool load_tolerates(struct load_lane *lane, enum err e, const char *lost)
     return true;
 }
 
-/* Names the manifest. */
-static enum err blame_manifest(struct load_lane *lane, const char *what, uint64_t number)
-{
-    char name[SNAPSHOT_NAME_SIZE];
-    snapshot_manifest_name(lane->load->manifest.lsn, name);
-    return why_set(&lane->why, ERR_CORRUPT, "%s: %s (%" PRIu64 ")", name, what, number);
-}
-
-/* -- OPEN -------------------------------------------------------------------------------------- */
-
-struct listing {
-    uint64_t newest, below; /* the newest manifest below that */
-    bool found;
-    uint32_t next_pack;
-};
-
-static void on_name(void *user, const char *name)
-{
-    struct listing *listing = user;
-    uint64_t lsn;
-    uint32_t id;
-    if (snapshot_manifest_name_parse(name, &lsn)) {
-        if (lsn >= listing->below || (listing->found && lsn < listing->newest))
-            return;
-        listing->newest = lsn;
-        listing->found = true;
-    } else if (snapshot_pack_name_parse(name, &id) && id >= listing->next_pack) {
-        listing->next_pack = id + 1;
-    }
-}
-
-static enum err open_manifest(struct load_lane *lane, uint64_t lsn)
-{
-    struct snapshot_load *l = lane->load;
-    enum err e = manifest_load(l->io, l->options.dir, lsn, &l->manifest, &lane->why);
-    if (e != OK)
-        return e;
-    e = pack_reader_open(&l->packs, l->io, l->options.dir, &l->manifest, &lane->why);
-    if (load_tolerates(lane, e, "what stands there"))
-        e = pack_reader_open_some(&l->packs, l->io, l->options.dir, &l->manifest);
-    if (e != OK)
-        manifest_fini(&l->manifest);
-    return e;
-}
-
-static enum err load_open(struct load_lane *lane, const struct load_item *item)
-{
-    struct snapshot_load *l = lane->load;
-    struct listing listing = {.next_pack = 1,
-                              .below = l->options.below > 0 ? l->options.below : UINT64_MAX};
-    bool tried = false;
-    enum err e;
-    (void)item;
-    do {
-        listing.found = false;
-        e = l->io->ops->list_dir(l->io, l->options.dir, on_name, &listing);
-        if (e != OK)
-            return why_set(&lane->why, e, "the folder %.200s cannot be read", l->options.dir);
-        l->next_pack = listing.next_pack;
-        if (!listing.found && tried)
-            return why_set(&lane->why, ERR_NOT_FOUND, "no manifest is whole");
-        if (!listing.found)
-            return OK;
-        tried = true;
-        listing.below = listing.newest;
-        e = open_manifest(lane, listing.newest);
-    } while (load_tolerates(lane, e, "this snapshot; the one before is tried"));
-    if (e != OK)
-        return e;
-    l->found = true;
-    l->key_chunks = manifest_lower(&l->manifest, 0, CHUNK_SMALL, 0, 0);
-    l->keys = mem_try_calloc(MEM_SNAPSHOT, l->key_chunks * sizeof(*l->keys));
-    return l->keys == NULL ? ERR_NOMEM : OK;
-}
-
-/* -- KEYS -------------------------------------------------------------------------------------- */
-
-static enum err make_key(struct snapshot_load *l, const struct image_key *key, struct load_key *out)
-{
-    out->place = key->place;
-    out->object =
-        keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
-    if (out->object == NULL)
-        return ERR_NOMEM;
-    if (key->type != OBJECT_COLLECTION)
-        return OK;
-    out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
-    if (out->object->collection != NULL)
-        return OK;
-    object_free(out->object);
-    out->object = NULL;
-    return ERR_NOMEM;
-}
-
-static enum err load_keys(struct load_lane *lane, const struct load_item *item)
-{
-    struct snapshot_load *l = lane->load;
-    const struct chunk *chunk = &l->manifest.chunks[item->chunk];
-    struct load_keys *keys = &l->keys[item->chunk];
-    struct bytes_reader reader;
-    struct slice body;
-    uint32_t first;
-    enum err e = load_chunk(lane, chunk, &lane->buffer, &body);
-    if (load_tolerates(lane, e, "keys, and what their collections hold"))
-        return OK;
-    if (e != OK)
-        return e;
-    e = image_keys_open(body, &first, &reader, &lane->why);
-    if (e != OK || first != (uint64_t)chunk->index * IMAGE_KEYS_SPAN ||
-        chunk->count > IMAGE_KEYS_SPAN)
-        return load_blame(lane, chunk, ERR_CORRUPT, "keys of other places");
-    keys->list = mem_try_calloc(MEM_SNAPSHOT, chunk->count * sizeof(*keys->list));
-    if (keys->list == NULL)
-        return ERR_NOMEM;
-    while (reader.left.len > 0) {
-        struct image_key key;
-        e = image_key_get(&reader, &key, &lane->why);
-        if (e != OK)
-            return load_blame(lane, chunk, e, NULL);
-        if (key.place / IMAGE_KEYS_SPAN != chunk->index || keys->count == chunk->count ||
-            (key.type == OBJECT_COLLECTION && (key.uid == 0 || key.uid >= l->manifest.next_uid)))
-            return load_blame(lane, chunk, ERR_CORRUPT, "a key that does not belong there");
-        e = make_key(l, &key, &keys->list[keys->count]);
-        if (e != OK)
-            return e;
-        keys->count++;
-    }
-    return keys->count == chunk->count ? OK : load_blame(lane, chunk, ERR_CORRUPT, "missing keys");
-}
-
 /* -- PUBLISH ----------------------------------------------------------------------------------- */
-
-static enum err fail(struct snapshot_load *l, enum err e, const char *what)
-{
-    char name[SNAPSHOT_NAME_SIZE];
-    snapshot_manifest_name(l->manifest.lsn, name);
-    return e == ERR_NOMEM ? e : why_set(&l->why, e, "%s: %s", name, what);
-}
-
-static enum err note_collection(struct snapshot_load *l, struct collection *c)
-{
-    if (l->collection_count == l->collection_capacity) {
-        uint32_t capacity = l->collection_capacity == 0 ? 64 : l->collection_capacity * 2;
-        struct load_collection *grown =
-            mem_try_realloc(MEM_SNAPSHOT, l->collections, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return ERR_NOMEM;
-        l->collections = grown;
-        l->collection_capacity = capacity;
-    }
-    l->collections[l->collection_count++] = (struct load_collection){.uid = c->uid, .c = c};
-    return OK;
-}
-
-/* Keys keep their places, so that chunks of keys stay as they are. Where nearly all places are free
- * that would cost memory for nothing. */
-static bool is_sparse(const struct snapshot_load *l)
-{
-    return l->manifest.slots_end / SPARSE_SHARE > l->manifest.key_count + SPARSE_SHARE;
-}
-
-/* From here on the db frees it. */
-static enum err publish_key(struct snapshot_load *l, struct load_key *key)
-{
-    struct object *o = key->object;
-    uint32_t place = is_sparse(l) ? (uint32_t)keyspace_count(&l->db->keys) : key->place;
-    enum err e = keyspace_load(&l->db->keys, place, o);
-    if (e == ERR_CORRUPT)
-        return fail(l, e, "a key or a place of the keyspace is there twice");
-    key->object = NULL;
-    return e == OK && o->type == OBJECT_COLLECTION ? note_collection(l, o->collection) : e;
-}
-
-static enum err publish_slice(struct snapshot_load *l)
-{
-    enum err e = OK;
-    if (l->key_chunk == 0 && l->key_at == 0 && l->db->keys.used == 0 &&
-        !keyspace_load_begin(&l->db->keys,
-                             is_sparse(l) ? (uint32_t)l->manifest.key_count : l->manifest.slots_end,
-                             l->manifest.key_count))
-        return ERR_NOMEM;
-    for (size_t done = 0; l->key_chunk < l->key_chunks && done < SLICE_KEYS && e == OK;) {
-        struct load_keys *keys = &l->keys[l->key_chunk];
-        if (l->key_at == keys->count) {
-            l->key_chunk++;
-            l->key_at = 0;
-            continue;
-        }
-        if (keyspace_count(&l->db->keys) == l->manifest.key_count)
-            return fail(l, ERR_CORRUPT, "more keys than it says");
-        e = publish_key(l, &keys->list[l->key_at++]);
-        done++;
-    }
-    return e;
-}
 
 static void end_load(struct snapshot_load *l, enum err e);
 
 static void publish_some(struct snapshot_load *l)
 {
-    enum err e = l->cancelled ? ERR_CANCELLED : publish_slice(l);
+    enum err e = l->cancelled ? ERR_CANCELLED : load_publish_slice(l);
     if (e == OK && l->key_chunk < l->key_chunks) {
         l->io->ops->timer_start(l->io, &l->timer, 0);
         return;
     }
     if (e == OK && !l->damaged && keyspace_count(&l->db->keys) != l->manifest.key_count)
-        e = fail(l, ERR_CORRUPT, "fewer keys than it says");
+        e = load_fail(l, ERR_CORRUPT, "fewer keys than it says");
     if (e != OK) {
         end_load(l, e);
         return;
@@ -268,99 +71,12 @@ static void on_timer(struct io_timer *timer)
     publish_some(timer->user);
 }
 
-/* -- PLAN -------------------------------------------------------------------------------------- */
-
-static int by_uid(const void *a, const void *b)
-{
-    uint64_t x = ((const struct load_collection *)a)->uid;
-    uint64_t y = ((const struct load_collection *)b)->uid;
-    return (x > y) - (x < y);
-}
-
-/* Does a collection have chunks of this kind and index? */
-static bool belongs(const struct load_collection *lc, const struct chunk *chunk)
-{
-    const struct manifest_collection *m = lc->entry;
-    uint64_t span = 0;
-    switch (chunk->kind) {
-    case CHUNK_SMALL:
-        return m == NULL && chunk->index == 0 && chunk->part == 0;
-    case CHUNK_ATTRIBUTES:
-        if (m == NULL)
-            return chunk->index == 0;
-        return (uint64_t)chunk->index * m->attributes_span < m->rows_end;
-    case CHUNK_ALIVE:
-        span = m == NULL ? 0 : m->alive_span;
-        break;
-    case CHUNK_ROWS:
-    case CHUNK_NEWER:
-        span = m == NULL ? 0 : m->rows_span;
-        break;
-    case CHUNK_LINKS:
-        span = m == NULL || !m->has_graph ? 0 : m->links_span;
-        break;
-    case CHUNK_KEYS:
-        break;
-    }
-    return span > 0 && chunk->part == 0 && (uint64_t)chunk->index * span < m->rows_end;
-}
-
-/* A small set has its one chunk first; of a large one it is known of every row whether it is alive,
- * and newer rows stand beside older ones. */
-static bool is_complete(const struct snapshot_load *l, const struct load_collection *lc)
-{
-    const struct manifest *m = &l->manifest;
-    if (lc->entry == NULL)
-        return lc->first_chunk < lc->chunk_end && m->chunks[lc->first_chunk].kind == CHUNK_SMALL;
-    uint64_t alive = 0, span = lc->entry->alive_span;
-    for (uint32_t i = lc->first_chunk; i < lc->chunk_end; i++) {
-        const struct chunk *chunk = &m->chunks[i];
-        alive += chunk->kind == CHUNK_ALIVE;
-        if (chunk->kind == CHUNK_NEWER &&
-            manifest_find(m, lc->uid, CHUNK_ROWS, chunk->index, 0) == NULL)
-            return false;
-    }
-    return alive == (lc->entry->rows_end + span - 1) / span;
-}
-
-/* Every chunk belongs to one collection, every collection has its chunks. */
-static enum err load_plan(struct load_lane *lane, const struct load_item *item)
-{
-    struct snapshot_load *l = lane->load;
-    const struct manifest *m = &l->manifest;
-    uint32_t at = l->key_chunks, entries = 0;
-    bool all = !l->damaged; /* else some keys may be lost */
-    (void)item;
-    if (l->collection_count > 0)
-        qsort(l->collections, l->collection_count, sizeof(*l->collections), by_uid);
-    for (uint32_t i = 0; i < l->collection_count; i++) {
-        struct load_collection *lc = &l->collections[i];
-        if (i > 0 && lc[-1].uid == lc->uid)
-            return blame_manifest(lane, "a collection is there twice", lc->uid);
-        lc->entry = manifest_collection(m, lc->uid);
-        entries += lc->entry != NULL;
-        while (!all && at < m->chunk_count && m->chunks[at].uid < lc->uid)
-            at++;
-        lc->first_chunk = at;
-        while (at < m->chunk_count && m->chunks[at].uid == lc->uid && belongs(lc, &m->chunks[at]))
-            at++;
-        lc->chunk_end = at;
-        if (!is_complete(l, lc))
-            return blame_manifest(lane, "a collection that lacks chunks", lc->uid);
-    }
-    if (all && at != m->chunk_count)
-        return blame_manifest(lane, "a chunk that belongs to nothing", at);
-    if (all && entries != m->collection_count)
-        return blame_manifest(lane, "a collection without a key", m->collection_count);
-    return OK;
-}
-
 /* -- CHECK, TREE, MEND, FINISH ----------------------------------------------------------------- */
 
 static enum err blame_collection(struct load_lane *lane, const struct load_collection *lc,
                                  enum err e, const char *what)
 {
-    return e == ERR_CORRUPT ? blame_manifest(lane, what, lc->uid) : e;
+    return e == ERR_CORRUPT ? load_blame_manifest(lane, what, lc->uid) : e;
 }
 
 /* Rows whose contents are lost. */
@@ -436,6 +152,7 @@ static void run_phase(struct job *job, struct lane *lane)
         if (at >= l->item_count)
             break;
         const struct load_item *item = &l->items[at];
+        CHECK(item->first <= item->end && me->error == OK);
         if (item->collection != me->at) {
             close_cursor(me);
             me->at = item->collection;
@@ -488,6 +205,7 @@ static void done_phase(struct job *job)
 
 static void run_items(struct snapshot_load *l)
 {
+    CHECK(l->lanes_out == 0 && l->item_count > 0 && phases[l->phase].run != NULL);
     unsigned lanes = l->item_count < l->lane_count ? l->item_count : l->lane_count;
     atomic_store(&l->next_item, 0);
     l->lanes_out = lanes;
@@ -617,6 +335,7 @@ const char *load_phase_name(enum load_phase phase)
 
 static void free_keys(struct snapshot_load *l)
 {
+    CHECK(l->lanes_out == 0);
     for (uint32_t i = 0; l->keys != NULL && i < l->key_chunks; i++) {
         for (uint32_t k = 0; k < l->keys[i].count; k++) {
             struct object *o = l->keys[i].list[k].object;
@@ -647,6 +366,7 @@ static void end_load(struct snapshot_load *l, enum err e)
     free_keys(l);
     pack_reader_close(&l->packs);
     l->error = e;
+    CHECK(db->background.rows_held > 0);
     db->background.rows_held--;
     db->log.loading = false;
     l->on_done(l, e);
@@ -677,6 +397,7 @@ void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db,
 
 void snapshot_load_cancel(struct snapshot_load *l)
 {
+    CHECK(l->lanes != NULL); /* started and not freed */
     l->cancelled = true;
     atomic_store_explicit(&l->failed, true, memory_order_relaxed);
 }

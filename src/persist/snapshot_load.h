@@ -120,7 +120,7 @@ void snapshot_load_cancel(struct snapshot_load *l);
 /* After on_done. After an error db_clear() frees what the db has got. */
 void snapshot_load_free(struct snapshot_load *l);
 
-/* For snapshot_load.c and snapshot_load_rows.c. owner: the lane while a job is out */
+/* For the files snapshot_load*.c. owner: the lane while a job is out */
 struct load_lane {
     struct job job;
     struct snapshot_load *load;
@@ -143,6 +143,18 @@ MUST_USE enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, 
 /* Blames the chunk for what was found wrong in it. */
 enum err load_blame(struct load_lane *lane, const struct chunk *chunk, enum err e,
                     const char *what);
+
+/* The same of the manifest. */
+enum err load_blame_manifest(struct load_lane *lane, const char *what, uint64_t number);
+/* [loop] The same, for l->why. */
+enum err load_fail(struct snapshot_load *l, enum err e, const char *what);
+
+/* snapshot_load_keys.c: the items of phases OPEN, KEYS, PLAN. */
+MUST_USE enum err load_open(struct load_lane *lane, const struct load_item *item);
+MUST_USE enum err load_keys(struct load_lane *lane, const struct load_item *item);
+MUST_USE enum err load_plan(struct load_lane *lane, const struct load_item *item);
+/* [loop] Some keys more; l->key_chunk says where it got to. */
+MUST_USE enum err load_publish_slice(struct snapshot_load *l);
 
 /* snapshot_load_rows.c: the items of phases BEGIN, ALIVE, CONTENTS. */
 MUST_USE enum err load_begin(struct load_lane *lane, const struct load_item *item);

@@ -18,6 +18,7 @@ static bool next_row(struct row_cursor *r, uint64_t birth, struct collection_loa
         return false;
     while (!image_bit(image->present, r->offset))
         r->offset++;
+    CHECK(r->offset < image->span); /* image_rows_open has counted the bits */
     uint32_t size = image->id_sizes[r->at];
     *out = (struct collection_load_row){
         .row = image->first + r->offset,
@@ -62,6 +63,7 @@ static enum err put_attributes(struct load_lane *lane, struct collection_load *l
             e = collection_load_attribute(l, &lane->cursor, a->first + offset,
                                           (struct slice){at, size});
         at += size;
+        CHECK(at <= a->bytes.ptr + a->bytes.len);
     }
     return e;
 }
@@ -167,6 +169,7 @@ enum err load_begin(struct load_lane *lane, const struct load_item *item)
 {
     struct load_collection *lc = item->collection;
     const struct manifest_collection *entry = lc->entry;
+    CHECK(lc->c != NULL && lc->load.c == NULL);
     if (entry == NULL)
         return load_small(lane, lc);
     return collection_load_begin(&lc->load, lc->c, entry->rows_end, true, entry->has_graph,
@@ -249,6 +252,7 @@ static enum err load_rows(struct load_lane *lane, const struct load_item *item)
     const struct manifest *m = &lane->load->manifest;
     const struct chunk *chunk = &m->chunks[item->chunk];
     struct load_collection *lc = item->collection;
+    CHECK(lc->entry != NULL && chunk->uid == lc->uid);
     const struct chunk *newer_chunk = manifest_find(m, lc->uid, CHUNK_NEWER, chunk->index, 0);
     struct image_rows rows, newer;
     enum err e = open_rows(lane, lc, chunk, &lane->buffer, &rows);
@@ -297,6 +301,7 @@ static enum err put_links(struct load_lane *lane, struct load_collection *lc,
             continue;
         row.level = links->levels[at];
         image_unpack(links->parents + (size_t)at * links->width, &row.parent, 1, links->width);
+        CHECK(offset < links->span && list + (uint32_t)row.level < links->lists);
         for (int level = 0; level <= row.level; level++) {
             row.sizes[level] = links->sizes[list++];
             link += row.sizes[level];
