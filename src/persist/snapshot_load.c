@@ -49,11 +49,22 @@ bool load_tolerates(struct load_lane *lane, enum err e, const char *lost)
 
 static void end_load(struct snapshot_load *l, enum err e);
 
+/* Between two slices others have the loop; a timer would give it away for a millisecond. */
+static void pause_a_moment(struct job *job, struct lane *lane)
+{
+    (void)job;
+    (void)lane;
+}
+
+static void go_on(struct job *job);
+
 static void publish_some(struct snapshot_load *l)
 {
     enum err e = l->cancelled ? ERR_CANCELLED : load_publish_slice(l);
     if (e == OK && l->key_chunk < l->key_chunks) {
-        l->io->ops->timer_start(l->io, &l->timer, 0);
+        l->lanes[0].job = (struct job){.run = pause_a_moment, .done = go_on, .class = JOB_SEARCH};
+        l->lanes_out = 1;
+        l->io->ops->submit(l->io, &l->lanes[0].job);
         return;
     }
     if (e == OK && !l->damaged && keyspace_count(&l->db->keys) != l->manifest.key_count)
@@ -66,9 +77,11 @@ static void publish_some(struct snapshot_load *l)
     enter_phase(l, LOAD_PLAN);
 }
 
-static void on_timer(struct io_timer *timer)
+static void go_on(struct job *job)
 {
-    publish_some(timer->user);
+    struct snapshot_load *l = ((struct load_lane *)job)->load;
+    l->lanes_out = 0;
+    publish_some(l);
 }
 
 /* -- CHECK, TREE, MEND, FINISH ----------------------------------------------------------------- */
@@ -380,7 +393,6 @@ void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db,
     CHECK(keyspace_count(&db->keys) == 0 && db->log.last_lsn == 0);
     *l = (struct snapshot_load){
         .io = io, .db = db, .options = *options, .on_done = on_done, .user = user};
-    l->timer = (struct io_timer){.fn = on_timer, .user = l};
     l->lane_count = io->ops->lane_count(io);
     l->lanes = mem_calloc(MEM_SNAPSHOT, l->lane_count * sizeof(*l->lanes));
     for (unsigned i = 0; i < l->lane_count; i++) {
@@ -405,7 +417,6 @@ void snapshot_load_cancel(struct snapshot_load *l)
 void snapshot_load_free(struct snapshot_load *l)
 {
     CHECK(l->lanes_out == 0);
-    l->io->ops->timer_stop(l->io, &l->timer);
     for (unsigned i = 0; i < l->lane_count; i++) {
         buf_fini(&l->lanes[i].buffer);
         buf_fini(&l->lanes[i].second);

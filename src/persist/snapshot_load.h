@@ -91,7 +91,6 @@ struct snapshot_load {
     atomic_bool failed;
     bool damaged; /* a repair has lost something: the next snapshot is to begin from nothing */
     bool cancelled;
-    struct io_timer timer; /* to the next slice */
 
     bool found; /* there is a manifest */
     struct manifest manifest;
