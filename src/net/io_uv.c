@@ -33,9 +33,12 @@ struct io_uv {
     atomic_bool asleep; /* a worker that finishes a job must send wake */
     struct workers *workers;
     struct workers *io_threads[JOB_IO_CLASSES]; /* one lane each */
-    struct timer *timers;          /* all there are */
-    struct timer *spare_timers;    /* those no io_timer uses */
-    struct stream *failed_writers; /* on_written(error) is due */
+    struct timer *timers;                       /* all there are */
+    struct timer *spare_timers;                 /* those no io_timer uses */
+    struct timer *soon, **soon_last;            /* those of 0 us, in order */
+    uint64_t turn;                              /* of the loop */
+    uv_idle_t spin;                             /* while there are some, the loop does not sleep */
+    struct stream *failed_writers;              /* on_written(error) is due */
     struct signal_watch *signals;
     unsigned keepalive_s;
     uint8_t read_buffer[READ_BUFFER_SIZE]; /* on_read copies, so one serves every stream */
@@ -89,6 +92,9 @@ struct timer {
     struct io_timer *timer; /* NULL: spare */
     struct timer *next;
     struct timer *next_spare;
+    struct timer *next_soon;
+    bool is_soon;  /* in io_uv.soon, and not libuv's */
+    uint64_t turn; /* in which it was started */
 };
 
 static struct timer *timer_take(struct io_uv *u)
@@ -107,6 +113,40 @@ static struct timer *timer_take(struct io_uv *u)
     return t;
 }
 
+static void on_spin(uv_idle_t *idle)
+{
+    (void)idle; /* that it runs keeps the loop from sleeping */
+}
+
+/* libuv would round 0 us up to a millisecond, or run a timer that starts itself again for ever
+ * without a look at the sockets. */
+static void enter_soon(struct io_uv *u, struct timer *t)
+{
+    CHECK(!t->is_soon);
+    t->is_soon = true;
+    t->turn = u->turn;
+    t->next_soon = NULL;
+    *u->soon_last = t;
+    u->soon_last = &t->next_soon;
+    int rc = uv_idle_start(&u->spin, on_spin);
+    CHECK(rc == 0);
+}
+
+static void leave_soon(struct io_uv *u, struct timer *t)
+{
+    if (!t->is_soon)
+        return;
+    struct timer **at = &u->soon;
+    while (*at != t) {
+        CHECK(*at != NULL);
+        at = &(*at)->next_soon;
+    }
+    *at = t->next_soon;
+    if (*at == NULL)
+        u->soon_last = at;
+    t->is_soon = false;
+}
+
 static void timer_stop(struct io *io, struct io_timer *timer)
 {
     struct io_uv *u = io_uv_of(io);
@@ -114,6 +154,7 @@ static void timer_stop(struct io *io, struct io_timer *timer)
     if (t == NULL)
         return;
     CHECK(t->timer == timer);
+    leave_soon(u, t);
     int rc = uv_timer_stop(&t->uv);
     CHECK(rc == 0);
     t->timer = NULL;
@@ -140,6 +181,13 @@ static void timer_start(struct io *io, struct io_timer *timer, uint64_t after_us
         t->timer = timer;
         timer->impl = t;
     }
+    leave_soon(u, timer->impl);
+    if (after_us == 0) {
+        int stopped = uv_timer_stop(&((struct timer *)timer->impl)->uv);
+        CHECK(stopped == 0);
+        enter_soon(u, timer->impl);
+        return;
+    }
     /* libuv counts whole milliseconds from the time it last looked; rounding up from the true
      * clock keeps a timer from firing early. */
     uint64_t due_ms = (mono_us(io) + after_us + 999) / 1000;
@@ -147,6 +195,18 @@ static void timer_start(struct io *io, struct io_timer *timer, uint64_t after_us
     struct timer *t = timer->impl;
     int rc = uv_timer_start(&t->uv, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
     CHECK(rc == 0);
+}
+
+/* Those that were started before this turn; what they start is for the next. */
+static void run_soon(struct io_uv *u)
+{
+    u->turn++;
+    while (u->soon != NULL && u->soon->turn < u->turn)
+        on_timer(&u->soon->uv);
+    if (u->soon == NULL) {
+        int rc = uv_idle_stop(&u->spin);
+        CHECK(rc == 0);
+    }
 }
 
 /* ---- streams ---- */
@@ -609,6 +669,7 @@ static bool jobs_finished(const struct io_uv *u)
 static void before_poll(uv_prepare_t *prepare)
 {
     struct io_uv *u = prepare->data;
+    run_soon(u);
     for (unsigned round = 0; round < COLLECT_ROUNDS_MAX; round++) {
         run_failed_writes(u);
         collect_jobs(u);
@@ -713,6 +774,8 @@ static enum err start_handles(struct io_uv *u, struct why *why)
     u->loop.data = u;
     rc = uv_prepare_init(&u->loop, &u->before_poll);
     rc |= uv_check_init(&u->loop, &u->after_poll);
+    rc |= uv_idle_init(&u->loop, &u->spin);
+    u->soon_last = &u->soon;
     u->before_poll.data = u;
     u->after_poll.data = u;
     rc |= uv_prepare_start(&u->before_poll, before_poll);
@@ -737,6 +800,7 @@ static void end_handles(struct io_uv *u)
     uv_close((uv_handle_t *)&u->wake, NULL);
     uv_close((uv_handle_t *)&u->before_poll, NULL);
     uv_close((uv_handle_t *)&u->after_poll, NULL);
+    uv_close((uv_handle_t *)&u->spin, NULL);
     for (struct timer *t = u->timers; t != NULL; t = t->next)
         uv_close((uv_handle_t *)&t->uv, on_timer_closed);
     for (struct signal_watch *s = u->signals; s != NULL; s = s->next)

@@ -604,6 +604,44 @@ TEST(io_uv, timers_can_be_moved_stopped_and_started_when_they_fire)
     world_free(w);
 }
 
+static void on_chain(struct io_timer *timer)
+{
+    struct alarm *a = (struct alarm *)timer;
+    a->fired++;
+    if (a->repeats_left-- > 0)
+        a->world->ops->timer_start(a->world->io, timer, 0);
+}
+
+/* A thousand in a row are much less than a thousand milliseconds, and others have their turn in
+ * between. */
+TEST(io_uv, a_timer_of_0_fires_before_the_loop_sleeps_and_keeps_nothing_from_happening)
+{
+    enum { CHAIN = 1000 };
+    struct world *w = world_new(NULL);
+    struct alarm chain = {.repeats_left = CHAIN}, endless = {.repeats_left = 1000000000};
+    struct alarm other = {0}, stopped = {0}, behind = {0};
+    unsigned order = 0;
+    alarm_start(&chain, w, &order, 5000);
+    chain.timer.fn = on_chain;
+    w->ops->timer_start(w->io, &chain.timer, 0); /* moved */
+    alarm_start(&stopped, w, &order, 0);
+    alarm_start(&behind, w, &order, 0);
+    w->ops->timer_stop(w->io, &stopped.timer);
+    uint64_t start = w->ops->mono_us(w->io);
+    run_for_ms(w, 30);
+    EXPECT_EQ(chain.fired, CHAIN + 1);
+    EXPECT_EQ(stopped.fired, 0);
+    EXPECT(behind.fired == 1 && behind.fired_us < start + 20 * 1000);
+    alarm_start(&endless, w, &order, 0);
+    endless.timer.fn = on_chain;
+    alarm_start(&other, w, &order, 5 * 1000);
+    run_for_ms(w, 20); /* a timer itself */
+    EXPECT_EQ(other.fired, 1);
+    EXPECT(endless.fired > 100);
+    w->ops->timer_stop(w->io, &endless.timer);
+    world_free(w);
+}
+
 TEST(io_uv, clocks_advance_and_random_bytes_differ)
 {
     struct world *w = world_new(NULL);
