@@ -20,6 +20,7 @@ static const char usage[] =
     "  vdb-server --port 7000 --maxmemory 4gb\n"
     "  vdb-server /etc/vdb.conf --loglevel verbose\n"
     "\n"
+    "  --repair        start with damaged data: keep what is good, set the rest aside\n"
     "  --help          this text\n"
     "  --version       the version\n"
     "  --print-config  a vdb.conf with every option, its meaning and its default\n";
@@ -65,6 +66,19 @@ static enum err read_config(struct config *config, int argc, char **argv, struct
     return config_parse_args(config, argc, argv, why);
 }
 
+/* Relative paths of other options start in dir, as with Redis; it is made when it is missing. From
+ * here on it is absolute, as CONFIG GET shows it. */
+static enum err enter_dir(struct config *config, struct why *why)
+{
+    char path[CONFIG_TEXT_MAX + 1];
+    enum err e = io_dir_make(NULL, config->dir);
+    if (e == OK)
+        e = io_dir_enter(config->dir, path, sizeof(path));
+    if (e != OK)
+        return why_set(why, e, "can't use the dir %.150s: %s", config->dir, err_text(e));
+    return config_set(config, slice_of("dir"), slice_of(path), why);
+}
+
 /* On the loop, not in a signal handler (io_uv_on_signal), so it may do anything. */
 static void on_signal(void *user, int signo)
 {
@@ -99,6 +113,7 @@ static int run(struct server *server, struct io *io, const struct config *config
     if (started && e == OK) {
         io_uv_set_keepalive(io, (unsigned)config->tcp_keepalive);
         io_uv_run(io);
+        status = server->failed ? EXIT_FAILURE : EXIT_SUCCESS;
         server_fini(server);
     }
     return status;
@@ -118,8 +133,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "vdb-server: %s\n", why.text);
         return EXIT_FAILURE;
     }
-    if (io_dir_enter(config.dir) != OK) {
-        (void)fprintf(stderr, "vdb-server: can't change to dir %s\n", config.dir);
+    if (enter_dir(&config, &why) != OK) {
+        (void)fprintf(stderr, "vdb-server: %s\n", why.text);
         return EXIT_FAILURE;
     }
     FILE *log = config.logfile[0] == '\0' ? stdout : fopen(config.logfile, "a");

@@ -3,6 +3,10 @@
  * another and the stack stays flat however many clients wait on one another. */
 #include "server.h"
 
+#include "cmd/gate.h"
+#include "cmd/log_wait.h"
+#include "cmd/saving.h"
+
 #include "cmd/expire.h"
 
 enum {
@@ -83,7 +87,8 @@ void server_adopt(struct server *server, struct conn *c)
 static void check_stopped(struct server *server)
 {
     if (server->stopping && server->env.client_count == 0 && server->listeners_open == 0 &&
-        db_idle(&server->db) && server->on_stopped != NULL)
+        server->persist.state == PERSIST_STOPPED && db_idle(&server->db) &&
+        server->on_stopped != NULL)
         server->on_stopped(server);
 }
 
@@ -116,9 +121,32 @@ static void on_kill(struct cmd_env *env, struct client *client)
     conn_close_soon((struct conn *)client);
 }
 
-static void on_shutdown(struct cmd_env *env)
+static void stop(struct server *server, enum persist_save save);
+
+static void on_shutdown(struct cmd_env *env, enum shutdown_save save)
 {
-    server_stop(env->server);
+    static const enum persist_save as[] = {[SHUTDOWN_SAVE_IF_NEEDED] = PERSIST_SAVE_IF_NEEDED,
+                                           [SHUTDOWN_SAVE] = PERSIST_SAVE,
+                                           [SHUTDOWN_NO_SAVE] = PERSIST_NO_SAVE};
+    struct server *server = env->server;
+    server->shutdown = env->deferred = true;
+    server->shutdown_save = as[save];
+}
+
+static struct persist_settings settings_of(const struct config *config)
+{
+    static const enum aof_policy policies[] = {
+        [FSYNC_ALWAYS] = AOF_ALWAYS, [FSYNC_EVERYSEC] = AOF_EVERYSEC, [FSYNC_NO] = AOF_NO};
+    _Static_assert((int)CONFIG_SAVE_POINTS_MAX <= (int)SAVE_POINTS_MAX, "all fit");
+    struct persist_settings s = {.appendonly = config->appendonly,
+                                 .policy = policies[config->appendfsync],
+                                 .segment_size = config->aof_segment_size,
+                                 .buffer_max = config->aof_buffer_limit};
+    s.save_points.count = (size_t)config->save.count;
+    for (size_t i = 0; i < s.save_points.count; i++)
+        s.save_points.list[i] = (struct save_point){(uint64_t)config->save.list[i].seconds,
+                                                    (uint64_t)config->save.list[i].changes};
+    return s;
 }
 
 /* The options that somebody keeps a copy of; all others are read where they are used. */
@@ -130,6 +158,19 @@ static void on_reconfigure(struct cmd_env *env)
     server->db.env.flat_rows_max = (uint32_t)server->config.flat_rows_max;
     server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
     server->log.level = server->config.loglevel;
+    server->reconfigured = env->deferred = true;
+}
+
+static void on_deferred(struct cmd_env *env)
+{
+    struct server *server = env->server;
+    if (server->reconfigured) {
+        struct persist_settings settings = settings_of(&server->config);
+        server->reconfigured = false;
+        persist_set(&server->persist, &settings);
+    }
+    if (server->shutdown)
+        stop(server, server->shutdown_save);
 }
 
 static const struct cmd_hooks hooks = {
@@ -137,7 +178,75 @@ static const struct cmd_hooks hooks = {
     .resume = on_resume,
     .shutdown = on_shutdown,
     .reconfigure = on_reconfigure,
+    .deferred = on_deferred,
 };
+
+/* -- data on disk ------------------------------------------------------------------------------ */
+
+static void on_loaded(struct persist *p, enum err e)
+{
+    struct server *server = p->user;
+    if (e == OK) {
+        log_line(&server->log, LOG_NOTICE, "ready to accept connections, port %d",
+                 server->env.port);
+        return;
+    }
+    server->failed = true;
+    log_line(&server->log, LOG_WARNING, "cannot load the data in %.400s: %s", p->dir,
+             p->why.text[0] != '\0' ? p->why.text : err_text(e));
+    if (e == ERR_CORRUPT)
+        log_line(&server->log, LOG_WARNING,
+                 "nothing was changed. Started with --repair, the server keeps all that can be "
+                 "proven good and sets the rest aside");
+    stop(server, PERSIST_NO_SAVE);
+}
+
+/* Replies may leave, and clients go on that waited for the log. */
+static void on_stable(struct persist *p)
+{
+    struct server *server = p->user;
+    server_begin(server);
+    gate_on_stable(&server->env);
+    log_wait_wake(&server->env);
+    server_end(server);
+}
+
+static void on_saved(struct persist *p, enum err e)
+{
+    struct server *server = p->user;
+    server_begin(server);
+    saving_on_done(&server->env, e);
+    server_end(server);
+}
+
+/* What is on the disk is all there is going to be. */
+static void on_persist_stopped(struct persist *p)
+{
+    struct server *server = p->user;
+    db_clear(&server->db);
+    check_stopped(server);
+}
+
+static const struct persist_events persist_events = {
+    .on_loaded = on_loaded,
+    .on_stable = on_stable,
+    .on_room = on_stable,
+    .on_saved = on_saved,
+    .on_stopped = on_persist_stopped,
+};
+
+static enum err open_folder(struct server *server, struct why *why)
+{
+    struct persist_options options = {.dir = server->config.dir,
+                                      .run_id = server->env.run_id,
+                                      .repair = server->config.repair,
+                                      .refuse_torn = !server->config.aof_load_truncated,
+                                      .settings = settings_of(&server->config)};
+    enum err e = persist_open(&server->persist, &options, why);
+    if (e == OK)
+        server->env.saver = &server->persist.saver;
+    return e;
+}
 
 /* -- listening --------------------------------------------------------------------------------- */
 
@@ -255,6 +364,7 @@ static void on_cron(struct io_timer *timer)
     server->env.ticks++;
     mem_note_peak();
     on_expire(&server->expire);
+    persist_tick(&server->persist);
     server_begin(server);
     if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0) {
         check_conns(server);
@@ -287,7 +397,11 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     cmd_env_init(&server->env, io, &server->db, &server->config, &server->stats);
     server->env.hooks = &hooks;
     server->env.server = server;
-    e = listen_on_all(server, why);
+    server->env.persist = &server->persist;
+    persist_init(&server->persist, io, &server->db, &server->log, &persist_events, server);
+    e = open_folder(server, why);
+    if (e == OK)
+        e = listen_on_all(server, why);
     if (e != OK) {
         server_stop(server);
         return e;
@@ -296,12 +410,13 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     server->expire = (struct io_timer){.fn = on_expire, .user = server};
     io->ops->timer_start(io, &server->cron, CRON_US);
     log_line(&server->log, LOG_NOTICE,
-             "ready to accept connections, port %d, %u workers, %s kernels", server->env.port,
-             io->ops->lane_count(io), kernels->name);
+             "listening on port %d, %u workers, %s kernels, data in %.400s", server->env.port,
+             io->ops->lane_count(io), kernels->name, config->dir);
+    persist_load(&server->persist);
     return OK;
 }
 
-void server_stop(struct server *server)
+static void stop(struct server *server, enum persist_save save)
 {
     if (server->stopping)
         return;
@@ -313,8 +428,13 @@ void server_stop(struct server *server)
         next = client->next;
         conn_close((struct conn *)client);
     }
-    db_clear(&server->db);
+    persist_stop(&server->persist, save);
     check_stopped(server);
+}
+
+void server_stop(struct server *server)
+{
+    stop(server, PERSIST_SAVE_IF_NEEDED);
 }
 
 void server_fini(struct server *server)
@@ -324,5 +444,6 @@ void server_fini(struct server *server)
     server->io->ops->timer_stop(server->io, &server->cron);
     server->io->ops->timer_stop(server->io, &server->expire);
     cmd_env_fini(&server->env);
+    persist_fini(&server->persist);
     db_fini(&server->db);
 }

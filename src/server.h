@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cmd/env.h"
 #include "conn.h"
+#include "persist/persist.h"
 
 enum { SERVER_LISTENERS_MAX = 16 };
 
@@ -18,6 +19,7 @@ struct server {
     struct log log;
     struct db db;
     struct cmd_env env;
+    struct persist persist;
     struct io_listener listeners[SERVER_LISTENERS_MAX];
     size_t listener_count;            /* listeners in use; 0 again once they are closing */
     size_t listeners_open;            /* those whose on_closed has not come */
@@ -26,15 +28,25 @@ struct server {
     uint64_t next_client_id;          /* from 1; never reused */
     struct conn *ready, **ready_last; /* to go on with once no command runs */
     unsigned depth;                   /* of callbacks that run commands */
+    bool reconfigured;                /* the log is to hear of it */
+    bool shutdown;                    /* a command has asked for the end */
+    enum persist_save shutdown_save;
     bool stopping;
+    bool failed;                      /* the data could not be loaded: that is why it stops */
     void (*on_stopped)(struct server *server); /* nothing of it is open any more */
     void *user;
 };
 
-/* Takes over the config. ERR_ARG, ERR_IO: says why it cannot start; nothing is left open. */
+/* Takes over the config. It listens at once, and loads its data in the background; commands that
+ * need it are refused meanwhile. An error says why it cannot start; nothing is left open. */
 MUST_USE enum err server_start(struct server *server, struct io *io, const struct config *config,
                                FILE *log, struct why *why);
-/* Closes everything; on_stopped comes when it is done. */
+static inline bool server_is_loading(const struct server *server)
+{
+    return persist_loading(&server->persist);
+}
+
+/* Closes everything and writes what is still to be written; on_stopped comes when it is done. */
 void server_stop(struct server *server);
 /* After on_stopped. */
 void server_fini(struct server *server);

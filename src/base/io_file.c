@@ -219,7 +219,11 @@ enum err io_dir_list(struct io *io, const char *dir, void (*on_name)(void *user,
     return e;
 }
 
-enum err io_dir_enter(const char *dir)
+enum err io_dir_enter(const char *dir, char *out, size_t size)
 {
-    return chdir(dir) == 0 ? OK : ERR_IO;
+    if (chdir(dir) != 0)
+        return err_of_errno(errno);
+    if (getcwd(out, size) != NULL)
+        return OK;
+    return errno == ERANGE ? ERR_LIMIT : err_of_errno(errno);
 }

@@ -26,7 +26,7 @@ MUST_USE enum err io_dir_sync(struct io *io, const char *dir);
 MUST_USE enum err io_dir_make(struct io *io, const char *dir);
 MUST_USE enum err io_dir_list(struct io *io, const char *dir,
                               void (*on_name)(void *user, const char *name), void *user);
-/* Relative paths start at dir from now on. */
-MUST_USE enum err io_dir_enter(const char *dir);
+/* Relative paths start at dir from now on; out gets its absolute path. ERR_LIMIT: no room. */
+MUST_USE enum err io_dir_enter(const char *dir, char *out, size_t size);
 
 #endif

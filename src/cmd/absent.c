@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 
-#define NO_PERSISTENCE "persistence is not in this version: data lives in memory only"
 #define NO_SCRIPTING "scripting is not supported by vdb"
 #define NO_CLUSTER "This instance has cluster support disabled"
 #define NO_REPLICATION "replication is not in this version"
@@ -14,7 +13,6 @@
 static const struct {
     const char *name, *sub, *reason;
 } absent[] = {
-    {"waitaof", NULL, NO_PERSISTENCE},
     {"eval", NULL, NO_SCRIPTING},
     {"eval_ro", NULL, NO_SCRIPTING},
     {"evalsha", NULL, NO_SCRIPTING},

@@ -26,6 +26,9 @@ enum client_flags {
     CLIENT_DIRTY_EXEC = 256  /* one of the commands that were to wait was refused */
 };
 
+/* What of the log a client waits for (log_wait.h). */
+enum client_log_wait { CLIENT_LOG_NOTHING, CLIENT_LOG_ROOM, CLIENT_LOG_DURABLE };
+
 struct client {
     uint64_t id;
     int proto; /* 2 or 3 */
@@ -52,6 +55,10 @@ struct client {
     struct search *search;             /* running for it */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
+    enum client_log_wait waits_for_log;
+    struct io_timer log_timer; /* WAITAOF's timeout */
+    unsigned log_local;        /* how many it waits for: 0 or 1 */
+    uint64_t log_replicas;
     bool retry;                        /* when unblocked, the command runs again */
 
     /* A transaction (multi.h): the commands that wait for EXEC, and the keys that are watched. */

@@ -5,6 +5,7 @@
 
 #include "base/process.h"
 #include "base/version.h"
+#include "cmd/info.h"
 #include "cmd/keys.h"
 
 /* By the monotonic clock: setting the wall clock does not make the server older. */
@@ -80,19 +81,6 @@ static void print_memory(struct cmd_env *env, struct buf *out)
     for (int tag = 0; tag < MEM_TEST; tag++)
         buf_printf(out, "mem_%s:%zu\r\n", mem_tag_name((enum mem_tag)tag),
                    mem_used((enum mem_tag)tag));
-}
-
-/* What a server without files has to say; monitoring asks for these by name. */
-static void print_persistence(struct cmd_env *env, struct buf *out)
-{
-    (void)env;
-    buf_append_text(out, "loading:0\r\nasync_loading:0\r\nrdb_changes_since_last_save:0\r\n"
-                         "rdb_bgsave_in_progress:0\r\nrdb_last_save_time:0\r\n"
-                         "rdb_last_bgsave_status:ok\r\nrdb_last_bgsave_time_sec:-1\r\n"
-                         "rdb_current_bgsave_time_sec:-1\r\naof_enabled:0\r\n"
-                         "aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\n"
-                         "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
-                         "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");
 }
 
 static void print_stats(struct cmd_env *env, struct buf *out)
@@ -189,7 +177,7 @@ static const struct {
     {"server", "Server", print_server, true},
     {"clients", "Clients", print_clients, true},
     {"memory", "Memory", print_memory, true},
-    {"persistence", "Persistence", print_persistence, true},
+    {"persistence", "Persistence", info_persistence, true},
     {"stats", "Stats", print_stats, true},
     {"replication", "Replication", print_replication, true},
     {"cpu", "CPU", print_cpu, true},

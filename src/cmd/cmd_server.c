@@ -28,11 +28,10 @@ void cmd_role(struct request *rq)
 void cmd_shutdown(struct request *rq)
 {
     const struct shutdown_args *a = rq->args;
-    if (a->has_save && a->save == 1)
-        reply_error(&rq->reply,
-                    "ERR persistence is not in this version: data lives in memory only");
-    else
-        rq->env->hooks->shutdown(rq->env);
+    enum shutdown_save save = SHUTDOWN_SAVE_IF_NEEDED;
+    if (a->has_save)
+        save = a->save == 1 ? SHUTDOWN_SAVE : SHUTDOWN_NO_SAVE;
+    rq->env->hooks->shutdown(rq->env, save);
 }
 
 /* Tools ask for these two on connecting; an empty list is an answer, an error would not be. */

@@ -10,7 +10,9 @@
 #include "cmd/expire.h"
 #include "cmd/gate.h"
 #include "cmd/help.h"
+#include "cmd/log_wait.h"
 #include "cmd/multi.h"
+#include "persist/persist.h"
 
 /* Each command's table of arguments, from commands.def. */
 #define KEY(field) {.kind = ARG_KEY, .name = "key", .offset = offsetof(self, field)},
@@ -235,6 +237,30 @@ bool command_arity_fits(const struct command *command, size_t argc)
     return command->arity >= 0 ? argc == (size_t)command->arity : argc >= (size_t)-command->arity;
 }
 
+static bool memory_admits(struct request *rq)
+{
+    if (!(multi_flags(rq) & CMD_DENYOOM) || db_has_room(rq->env->db, 0))
+        return true;
+    reply_err(&rq->reply, ERR_NOMEM, NULL);
+    return false;
+}
+
+/* Not before the data is there, and no change that cannot be logged. */
+static bool log_admits(struct request *rq)
+{
+    const struct persist *persist = rq->env->persist;
+    if (persist != NULL && persist_loading(persist) && !(rq->command->flags & CMD_LOADING)) {
+        reply_error(&rq->reply, "LOADING vdb is loading the dataset in memory");
+        return false;
+    }
+    if ((multi_flags(rq) & CMD_WRITE) && !mlog_accepts(&rq->env->db->log)) {
+        reply_errorf(&rq->reply, "MISCONF Errors writing to the AOF file: %s",
+                     persist != NULL ? persist_error(persist) : "there is none");
+        return false;
+    }
+    return true;
+}
+
 /* What is checked before a command's arguments are looked at. */
 static bool admitted(struct request *rq)
 {
@@ -255,11 +281,7 @@ static bool admitted(struct request *rq)
         reply_no_subcommand(rq);
         return false;
     }
-    if ((multi_flags(rq) & CMD_DENYOOM) && !db_has_room(rq->env->db, 0)) {
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-        return false;
-    }
-    return true;
+    return log_admits(rq) && memory_admits(rq);
 }
 
 /* The arguments live on this stack frame, so a handler copies what must outlive it. */
@@ -355,5 +377,12 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         run(&rq);
         db_commit(env->db);
     }
-    gate_replies(env, client, before, env->db->log.last_lsn > lsn);
+    if (env->deferred) {
+        env->deferred = false;
+        env->hooks->deferred(env);
+    }
+    bool wrote = env->db->log.last_lsn > lsn;
+    gate_replies(env, client, before, wrote);
+    if (wrote && !client->blocked && env->persist != NULL && persist_full(env->persist))
+        log_wait_for_room(env, client);
 }

@@ -3,6 +3,7 @@
  * with it. */
 #include "cmd/env.h"
 
+#include "cmd/log_wait.h"
 #include "cmd/multi.h"
 #include "db/search.h"
 
@@ -65,7 +66,8 @@ void cmd_env_fini(struct cmd_env *env)
 /* What the client waits for. */
 static int reasons(const struct client *client)
 {
-    return (client->search != NULL) + (client->waits_for_room != NULL) + client->waits_for_save;
+    return (client->search != NULL) + (client->waits_for_room != NULL) + client->waits_for_save +
+           (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
 void client_block(struct cmd_env *env, struct client *client)
@@ -101,6 +103,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     }
     client->waits_for_room = NULL;
     client->waits_for_save = false;
+    log_wait_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);
         client->blocked = false;

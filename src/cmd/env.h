@@ -11,6 +11,7 @@
 
 struct command;
 struct cmd_env;
+struct persist;
 struct saver;
 
 /* How often a command ran. owner: loop */
@@ -21,16 +22,22 @@ struct command_stats {
     uint64_t failed;   /* run, and replied an error */
 };
 
+enum shutdown_save { SHUTDOWN_SAVE_IF_NEEDED, SHUTDOWN_SAVE, SHUTDOWN_NO_SAVE };
+
 /* What only the server can do; set by server.c. Each may be called while a handler runs. */
 struct cmd_hooks {
     /* Closes a client after the replies it has; its handler may go on. */
     void (*kill)(struct cmd_env *env, struct client *client);
     /* Runs the rest of what an unblocked client has sent, soon. */
     void (*resume)(struct cmd_env *env, struct client *client);
-    /* Stops the server; the handler that asked returns before it is gone. */
-    void (*shutdown)(struct cmd_env *env);
+    /* Stops the server, with a last snapshot or without one; the handler that asked returns before
+     * it is gone. */
+    void (*shutdown)(struct cmd_env *env, enum shutdown_save save);
     /* An option has changed by CONFIG SET. */
     void (*reconfigure)(struct cmd_env *env);
+    /* Does what one of these has put off by setting env->deferred, as the record of the command's
+     * changes was not complete. */
+    void (*deferred)(struct cmd_env *env);
 };
 
 struct cmd_env {
@@ -40,7 +47,10 @@ struct cmd_env {
     struct stats *stats;
     const struct cmd_hooks *hooks;
     void *server;               /* of the hooks */
-    struct saver *saver;        /* NULL: there is no folder */
+    struct persist *persist;    /* NULL: there is no folder, in tests */
+    struct saver *saver;        /* of persist; NULL: there is no folder */
+    size_t log_waiters;         /* clients that wait for the log */
+    bool deferred;              /* a hook has more to do once the command is through */
     struct watches watches;
     struct client *clients, *clients_last; /* oldest first */
     size_t client_count;
@@ -62,7 +72,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env);
 
 /* Until client_unblock the client runs no further command. Whoever blocks has set search,
- * waits_for_room or waits_for_save; whoever unblocks has set it back. */
+ * waits_for_room, waits_for_save or waits_for_log; whoever unblocks has set it back. */
 void client_block(struct cmd_env *env, struct client *client);
 void client_unblock(struct cmd_env *env, struct client *client);
 

@@ -34,14 +34,15 @@ enum { CONFIG_TEXT_MAX = 1023, CONFIG_SAVE_POINTS_MAX = 32 };
     X(POLICY_ALLKEYS_RANDOM, "allkeys-random", CONFIG_NO_EVICTION)                                 \
     X(POLICY_NOEVICTION, "noeviction", NULL)
 
-#define CONFIG_APPENDONLY_LIST(X)                                                                  \
-    X(APPENDONLY_NO, "no", NULL)                                                                   \
-    X(APPENDONLY_YES, "yes", "durability is not in this version: only no is accepted")
+#define CONFIG_FSYNC_LIST(X)                                                                       \
+    X(FSYNC_ALWAYS, "always", NULL)                                                                \
+    X(FSYNC_EVERYSEC, "everysec", NULL)                                                            \
+    X(FSYNC_NO, "no", NULL)
 
 #define X(constant, word, refusal) constant,
 enum config_loglevel { CONFIG_LOGLEVEL_LIST(X) };
 enum config_policy { CONFIG_POLICY_LIST(X) };
-enum config_appendonly { CONFIG_APPENDONLY_LIST(X) };
+enum config_fsync { CONFIG_FSYNC_LIST(X) };
 #undef X
 
 /* 0: no limit */
@@ -71,7 +72,7 @@ struct config_save {
 #define CONFIG_FIELD_OUTPUT_LIMIT(field) struct config_output_limit field;
 #define CONFIG_FIELD_LOGLEVEL(field) int field;
 #define CONFIG_FIELD_POLICY(field) int field;
-#define CONFIG_FIELD_APPENDONLY(field) int field;
+#define CONFIG_FIELD_FSYNC(field) int field;
 #define CONFIG_FIELD_SAVE(field) struct config_save field;
 
 struct config {
@@ -80,6 +81,7 @@ struct config {
 #include "conf/config.def"
 #undef OPTION
 #undef SECTION
+    bool repair; /* --repair: for one start, so the command line has it and no file */
 };
 
 enum config_change_time { CONFIG_STARTUP, CONFIG_RUNTIME };

@@ -117,6 +117,10 @@ enum err config_parse_args(struct config *c, int argc, char *const argv[], struc
     int at = config_file_argument(argc, argv) != NULL ? 2 : 1;
     while (at < argc) {
         const char *name = argv[at++];
+        if (strcmp(name, "--repair") == 0) {
+            c->repair = true;
+            continue;
+        }
         if (!is_option_name(name))
             return why_set(why, ERR_SYNTAX, "'%.*s' is not an option: options start with --",
                            LINE_SHOWN, name);

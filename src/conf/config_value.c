@@ -219,7 +219,7 @@ static void print_bytes_range(const struct config_option *o, struct buf *out)
 #define X(constant, word, refusal) {word, refusal},
 static const struct config_word loglevel_words[] = {CONFIG_LOGLEVEL_LIST(X){NULL, NULL}};
 static const struct config_word policy_words[] = {CONFIG_POLICY_LIST(X){NULL, NULL}};
-static const struct config_word appendonly_words[] = {CONFIG_APPENDONLY_LIST(X){NULL, NULL}};
+static const struct config_word fsync_words[] = {CONFIG_FSYNC_LIST(X){NULL, NULL}};
 #undef X
 
 static enum err unknown_word(const struct config_type *type, struct why *why)
@@ -381,8 +381,8 @@ const struct config_type config_type_OUTPUT_LIMIT = {
 const struct config_type config_type_LOGLEVEL = {WORD_TYPE(loglevel_words),
                                                  .print_range = print_word_range};
 const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
-const struct config_type config_type_APPENDONLY = {WORD_TYPE(appendonly_words),
-                                                   .other_words = "argument must be 'yes' or 'no'"};
+const struct config_type config_type_FSYNC = {WORD_TYPE(fsync_words),
+                                              .print_range = print_word_range};
 const struct config_type config_type_SAVE = {.parse = parse_save,
                                              .add = add_save,
                                              .print = print_save,

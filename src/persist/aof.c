@@ -80,7 +80,7 @@ static enum err begin_segment(struct aof *aof, bool new_generation, const struct
 {
     struct log_segment head = {.previous_crc = at->crc,
                                .first_lsn = at->lsn + 1,
-                               .durable_lsn = aof->durable.lsn,
+                               .durable_lsn = aof->job_claim,
                                .created_ms = aof->job_wall_ms};
     return log_writer_begin(&aof->writer, new_generation, &head);
 }
@@ -120,7 +120,7 @@ static void run_job(struct job *job, struct lane *lane)
         e = write_range(aof);
     if (e == OK && aof->job_syncs)
         e = log_writer_sync(&aof->writer);
-    uint64_t durable = aof->job_syncs ? aof->to.lsn : aof->durable.lsn;
+    uint64_t durable = aof->job_syncs && !aof->job_unbased ? aof->to.lsn : aof->job_claim;
     if (e == OK && aof->job_notes) {
         enum err ignored = log_writer_note(&aof->writer, durable, aof->job_wall_ms, aof->job_ends);
         (void)ignored; /* a note only helps to find damage later */
@@ -162,6 +162,8 @@ static void submit(struct aof *aof, uint64_t now)
     aof->job_syncs = sync_is_due(aof, now);
     aof->job_notes = note_is_due(aof, now);
     aof->job_ends = aof->stopping;
+    aof->job_unbased = aof->unbased;
+    aof->job_claim = aof_durable_lsn(aof);
     aof->job_started_us = now;
     aof->job_wall_ms = aof->io->ops->wall_us(aof->io) / 1000;
     if (aof->job_syncs) {
@@ -193,7 +195,6 @@ static void note_durable(struct aof *aof)
         aof->full = false;
         aof->events->on_room(aof->user);
     }
-    aof->events->on_durable(aof->user);
 }
 
 static void note_success(struct aof *aof)
@@ -201,8 +202,7 @@ static void note_success(struct aof *aof)
     bool heals = aof->failed;
     aof->failed = aof->unopened = false;
     aof->written = aof->to;
-    bool more = aof->to.lsn > aof->kept_lsn;
-    if (more)
+    if (aof->to.lsn > aof->kept_lsn)
         aof->kept_lsn = aof->to.lsn;
     if (aof->from.lsn < aof->to.lsn)
         aof->rotate_wanted = false;
@@ -214,9 +214,8 @@ static void note_success(struct aof *aof)
         aof->sync_us = now_us(aof) - aof->job_started_us;
         aof->delayed_syncs += aof->sync_us > 2 * (uint64_t)SECOND_US;
         note_durable(aof);
-    } else if (more) {
-        aof->events->on_durable(aof->user);
     }
+    aof->events->on_stable(aof->user);
     if (heals)
         aof->events->on_state(aof->user);
 }
@@ -226,6 +225,10 @@ static void done_job(struct job *job)
     struct aof *aof = (struct aof *)((char *)job - offsetof(struct aof, job));
     CHECK(aof->busy);
     aof->busy = false;
+    aof->written_bytes = aof->writer.bytes;
+    aof->segment_bytes = aof->writer.size;
+    aof->syncs = aof->writer.syncs;
+    aof->segments = aof->writer.segments;
     if (aof->job_result == OK)
         note_success(aof);
     else
@@ -341,7 +344,7 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload
     struct buf *bytes = &aof->end.chunk->bytes;
     CHECK(aof->end.offset == bytes->len && bytes->capacity - bytes->len >= size);
     struct log_record r = {.lsn = lsn,
-                           .durable_lsn = aof->durable.lsn,
+                           .durable_lsn = aof_durable_lsn(aof),
                            .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
                            .kind = LOG_CHANGE,
                            .previous_crc = aof->end.crc,
@@ -356,17 +359,22 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload
     plan(aof);
 }
 
-/* In case of failure under AOF_ALWAYS, replies of writes that were applied go on waiting. */
+/* While the disk fails reads go on: they then show what a crash could take back. */
 static uint64_t stable_lsn(const struct mlog_sink *sink)
 {
     const struct aof *aof = aof_of(sink);
-    return aof->policy == AOF_ALWAYS ? aof->durable.lsn : UINT64_MAX;
+    bool waits = aof->policy == AOF_ALWAYS && !aof->failed && !aof->unbased;
+    return waits ? aof->durable.lsn : UINT64_MAX;
 }
 
-/* Whoever kills the process does not take from the kernel what it has. */
+/* Whoever kills the process does not take from the kernel what it has. A write that was applied is
+ * answered when it is safe, however long the disk fails. */
 static uint64_t kept_lsn(const struct mlog_sink *sink)
 {
-    return aof_of(sink)->kept_lsn;
+    const struct aof *aof = aof_of(sink);
+    if (aof->unbased)
+        return UINT64_MAX;
+    return aof->policy == AOF_ALWAYS ? aof->durable.lsn : aof->kept_lsn;
 }
 
 static bool accepts(const struct mlog_sink *sink)
@@ -387,7 +395,9 @@ void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof
                         .memory_max = options->memory_max,
                         .events = events,
                         .user = user,
-                        .unopened = true};
+                        .unopened = true,
+                        .unbased = start->base_lsn < start->lsn,
+                        .base_lsn = start->base_lsn};
     aof->sink = (struct mlog_sink){.on_record = on_record,
                                    .stable = stable_lsn,
                                    .kept = kept_lsn,
@@ -441,13 +451,21 @@ void aof_set_policy(struct aof *aof, enum aof_policy policy)
     if (policy == aof->policy)
         return;
     aof->policy = policy;
-    aof->events->on_durable(aof->user); /* replies may have waited that need not any more */
+    aof->events->on_stable(aof->user); /* replies may have waited that need not any more */
     plan(aof);
 }
 
 void aof_sync_soon(struct aof *aof)
 {
     aof->sync_wanted = aof->sync_wanted || aof_has_undurable(aof);
+    plan(aof);
+}
+
+void aof_set_base(struct aof *aof)
+{
+    aof->unbased = false;
+    aof->noted_lsn = 0; /* the note has not heard of it */
+    aof->events->on_stable(aof->user);
     plan(aof);
 }
 

@@ -43,9 +43,9 @@ struct aof;
 
 /* Called on the loop. */
 struct aof_events {
-    void (*on_durable)(void *user); /* the durable LSN, or what is stable or kept, has risen */
-    void (*on_state)(void *user);   /* it failed, or works again: aof->failed */
-    void (*on_room)(void *user);    /* aof_full() no longer holds */
+    void (*on_stable)(void *user); /* what is durable, stable or kept (mlog.h) has risen */
+    void (*on_state)(void *user);  /* it failed, or works again: aof->failed */
+    void (*on_room)(void *user);   /* aof_full() no longer holds */
 };
 
 struct aof_options {
@@ -63,6 +63,9 @@ struct aof_start {
     uint32_t generation; /* the highest in use */
     uint32_t salt;       /* of the folder; 0: there is none yet */
     uint64_t note_sequence;
+    /* The changes before lsn are not all in the files: this is the highest of those that are. Until
+     * aof_set_base the log does not claim more, and no reply waits for it. Else: lsn. */
+    uint64_t base_lsn;
 };
 
 struct aof {
@@ -85,7 +88,8 @@ struct aof {
     bool busy;              /* the job is out */
     struct aof_position to; /* what it writes up to, from .. */
     struct aof_position from;
-    bool job_syncs, job_rolls, job_rotates, job_notes, job_ends;
+    bool job_syncs, job_rolls, job_rotates, job_notes, job_ends, job_unbased;
+    uint64_t job_claim; /* what is durable when it starts */
     uint64_t job_wall_ms, job_started_us;
     enum err job_result;
 
@@ -96,21 +100,24 @@ struct aof {
     bool sync_wanted;   /* somebody waits for a sync */
     bool rotate_wanted; /* the next records begin a new segment */
     bool unopened;      /* there is no segment yet */
+    bool unbased;       /* what stands before the first record is not in the files */
+    uint64_t base_lsn;  /* then nothing above this is claimed */
     bool failed;        /* the disk does; error says how */
     bool full;          /* writers wait */
     enum err error;
     bool stopping, stopped;
     void (*on_stopped)(struct aof *aof);
 
-    uint64_t records, delayed_syncs, failures; /* counters */
-    uint64_t sync_us;                          /* how long the last job with a sync took */
+    uint64_t records, delayed_syncs, failures;              /* counters */
+    uint64_t written_bytes, segment_bytes, syncs, segments; /* the writer's, when it came back */
+    uint64_t sync_us; /* how long the last job with a sync took */
 };
 
 /* Adds the sink to the log, and has the first segment made. options and start are copied. */
 void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof_options *options,
               const struct aof_start *start, const struct aof_events *events, void *user);
 /* Leaves the log, writes what there is and syncs it; on_stopped comes when that is done, or has
- * failed: then has_undurable. */
+ * failed: then aof_has_undurable() holds. */
 void aof_stop(struct aof *aof, void (*on_stopped)(struct aof *aof));
 /* After on_stopped. */
 void aof_close(struct aof *aof);
@@ -121,10 +128,13 @@ void aof_sync_soon(struct aof *aof);
 /* Records from now on stand in a new segment, so that what stands in the one before can go. */
 void aof_rotate_soon(struct aof *aof);
 
+/* A snapshot has everything up to an LSN that is not below the one the log began with. */
+void aof_set_base(struct aof *aof);
+
 /* All records up to this LSN survive any crash. */
 static inline uint64_t aof_durable_lsn(const struct aof *aof)
 {
-    return aof->durable.lsn;
+    return aof->unbased ? aof->base_lsn : aof->durable.lsn;
 }
 
 /* Records whose fate a crash would decide. */

@@ -412,7 +412,7 @@ static void say_end(struct recover_log *r)
 static void after_judge(struct recover_log *r)
 {
     say_end(r);
-    r->start.lsn = r->db->log.last_lsn;
+    r->start.lsn = r->start.base_lsn = r->db->log.last_lsn;
     r->start.generation = r->files.generation;
     r->start.salt = r->files.salt;
     r->start.note_sequence = r->files.has_note ? r->files.note.sequence : 0;

@@ -38,6 +38,12 @@ static enum err ping_once(const struct client_address *address, struct why *why)
     return e;
 }
 
+/* It runs, and will answer when its data is there. */
+static bool is_loading(const struct why *why)
+{
+    return strstr(why->text, "LOADING ") != NULL;
+}
+
 int ping_main(int argc, char **argv)
 {
     struct settings set = {.address = CLIENT_ADDRESS_DEFAULT};
@@ -54,7 +60,7 @@ int ping_main(int argc, char **argv)
     }
     double give_up_s = clock_s() + set.wait_s;
     e = ping_once(&set.address, &why);
-    while (e == ERR_IO && clock_s() < give_up_s) {
+    while ((e == ERR_IO || is_loading(&why)) && clock_s() < give_up_s) {
         thread_sleep_us(RETRY_US);
         e = ping_once(&set.address, &why);
     }

@@ -806,7 +806,7 @@ class SameAsRedis(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.redis, cls.redis_port = start_redis()
-        cls.vdb = server.Server()
+        cls.vdb = server.Server('--save', '', '--appendonly', 'no')
 
     @classmethod
     def tearDownClass(cls):

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -44,11 +45,17 @@ static int free_port(void)
     return ntohs(addr.sin_port);
 }
 
-static bool listens(int port)
+/* Does it listen, and has it loaded its data? Whatever else it answers is an answer. */
+static bool serves(int port)
 {
+    static const char ping[] = "PING\r\n", loading[] = "-LOADING";
     struct sockaddr_in addr = loopback(port);
+    char answer[sizeof(loading)] = "";
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+              write(fd, ping, sizeof(ping) - 1) == sizeof(ping) - 1 &&
+              recv(fd, answer, sizeof(loading) - 1, 0) > 0 &&
+              strncmp(answer, loading, sizeof(loading) - 1) != 0;
     if (fd >= 0)
         close(fd);
     return ok;
@@ -88,12 +95,12 @@ void served_start(struct served *s, const char *const *options)
     CHECK(s->pid >= 0);
     if (s->pid == 0)
         become_server(s, options);
-    for (uint64_t start = now_us(); !listens(s->port) && now_us() - start < START_US;) {
+    for (uint64_t start = now_us(); !serves(s->port) && now_us() - start < START_US;) {
         if (!served_alive(s))
             break;
         sleep_us(STEP_US);
     }
-    REQUIRE(served_alive(s) && listens(s->port));
+    REQUIRE(served_alive(s) && serves(s->port));
 }
 
 bool served_alive(const struct served *s)
@@ -113,13 +120,18 @@ static void show_log(const struct served *s)
         (void)fclose(f);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
 static void remove_folder(const struct served *s)
 {
-    char path[sizeof(s->folder) + 8];
-    (void)snprintf(path, sizeof(path), "%s/log", s->folder);
-    (void)unlink(path);
-    (void)unlink(s->unix_path); /* gone already when the server removed it */
-    (void)rmdir(s->folder);
+    enum { DESCRIPTORS = 8 };
+    (void)nftw(s->folder, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
 }
 
 int served_stop(struct served *s)

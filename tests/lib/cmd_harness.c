@@ -1,6 +1,8 @@
 #include "lib/cmd_harness.h"
 
 #include "base/words.h"
+#include "cmd/gate.h"
+#include "cmd/log_wait.h"
 #include "cmd/saving.h"
 
 enum { WORDS_MAX = 64, SHOWN_MAX = 400, WAIT_US = 60 * 1000 * 1000 };
@@ -20,10 +22,11 @@ static void on_resume(struct cmd_env *env, struct client *client)
     (void)client;
 }
 
-static void on_shutdown(struct cmd_env *env)
+static void on_shutdown(struct cmd_env *env, enum shutdown_save save)
 {
     struct harness *h = env->server;
     h->shutdowns++;
+    h->last_shutdown = save;
 }
 
 static void on_reconfigure(struct cmd_env *env)
@@ -33,10 +36,69 @@ static void on_reconfigure(struct cmd_env *env)
     harness_reconfigure(h);
 }
 
-static void on_saved(void *user, enum err e)
+static void on_saved(struct persist *p, enum err e)
+{
+    struct harness *h = p->user;
+    saving_on_done(&h->env, e);
+}
+
+static void on_loaded(struct persist *p, enum err e)
+{
+    struct harness *h = p->user;
+    CHECK(e == OK && !persist_loading(&h->persist));
+}
+
+static void on_stable(struct persist *p)
+{
+    struct harness *h = p->user;
+    gate_on_stable(&h->env);
+    log_wait_wake(&h->env);
+}
+
+static void on_stopped(struct persist *p)
+{
+    struct harness *h = p->user;
+    db_clear(&h->db);
+}
+
+static const struct persist_events persist_events = {.on_loaded = on_loaded,
+                                                     .on_stable = on_stable,
+                                                     .on_room = on_stable,
+                                                     .on_saved = on_saved,
+                                                     .on_stopped = on_stopped};
+
+static bool is_loaded(void *user)
 {
     struct harness *h = user;
-    saving_on_done(&h->env, e);
+    return h->persist.state == PERSIST_SERVING;
+}
+
+static struct persist_settings settings(const struct harness *h, bool logs)
+{
+    return (struct persist_settings){.appendonly = logs,
+                                     .policy = AOF_EVERYSEC,
+                                     .segment_size = h->config.aof_segment_size,
+                                     .buffer_max = h->config.aof_buffer_limit};
+}
+
+void harness_start_log(struct harness *h)
+{
+    struct persist_settings logs = settings(h, true);
+    persist_set(&h->persist, &logs);
+}
+
+static void open_folder(struct harness *h)
+{
+    struct persist_options options = {
+        .dir = "data", .run_id = h->env.run_id, .settings = settings(h, false)};
+    h->log.level = LOG_WARNING + 1;
+    persist_init(&h->persist, sim_io(h->sim), &h->db, &h->log, &persist_events, h);
+    CHECK(persist_open(&h->persist, &options, NULL) == OK);
+    persist_load(&h->persist);
+    bool loaded = sim_run_until(h->sim, is_loaded, h, WAIT_US);
+    CHECK(loaded);
+    h->env.persist = &h->persist;
+    h->env.saver = &h->persist.saver;
 }
 
 static const struct cmd_hooks hooks = {
@@ -58,12 +120,7 @@ struct harness *harness_new(void)
     cmd_env_init(&h->env, sim_io(h->sim), &h->db, &h->config, &h->stats);
     h->env.hooks = &hooks;
     h->env.server = h;
-    struct io *io = sim_io(h->sim);
-    CHECK(io->ops->make_dir(io, "data") == OK);
-    h->log.level = LOG_WARNING + 1;
-    saver_init(&h->saver, io, &h->db, &h->log, "data", on_saved, h);
-    saver_loaded(&h->saver, NULL, 1);
-    h->env.saver = &h->saver;
+    open_folder(h);
     h->client = harness_add_client(h, "127.0.0.1", 50001);
     return h;
 }
@@ -97,7 +154,7 @@ struct client *harness_add_client(struct harness *h, const char *host, int port)
 static bool db_is_idle(void *user)
 {
     struct harness *h = user;
-    return db_idle(&h->db) && h->saver.snapshots.run == NULL;
+    return db_idle(&h->db) && h->persist.state == PERSIST_STOPPED;
 }
 
 void harness_free(struct harness *h)
@@ -109,11 +166,10 @@ void harness_free(struct harness *h)
         client_fini(c);
         mem_free(MEM_TEST, c);
     }
-    saver_stop(&h->saver);
-    db_clear(&h->db);
+    persist_stop(&h->persist, PERSIST_NO_SAVE);
     bool idle = sim_run_until(h->sim, db_is_idle, h, WAIT_US);
     CHECK(idle);
-    saver_fini(&h->saver);
+    persist_fini(&h->persist);
     cmd_env_fini(&h->env);
     db_fini(&h->db);
     sim_free(h->sim);

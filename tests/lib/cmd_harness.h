@@ -12,7 +12,7 @@
 #include "cmd/command.h"
 #include "cmd/env.h"
 #include "lib/test.h"
-#include "persist/saver.h"
+#include "persist/persist.h"
 #include "sim/sim_io.h"
 
 struct harness {
@@ -21,11 +21,12 @@ struct harness {
     struct stats stats;
     struct db db;
     struct log log;
-    struct saver saver; /* of the folder "data" of the simulation */
+    struct persist persist; /* the folder "data" of the simulation */
     struct cmd_env env;
     struct client *client; /* who sends what harness_run runs */
     /* calls of the hooks */
     unsigned killed, shutdowns, reconfigured;
+    enum shutdown_save last_shutdown;
     struct client *last_killed;
     size_t killed_with_bytes; /* of replies: those that still leave */
 };
@@ -34,6 +35,8 @@ struct harness {
 struct harness *harness_new(void);
 void harness_reconfigure(struct harness *h);
 void harness_free(struct harness *h);
+/* Nothing is logged before this. Replies are not held back by it. */
+void harness_start_log(struct harness *h);
 
 /* A further client, which is freed with the harness. */
 struct client *harness_add_client(struct harness *h, const char *host, int port);

@@ -53,6 +53,7 @@ static void open_fixture(struct fixture *f)
     struct why why = {{0}};
     memset(f, 0, sizeof(*f));
     config_init(&config);
+    config.appendonly = false; /* the test's own sink is the log */
     REQUIRE(config_set(&config, slice_of("bind"), slice_of("127.0.0.1"), NULL) == OK);
     f->sim = sim_new(3, NULL);
     enum err e = server_start(&f->server, sim_io(f->sim), &config, NULL, &why);
@@ -60,6 +61,8 @@ static void open_fixture(struct fixture *f)
     REQUIRE(e == OK);
     f->server.on_stopped = stopped;
     f->server.user = &f->stopped;
+    sim_run_for(f->sim, 1000 * 1000);
+    REQUIRE(!server_is_loading(&f->server));
     f->sink = (struct slow_sink){.sink = {.on_record = on_record, .stable = stable}};
     mlog_add_sink(&f->server.db.log, &f->sink.sink);
 }

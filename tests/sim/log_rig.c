@@ -4,10 +4,10 @@
 
 enum { LONG_US = 600 * 1000 * 1000, VALUE_MAX = 2 << 20 };
 
-static void on_durable(void *user)
+static void on_stable(void *user)
 {
     struct rig *r = user;
-    r->durables++;
+    r->stables++;
     EXPECT(aof_durable_lsn(&r->aof) >= r->top_durable);
     r->top_durable = aof_durable_lsn(&r->aof);
 }
@@ -22,7 +22,7 @@ static void on_room(void *user)
     ((struct rig *)user)->rooms++;
 }
 
-static const struct aof_events events = {on_durable, on_state, on_room};
+static const struct aof_events events = {on_stable, on_state, on_room};
 
 struct aof_options rig_options(void)
 {

@@ -20,7 +20,7 @@ struct rig {
     struct aof aof;
     bool recovered, open, stopped;
     enum err result;
-    unsigned durables, states, rooms; /* events of the sink */
+    unsigned stables, states, rooms; /* events of the sink */
     uint64_t top_durable;             /* the highest LSN that was ever said to be durable */
 };
 

@@ -62,7 +62,7 @@ TEST(log, many_records_of_one_moment_are_one_sync)
     rig_write(&r, 500, 100);
     EXPECT(rig_wait(&r));
     EXPECT_EQ(r.aof.writer.syncs, before + 1);
-    EXPECT_EQ(r.durables, 1 + (before > 2));
+    EXPECT(r.stables >= 1 && r.stables <= 4);
     rig_stop(&r);
     sim_free(sim);
 }
@@ -173,7 +173,7 @@ TEST(log, heals_when_the_disk_does)
     sim_run_for(sim, 5 * SECOND_US);
     EXPECT(r.aof.failed && r.states == 1);
     EXPECT(!mlog_accepts(&r.db.log));
-    EXPECT_EQ(mlog_stable(&r.db.log), 10);
+    EXPECT(mlog_stable(&r.db.log) == UINT64_MAX && mlog_kept(&r.db.log) == 10);
     sim_options(sim)->disk_bytes = 0;
     sim_run_for(sim, 2 * SECOND_US);
     EXPECT(!r.aof.failed && r.states == 2);

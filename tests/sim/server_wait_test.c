@@ -18,10 +18,13 @@ static struct server *start(struct sim **sim, uint64_t seed)
     options.job_step_max_us = 5000; /* so that rows wait when the removes come */
     config_init(&config);
     config.flat_rows_max = 0;
+    config.appendonly = false;
     memcpy(config.bind, address.host, strlen(address.host) + 1);
     *sim = sim_new(seed, &options);
     struct server *server = mem_calloc(MEM_TEST, sizeof(*server));
     REQUIRE(server_start(server, sim_io(*sim), &config, NULL, &why) == OK);
+    while (server_is_loading(server))
+        REQUIRE(sim_step(*sim));
     return server;
 }
 

@@ -6,9 +6,9 @@ TEST(cmd_saving, save_replies_when_the_snapshot_is_on_the_disk)
     struct harness *h = harness_new();
     EXPECT_REPLY(h, 2, "SET k v", "+OK\r\n");
     EXPECT_REPLIES(h, "SAVE", "+OK\r\n");
-    EXPECT_EQ(h->saver.snapshots.saves, 2);
-    EXPECT_EQ(h->saver.snapshots.last.lsn, 1);
-    EXPECT_EQ(h->saver.snapshots.last.key_count, 1);
+    EXPECT_EQ(h->persist.saver.snapshots.saves, 2);
+    EXPECT_EQ(h->persist.saver.snapshots.last.lsn, 1);
+    EXPECT_EQ(h->persist.saver.snapshots.last.key_count, 1);
     EXPECT(sim_disk_exists(h->sim, "data/manifest-0000000000000001.vmf"));
     EXPECT_REPLY(h, 2, "SAVE now", "-ERR wrong number of arguments for 'save' command\r\n");
     harness_free(h);
@@ -25,10 +25,10 @@ TEST(cmd_saving, bgsave_replies_at_once_and_one_runs_at_a_time)
     EXPECT_REPLY(h, 2, "BGREWRITEAOF", "+Background append only file rewriting scheduled\r\n");
     EXPECT_REPLY(h, 2, "BGSAVE soon", "-ERR syntax error\r\n");
     sim_run_for(h->sim, 10 * 1000 * 1000);
-    EXPECT_EQ(h->saver.snapshots.saves, 1); /* all asked before it had begun */
+    EXPECT_EQ(h->persist.saver.snapshots.saves, 1); /* all asked before it had begun */
     EXPECT_REPLY(h, 2, "BGREWRITEAOF", "+Background append only file rewriting started\r\n");
     sim_run_for(h->sim, 10 * 1000 * 1000);
-    EXPECT_EQ(h->saver.snapshots.saves, 2);
+    EXPECT_EQ(h->persist.saver.snapshots.saves, 2);
     harness_free(h);
 }
 
@@ -46,7 +46,7 @@ TEST(cmd_saving, lastsave_is_when_the_last_one_succeeded)
 {
     struct harness *h = harness_new();
     char reply[64];
-    uint64_t started = h->saver.saved_ms / 1000;
+    uint64_t started = h->persist.saver.saved_ms / 1000;
     (void)snprintf(reply, sizeof(reply), ":%llu\r\n", (unsigned long long)started);
     EXPECT_REPLIES(h, "LASTSAVE", reply);
     sim_run_for(h->sim, 100 * 1000 * 1000);
@@ -69,7 +69,7 @@ TEST(cmd_saving, not_within_a_transaction_but_bgsave_may_be_asked_for)
     EXPECT_REPLY(h, 2, "SET b 1", "+QUEUED\r\n");
     EXPECT_REPLY(h, 2, "EXEC", "*3\r\n+OK\r\n+Background saving started\r\n+OK\r\n");
     sim_run_for(h->sim, 10 * 1000 * 1000);
-    EXPECT_EQ(h->saver.snapshots.last.key_count, 2); /* it began behind the whole of it */
+    EXPECT_EQ(h->persist.saver.snapshots.last.key_count, 2); /* it began behind the whole of it */
     harness_free(h);
 }
 
@@ -85,7 +85,7 @@ TEST(cmd_saving, a_client_that_waits_may_go)
     EXPECT(!c->blocked);
     EXPECT_EQ(h->client == first, true);
     sim_run_for(h->sim, 10 * 1000 * 1000);
-    EXPECT_EQ(h->saver.snapshots.saves, 1);
+    EXPECT_EQ(h->persist.saver.snapshots.saves, 1);
     EXPECT_EQ(c->out.len, 0);
     harness_free(h);
 }

@@ -172,7 +172,7 @@ TEST(cmd_config, get_takes_patterns)
     EXPECT_REPLY(h, 2, "CONFIG GET nothing", "*0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET nothing", "%0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET save appendonly",
-                 "%2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n$4\r\nsave\r\n"
+                 "%2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n$4\r\nsave\r\n"
                  "$23\r\n3600 1 300 100 60 10000\r\n");
     EXPECT_PART(h, 2, "CONFIG GET *", "$9\r\ndatabases\r\n$1\r\n1\r\n");
     EXPECT_PART(h, 3, "CONFIG GET max*", "%3\r\n$10\r\nmaxclients\r\n");
@@ -321,12 +321,14 @@ TEST(cmd_server, shutdown)
     struct harness *h = harness_new();
     EXPECT_REPLIES(h, "SHUTDOWN FOO", SYNTAX);
     EXPECT_REPLIES(h, "SHUTDOWN NOSAVE SAVE", SYNTAX);
-    EXPECT_REPLIES(h, "SHUTDOWN SAVE",
-                   "-ERR persistence is not in this version: data lives in memory only\r\n");
     EXPECT_EQ(h->shutdowns, 0);
+    EXPECT_REPLY(h, 2, "SHUTDOWN SAVE", "");
+    EXPECT_EQ(h->last_shutdown, SHUTDOWN_SAVE);
     EXPECT_REPLY(h, 2, "SHUTDOWN", "");
+    EXPECT_EQ(h->last_shutdown, SHUTDOWN_SAVE_IF_NEEDED);
     EXPECT_REPLY(h, 2, "SHUTDOWN NOSAVE NOW FORCE", "");
-    EXPECT_EQ(h->shutdowns, 2);
+    EXPECT_EQ(h->last_shutdown, SHUTDOWN_NO_SAVE);
+    EXPECT_EQ(h->shutdowns, 3);
     harness_free(h);
 }
 

@@ -154,7 +154,7 @@ TEST(config, texts_are_taken_at_both_bounds_and_refused_one_past)
     EXPECT_EQ(config_set(&c, slice_of("dir"), (struct slice){(const uint8_t *)"a\0b", 3}, &why),
               ERR_ARG);
     EXPECT_STR(why.text, "argument must not contain a zero byte");
-    EXPECT_STR(c.dir, ".");
+    EXPECT_STR(c.dir, "vdb-data");
 }
 
 TEST(config, sizes_take_units)
@@ -212,7 +212,11 @@ TEST(config, words_are_those_of_the_list)
                "volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, "
                "noeviction");
     EXPECT_SET("appendonly", "no", "no");
-    EXPECT_SET("appendonly", "yes", "!durability is not in this version: only no is accepted");
+    EXPECT_SET("appendonly", "yes", "yes");
+    EXPECT_SET("appendfsync", "Always", "always");
+    EXPECT_SET("appendfsync", "no", "no");
+    EXPECT_SET("appendfsync", "sometimes",
+               "!argument(s) must be one of the following: always, everysec, no");
     EXPECT_SET("appendonly", "maybe", "!argument must be 'yes' or 'no'");
     EXPECT_SET("save", "", "");
     EXPECT_SET("save", "900 1 60 10000", "900 1 60 10000");
