@@ -2,7 +2,7 @@
  * description, and the manifest's counts? */
 #include <inttypes.h>
 
-#include "base/limits.h"
+#include "base/heap.h"
 #include "index/hnsw.h"
 #include "persist/check_own.h"
 #include "persist/fields.h"
@@ -15,11 +15,12 @@ struct work {
     const struct collection_spec *spec;
     const char *key;
     uint64_t uid;
+    struct codec codec;
     uint32_t code_size, vector_size; /* of a row */
     uint32_t rows_end;
     uint8_t *alive;  /* one bit per row */
     uint8_t *levels; /* per row; NOT_LINKED */
-    uint64_t alive_count, attributes, upper_lists, elements;
+    uint64_t alive_count, attributes, upper_lists, elements, heap_bytes;
     bool damaged; /* something was, so that sums mean nothing */
     struct check_unique ids;
 };
@@ -39,11 +40,10 @@ static void say_sum(struct work *w, const char *what, uint64_t found, uint64_t w
               wanted);
 }
 
-/* Are rows first .. first + span - 1 among those of the chunk's index? */
+/* Are rows first .. first + span - 1 those of the chunk's index? */
 static bool of_index(const struct chunk *c, uint32_t first, uint32_t span, uint32_t index_span)
 {
-    uint64_t base = (uint64_t)c->index * index_span;
-    return first >= base && (uint64_t)first + span <= base + index_span;
+    return first == (uint64_t)c->index * index_span && span == index_span;
 }
 
 /* Behind the end of the collection no bit is set. */
@@ -64,11 +64,16 @@ static void check_contents(struct work *w, const struct chunk *c, const struct i
         say(w, c, "another number of rows than the manifest says");
     if (rows->count == 0)
         return;
-    bool code = rows->code_size == w->code_size || (rows->code_size == 0 && w->vector_size > 0);
-    if (!code || rows->vector_size != w->vector_size)
+    if (rows->code_size != w->code_size || rows->vector_size != w->vector_size) {
         say(w, c, "codes or vectors of another size than the collection's");
-    if (!image_finite(rows->norms, rows->count) ||
-        !image_finite(rows->vectors, (size_t)rows->count * rows->vector_size / sizeof(float)))
+        return;
+    }
+    bool finite =
+        image_finite(rows->norms, rows->count) &&
+        image_finite(rows->vectors, (size_t)rows->count * rows->vector_size / sizeof(float));
+    for (uint32_t i = 0; i < rows->count && w->code_size > 0; i++)
+        finite = finite && codec_row_finite(&w->codec, rows->codes + (size_t)i * w->code_size);
+    if (!finite)
         say(w, c, "numbers that are not finite");
 }
 
@@ -98,13 +103,11 @@ static void check_alive(struct work *w, const struct chunk *c, struct slice body
         say(w, c, why.text);
         return;
     }
-    if (alive.count != c->count || c->part != 0 ||
-        !of_index(c, alive.first, alive.span, w->large->alive_span)) {
+    uint64_t first = (uint64_t)c->index * w->large->alive_span;
+    uint64_t left = first < w->rows_end ? w->rows_end - first : 0;
+    uint64_t span = left < w->large->alive_span ? left : w->large->alive_span;
+    if (alive.count != c->count || c->part != 0 || alive.first != first || alive.span != span) {
         say(w, c, "bits of rows that are not those of their index");
-        return;
-    }
-    if (!bits_end(alive.bits, alive.first, alive.span, w->rows_end)) {
-        say(w, c, "rows are there behind the end of the collection");
         return;
     }
     w->alive_count += alive.count;
@@ -162,7 +165,7 @@ static void note_list(struct work *w, uint32_t row, uint32_t level, const uint8_
     (void)links, (void)width;
     w->levels[row] = (uint8_t)level;
     w->upper_lists += level > 0;
-    if (count > w->spec->m * (level == 0 ? 2 : 1))
+    if (count > w->spec->m * (level == 0 ? 2 : 1) || !image_bit(w->alive, row))
         w->damaged = true;
 }
 
@@ -187,7 +190,7 @@ static void check_links(struct work *w, const struct chunk *c, struct slice body
     w->damaged = false;
     each_list(&l, note_list, w);
     if (w->damaged)
-        say(w, c, "more links than a list has room for");
+        say(w, c, "a row that is not there has links, or one has more than there is room for");
     w->damaged = w->damaged || before;
 }
 
@@ -197,11 +200,10 @@ static void count_list(struct work *w, uint32_t row, uint32_t level, const uint8
                        uint32_t count, uint32_t width)
 {
     struct check_counts *sum = &w->shot->check->counts;
-    bool alive = image_bit(w->alive, row);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t to;
         image_unpack(links + (size_t)i * width, &to, 1, width);
-        bool kept = alive && to < w->rows_end && to != row && image_bit(w->alive, to) &&
+        bool kept = to < w->rows_end && to != row && image_bit(w->alive, to) &&
                     w->levels[to] != NOT_LINKED && w->levels[to] >= level;
         sum->links += kept;
         sum->links_dropped += !kept;
@@ -226,6 +228,8 @@ static bool on_element(void *user, const struct snapshot_element *e)
 {
     struct work *w = user;
     w->elements++;
+    w->heap_bytes += heap_record_size(e->id.len);
+    w->heap_bytes += e->attribute.len > 0 ? heap_record_size(e->attribute.len) : 0;
     if (w->large == NULL)
         w->attributes += e->attribute.len > 0;
     return check_unique_add(&w->ids, e->id, e->row);
@@ -292,6 +296,10 @@ static void check_large(struct work *w, uint32_t first, uint32_t end)
     say_sum(w, "rows", w->alive_count, w->large->live);
     say_sum(w, "elements", w->elements, w->large->live);
     say_sum(w, "attributes", w->attributes, w->large->attributes);
+    if (w->large->has_graph && !w->damaged && w->upper_lists > w->large->upper_lists)
+        say_sum(w, "lists of links above level 0", w->upper_lists, w->large->upper_lists);
+    if (w->heap_bytes > w->large->heap_bytes)
+        say_sum(w, "bytes of ids and attributes", w->heap_bytes, w->large->heap_bytes);
 }
 
 static void check_small(struct work *w, uint32_t first, uint32_t end)
@@ -322,14 +330,13 @@ static void check_small(struct work *w, uint32_t first, uint32_t end)
 uint64_t check_collection(struct check_shot *s, uint64_t uid, const struct collection_spec *spec,
                           const char *key, uint32_t first, uint32_t end)
 {
-    struct codec codec;
     struct work w = {.shot = s,
                      .large = manifest_collection(s->manifest, uid),
                      .spec = spec,
                      .key = key,
                      .uid = uid};
-    codec_init(&codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
-    w.code_size = spec->quant == QUANT_NONE ? 0 : codec.row_size;
+    codec_init(&w.codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
+    w.code_size = spec->quant == QUANT_NONE ? 0 : w.codec.row_size;
     bool vectors = spec->keep_originals || spec->quant == QUANT_NONE;
     w.vector_size = vectors ? spec->dim * (uint32_t)sizeof(float) : 0;
     if (w.large != NULL) {

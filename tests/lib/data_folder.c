@@ -261,12 +261,13 @@ static void add_small(struct maker *m)
 static void add_alive(struct maker *m, uint32_t index)
 {
     struct buf body = BUF_INIT(MEM_TEST);
-    struct image_alive alive = {.first = index * SPAN, .span = SPAN};
     uint32_t end = m->flaw == FLAW_ROW_BEHIND_END ? ROWS_END + 1 : ROWS_END;
-    for (uint32_t row = alive.first; row < alive.first + SPAN && row < end; row++)
+    struct image_alive alive = {.first = index * SPAN};
+    alive.span = end - alive.first < SPAN ? end - alive.first : SPAN;
+    for (uint32_t row = alive.first; row < alive.first + alive.span; row++)
         alive.count += row != DEAD_ROW;
     REQUIRE(image_alive_begin(&body, &alive));
-    for (uint32_t row = alive.first; row < alive.first + SPAN && row < end; row++)
+    for (uint32_t row = alive.first; row < alive.first + alive.span; row++)
         if (row != DEAD_ROW)
             image_bit_set(alive.bits, row - alive.first);
     add_chunk(m, LARGE_UID, CHUNK_ALIVE, index, alive.count, &body);
@@ -283,25 +284,29 @@ static void add_attributes(struct maker *m)
     add_chunk(m, LARGE_UID, CHUNK_ATTRIBUTES, 0, 1, &body);
 }
 
-/* Row 0 has a level more, without links; every row of the chunk links to the next one. */
+/* Row 0 has a level more, without links; every living row of the chunk links to the next one. */
 static void add_links(struct maker *m)
 {
     struct buf body = BUF_INIT(MEM_TEST);
     uint32_t each = m->flaw == FLAW_LINKS_TOO_MANY ? 2 * M + 1 : 1, next = 0;
+    bool dead = m->flaw == FLAW_LINKS_OF_NO_ROW;
+    uint32_t count = dead ? SPAN : SPAN - 1;
     struct image_links links = {
-        .span = SPAN, .count = SPAN, .lists = SPAN + 1, .links = SPAN * each, .width = 3};
+        .span = SPAN, .count = count, .lists = count + 1, .links = count * each, .width = 3};
     REQUIRE(image_links_begin(&body, &links));
     links.levels[0] = 1;
-    for (uint32_t row = 0, list = 0; row < SPAN; row++, list++) {
+    for (uint32_t row = 0, list = 0, nth = 0; row < SPAN; row++) {
         uint32_t to = (row + 1) % SPAN;
+        if (row == DEAD_ROW && !dead)
+            continue;
         image_bit_set(links.present, row);
-        image_pack(links.parents + row * 3, &to, 1, 3);
+        image_pack(links.parents + nth++ * 3, &to, 1, 3);
         links.sizes[list] = (uint16_t)each;
         for (uint32_t i = 0; i < each; i++)
             image_pack(links.rows + (next++) * 3, &to, 1, 3);
-        list += row == 0; /* the list of level 1 is empty */
+        list += row == 0 ? 2 : 1; /* the list of level 1 is empty */
     }
-    add_chunk(m, LARGE_UID, CHUNK_LINKS, 0, SPAN, &body);
+    add_chunk(m, LARGE_UID, CHUNK_LINKS, 0, count, &body);
 }
 
 static void add_chunks(struct maker *m)
@@ -333,6 +338,7 @@ static void make_snapshot(struct data_folder *d, enum flaw flaw)
                                                                         : DATA_ELEMENTS,
                                         .attributes = flaw == FLAW_ATTRIBUTE_COUNT ? 2 : 1,
                                         .upper_lists = 1,
+                                        .heap_bytes = flaw == FLAW_HEAP_BYTES ? 100 : 10000,
                                         .rows_span = SPAN,
                                         .links_span = SPAN,
                                         .attributes_span = SPAN,

@@ -18,12 +18,14 @@
     X(FLAW_ID_TWICE, "same id")                                                                    \
     X(FLAW_SMALL_ID_TWICE, "same id")                                                              \
     X(FLAW_ROW_WITHOUT_CONTENTS, "contents")                                                       \
-    X(FLAW_ROW_BEHIND_END, "behind the end")                                                       \
+    X(FLAW_ROW_BEHIND_END, "their index")                                                          \
     X(FLAW_ATTRIBUTE_OF_NO_ROW, "attribute of a row")                                              \
     X(FLAW_LIVE_COUNT, "where the manifest says")                                                  \
     X(FLAW_ATTRIBUTE_COUNT, "attributes where")                                                    \
     X(FLAW_NOT_FINITE, "not finite")                                                               \
-    X(FLAW_LINKS_TOO_MANY, "more links")                                                           \
+    X(FLAW_LINKS_TOO_MANY, "room for")                                                             \
+    X(FLAW_LINKS_OF_NO_ROW, "has links")                                                           \
+    X(FLAW_HEAP_BYTES, "bytes of ids")                                                             \
     X(FLAW_VECTOR_SIZE, "another size")                                                            \
     X(FLAW_OTHER_INDEX, "their index")                                                             \
     X(FLAW_HASH, "hash")                                                                           \

@@ -8,7 +8,10 @@
 
 struct model *model_new(void)
 {
-    return mem_calloc(MEM_TEST, sizeof(struct model));
+    struct model *m = mem_calloc(MEM_TEST, sizeof(*m));
+    for (unsigned key = 0; key < MODEL_KEYS; key++)
+        m->touched[key] = BUF_INIT(MEM_TEST);
+    return m;
 }
 
 static void free_element(struct model_element *e)
@@ -32,24 +35,35 @@ static void free_collection(struct model_collection *c)
             free_element(e);
         }
     }
-    while (c->time != NULL) {
-        struct model_time *t = c->time;
-        c->time = t->before;
+    mem_free(MEM_VECTOR, c->projection);
+    mem_free(MEM_TEST, c);
+}
+
+static void free_held(struct model_held *held)
+{
+    while (held->time != NULL) {
+        struct model_time *t = held->time;
+        held->time = t->before;
         mem_free(MEM_TEST, t);
     }
-    mem_free(MEM_VECTOR, c->projection);
-    mem_free(MEM_TEST, (void *)c->string.ptr);
-    mem_free(MEM_TEST, c);
+    mem_free(MEM_TEST, (void *)held->string.ptr);
+    mem_free(MEM_TEST, held);
 }
 
 void model_free(struct model *m)
 {
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         while (m->newest[key] != NULL) {
-            struct model_collection *c = m->newest[key];
-            m->newest[key] = c->before;
-            free_collection(c);
+            struct model_held *held = m->newest[key];
+            m->newest[key] = held->before;
+            free_held(held);
         }
+        buf_fini(&m->touched[key]);
+    }
+    while (m->collections != NULL) {
+        struct model_collection *c = m->collections;
+        m->collections = c->next;
+        free_collection(c);
     }
     mem_free(MEM_TEST, m);
 }
@@ -57,62 +71,88 @@ void model_free(struct model *m)
 /* -- looking -------------------------------------------------------------------------------------
  */
 
-struct model_collection *model_held_at(const struct model *m, unsigned key, uint64_t lsn)
+struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t at)
 {
-    struct model_collection *c = m->newest[key];
-    while (c != NULL && c->birth > lsn)
-        c = c->before;
-    return c != NULL && lsn < c->death ? c : NULL;
+    struct model_held *held = m->newest[key];
+    while (held != NULL && held->birth > at)
+        held = held->before;
+    return held != NULL && at < held->death ? held : NULL;
 }
 
-struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn)
+struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at)
 {
-    struct model_collection *c = model_held_at(m, key, lsn);
-    return c != NULL && !c->is_string ? c : NULL;
+    struct model_held *held = model_held_at(m, key, at);
+    return held == NULL ? NULL : held->collection;
 }
 
-struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn)
+struct model_held *model_seen_at(const struct model *m, unsigned key, uint64_t at, uint64_t now_ms)
+{
+    struct model_held *held = model_held_at(m, key, at);
+    return held == NULL || model_expired(held, at, now_ms) ? NULL : held;
+}
+
+struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t at)
 {
     struct model_element *e = c->newest[id];
-    while (e != NULL && e->birth > lsn)
+    while (e != NULL && e->birth > at)
         e = e->before;
-    return e != NULL && lsn < e->death ? e : NULL;
+    return e != NULL && at < e->death ? e : NULL;
 }
 
-struct slice model_attribute_at(const struct model_element *e, uint64_t lsn)
+struct slice model_attribute_at(const struct model_element *e, uint64_t at)
 {
     const struct model_attribute *a = e->attribute;
-    while (a != NULL && a->from > lsn)
+    while (a != NULL && a->from > at)
         a = a->before;
     return a == NULL ? (struct slice){0} : a->json;
 }
 
-uint64_t model_expiry_at(const struct model_collection *c, uint64_t lsn)
+uint64_t model_expiry_at(const struct model_held *held, uint64_t at)
 {
-    const struct model_time *t = c->time;
-    while (t != NULL && t->from > lsn)
+    const struct model_time *t = held->time;
+    while (t != NULL && t->from > at)
         t = t->before;
     return t == NULL ? 0 : t->expire_ms;
 }
 
-size_t model_count_at(const struct model_collection *c, uint64_t lsn)
+bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms)
+{
+    uint64_t expire_ms = model_expiry_at(held, at);
+    return expire_ms > 0 && expire_ms < now_ms;
+}
+
+size_t model_count_at(const struct model_collection *c, uint64_t at)
 {
     size_t count = 0;
     for (unsigned id = 0; id < MODEL_IDS; id++)
-        count += model_element_at(c, id, lsn) != NULL;
+        count += model_element_at(c, id, at) != NULL;
     return count;
+}
+
+bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn)
+{
+    const uint64_t *lsns = (const uint64_t *)(const void *)m->touched[key].ptr;
+    for (size_t i = m->touched[key].len / sizeof(*lsns); i > 0; i--)
+        if (lsns[i - 1] > after_lsn && lsns[i - 1] <= to_lsn)
+            return true;
+    return false;
 }
 
 /* -- changing ------------------------------------------------------------------------------------
  */
 
-static void set_attribute(struct model_element *e, struct slice json, uint64_t lsn)
+static void touch(struct model *m, unsigned key)
+{
+    buf_append(&m->touched[key], &m->lsn, sizeof(m->lsn));
+}
+
+static void set_attribute(struct model *m, struct model_element *e, struct slice json)
 {
     struct model_attribute *a = mem_calloc(MEM_TEST, sizeof(*a));
     uint8_t *copy = mem_alloc(MEM_TEST, json.len);
     if (json.len > 0)
         memcpy(copy, json.ptr, json.len);
-    a->from = lsn;
+    a->from = m->at;
     a->json = (struct slice){copy, json.len};
     a->before = e->attribute;
     e->attribute = a;
@@ -121,61 +161,60 @@ static void set_attribute(struct model_element *e, struct slice json, uint64_t l
 /* The key is gone, if it was there. */
 static bool remove_key(struct model *m, unsigned key)
 {
-    struct model_collection *c = model_held_at(m, key, m->lsn);
-    if (c != NULL)
-        c->death = m->lsn;
-    return c != NULL;
+    struct model_held *held = model_held_at(m, key, m->at);
+    if (held != NULL)
+        held->death = m->at;
+    return held != NULL;
 }
 
-static struct model_collection *hold(struct model *m, unsigned key)
+static struct model_held *hold(struct model *m, unsigned key)
 {
     (void)remove_key(m, key);
-    struct model_collection *c = mem_calloc(MEM_TEST, sizeof(*c));
-    c->birth = m->lsn;
-    c->death = MODEL_NEVER;
-    c->before = m->newest[key];
-    m->newest[key] = c;
-    return c;
+    struct model_held *held = mem_calloc(MEM_TEST, sizeof(*held));
+    held->birth = m->at;
+    held->death = MODEL_NEVER;
+    held->before = m->newest[key];
+    m->newest[key] = held;
+    return held;
 }
 
-static void set_time(struct model *m, struct model_collection *c, uint64_t expire_ms)
+static void set_time(struct model *m, struct model_held *held, uint64_t expire_ms)
 {
     struct model_time *t = mem_calloc(MEM_TEST, sizeof(*t));
-    t->from = m->lsn;
+    t->from = m->at;
     t->expire_ms = expire_ms;
-    t->before = c->time;
-    c->time = t;
+    t->before = held->time;
+    held->time = t;
 }
 
 static void set_string(struct model *m, unsigned key, struct slice value, uint64_t expire_ms)
 {
-    struct model_collection *c = hold(m, key);
+    struct model_held *held = hold(m, key);
     uint8_t *copy = mem_alloc(MEM_TEST, value.len);
     if (value.len > 0)
         memcpy(copy, value.ptr, value.len);
-    c->is_string = true;
-    c->string = (struct slice){copy, value.len};
-    set_time(m, c, expire_ms);
+    held->string = (struct slice){copy, value.len};
+    set_time(m, held, expire_ms);
 }
 
 static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 {
-    struct model_collection *c = model_held_at(m, key, m->lsn);
-    if (c == NULL)
+    struct model_held *held = model_held_at(m, key, m->at);
+    if (held == NULL)
         return "a time is set for a key that is not there";
-    set_time(m, c, expire_ms);
+    set_time(m, held, expire_ms);
     return NULL;
 }
 
 static const char *set_range(struct model *m, unsigned key, const struct mutation *mutation)
 {
-    struct model_collection *c = model_held_at(m, key, m->lsn);
-    if (c != NULL && !c->is_string)
+    struct model_held *held = model_held_at(m, key, m->at);
+    if (held != NULL && held->collection != NULL)
         return "a part of a string is set in a collection";
-    uint64_t expire_ms = c == NULL ? 0 : model_expiry_at(c, m->lsn);
+    uint64_t expire_ms = held == NULL ? 0 : model_expiry_at(held, m->at);
     struct buf whole = BUF_INIT(MEM_TEST);
-    if (c != NULL)
-        buf_append_slice(&whole, c->string);
+    if (held != NULL)
+        buf_append_slice(&whole, held->string);
     while (whole.len < mutation->offset + mutation->value.len)
         buf_append_byte(&whole, 0);
     if (mutation->value.len > 0)
@@ -185,67 +224,55 @@ static const char *set_range(struct model *m, unsigned key, const struct mutatio
     return NULL;
 }
 
+static const char *rename_key(struct model *m, unsigned key, struct slice new_key)
+{
+    unsigned to = model_key_of(new_key);
+    struct model_held *from = model_held_at(m, key, m->at);
+    if (from == NULL || to == MODEL_KEYS)
+        return "a key is renamed that is not there, or to none that was named";
+    uint64_t expire_ms = model_expiry_at(from, m->at);
+    (void)remove_key(m, key);
+    touch(m, to);
+    if (from->collection == NULL) {
+        set_string(m, to, from->string, expire_ms);
+        return NULL;
+    }
+    struct model_held *held = hold(m, to);
+    held->collection = from->collection; /* the same: what happened to it stays */
+    set_time(m, held, expire_ms);
+    return NULL;
+}
+
 static const char *new_collection(struct model *m, unsigned key, const struct collection_spec *spec)
 {
-    if (model_held_at(m, key, m->lsn) != NULL)
+    if (model_held_at(m, key, m->at) != NULL)
         return "a collection is made where there is something";
-    struct model_collection *c = hold(m, key);
+    struct model_collection *c = mem_calloc(MEM_TEST, sizeof(*c));
     c->spec = *spec;
     c->projection = model_projection(spec);
+    c->next = m->collections;
+    m->collections = c;
+    hold(m, key)->collection = c;
     return NULL;
 }
 
 static void put(struct model *m, struct model_collection *c, unsigned id,
                 const struct mutation_element *from)
 {
-    struct model_element *before = model_element_at(c, id, m->lsn);
+    struct model_element *before = model_element_at(c, id, m->at);
     struct slice attribute = from->attribute;
     if (!from->set_attribute)
-        attribute = before == NULL ? (struct slice){0} : model_attribute_at(before, m->lsn);
+        attribute = before == NULL ? (struct slice){0} : model_attribute_at(before, m->at);
     struct model_element *e = mem_calloc(MEM_TEST, sizeof(*e));
-    e->birth = m->lsn;
+    e->birth = m->at;
     e->death = MODEL_NEVER;
     e->vector = mem_alloc(MEM_TEST, c->spec.dim * sizeof(float));
     memcpy(e->vector, from->vector, c->spec.dim * sizeof(float));
-    set_attribute(e, attribute, m->lsn);
+    set_attribute(m, e, attribute);
     if (before != NULL)
-        before->death = m->lsn;
+        before->death = m->at;
     e->before = c->newest[id];
     c->newest[id] = e;
-}
-
-/* What from holds now, from now on. */
-static void copy_elements(struct model *m, struct model_collection *to,
-                          const struct model_collection *from)
-{
-    for (unsigned id = 0; id < MODEL_IDS; id++) {
-        const struct model_element *e = model_element_at(from, id, m->lsn);
-        if (e == NULL)
-            continue;
-        struct mutation_element copy = {
-            .vector = e->vector, .set_attribute = true, .attribute = model_attribute_at(e, m->lsn)};
-        put(m, to, id, &copy);
-    }
-}
-
-static const char *rename_key(struct model *m, unsigned key, struct slice new_key)
-{
-    unsigned to = model_key_of(new_key);
-    struct model_collection *from = model_held_at(m, key, m->lsn);
-    if (from == NULL || to == MODEL_KEYS)
-        return "a key is renamed that is not there, or to none that was named";
-    uint64_t expire_ms = model_expiry_at(from, m->lsn);
-    (void)remove_key(m, key);
-    if (from->is_string) {
-        set_string(m, to, from->string, expire_ms);
-        return NULL;
-    }
-    struct model_collection *c = hold(m, to);
-    c->spec = from->spec;
-    c->projection = model_projection(&from->spec);
-    set_time(m, c, expire_ms);
-    copy_elements(m, c, from);
-    return NULL;
 }
 
 static const char *put_all(struct model *m, unsigned key, const struct mutation *mutation)
@@ -255,7 +282,7 @@ static const char *put_all(struct model *m, unsigned key, const struct mutation 
         if (wrong != NULL)
             return wrong;
     }
-    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    struct model_collection *c = model_collection_at(m, key, m->at);
     if (c == NULL || mutation->dim != c->spec.dim)
         return "elements are put where they do not fit";
     for (size_t i = 0; i < mutation->count; i++) {
@@ -269,31 +296,40 @@ static const char *put_all(struct model *m, unsigned key, const struct mutation 
 
 static const char *remove_all(struct model *m, unsigned key, const struct mutation *mutation)
 {
-    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    struct model_held *held = model_held_at(m, key, m->at);
+    struct model_collection *c = held == NULL ? NULL : held->collection;
     for (size_t i = 0; c != NULL && i < mutation->count; i++) {
         unsigned id = model_id_of(mutation->ids[i]);
-        struct model_element *e = id == MODEL_IDS ? NULL : model_element_at(c, id, m->lsn);
+        struct model_element *e = id == MODEL_IDS ? NULL : model_element_at(c, id, m->at);
         if (e != NULL)
-            e->death = m->lsn;
+            e->death = m->at;
     }
-    if (c != NULL && c->spec.implicit && model_count_at(c, m->lsn) == 0)
-        c->death = m->lsn;
+    if (c != NULL && c->spec.implicit && model_count_at(c, m->at) == 0)
+        held->death = m->at;
     return NULL;
 }
 
 static const char *set_one(struct model *m, unsigned key, const struct mutation *mutation)
 {
-    struct model_collection *c = model_collection_at(m, key, m->lsn);
+    struct model_collection *c = model_collection_at(m, key, m->at);
     unsigned id = model_id_of(mutation->ids[0]);
-    struct model_element *e = c == NULL || id == MODEL_IDS ? NULL : model_element_at(c, id, m->lsn);
+    struct model_element *e = c == NULL || id == MODEL_IDS ? NULL : model_element_at(c, id, m->at);
     if (e == NULL)
         return "an attribute is set on an element that is not there";
-    set_attribute(e, mutation->value, m->lsn);
+    set_attribute(m, e, mutation->value);
     return NULL;
+}
+
+static void flush(struct model *m)
+{
+    for (unsigned key = 0; key < MODEL_KEYS; key++)
+        if (remove_key(m, key))
+            touch(m, key);
 }
 
 void model_next(struct model *m)
 {
+    m->at = MODEL_AT(m->lsn);
     m->lsn++;
 }
 
@@ -301,8 +337,12 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
     bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK;
+    m->at++;
+    CHECK(m->at < model_now(m));
     if (key == MODEL_KEYS && of_key)
         return "a key changes that nobody named";
+    if (of_key)
+        touch(m, key);
     switch (mutation->kind) {
     case MUTATION_COLLECTION_NEW:
         return new_collection(m, key, &mutation->spec);
@@ -324,8 +364,7 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_KEY_RENAME:
         return rename_key(m, key, mutation->new_key);
     case MUTATION_FLUSH:
-        for (key = 0; key < MODEL_KEYS; key++)
-            (void)remove_key(m, key);
+        flush(m);
         return NULL;
     case MUTATION_TICK:
         return NULL;

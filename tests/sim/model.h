@@ -2,16 +2,26 @@
  *
  * Nothing is ever forgotten: an element is a version with a birth and a death, so a reply that was
  * made at some LSN can be judged long after. Keys are k0, k1, ...; an id is a number too, written
- * in one way only (model_id_text). */
+ * in one way only (model_id_text).
+ *
+ * A record may hold several changes, and in a transaction somebody has seen the state between two
+ * of them. So time is finer than LSNs: MODEL_AT(lsn) is the state after a record, model->at the one
+ * after the last change. */
 #ifndef VDB_TESTS_SIM_MODEL_H
 #define VDB_TESTS_SIM_MODEL_H
 
 #include "base/buf.h"
 #include "db/mutation.h"
 
-enum { MODEL_KEYS = 4, MODEL_IDS = 400 };
+enum {
+    MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly */
+    MODEL_KEYS = 6,
+    MODEL_IDS = 400
+};
 
 #define MODEL_NEVER UINT64_MAX
+/* Between two of them is room for all the changes of a record. None is 0. */
+#define MODEL_AT(lsn) (((uint64_t)(lsn) + 1) << 20)
 
 /* owner: its element */
 struct model_attribute {
@@ -28,47 +38,66 @@ struct model_element {
     struct model_element *before;      /* the id's version before this one */
 };
 
-/* owner: its collection */
+/* owner: the model, whatever key it is held by */
+struct model_collection {
+    struct collection_spec spec;
+    float *projection; /* dim x projection_from, or NULL */
+    struct model_element *newest[MODEL_IDS];
+    struct model_collection *next; /* of all there were */
+};
+
+/* owner: what is held */
 struct model_time {
     uint64_t from;
     uint64_t expire_ms; /* 0: never */
     struct model_time *before;
 };
 
-/* What a key holds from birth on, until before death: a collection, or a string. owner: the model
- */
-struct model_collection {
-    bool is_string;
-    struct slice string;
-    struct collection_spec spec;
+/* What a key holds from birth on, until before death. owner: the model */
+struct model_held {
     uint64_t birth, death;
-    float *projection; /* dim x projection_from, or NULL */
-    struct model_time *time; /* the newest; NULL: never expires */
-    struct model_element *newest[MODEL_IDS];
-    struct model_collection *before; /* what the key held before this one */
+    struct model_collection *collection; /* NULL: a string */
+    struct slice string;
+    struct model_time *time;   /* the newest; NULL: never expires */
+    struct model_held *before; /* what the key held before this one */
 };
 
 struct model {
     uint64_t lsn;
-    struct model_collection *newest[MODEL_KEYS];
+    uint64_t at;
+    struct model_held *newest[MODEL_KEYS];
+    struct model_collection *collections;
+    struct buf touched[MODEL_KEYS]; /* uint64_t: LSNs at which the key changed, as WATCH has it */
 };
 
 struct model *model_new(void);
 void model_free(struct model *m);
 
-/* The next record begins: its mutations have the next LSN. */
+/* The next record begins. */
 void model_next(struct model *m);
-/* One mutation of it. NULL, or what is wrong with it. */
+/* One change of it. NULL, or what is wrong with it. */
 MUST_USE const char *model_apply(struct model *m, const struct mutation *mutation);
 
-/* What there was at an LSN, or NULL. */
-struct model_collection *model_held_at(const struct model *m, unsigned key, uint64_t lsn);
-struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t lsn);
-struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t lsn);
-struct slice model_attribute_at(const struct model_element *e, uint64_t lsn);
+/* After all there was so far. */
+static inline uint64_t model_now(const struct model *m)
+{
+    return MODEL_AT(m->lsn);
+}
+
+/* What there was at a time, or NULL; expired or not. */
+struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t at);
+struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at);
+/* What a client saw whose clock said now_ms. */
+struct model_held *model_seen_at(const struct model *m, unsigned key, uint64_t at, uint64_t now_ms);
+struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t at);
+struct slice model_attribute_at(const struct model_element *e, uint64_t at);
 /* When it expires; 0: never. */
-uint64_t model_expiry_at(const struct model_collection *c, uint64_t lsn);
-size_t model_count_at(const struct model_collection *c, uint64_t lsn);
+uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
+bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
+size_t model_count_at(const struct model_collection *c, uint64_t at);
+
+/* Did the key change after one LSN, and up to another? */
+bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn);
 
 /* Appends the id's bytes; some hold line ends and zeros, some are long. */
 void model_id_text(unsigned id, struct buf *out);

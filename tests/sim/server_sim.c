@@ -91,9 +91,17 @@ static void look_at_pending(struct run *r, struct ask *ask)
     pending_each(&span, note_pending, &note);
 }
 
+/* The server's clock; it stands still while an event is handled. */
+static void note_time(struct run *r)
+{
+    struct io *io = sim_io(r->sim);
+    r->world.now_ms = io->ops->wall_us(io) / 1000;
+}
+
 static void mark_executed(struct run *r, struct peer *p, struct ask *c, uint64_t hi)
 {
     c->executed = true;
+    c->now_ms = r->world.now_ms;
     c->lo = r->step_lsn > p->floor ? r->step_lsn : p->floor;
     c->hi = hi;
     if (c->lo == c->hi)
@@ -107,6 +115,7 @@ static void observe(struct run *r, struct peer *p)
     if (s == NULL)
         return;
     uint64_t done = consumed(s);
+    note_time(r);
     for (struct ask *c = p->first; c != NULL && c->end <= done; c = c->next)
         if (!c->executed)
             mark_executed(r, p, c, r->model->lsn);
@@ -129,12 +138,6 @@ static struct ask *running(struct run *r, struct peer **peer)
     return NULL;
 }
 
-/* What the server does by itself: rows move. */
-static const char *check_own(const struct mutation *m)
-{
-    return m->kind == MUTATION_TICK ? NULL : "no command runs";
-}
-
 /* Each mutation of a record is held against the state before it, and changes the model. c: the
  * command that runs, NULL when none does. */
 static const char *judge_record(struct run *r, struct ask *c, struct slice record, struct why *why)
@@ -147,7 +150,7 @@ static const char *judge_record(struct run *r, struct ask *c, struct slice recor
         struct mutation m;
         if (batch_next(&reader, &m, why) != OK)
             return why->text;
-        wrong = c == NULL ? check_own(&m) : ask_check_record(&r->world, c, &m);
+        wrong = ask_check_change(&r->world, c, &m);
         if (wrong == NULL)
             wrong = model_apply(r->model, &m);
         mutation_free(&m);
@@ -169,17 +172,22 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
     buf_append_slice(&r->records, record);
     while (r->records.len % 8 != 0)
         buf_append_byte(&r->records, 0);
+    note_time(r);
     for (struct ask *before = c == NULL ? NULL : p->first; before != c; before = before->next)
         if (!before->executed)
             mark_executed(r, p, before, r->model->lsn);
+    if (c != NULL)
+        c->now_ms = r->world.now_ms;
     model_next(r->model);
     const char *wrong = judge_record(r, c, record, &why);
     if (wrong != NULL || r->model->lsn != lsn)
         run_fail(r, "record %llu of %s: %s", (unsigned long long)lsn,
                  c == NULL ? "the server" : op_name(c->op),
                  wrong != NULL ? wrong : "not the next LSN");
-    if (c != NULL)
-        c->lsn = p->floor = lsn;
+    if (c != NULL) {
+        ask_end_record(&r->world, c);
+        p->floor = lsn;
+    }
 }
 
 static uint64_t stable_lsn(const struct mlog_sink *sink)
@@ -363,10 +371,10 @@ static void connect_peer(struct run *r, struct peer *p)
     p->floor = r->model->lsn;
 }
 
-static void queue_command(struct run *r, struct peer *p, struct ask *c, size_t size)
+static void queue_command(struct run *r, struct peer *p, struct ask *c)
 {
     c->start = p->encoded;
-    p->encoded += size;
+    p->encoded += c->size;
     c->end = p->encoded;
     *p->last = c;
     p->last = &c->next;
@@ -418,9 +426,14 @@ static void act(struct run *r, struct peer *p)
     if (!p->broken && p->waiting < WAITING_MAX) {
         uint64_t count = one_in(r, 3) ? 1 + below(r, 8) : 1;
         for (uint64_t i = 0; i < count; i++) {
-            size_t before = p->unsent.len;
+            note_time(r);
             struct ask *c = ask_make(&r->world, &p->unsent);
-            queue_command(r, p, c, p->unsent.len - before);
+            while (c != NULL) {
+                struct ask *next = c->next;
+                c->next = NULL;
+                queue_command(r, p, c);
+                c = next;
+            }
         }
         if (one_in(r, 200))
             send_garbage(r, p);
@@ -491,13 +504,12 @@ void run_find_all(struct run *r)
         connect_peer(r, p);
     CHECK(!p->client->closed);
     for (unsigned key = 0; key < MODEL_KEYS && !run_over(r); key++) {
-        struct model_collection *c = model_collection_at(r->model, key, r->model->lsn);
+        struct model_collection *c = model_collection_at(r->model, key, model_now(r->model));
         for (unsigned id = 0; c != NULL && id < MODEL_IDS; id++) {
-            size_t start = p->unsent.len;
-            if (model_element_at(c, id, r->model->lsn) == NULL || c->spec.metric == METRIC_IP)
+            if (model_element_at(c, id, model_now(r->model)) == NULL || c->spec.metric == METRIC_IP)
                 continue;
             struct ask *find = ask_make_find(key, id, &p->unsent);
-            queue_command(r, p, find, p->unsent.len - start);
+            queue_command(r, p, find);
         }
         run_drain(r);
         /* A walk with little effort may miss some; a graph in pieces misses many. */
@@ -542,7 +554,7 @@ static void choose_config(struct run *r, struct sim_options *options)
     config->aof_segment_size = 4096 << below(r, 8);
     r->slow_sink = one_in(r, 4);
     if (one_in(r, 4)) {
-        r->short_memory = true;
+        r->short_memory = r->world.short_memory = true;
         r->may_cut = true; /* a buffer that cannot grow ends its connection */
     }
     if (one_in(r, 8)) {

@@ -15,6 +15,8 @@ enum { SEEDS = 60, TWICE_SEEDS = 8, COMMANDS = 500, LAST_COMMANDS = 60 };
 struct outcome {
     uint64_t trace, digest;
     uint64_t replies, ended, found, wanted, moved;
+    uint64_t execs, nil_execs, expired;
+    uint64_t kinds[COUNT_OF(((struct world *)NULL)->kinds)]; /* changes, by mutation_kind */
 };
 
 static void note_used(size_t used[MEM_TAG_COUNT])
@@ -43,6 +45,11 @@ static bool run_seed(uint64_t seed, struct outcome *out)
     out->ended += r.ended;
     out->found += r.world.found;
     out->wanted += r.world.wanted;
+    out->execs += r.world.execs;
+    out->nil_execs += r.world.nil_execs;
+    out->expired += r.world.expired;
+    for (size_t i = 0; i < COUNT_OF(out->kinds); i++)
+        out->kinds[i] += r.world.kinds[i];
     if (!run_failed(&r))
         run_stop(&r);
     note_used(after);
@@ -65,6 +72,25 @@ static void seed_range(uint64_t *from, uint64_t *to)
     *to = last;
 }
 
+/* A kind of change that no command of the workload makes has been tried by nobody: not played
+ * again, not through a crash. Whoever adds a kind gives workload.h a command that makes it. */
+static void expect_every_kind(const struct outcome *sum)
+{
+    static const enum mutation_kind kinds[] = {
+#define X(kind, number, text) kind,
+        MUTATION_LIST(X)
+#undef X
+    };
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        CHECK((size_t)kinds[i] < COUNT_OF(sum->kinds));
+        if (sum->kinds[kinds[i]] < 5)
+            test_fail(__FILE__, __LINE__, "%s was made only %llu times", mutation_name(kinds[i]),
+                      (unsigned long long)sum->kinds[kinds[i]]);
+    }
+    EXPECT(sum->nil_execs > 5 && sum->execs > 10 * sum->nil_execs / 2);
+    EXPECT(sum->expired > 20);
+}
+
 TEST(server_sim, answers_what_the_model_says_and_leaves_nothing_behind)
 {
     uint64_t from, to;
@@ -75,12 +101,17 @@ TEST(server_sim, answers_what_the_model_says_and_leaves_nothing_behind)
             test_abandon();
     EXPECT(sum.replies > 0);
     EXPECT(sum.moved > 0 || to - from < 20);
+    if (to - from >= 20)
+        expect_every_kind(&sum);
     /* Small graphs, so nearly all of the nearest are found; less in a single one with hubs. */
     EXPECT(sum.found * 100 >= sum.wanted * (to - from < 20 ? 90 : 99));
     if (getenv("VDB_SIM_SEEDS") != NULL)
-        printf("  %llu replies, %llu connections ended, %llu rows moved, recall %.4f\n",
+        printf("  %llu replies, %llu connections ended, %llu rows moved, %llu transactions, %llu "
+               "broken by a watch, %llu keys expired, recall %.4f\n",
                (unsigned long long)sum.replies, (unsigned long long)sum.ended,
-               (unsigned long long)sum.moved, (double)sum.found / (double)sum.wanted);
+               (unsigned long long)sum.moved, (unsigned long long)sum.execs,
+               (unsigned long long)sum.nil_execs, (unsigned long long)sum.expired,
+               (double)sum.found / (double)sum.wanted);
 }
 
 TEST(server_sim, a_seed_replays_exactly)

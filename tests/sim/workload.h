@@ -3,7 +3,10 @@
  * A command is made from the state its sender may know of, and runs when the server comes to it.
  * So what it must answer depends on when that was: a command that changed something has the LSN of
  * its record, another one a range of LSNs (mostly one), and its reply must be right at one of them.
- * Attributes have no versions in the server: searches may see them as they are until the reply. */
+ * Attributes have no versions in the server: searches may see them as they are until the reply.
+ *
+ * A transaction is a command each for MULTI and for what is queued, and EXEC, which has the queued
+ * commands as its parts: its record has their changes in their order, its reply their replies. */
 #ifndef VDB_TESTS_SIM_WORKLOAD_H
 #define VDB_TESTS_SIM_WORKLOAD_H
 
@@ -30,10 +33,35 @@
     X(OP_VRANGE, 3)                                                                                \
     X(OP_VRANDMEMBER, 2)                                                                           \
     X(OP_VINFO, 1)                                                                                 \
-    X(OP_SET, 1)                                                                                   \
-    X(OP_GET, 2)                                                                                   \
-    X(OP_DEL, 1)                                                                                   \
+    X(OP_SET, 6)                                                                                   \
+    X(OP_SETEX, 2)                                                                                 \
+    X(OP_SETNX, 1)                                                                                 \
+    X(OP_GETSET, 1)                                                                                \
+    X(OP_GETEX, 3)                                                                                 \
+    X(OP_GETDEL, 1)                                                                                \
+    X(OP_GET, 4)                                                                                   \
+    X(OP_STRLEN, 1)                                                                                \
+    X(OP_APPEND, 3)                                                                                \
+    X(OP_SETRANGE, 2)                                                                              \
+    X(OP_GETRANGE, 1)                                                                              \
+    X(OP_INCRBY, 3)                                                                                \
+    X(OP_MSET, 2)                                                                                  \
+    X(OP_MSETNX, 1)                                                                                \
+    X(OP_DEL, 2)                                                                                   \
+    X(OP_EXISTS, 2)                                                                                \
+    X(OP_TYPE, 1)                                                                                  \
+    X(OP_EXPIRE, 5)                                                                                \
+    X(OP_PERSIST, 2)                                                                               \
+    X(OP_TTL, 3)                                                                                   \
+    X(OP_RENAME, 2)                                                                                \
+    X(OP_COPY, 2)                                                                                  \
+    X(OP_DBSIZE, 1)                                                                                \
     X(OP_FLUSHALL, 1)                                                                              \
+    X(OP_EXEC, 6)                                                                                  \
+    X(OP_MULTI, 0)                                                                                 \
+    X(OP_QUEUED, 0)                                                                                \
+    X(OP_WATCH, 0)                                                                                 \
+    X(OP_DISCARD, 0)                                                                               \
     X(OP_ECHO, 3)                                                                                  \
     X(OP_UNKNOWN, 3)                                                                               \
     X(OP_ARITY, 1)
@@ -47,7 +75,14 @@ enum op {
 
 const char *op_name(enum op op);
 
-enum { ASK_IDS_MAX = 30, ASK_QUERIES_MAX = 20, ATTRIBUTE_MAX = 32 };
+enum {
+    ASK_IDS_MAX = 30,
+    ASK_QUERIES_MAX = 20,
+    ASK_KEYS_MAX = 4,
+    ASK_PARTS_MAX = 6,
+    ATTRIBUTE_MAX = 32,
+    TEXT_MAX = 24
+};
 
 enum ask_form { FORM_VALUES, FORM_BLOB, FORM_JSON, FORM_ELEMENT };
 
@@ -58,7 +93,29 @@ struct search_want {
     size_t query_count;
 };
 
-/* owner: the peer that sent it, until it was answered */
+/* What a command says of when a key expires. */
+enum ask_time { TIME_NONE, TIME_EX, TIME_PX, TIME_EXAT, TIME_PXAT, TIME_KEEP };
+
+/* Of commands about keys and strings (workload_keys.c). */
+struct keys_want {
+    unsigned keys[ASK_KEYS_MAX]; /* the first one is ask->key */
+    size_t key_count;
+    char texts[ASK_KEYS_MAX][TEXT_MAX]; /* a value for each, of those that set some */
+    enum ask_time time;
+    int64_t time_value;
+    bool nx, xx, gt, lt, get, replace, milliseconds, absolute;
+    int64_t number, end; /* of INCRBY, SETRANGE and GETRANGE */
+};
+
+/* WATCH as EXEC has to take it into account. */
+struct watch_want {
+    bool there;  /* it was said, and answered with OK */
+    bool unsure; /* the key may have been there, and expired already */
+    unsigned key;
+    uint64_t lo, hi; /* it ran at one of these LSNs */
+};
+
+/* owner: the peer that sent it, until it was answered; a part: its EXEC */
 struct ask {
     enum op op;
     unsigned key;
@@ -73,12 +130,25 @@ struct ask {
     enum quant quant;
     uint32_t m, reduce; /* reduce 0: not said */
     struct search_want want;
+    struct keys_want keys;
     uint64_t token;
 
-    uint64_t start, end; /* its bytes in what its peer sends */
+    struct ask *parts;         /* EXEC, DISCARD: in order */
+    size_t part_count;
+    bool broken;               /* EXEC: a part was refused */
+    struct watch_want watched; /* EXEC */
+    struct ask *exec;          /* WATCH, QUEUED: of their transaction, which comes later */
+    struct ask *part;          /* QUEUED: what is queued; owned by EXEC */
+    bool in_exec;              /* it is such a part */
+
+    size_t size;         /* of its bytes */
+    uint64_t start, end; /* of these in what its peer sends */
     bool executed;
+    uint64_t now_ms; /* the clock it ran by */
     uint64_t lo, hi; /* it ran at one of these LSNs */
-    uint64_t lsn;    /* of its record; 0: none */
+    uint64_t lsn;    /* of its record; 0: it has changed nothing, but what had expired */
+    uint64_t before; /* the state it ran in, as soon as its record says so; a part: its own */
+    size_t changes;  /* of its record, or a part's share of it */
     bool *pending;   /* by id: was visible and not linked when a search ran; NULL: none */
     struct ask *next;
 };
@@ -99,34 +169,31 @@ struct world {
     unsigned remove_share;       /* of 100 changes of elements; differs from phase to phase */
     unsigned recent[MODEL_KEYS]; /* an id that was added lately: perhaps not linked yet */
     uint64_t next_token;
+    uint64_t now_ms;        /* the clock of the clients */
+    bool short_memory;      /* a command may be refused for that */
+    bool may_refuse;        /* or with MISCONF, because the disk fails */
+    uint64_t kinds[32];     /* by mutation_kind: changes that were logged */
+    uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
     uint64_t sought, lost;  /* elements much nearer to a query than others are */
     uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };
 
 void world_init(struct world *w, uint64_t seed, struct model *model);
 
-/* A random command; its bytes are appended to out. */
+/* A random command, or those of a transaction, linked by next; their bytes are appended to out. */
 struct ask *ask_make(struct world *w, struct buf *out);
 /* A search for the element itself, with one hit. */
 struct ask *ask_make_find(unsigned key, unsigned id, struct buf *out);
 void ask_free(struct ask *c);
 
-/* Is the record what this command may lead to now? Called before the model takes it. NULL: yes. */
-MUST_USE const char *ask_check_record(const struct world *w, const struct ask *c,
-                                      const struct mutation *m);
+/* Is the change what this command may lead to now? Called before the model takes it. NULL: yes. c
+ * is NULL when the server has made it by itself. */
+MUST_USE const char *ask_check_change(struct world *w, struct ask *c, const struct mutation *m);
+/* The record is complete, and in the model. */
+void ask_end_record(struct world *w, struct ask *c);
 /* Is the reply what the model says? NULL: yes. */
-MUST_USE const char *ask_check_reply(struct world *w, const struct ask *c, const redisReply *reply);
+MUST_USE const char *ask_check_reply(struct world *w, struct ask *c, const redisReply *reply);
 
-/* workload_search.c */
-MUST_USE const char *check_search(struct world *w, const struct ask *c, size_t query,
-                                  const redisReply *reply, uint64_t lsn);
-
-/* For checks of replies. */
 bool reply_is_error(const redisReply *r, const char *part);
-bool reply_is_int(const redisReply *r, long long value);
-bool reply_is_nil(const redisReply *r);
-bool reply_is_list(const redisReply *r);
-struct slice reply_slice(const redisReply *r);
-double reply_number(const redisReply *r);
 
 #endif

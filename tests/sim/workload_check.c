@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "sim/workload.h"
+#include "sim/workload_private.h"
 
 /* -- replies -------------------------------------------------------------------------------------
  */
@@ -40,7 +40,7 @@ double reply_number(const redisReply *r)
     return NAN;
 }
 
-static bool is_status(const redisReply *r, const char *text)
+bool reply_is_status(const redisReply *r, const char *text)
 {
     return r->type == REDIS_REPLY_STATUS && strcmp(r->str, text) == 0;
 }
@@ -100,8 +100,8 @@ static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
            takes(spec, cmd->vectors, cmd->dim);
 }
 
-/* Does the command change the data, at this state? */
-static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t lsn)
+/* Does the command change the collection, or make it? */
+static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
@@ -115,29 +115,30 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
     case OP_VREM:
     case OP_VSETATTR:
         for (size_t i = 0; c != NULL && i < cmd->id_count; i++)
-            if (model_element_at(c, cmd->ids[i], lsn) != NULL)
+            if (model_element_at(c, cmd->ids[i], at) != NULL)
                 return true;
         return false;
     case OP_VCREATE:
         return c == NULL;
     case OP_VDROP:
         return c != NULL;
-    case OP_SET:
-    case OP_FLUSHALL:
-        return true;
     default:
         return false;
     }
 }
 
-/* The same, of a key that holds a string perhaps. */
-static bool changes_held(const struct ask *cmd, const struct model_collection *held, uint64_t lsn)
+size_t ask_change_count(const struct world *w, const struct ask *cmd, uint64_t at)
 {
-    if (cmd->op == OP_DEL)
-        return held != NULL;
-    if (held != NULL && held->is_string)
-        return cmd->op == OP_SET || cmd->op == OP_FLUSHALL;
-    return changes(cmd, held, lsn);
+    struct expectation e;
+    if (cmd->op == OP_FLUSHALL)
+        return 1;
+    if (keys_is(cmd->op)) {
+        keys_expect(w, cmd, at, &e);
+        return e.change_count;
+    }
+    const struct model_held *held = model_seen_at(w->model, cmd->key, at, cmd->now_ms);
+    bool string = held != NULL && held->collection == NULL;
+    return !string && changes(cmd, held == NULL ? NULL : held->collection, at);
 }
 
 /* -- records -------------------------------------------------------------------------------------
@@ -186,16 +187,16 @@ static const char *check_put(const struct ask *cmd, const struct model_collectio
 }
 
 static const char *check_remove(const struct ask *cmd, const struct model_collection *c,
-                                uint64_t lsn, const struct mutation *m)
+                                uint64_t at, const struct mutation *m)
 {
-    size_t at = 0;
+    size_t count = 0;
     for (size_t i = 0; c != NULL && i < cmd->id_count; i++) {
-        if (model_element_at(c, cmd->ids[i], lsn) == NULL)
+        if (model_element_at(c, cmd->ids[i], at) == NULL)
             continue;
-        if (at == m->count || model_id_of(m->ids[at++]) != cmd->ids[i])
+        if (count == m->count || model_id_of(m->ids[count++]) != cmd->ids[i])
             return "a remove has other elements than were named";
     }
-    return at == m->count ? NULL : "a remove has more elements than were named";
+    return count == m->count ? NULL : "a remove has more elements than were named";
 }
 
 static const char *check_new(const struct ask *cmd, const struct mutation *m)
@@ -207,20 +208,29 @@ static const char *check_new(const struct ask *cmd, const struct mutation *m)
     return NULL;
 }
 
-const char *ask_check_record(const struct world *w, const struct ask *cmd, const struct mutation *m)
+const char *ask_check_own(const struct world *w, const struct ask *cmd, size_t i,
+                          const struct mutation *m)
 {
-    uint64_t lsn = w->model->lsn;
-    const struct model_collection *c = model_held_at(w->model, cmd->key, lsn);
-    if (model_key_of(m->key) != cmd->key && m->kind != MUTATION_FLUSH)
+    uint64_t at = cmd->before;
+    const struct model_collection *c = model_collection_at(w->model, cmd->key, at);
+    if (m->kind == MUTATION_FLUSH || cmd->op == OP_FLUSHALL)
+        return m->kind == MUTATION_FLUSH && cmd->op == OP_FLUSHALL ? NULL : "a flush, or none";
+    if (keys_is(cmd->op)) {
+        struct expectation e;
+        keys_expect(w, cmd, at, &e);
+        CHECK(i < e.change_count);
+        return keys_same(&e.changes[i], m) ? NULL : "another change of a key than was asked for";
+    }
+    if (model_key_of(m->key) != cmd->key)
         return "a change of another key than the command's";
-    if (!changes_held(cmd, c, lsn))
-        return "a change by a command that changes nothing";
-    switch (m->kind) {
+    if (model_seen_at(w->model, cmd->key, at, cmd->now_ms) == NULL)
+        c = NULL;
+    switch ((int)m->kind) {
     case MUTATION_PUT:
         return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, m)
                                                          : "a put by another command";
     case MUTATION_REMOVE:
-        return cmd->op == OP_VREM ? check_remove(cmd, c, lsn, m) : "a remove by another command";
+        return cmd->op == OP_VREM ? check_remove(cmd, c, at, m) : "a remove by another command";
     case MUTATION_SET_ATTRIBUTE:
         if (cmd->op != OP_VSETATTR || model_id_of(m->ids[0]) != cmd->ids[0] ||
             !slice_eq(m->value, slice_of(cmd->attributes[0])))
@@ -229,26 +239,73 @@ const char *ask_check_record(const struct world *w, const struct ask *cmd, const
     case MUTATION_COLLECTION_NEW:
         return check_new(cmd, m);
     case MUTATION_KEY_REMOVE:
-        return cmd->op == OP_VDROP || cmd->op == OP_DEL ? NULL : "a key removed by another command";
-    case MUTATION_STRING_SET:
-        return cmd->op == OP_SET && is_token(cmd, m->value) ? NULL : "a string that nobody sent";
-    case MUTATION_FLUSH:
-        return cmd->op == OP_FLUSHALL ? NULL : "a flush that nobody asked for";
-    case MUTATION_STRING_RANGE:
-    case MUTATION_KEY_EXPIRE:
-    case MUTATION_KEY_RENAME:
-    case MUTATION_TICK:
-        break; /* no command of the workload */
+        return cmd->op == OP_VDROP ? NULL : "a key removed by another command";
+    default:
+        return "a change of a kind that nobody asked for";
     }
-    return "a change of a kind that nobody asked for";
+}
+
+static bool names(const struct ask *c, unsigned key)
+{
+    bool found = c->key == key && !keys_is(c->op) && c->op != OP_FLUSHALL && c->op != OP_ECHO;
+    for (size_t i = 0; i < c->keys.key_count; i++)
+        found = found || c->keys.keys[i] == key;
+    return found;
+}
+
+bool ask_removes_expired(struct world *w, const struct ask *c, const struct mutation *m)
+{
+    unsigned key = model_key_of(m->key);
+    if (m->kind != MUTATION_KEY_REMOVE || key == MODEL_KEYS || (c != NULL && !names(c, key)))
+        return false;
+    const struct model_held *held = model_held_at(w->model, key, w->model->at);
+    bool removes =
+        held != NULL && model_expired(held, w->model->at, c == NULL ? w->now_ms : c->now_ms);
+    w->expired += removes;
+    return removes;
+}
+
+/* What the server does by itself: rows move, and keys expire. */
+static const char *check_unasked(struct world *w, const struct mutation *m)
+{
+    if (m->kind == MUTATION_TICK || ask_removes_expired(w, NULL, m))
+        return NULL;
+    return "no command runs";
+}
+
+const char *ask_check_change(struct world *w, struct ask *c, const struct mutation *m)
+{
+    CHECK((size_t)m->kind < COUNT_OF(w->kinds));
+    w->kinds[m->kind]++;
+    if (c == NULL)
+        return check_unasked(w, m);
+    if (c->lsn > 0)
+        return "a command has two records";
+    if (c->op == OP_EXEC)
+        return multi_check_change(w, c, m);
+    if (ask_removes_expired(w, c, m))
+        return NULL;
+    if (c->changes == 0)
+        c->before = w->model->at;
+    if (c->changes >= ask_change_count(w, c, c->before))
+        return "a change by a command that changes nothing, or not so much";
+    return ask_check_own(w, c, c->changes++, m);
+}
+
+void ask_end_record(struct world *w, struct ask *c)
+{
+    if (c->op == OP_EXEC)
+        multi_end_record(w, c);
+    if (c->changes > 0 || c->op == OP_EXEC)
+        c->lsn = w->model->lsn;
 }
 
 /* -- replies of changes --------------------------------------------------------------------------
  */
 
 /* The reply of a VMADD: what became of each element, in order. */
-static const char *check_batch(const struct ask *cmd, const struct model_collection *c,
-                               uint64_t lsn, const redisReply *r)
+static const char *check_batch(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                               const redisReply *r)
 {
     bool seen[MODEL_IDS] = {false};
     if (!reply_is_list(r) || r->elements != cmd->id_count)
@@ -261,7 +318,7 @@ static const char *check_batch(const struct ask *cmd, const struct model_collect
                 return "an invalid element is not refused";
             continue;
         }
-        bool there = seen[id] || model_element_at(c, id, lsn) != NULL;
+        bool there = seen[id] || model_element_at(c, id, at) != NULL;
         if (!reply_is_int(one, !there))
             return "added and replaced are not told apart";
         seen[id] = true;
@@ -269,42 +326,39 @@ static const char *check_batch(const struct ask *cmd, const struct model_collect
     return NULL;
 }
 
-static long long present_count(const struct ask *cmd, const struct model_collection *c,
-                               uint64_t lsn)
+static long long present_count(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
     bool seen[MODEL_IDS] = {false};
     long long count = 0;
     for (size_t i = 0; i < cmd->id_count; i++) {
         unsigned id = cmd->ids[i];
-        count += !seen[id] && model_element_at(c, id, lsn) != NULL;
+        count += !seen[id] && model_element_at(c, id, at) != NULL;
         seen[id] = true;
     }
     return count;
 }
 
-/* c and lsn: the state before the change. */
+/* c and at: the state before the change. */
 static const char *check_changed(const struct ask *cmd, const struct model_collection *c,
-                                 uint64_t lsn, const redisReply *r)
+                                 uint64_t at, const redisReply *r)
 {
     bool right = false;
     switch ((int)cmd->op) {
     case OP_VADD:
-        right = reply_is_int(r, c == NULL || model_element_at(c, cmd->ids[0], lsn) == NULL);
+        right = reply_is_int(r, c == NULL || model_element_at(c, cmd->ids[0], at) == NULL);
         break;
     case OP_VMADD:
-        return check_batch(cmd, c, lsn, r);
+        return check_batch(cmd, c, at, r);
     case OP_VREM:
-        right = reply_is_int(r, present_count(cmd, c, lsn));
+        right = reply_is_int(r, present_count(cmd, c, at));
         break;
     case OP_VSETATTR:
-    case OP_DEL:
         right = reply_is_int(r, 1);
         break;
     case OP_VCREATE:
     case OP_VDROP:
-    case OP_SET:
     case OP_FLUSHALL:
-        right = is_status(r, "OK");
+        right = reply_is_status(r, "OK");
         break;
     default:
         break;
@@ -314,24 +368,23 @@ static const char *check_changed(const struct ask *cmd, const struct model_colle
 
 /* A command that could have changed something, and did not. */
 static const char *check_unchanged(const struct ask *cmd, const struct model_collection *c,
-                                   uint64_t lsn, const redisReply *r)
+                                   uint64_t at, const redisReply *r)
 {
     bool right = false;
-    if (changes_held(cmd, c, lsn))
+    if (cmd->op == OP_FLUSHALL || changes(cmd, c, at))
         return "nothing was changed";
     switch ((int)cmd->op) {
     case OP_VMADD:
         if (c != NULL && cmd->dim == input_dim_of(&c->spec))
-            return check_batch(cmd, c, lsn, r);
+            return check_batch(cmd, c, at, r);
         right = reply_is_error(r, "ERR");
         break;
     case OP_VREM:
     case OP_VSETATTR:
-    case OP_DEL:
         right = reply_is_int(r, 0);
         break;
     case OP_VCREATE:
-        right = cmd->flag && cmd->dim == c->spec.dim ? is_status(r, "OK")
+        right = cmd->flag && cmd->dim == c->spec.dim ? reply_is_status(r, "OK")
                                                      : reply_is_error(r, "exists already");
         break;
     default:
@@ -366,7 +419,7 @@ static bool same_vector(const struct collection_spec *spec, const float *stored,
     return !isnan(square);
 }
 
-static const char *check_get(const struct ask *cmd, const struct model_collection *c, uint64_t lsn,
+static const char *check_get(const struct ask *cmd, const struct model_collection *c, uint64_t at,
                              const redisReply *r)
 {
     if (c == NULL)
@@ -374,14 +427,14 @@ static const char *check_get(const struct ask *cmd, const struct model_collectio
     if (!reply_is_list(r) || r->elements != cmd->id_count)
         return "VGET without an answer per id";
     for (size_t i = 0; i < cmd->id_count; i++) {
-        const struct model_element *e = model_element_at(c, cmd->ids[i], lsn);
+        const struct model_element *e = model_element_at(c, cmd->ids[i], at);
         const redisReply *one = r->element[i];
         if (e == NULL && reply_is_nil(one))
             continue;
         if (e == NULL || !reply_is_list(one) || one->elements != 3 ||
             model_id_of(reply_slice(one->element[0])) != cmd->ids[i])
             return "VGET of another element";
-        if (!same_attribute(one->element[1], model_attribute_at(e, lsn)))
+        if (!same_attribute(one->element[1], model_attribute_at(e, at)))
             return "VGET with another attribute";
         if (!same_vector(&c->spec, e->vector, one->element[2]))
             return "VGET with another vector";
@@ -390,12 +443,12 @@ static const char *check_get(const struct ask *cmd, const struct model_collectio
 }
 
 /* Distinct ids that are all there; marks them. */
-static bool distinct_live(const struct model_collection *c, uint64_t lsn, const redisReply *r,
+static bool distinct_live(const struct model_collection *c, uint64_t at, const redisReply *r,
                           bool seen[MODEL_IDS])
 {
     for (size_t i = 0; i < r->elements; i++) {
         unsigned id = model_id_of(reply_slice(r->element[i]));
-        if (id == MODEL_IDS || seen[id] || model_element_at(c, id, lsn) == NULL)
+        if (id == MODEL_IDS || seen[id] || model_element_at(c, id, at) == NULL)
             return false;
         seen[id] = true;
     }
@@ -404,14 +457,14 @@ static bool distinct_live(const struct model_collection *c, uint64_t lsn, const 
 
 /* VRANGE - + and VRANDMEMBER with a count above 0. */
 static const char *check_members(const struct ask *cmd, const struct model_collection *c,
-                                 uint64_t lsn, const redisReply *r)
+                                 uint64_t at, const redisReply *r)
 {
     bool seen[MODEL_IDS] = {false};
-    size_t live = c == NULL ? 0 : model_count_at(c, lsn);
+    size_t live = c == NULL ? 0 : model_count_at(c, at);
     size_t count = cmd->want.count < live ? cmd->want.count : live;
     if (!reply_is_list(r) || r->elements != count)
         return "the wrong number of members";
-    if (count > 0 && !distinct_live(c, lsn, r, seen))
+    if (count > 0 && !distinct_live(c, at, r, seen))
         return "members that are not there, or twice";
     for (size_t i = 1; i < count && cmd->op == OP_VRANGE; i++)
         if (slice_cmp(reply_slice(r->element[i - 1]), reply_slice(r->element[i])) >= 0)
@@ -419,31 +472,31 @@ static const char *check_members(const struct ask *cmd, const struct model_colle
     return NULL;
 }
 
-static const char *check_links(const struct ask *cmd, const struct model_collection *c,
-                               uint64_t lsn, const redisReply *r)
+static const char *check_links(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                               const redisReply *r)
 {
-    if (c == NULL || model_element_at(c, cmd->ids[0], lsn) == NULL)
+    if (c == NULL || model_element_at(c, cmd->ids[0], at) == NULL)
         return reply_is_nil(r) ? NULL : "links of nothing";
     if (!reply_is_list(r) || r->elements == 0)
         return "no levels of links";
     for (size_t i = 0; i < r->elements; i++) {
         bool seen[MODEL_IDS] = {false};
         seen[cmd->ids[0]] = true;
-        if (!reply_is_list(r->element[i]) || !distinct_live(c, lsn, r->element[i], seen))
+        if (!reply_is_list(r->element[i]) || !distinct_live(c, at, r->element[i], seen))
             return "links to itself, to what is not there, or twice";
     }
     return NULL;
 }
 
-static const char *check_info(const struct model_collection *c, uint64_t lsn, const redisReply *r)
+static const char *check_info(const struct model_collection *c, uint64_t at, const redisReply *r)
 {
     long long live = 0, attributes = 0;
     if (c == NULL)
         return reply_is_nil(r) ? NULL : "VINFO of nothing";
     for (unsigned id = 0; id < MODEL_IDS; id++) {
-        const struct model_element *e = model_element_at(c, id, lsn);
+        const struct model_element *e = model_element_at(c, id, at);
         live += e != NULL;
-        attributes += e != NULL && model_attribute_at(e, lsn).len > 0;
+        attributes += e != NULL && model_attribute_at(e, at).len > 0;
     }
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
         const char *name = r->element[i]->str;
@@ -455,17 +508,17 @@ static const char *check_info(const struct model_collection *c, uint64_t lsn, co
     return reply_is_list(r) && r->elements >= 18 ? NULL : "VINFO: fields";
 }
 
-static const char *check_look(const struct ask *cmd, const struct model_collection *c, uint64_t lsn,
+static const char *check_look(const struct ask *cmd, const struct model_collection *c, uint64_t at,
                               const redisReply *r)
 {
     char name[32];
     const struct model_element *e = NULL;
     if (c != NULL && cmd->id_count > 0)
-        e = model_element_at(c, cmd->ids[0], lsn);
+        e = model_element_at(c, cmd->ids[0], at);
     bool right = false;
     switch ((int)cmd->op) {
     case OP_VCARD:
-        right = reply_is_int(r, c == NULL ? 0 : (long long)model_count_at(c, lsn));
+        right = reply_is_int(r, c == NULL ? 0 : (long long)model_count_at(c, at));
         break;
     case OP_VDIM:
         right = c == NULL ? reply_is_error(r, "key does not exist") : reply_is_int(r, c->spec.dim);
@@ -474,10 +527,7 @@ static const char *check_look(const struct ask *cmd, const struct model_collecti
         right = reply_is_int(r, e != NULL);
         break;
     case OP_VGETATTR:
-        right = e == NULL ? reply_is_nil(r) : same_attribute(r, model_attribute_at(e, lsn));
-        break;
-    case OP_GET:
-        right = c == NULL ? reply_is_nil(r) : reply_is_error(r, "WRONGTYPE");
+        right = e == NULL ? reply_is_nil(r) : same_attribute(r, model_attribute_at(e, at));
         break;
     case OP_ECHO:
         right = is_token(cmd, reply_slice(r));
@@ -496,81 +546,108 @@ static const char *check_look(const struct ask *cmd, const struct model_collecti
 }
 
 static const char *check_searches(struct world *w, const struct ask *cmd, const redisReply *r,
-                                  uint64_t lsn)
+                                  uint64_t at)
 {
     const char *wrong = NULL;
     /* One query that is refused refuses all. */
     for (size_t i = 0; i < cmd->want.query_count && r->type == REDIS_REPLY_ERROR; i++) {
-        wrong = check_search(w, cmd, i, r, lsn);
+        wrong = check_search(w, cmd, i, r, at);
         if (wrong == NULL)
             return NULL;
     }
     if (wrong != NULL || cmd->op == OP_SEARCH)
-        return wrong != NULL ? wrong : check_search(w, cmd, 0, r, lsn);
+        return wrong != NULL ? wrong : check_search(w, cmd, 0, r, at);
     if (!reply_is_list(r) || r->elements != cmd->want.query_count)
         return "not an answer per query";
     for (size_t i = 0; i < cmd->want.query_count; i++) {
-        wrong = check_search(w, cmd, i, r->element[i], lsn);
+        wrong = check_search(w, cmd, i, r->element[i], at);
         if (wrong != NULL)
             return wrong;
     }
     return NULL;
 }
 
-/* What commands answer of a key that holds a string. */
-static const char *check_string(const struct ask *cmd, const struct model_collection *held,
-                                const redisReply *r)
-{
-    if (cmd->op == OP_GET)
-        return slice_eq(reply_slice(r), held->string) ? NULL : "GET of another string";
-    return reply_is_error(r, "WRONGTYPE") ? NULL : "a string is taken for a collection";
-}
-
 static bool is_write(const struct ask *cmd)
 {
     return cmd->op == OP_VADD || cmd->op == OP_VMADD || cmd->op == OP_VREM ||
            cmd->op == OP_VSETATTR || cmd->op == OP_VCREATE || cmd->op == OP_VDROP ||
-           cmd->op == OP_SET || cmd->op == OP_DEL || cmd->op == OP_FLUSHALL;
+           cmd->op == OP_FLUSHALL;
 }
 
-static const char *check_at(struct world *w, const struct ask *cmd, const redisReply *r,
-                            uint64_t lsn)
+bool reply_is_short(const struct world *w, const redisReply *r)
 {
-    const struct model_collection *c = model_held_at(w->model, cmd->key, lsn);
+    if (w->may_refuse && reply_is_error(r, "MISCONF"))
+        return true;
+    return w->short_memory && (reply_is_error(r, "OOM") || reply_is_error(r, "out of memory"));
+}
+
+/* Memory may have run out before all changes were made. */
+static const char *check_keys(const struct world *w, const struct ask *cmd, const redisReply *r,
+                              uint64_t at)
+{
+    struct expectation e;
+    keys_expect(w, cmd, at, &e);
+    if (cmd->changes < e.change_count)
+        return reply_is_short(w, r) ? NULL : "what was asked for is not changed";
+    return keys_check_reply(&e, r);
+}
+
+static const char *check_vectors(struct world *w, const struct ask *cmd, const redisReply *r,
+                                 uint64_t at)
+{
+    const struct model_held *held = model_seen_at(w->model, cmd->key, at, cmd->now_ms);
+    const struct model_collection *c = held == NULL ? NULL : held->collection;
     bool keyless = cmd->op == OP_UNKNOWN || cmd->op == OP_ARITY || cmd->op == OP_ECHO;
-    if (is_write(cmd) && cmd->lsn > 0)
-        return check_changed(cmd, c, lsn, r);
-    if (c != NULL && c->is_string && !keyless)
-        return check_string(cmd, c, r);
+    if (is_write(cmd) && cmd->changes > 0)
+        return check_changed(cmd, c, at, r);
+    if (held != NULL && c == NULL && !keyless && cmd->op != OP_FLUSHALL)
+        return reply_is_error(r, "WRONGTYPE") ? NULL : "a string is taken for a collection";
     if (is_write(cmd))
-        return check_unchanged(cmd, c, lsn, r);
+        return check_unchanged(cmd, c, at, r);
     switch ((int)cmd->op) {
     case OP_SEARCH:
     case OP_VMSEARCH:
-        return check_searches(w, cmd, r, lsn);
+        return check_searches(w, cmd, r, at);
     case OP_VGET:
-        return check_get(cmd, c, lsn, r);
+        return check_get(cmd, c, at, r);
     case OP_VRANGE:
     case OP_VRANDMEMBER:
-        return check_members(cmd, c, lsn, r);
+        return check_members(cmd, c, at, r);
     case OP_VLINKS:
-        return check_links(cmd, c, lsn, r);
+        if (cmd->in_exec && reply_is_error(r, "VLINKS cannot wait"))
+            return NULL;
+        return check_links(cmd, c, at, r);
     case OP_VINFO:
-        return check_info(c, lsn, r);
+        return check_info(c, at, r);
     default:
-        return check_look(cmd, c, lsn, r);
+        return check_look(cmd, c, at, r);
     }
 }
 
-const char *ask_check_reply(struct world *w, const struct ask *cmd, const redisReply *reply)
+const char *ask_check_at(struct world *w, const struct ask *cmd, const redisReply *r, uint64_t at)
+{
+    if (reply_is_short(w, r) && cmd->changes == 0)
+        return NULL;
+    return keys_is(cmd->op) ? check_keys(w, cmd, r, at) : check_vectors(w, cmd, r, at);
+}
+
+static bool is_multi(const struct ask *c)
+{
+    return c->op == OP_EXEC || c->op == OP_MULTI || c->op == OP_QUEUED || c->op == OP_WATCH ||
+           c->op == OP_DISCARD;
+}
+
+const char *ask_check_reply(struct world *w, struct ask *cmd, const redisReply *reply)
 {
     const char *wrong = "it was answered before it ran";
     if (!cmd->executed)
         return wrong;
+    if (is_multi(cmd))
+        return multi_check_reply(w, cmd, reply);
     if (cmd->lsn > 0)
-        return check_at(w, cmd, reply, cmd->lsn - 1);
+        return ask_check_at(w, cmd, reply, cmd->before);
     for (uint64_t lsn = cmd->lo; lsn <= cmd->hi; lsn++) {
-        wrong = check_at(w, cmd, reply, lsn);
+        wrong = ask_check_at(w, cmd, reply, MODEL_AT(lsn));
         if (wrong == NULL)
             return NULL;
     }

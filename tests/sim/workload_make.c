@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
-#include "sim/workload.h"
+#include "sim/workload_private.h"
 
 static uint64_t below(struct world *w, uint64_t bound)
 {
@@ -36,12 +36,7 @@ void world_init(struct world *w, uint64_t seed, struct model *model)
 /* -- arguments -----------------------------------------------------------------------------------
  */
 
-struct args {
-    struct buf bytes;
-    size_t count;
-};
-
-static void add(struct args *a, struct slice value)
+void ask_add(struct ask_args *a, struct slice value)
 {
     buf_printf(&a->bytes, "$%zu\r\n", value.len);
     buf_append_slice(&a->bytes, value);
@@ -49,37 +44,39 @@ static void add(struct args *a, struct slice value)
     a->count++;
 }
 
-static void add_text(struct args *a, const char *text)
+void ask_add_text(struct ask_args *a, const char *text)
 {
-    add(a, slice_of(text));
+    ask_add(a, slice_of(text));
 }
 
-static void add_number(struct args *a, uint64_t number)
+void ask_add_number(struct ask_args *a, uint64_t number)
 {
     char text[32];
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-    add_text(a, text);
+    ask_add_text(a, text);
 }
 
-static void add_key(struct args *a, unsigned key)
+void ask_add_key(struct ask_args *a, unsigned key)
 {
     char text[] = {'k', (char)('0' + key), '\0'};
-    add_text(a, text);
+    ask_add_text(a, text);
 }
 
-static void add_id(struct args *a, unsigned id)
+static void add_id(struct ask_args *a, unsigned id)
 {
     struct buf text = BUF_INIT(MEM_TEST);
     model_id_text(id, &text);
-    add(a, buf_slice(&text));
+    ask_add(a, buf_slice(&text));
     buf_fini(&text);
 }
 
-static void finish(struct args *a, struct buf *out)
+void ask_finish(struct ask *c, struct ask_args *a, struct buf *out)
 {
+    size_t before = out->len;
     buf_printf(out, "*%zu\r\n", a->count);
     buf_append_slice(out, buf_slice(&a->bytes));
     buf_fini(&a->bytes);
+    c->size = out->len - before;
 }
 
 static struct slice blob(const float *floats, size_t count)
@@ -87,29 +84,29 @@ static struct slice blob(const float *floats, size_t count)
     return (struct slice){(const uint8_t *)floats, count * sizeof(float)};
 }
 
-static void add_vector(struct args *a, enum ask_form form, const float *floats, uint32_t dim)
+static void add_vector(struct ask_args *a, enum ask_form form, const float *floats, uint32_t dim)
 {
     char text[32];
     struct buf json = BUF_INIT(MEM_TEST);
     switch (form) {
     case FORM_VALUES:
-        add_text(a, "VALUES");
-        add_number(a, dim);
+        ask_add_text(a, "VALUES");
+        ask_add_number(a, dim);
         for (uint32_t i = 0; i < dim; i++) {
             (void)snprintf(text, sizeof(text), "%.9g", (double)floats[i]);
-            add_text(a, text);
+            ask_add_text(a, text);
         }
         break;
     case FORM_BLOB:
-        add_text(a, "fp32");
-        add(a, blob(floats, dim));
+        ask_add_text(a, "fp32");
+        ask_add(a, blob(floats, dim));
         break;
     case FORM_JSON:
         for (uint32_t i = 0; i < dim; i++)
             buf_printf(&json, "%s%.9g", i == 0 ? "[" : ", ", (double)floats[i]);
         buf_append_text(&json, "]");
-        add_text(a, "JSON");
-        add(a, buf_slice(&json));
+        ask_add_text(a, "JSON");
+        ask_add(a, buf_slice(&json));
         break;
     case FORM_ELEMENT:
         CHECK(false);
@@ -123,7 +120,8 @@ static void add_vector(struct args *a, enum ask_form form, const float *floats, 
 /* The collection as the sender may know it. */
 static struct model_collection *known(const struct world *w, unsigned key)
 {
-    return model_collection_at(w->model, key, w->model->lsn);
+    struct model_held *held = model_seen_at(w->model, key, model_now(w->model), w->now_ms);
+    return held == NULL ? NULL : held->collection;
 }
 
 /* Some element that is there now, or any id. */
@@ -132,7 +130,7 @@ static unsigned some_id(struct world *w, unsigned key, bool there)
     struct model_collection *c = known(w, key);
     unsigned id = (unsigned)below(w, MODEL_IDS);
     for (unsigned i = 0; there && c != NULL && i < MODEL_IDS; i++)
-        if (model_element_at(c, (id + i) % MODEL_IDS, w->model->lsn) != NULL)
+        if (model_element_at(c, (id + i) % MODEL_IDS, model_now(w->model)) != NULL)
             return (id + i) % MODEL_IDS;
     return id;
 }
@@ -152,9 +150,9 @@ static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
     if (c == NULL || c->spec.dim != dim || c->projection != NULL || one_in(w, 3))
         return;
     if (one_in(w, 2))
-        e = model_element_at(c, w->recent[key], w->model->lsn);
+        e = model_element_at(c, w->recent[key], model_now(w->model));
     if (e == NULL)
-        e = model_element_at(c, some_id(w, key, true), w->model->lsn);
+        e = model_element_at(c, some_id(w, key, true), model_now(w->model));
     if (e == NULL)
         return;
     float noise = one_in(w, 2) ? 1e-3f : 0;
@@ -215,7 +213,7 @@ static float *floats_new(size_t count)
 /* -- changes -------------------------------------------------------------------------------------
  */
 
-static void make_vadd(struct world *w, struct ask *c, struct args *a)
+static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const words[] = {"NOQUANT", "q8", "BIN"};
     const struct key_style *style = &w->styles[c->key];
@@ -226,35 +224,35 @@ static void make_vadd(struct world *w, struct ask *c, struct args *a)
     c->vectors = floats_new(c->dim);
     c->form = (enum ask_form)below(w, 3);
     make_new_vector(w, c->key, c->vectors, c->dim);
-    add_text(a, "VADD");
-    add_key(a, c->key);
+    ask_add_text(a, "VADD");
+    ask_add_key(a, c->key);
     if (implicit && style->reduce > 0) {
         c->reduce = style->reduce;
-        add_text(a, "REDUCE");
-        add_number(a, c->reduce);
+        ask_add_text(a, "REDUCE");
+        ask_add_number(a, c->reduce);
     }
     add_vector(a, c->form, c->vectors, c->dim);
     add_id(a, c->ids[0]);
     if (implicit && style->has_quant) {
         c->has_quant = true;
         c->quant = style->quant;
-        add_text(a, words[c->quant]);
+        ask_add_text(a, words[c->quant]);
     }
     if (one_in(w, 3)) {
         c->has_attributes = true;
         make_attribute(w, c->attributes[0]);
-        add_text(a, "SETATTR");
-        add_text(a, c->attributes[0]);
+        ask_add_text(a, "SETATTR");
+        ask_add_text(a, c->attributes[0]);
     }
     if (implicit && style->m > 0) {
         c->has_m = true;
         c->m = style->m;
-        add_text(a, "M");
-        add_number(a, c->m);
+        ask_add_text(a, "M");
+        ask_add_number(a, c->m);
     }
 }
 
-static void make_vmadd(struct world *w, struct ask *c, struct args *a)
+static void make_vmadd(struct world *w, struct ask *c, struct ask_args *a)
 {
     size_t count = 1 + below(w, ASK_IDS_MAX);
     c->dim = believed_dim(w, c->key);
@@ -267,85 +265,85 @@ static void make_vmadd(struct world *w, struct ask *c, struct args *a)
             vector[below(w, c->dim)] = NAN;
     }
     w->recent[c->key] = c->ids[count - 1];
-    add_text(a, "VMADD");
-    add_key(a, c->key);
-    add_text(a, "FP32");
-    add_number(a, count);
+    ask_add_text(a, "VMADD");
+    ask_add_key(a, c->key);
+    ask_add_text(a, "FP32");
+    ask_add_number(a, count);
     for (size_t i = 0; i < count; i++)
         add_id(a, c->ids[i]);
-    add(a, blob(c->vectors, count * c->dim));
+    ask_add(a, blob(c->vectors, count * c->dim));
     if (!one_in(w, 3))
         return;
     c->has_attributes = true;
-    add_text(a, "ATTRS");
-    add_number(a, count);
+    ask_add_text(a, "ATTRS");
+    ask_add_number(a, count);
     for (size_t i = 0; i < count; i++) {
         make_attribute(w, c->attributes[i]);
-        add_text(a, c->attributes[i]);
+        ask_add_text(a, c->attributes[i]);
     }
 }
 
-static void make_vrem(struct world *w, struct ask *c, struct args *a)
+static void make_vrem(struct world *w, struct ask *c, struct ask_args *a)
 {
     size_t count = one_in(w, 2) ? 1 : 1 + below(w, one_in(w, 4) ? ASK_IDS_MAX : 4);
-    add_text(a, "VREM");
-    add_key(a, c->key);
+    ask_add_text(a, "VREM");
+    ask_add_key(a, c->key);
     while (c->id_count < count) {
         c->ids[c->id_count] = some_id(w, c->key, !one_in(w, 4));
         add_id(a, c->ids[c->id_count++]);
     }
 }
 
-static void make_vsetattr(struct world *w, struct ask *c, struct args *a)
+static void make_vsetattr(struct world *w, struct ask *c, struct ask_args *a)
 {
     c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 6));
     c->has_attributes = true;
     make_attribute(w, c->attributes[0]);
-    add_text(a, "VSETATTR");
-    add_key(a, c->key);
+    ask_add_text(a, "VSETATTR");
+    ask_add_key(a, c->key);
     add_id(a, c->ids[0]);
-    add_text(a, c->attributes[0]);
+    ask_add_text(a, c->attributes[0]);
 }
 
-static void make_vcreate(struct world *w, struct ask *c, struct args *a)
+static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const metrics[] = {"COSINE", "L2", "ip"};
     static const char *const indexes[] = {"AUTO", "AUTO", "HNSW", "FLAT"};
     static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
     size_t index = below(w, COUNT_OF(indexes)), quant = below(w, COUNT_OF(quants));
-    c->key = (unsigned)below(w, MODEL_KEYS / 2) * 2; /* the created ones */
+    c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
     c->dim = w->styles[c->key].dim + (one_in(w, 20) ? 1u : 0);
-    add_text(a, "VCREATE");
-    add_key(a, c->key);
-    add_text(a, "DIM");
-    add_number(a, c->dim);
-    add_text(a, "METRIC");
-    add_text(a, metrics[below(w, COUNT_OF(metrics))]);
-    add_text(a, "INDEX");
-    add_text(a, indexes[index]);
-    add_text(a, "QUANT");
-    add_text(a, quants[quant]);
+    ask_add_text(a, "VCREATE");
+    ask_add_key(a, c->key);
+    ask_add_text(a, "DIM");
+    ask_add_number(a, c->dim);
+    ask_add_text(a, "METRIC");
+    ask_add_text(a, metrics[below(w, COUNT_OF(metrics))]);
+    ask_add_text(a, "INDEX");
+    ask_add_text(a, indexes[index]);
+    ask_add_text(a, "QUANT");
+    ask_add_text(a, quants[quant]);
     if (quant == 1 && one_in(w, 3)) {
-        add_text(a, "ORIGINALS");
-        add_text(a, "DROP");
+        ask_add_text(a, "ORIGINALS");
+        ask_add_text(a, "DROP");
     }
     if (index != 3 && one_in(w, 3)) {
-        add_text(a, "M");
-        add_number(a, 4 + below(w, 20));
+        ask_add_text(a, "M");
+        ask_add_number(a, 4 + below(w, 20));
     }
     if (one_in(w, 2)) {
-        add_text(a, "EF");
-        add_number(a, 10 + below(w, 30));
+        ask_add_text(a, "EF");
+        ask_add_number(a, 10 + below(w, 30));
     }
     c->flag = one_in(w, 2);
     if (c->flag)
-        add_text(a, "IFNOTEXISTS");
+        ask_add_text(a, "IFNOTEXISTS");
 }
 
 /* -- searches ------------------------------------------------------------------------------------
  */
 
-static void add_search_options(struct world *w, struct ask *c, struct args *a)
+static void add_search_options(struct world *w, struct ask *c, struct ask_args *a)
 {
     struct search_want *want = &c->want;
     want->filter = one_in(w, 3) ? (unsigned)below(w, MODEL_FILTERS) : MODEL_FILTERS;
@@ -355,26 +353,26 @@ static void add_search_options(struct world *w, struct ask *c, struct args *a)
     want->count = one_in(w, 4) ? 0 : 1 + below(w, one_in(w, 5) ? 250 : 12);
     want->ef = want->exact || one_in(w, 3) ? 0 : 8 + below(w, one_in(w, 8) ? 200 : 16);
     if (want->count > 0) {
-        add_text(a, "COUNT");
-        add_number(a, want->count);
+        ask_add_text(a, "COUNT");
+        ask_add_number(a, want->count);
     }
     if (want->ef > 0) {
-        add_text(a, "EF");
-        add_number(a, want->ef);
+        ask_add_text(a, "EF");
+        ask_add_number(a, want->ef);
     }
     if (want->exact)
-        add_text(a, want->vsim ? "TRUTH" : "EXACT");
+        ask_add_text(a, want->vsim ? "TRUTH" : "EXACT");
     if (want->filter < MODEL_FILTERS) {
-        add_text(a, "FILTER");
-        add_text(a, model_filter_text(want->filter));
+        ask_add_text(a, "FILTER");
+        ask_add_text(a, model_filter_text(want->filter));
     }
     if (want->with_dist)
-        add_text(a, want->vsim ? "WITHSCORES" : "WITHDIST");
+        ask_add_text(a, want->vsim ? "WITHSCORES" : "WITHDIST");
     if (want->with_attributes)
-        add_text(a, "WITHATTRIBS");
+        ask_add_text(a, "WITHATTRIBS");
 }
 
-static void make_search(struct world *w, struct ask *c, struct args *a)
+static void make_search(struct world *w, struct ask *c, struct ask_args *a)
 {
     c->want.vsim = one_in(w, 2);
     c->want.query_count = 1;
@@ -382,11 +380,11 @@ static void make_search(struct world *w, struct ask *c, struct args *a)
     c->vectors = floats_new(c->dim);
     c->form = (enum ask_form)below(w, 4);
     make_vector(w, c->key, c->vectors, c->dim);
-    add_text(a, c->want.vsim ? "vsim" : "VSEARCH");
-    add_key(a, c->key);
+    ask_add_text(a, c->want.vsim ? "vsim" : "VSEARCH");
+    ask_add_key(a, c->key);
     if (c->form == FORM_ELEMENT) {
         c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 8));
-        add_text(a, "ELE");
+        ask_add_text(a, "ELE");
         add_id(a, c->ids[0]);
     } else {
         add_vector(a, c->form, c->vectors, c->dim);
@@ -394,7 +392,7 @@ static void make_search(struct world *w, struct ask *c, struct args *a)
     add_search_options(w, c, a);
 }
 
-static void make_vmsearch(struct world *w, struct ask *c, struct args *a)
+static void make_vmsearch(struct world *w, struct ask *c, struct ask_args *a)
 {
     size_t count = 1 + below(w, ASK_QUERIES_MAX);
     c->want.query_count = count;
@@ -403,67 +401,65 @@ static void make_vmsearch(struct world *w, struct ask *c, struct args *a)
     c->vectors = floats_new(count * c->dim);
     for (size_t i = 0; i < count; i++)
         make_vector(w, c->key, c->vectors + i * c->dim, c->dim);
-    add_text(a, "VMSEARCH");
-    add_key(a, c->key);
-    add_number(a, count);
-    add(a, blob(c->vectors, count * c->dim));
+    ask_add_text(a, "VMSEARCH");
+    ask_add_key(a, c->key);
+    ask_add_number(a, count);
+    ask_add(a, blob(c->vectors, count * c->dim));
     add_search_options(w, c, a);
 }
 
 /* -- looking -------------------------------------------------------------------------------------
  */
 
-static void make_look(struct world *w, struct ask *c, struct args *a, const char *name,
+static void make_look(struct world *w, struct ask *c, struct ask_args *a, const char *name,
                       bool element)
 {
-    add_text(a, name);
-    add_key(a, c->key);
+    ask_add_text(a, name);
+    ask_add_key(a, c->key);
     if (!element)
         return;
     c->ids[c->id_count++] = some_id(w, c->key, !one_in(w, 4));
     add_id(a, c->ids[0]);
 }
 
-static void make_vget(struct world *w, struct ask *c, struct args *a)
+static void make_vget(struct world *w, struct ask *c, struct ask_args *a)
 {
     size_t count = 1 + below(w, 5);
-    add_text(a, "VGET");
-    add_key(a, c->key);
-    add_number(a, count);
+    ask_add_text(a, "VGET");
+    ask_add_key(a, c->key);
+    ask_add_number(a, count);
     while (c->id_count < count) {
         c->ids[c->id_count] = some_id(w, c->key, !one_in(w, 4));
         add_id(a, c->ids[c->id_count++]);
     }
-    add_text(a, "WITHVECTORS");
+    ask_add_text(a, "WITHVECTORS");
 }
 
-static void make_range(struct world *w, struct ask *c, struct args *a)
+static void make_range(struct world *w, struct ask *c, struct ask_args *a)
 {
     bool range = c->op == OP_VRANGE;
     c->want.count = one_in(w, 2) ? 1 + below(w, 200) : 200;
-    add_text(a, range ? "VRANGE" : "VRANDMEMBER");
-    add_key(a, c->key);
+    ask_add_text(a, range ? "VRANGE" : "VRANDMEMBER");
+    ask_add_key(a, c->key);
     if (range) {
-        add_text(a, "-");
-        add_text(a, "+");
+        ask_add_text(a, "-");
+        ask_add_text(a, "+");
     }
-    add_number(a, c->want.count);
+    ask_add_number(a, c->want.count);
 }
 
 /* Commands that carry a number of their own, to be seen in the reply. */
-static void make_token(struct world *w, struct ask *c, struct args *a)
+static void make_token(struct world *w, struct ask *c, struct ask_args *a)
 {
     char text[32];
     c->token = w->next_token++;
     if (c->op == OP_UNKNOWN) {
         (void)snprintf(text, sizeof(text), "NOSUCH%llu", (unsigned long long)c->token);
-        add_text(a, text);
+        ask_add_text(a, text);
         return;
     }
-    add_text(a, c->op == OP_SET ? "set" : "ECHO");
-    if (c->op == OP_SET)
-        add_key(a, c->key);
-    add_number(a, c->token);
+    ask_add_text(a, "ECHO");
+    ask_add_number(a, c->token);
 }
 
 /* -- choosing ------------------------------------------------------------------------------------
@@ -493,16 +489,16 @@ static enum op choose_op(struct world *w)
     unsigned op = 0;
     while (at >= ops[op].weight)
         at -= ops[op++].weight;
-    if (op == OP_SET || op == OP_DEL || op == OP_FLUSHALL)
-        return one_in(w, 4) ? (enum op)op : OP_VADD; /* what takes all away comes seldom */
+    if (op == OP_FLUSHALL)
+        return one_in(w, 4) ? OP_FLUSHALL : OP_VADD; /* what takes all away comes seldom */
     if (op == OP_VADD || op == OP_VREM)
         return below(w, 100) < w->remove_share ? OP_VREM : OP_VADD;
     return (enum op)op;
 }
 
-static void make_arguments(struct world *w, struct ask *c, struct args *a)
+static void make_arguments(struct world *w, struct ask *c, struct ask_args *a)
 {
-    switch (c->op) {
+    switch ((int)c->op) {
     case OP_VADD:
         make_vadd(w, c, a);
         break;
@@ -533,18 +529,15 @@ static void make_arguments(struct world *w, struct ask *c, struct args *a)
         break;
     case OP_UNKNOWN:
     case OP_ECHO:
-    case OP_SET:
         make_token(w, c, a);
         break;
     case OP_FLUSHALL:
-        add_text(a, "FLUSHALL");
+        ask_add_text(a, "FLUSHALL");
         break;
     case OP_ARITY:
-        add_text(a, "VISMEMBER");
-        add_key(a, c->key);
+        ask_add_text(a, "VISMEMBER");
+        ask_add_key(a, c->key);
         break;
-    case OP_GET:
-    case OP_DEL:
     case OP_VDROP:
     case OP_VCARD:
     case OP_VDIM:
@@ -555,49 +548,72 @@ static void make_arguments(struct world *w, struct ask *c, struct args *a)
         make_look(w, c, a, op_name(c->op) + strlen("OP_"),
                   c->op == OP_VISMEMBER || c->op == OP_VGETATTR || c->op == OP_VLINKS);
         break;
-    case OP_COUNT:
-        CHECK(false);
+    default:
+        keys_make(w, c, a);
     }
+}
+
+static struct ask *make_op(struct world *w, enum op op, struct buf *out)
+{
+    struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
+    struct ask_args a = {.bytes = BUF_INIT(MEM_TEST)};
+    c->op = op;
+    c->key = keys_is(op) ? keys_some(w) : (unsigned)below(w, MODEL_VECTOR_KEYS);
+    if (!keys_is(op) && one_in(w, 30))
+        c->key = (unsigned)below(w, MODEL_KEYS);
+    if (c->op == OP_VCARD && one_in(w, 4)) {
+        size_t before = out->len;
+        buf_printf(out, "vcard k%u%s", c->key, one_in(w, 2) ? "\r\n" : "\n");
+        c->size = out->len - before;
+        return c;
+    }
+    make_arguments(w, c, &a);
+    ask_finish(c, &a, out);
+    return c;
+}
+
+struct ask *ask_make_one(struct world *w, struct buf *out)
+{
+    enum op op = choose_op(w);
+    while (op == OP_EXEC)
+        op = choose_op(w);
+    return make_op(w, op, out);
 }
 
 struct ask *ask_make(struct world *w, struct buf *out)
 {
-    struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
-    struct args a = {.bytes = BUF_INIT(MEM_TEST)};
-    c->op = choose_op(w);
-    c->key = (unsigned)below(w, MODEL_KEYS);
-    if (c->op == OP_VCARD && one_in(w, 4)) {
-        buf_printf(out, "vcard k%u%s", c->key, one_in(w, 2) ? "\r\n" : "\n");
-        return c;
-    }
-    make_arguments(w, c, &a);
-    finish(&a, out);
-    return c;
+    enum op op = choose_op(w);
+    return op == OP_EXEC ? multi_make(w, out) : make_op(w, op, out);
 }
 
 struct ask *ask_make_find(unsigned key, unsigned id, struct buf *out)
 {
     struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
-    struct args a = {.bytes = BUF_INIT(MEM_TEST)};
+    struct ask_args a = {.bytes = BUF_INIT(MEM_TEST)};
     c->op = OP_SEARCH;
     c->key = key;
     c->ids[c->id_count++] = id;
     c->form = FORM_ELEMENT;
     c->want = (struct search_want){.count = 1, .ef = 12, .filter = MODEL_FILTERS, .query_count = 1};
-    add_text(&a, "VSEARCH");
-    add_key(&a, key);
-    add_text(&a, "ELE");
+    ask_add_text(&a, "VSEARCH");
+    ask_add_key(&a, key);
+    ask_add_text(&a, "ELE");
     add_id(&a, id);
-    add_text(&a, "COUNT");
-    add_number(&a, 1);
-    add_text(&a, "EF");
-    add_number(&a, c->want.ef);
-    finish(&a, out);
+    ask_add_text(&a, "COUNT");
+    ask_add_number(&a, 1);
+    ask_add_text(&a, "EF");
+    ask_add_number(&a, c->want.ef);
+    ask_finish(c, &a, out);
     return c;
 }
 
 void ask_free(struct ask *c)
 {
+    while (c->parts != NULL) {
+        struct ask *part = c->parts;
+        c->parts = part->next;
+        ask_free(part);
+    }
     mem_free(MEM_TEST, c->vectors);
     mem_free(MEM_TEST, c->pending);
     mem_free(MEM_TEST, c);

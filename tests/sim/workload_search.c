@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "sim/workload.h"
+#include "sim/workload_private.h"
 
 enum { DIM_MAX = 512, EFFORT_SURE = 10 };
 
@@ -18,7 +18,7 @@ struct truth {
     const struct model_collection *collection;
     const struct search_want *want;
     float query[DIM_MAX];
-    uint64_t lsn, now;
+    uint64_t at, now;                /* when it ran, and when it is judged */
     struct candidate all[MODEL_IDS]; /* that the filter let through at some time, nearest first */
     size_t count, always;
     double dist[MODEL_IDS]; /* by id; NAN: not among them */
@@ -52,7 +52,7 @@ static void filter_element(const struct truth *t, const struct model_element *e,
         bool matches = model_filter_matches(t->want->filter, a->json);
         *ever = *ever || matches;
         *always = *always && matches;
-        if (a->from <= t->lsn)
+        if (a->from <= t->at)
             break;
     }
 }
@@ -61,7 +61,7 @@ static void gather(struct truth *t)
 {
     t->count = t->always = 0;
     for (unsigned id = 0; id < MODEL_IDS; id++) {
-        const struct model_element *e = model_element_at(t->collection, id, t->lsn);
+        const struct model_element *e = model_element_at(t->collection, id, t->at);
         bool ever, always;
         t->dist[id] = NAN;
         if (e == NULL)
@@ -79,12 +79,12 @@ static void gather(struct truth *t)
 /* Is the attribute one the element has had since the search ran? */
 static bool attribute_fits(const struct truth *t, unsigned id, const redisReply *r)
 {
-    const struct model_element *e = model_element_at(t->collection, id, t->lsn);
+    const struct model_element *e = model_element_at(t->collection, id, t->at);
     for (const struct model_attribute *a = e->attribute; a != NULL; a = a->before) {
         if (a->from <= t->now &&
             (a->json.len == 0 ? reply_is_nil(r) : slice_eq(a->json, reply_slice(r))))
             return true;
-        if (a->from <= t->lsn)
+        if (a->from <= t->at)
             break;
     }
     return false;
@@ -187,7 +187,7 @@ static const char *check_nearest(struct world *w, const struct ask *cmd, const s
 
 /* The error or the empty answer of a search that cannot run. *over: this was all. */
 static const char *check_refusal(const struct ask *cmd, const struct model_collection *c,
-                                 uint64_t lsn, const redisReply *r, bool *over)
+                                 uint64_t at, const redisReply *r, bool *over)
 {
     bool right = true;
     *over = true;
@@ -195,7 +195,7 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
         right = cmd->want.vsim ? reply_is_list(r) && r->elements == 0
                                : reply_is_error(r, "no such collection");
     else if (cmd->form == FORM_ELEMENT)
-        *over = model_element_at(c, cmd->ids[0], lsn) == NULL;
+        *over = model_element_at(c, cmd->ids[0], at) == NULL;
     else
         *over = cmd->dim != (c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim);
     if (c != NULL && *over)
@@ -204,25 +204,26 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
 }
 
 const char *check_search(struct world *w, const struct ask *cmd, size_t query, const redisReply *r,
-                         uint64_t lsn)
+                         uint64_t at)
 {
     static struct truth t; /* large; one search is judged at a time */
     double dist[MODEL_IDS];
     bool over;
-    t.collection = model_collection_at(w->model, cmd->key, lsn);
-    const char *wrong = check_refusal(cmd, t.collection, lsn, r, &over);
+    struct model_held *held = model_seen_at(w->model, cmd->key, at, cmd->now_ms);
+    t.collection = held == NULL ? NULL : held->collection;
+    const char *wrong = check_refusal(cmd, t.collection, at, r, &over);
     if (wrong != NULL || over)
         return wrong;
     const struct collection_spec *spec = &t.collection->spec;
     CHECK(spec->dim <= DIM_MAX);
     if (cmd->form == FORM_ELEMENT)
-        memcpy(t.query, model_element_at(t.collection, cmd->ids[0], lsn)->vector,
+        memcpy(t.query, model_element_at(t.collection, cmd->ids[0], at)->vector,
                spec->dim * sizeof(float));
     else if (!model_store(t.collection, cmd->vectors + query * cmd->dim, t.query))
         return reply_is_error(r, "zero vector") ? NULL : "a zero query is not refused";
     t.want = &cmd->want;
-    t.lsn = lsn;
-    t.now = w->model->lsn;
+    t.at = at;
+    t.now = model_now(w->model);
     gather(&t);
     size_t most = cmd->want.count > 0 ? cmd->want.count : 10;
     if (!reply_is_list(r))

@@ -1,0 +1,75 @@
+/* workload_private.h: what the files of the workload share. */
+#ifndef VDB_TESTS_SIM_WORKLOAD_PRIVATE_H
+#define VDB_TESTS_SIM_WORKLOAD_PRIVATE_H
+
+#include "sim/workload.h"
+
+/* workload_make.c */
+struct ask_args {
+    struct buf bytes;
+    size_t count;
+};
+
+void ask_add(struct ask_args *a, struct slice value);
+void ask_add_text(struct ask_args *a, const char *text);
+void ask_add_number(struct ask_args *a, uint64_t number);
+void ask_add_key(struct ask_args *a, unsigned key);
+/* One command that may stand in a transaction. */
+struct ask *ask_make_one(struct world *w, struct buf *out);
+void ask_finish(struct ask *c, struct ask_args *a, struct buf *out);
+
+/* workload_keys.c: commands about keys and strings, as one function that says what they do. */
+enum { CHANGES_MAX = ASK_KEYS_MAX };
+
+enum expected { EXPECT_INT, EXPECT_STATUS, EXPECT_NIL, EXPECT_TEXT, EXPECT_ERROR };
+
+struct expectation {
+    struct mutation changes[CHANGES_MAX];
+    size_t change_count;
+    enum expected reply;
+    long long number;
+    struct slice text;   /* of a status or an error too */
+    char room[TEXT_MAX]; /* where text may stand */
+};
+
+bool keys_is(enum op op);
+/* In the state at a time, by the command's clock. */
+void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct expectation *e);
+bool keys_same(const struct mutation *a, const struct mutation *b);
+MUST_USE const char *keys_check_reply(const struct expectation *e, const redisReply *r);
+/* Some key that such commands are about. */
+unsigned keys_some(struct world *w);
+void keys_make(struct world *w, struct ask *c, struct ask_args *a);
+
+/* workload_multi.c: transactions. */
+struct ask *multi_make(struct world *w, struct buf *out);
+MUST_USE const char *multi_check_change(struct world *w, struct ask *exec,
+                                        const struct mutation *m);
+void multi_end_record(struct world *w, struct ask *exec);
+MUST_USE const char *multi_check_reply(struct world *w, struct ask *c, const redisReply *r);
+
+/* workload_check.c: how many changes a command makes in the state at a time, and whether
+ * m is its number i. */
+size_t ask_change_count(const struct world *w, const struct ask *c, uint64_t at);
+MUST_USE const char *ask_check_own(const struct world *w, const struct ask *c, size_t i,
+                                   const struct mutation *m);
+/* Does the change remove a key whose time is over, one of the command's? c NULL: any. */
+bool ask_removes_expired(struct world *w, const struct ask *c, const struct mutation *m);
+/* The reply of a command that ran in the state at a time, with so many changes (c->changes). */
+MUST_USE const char *ask_check_at(struct world *w, const struct ask *c, const redisReply *r,
+                                  uint64_t at);
+bool reply_is_short(const struct world *w, const redisReply *r);
+
+/* workload_search.c */
+MUST_USE const char *check_search(struct world *w, const struct ask *c, size_t query,
+                                  const redisReply *reply, uint64_t at);
+
+/* For checks of replies. */
+bool reply_is_int(const redisReply *r, long long value);
+bool reply_is_nil(const redisReply *r);
+bool reply_is_status(const redisReply *r, const char *text);
+bool reply_is_list(const redisReply *r);
+struct slice reply_slice(const redisReply *r);
+double reply_number(const redisReply *r);
+
+#endif
