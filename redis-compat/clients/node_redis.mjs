@@ -56,6 +56,23 @@ async function strings(client) {
         assert.equal(await client.set('bytes', bytes), 'OK');
         assert.deepEqual(await raw.get('bytes'), bytes);
     });
+    await step('keys expire', async () => {
+        assert.equal(await client.set('e', 'v', { expiration: { type: 'EX', value: 100 } }), 'OK');
+        assert.equal(await client.ttl('e'), 100);
+        assert.equal(await client.expireAt('e', 4000000000), 1);
+        assert.equal(await client.expireTime('e'), 4000000000);
+        assert.equal(await client.persist('e'), 1);
+        assert.equal(await client.pExpire('e', 20), 1);
+        await new Promise(done => setTimeout(done, 200));
+        assert.equal(await client.get('e'), null);
+    });
+    await step('MULTI and EXEC, with null when a watched key has changed', async () => {
+        assert.deepEqual(await client.multi().set('m', '1').incr('m').get('m').exec(),
+            ['OK', 2, '2']);
+        await client.watch('m');
+        await client.set('m', '9');
+        await assert.rejects(client.multi().get('m').exec(), /watched/i);
+    });
     await step('replies of a pipeline come in order', async () => {
         const asked = [];
         for (let i = 0; i < PIPELINE; i++)

@@ -8,6 +8,7 @@ execute_command.
 import os
 import struct
 import sys
+import time
 import unittest
 
 import redis
@@ -62,6 +63,48 @@ class RedisPyTest(unittest.TestCase):
         self.assertEqual(said[1::2], [str(i).encode() for i in range(PIPELINE)])
         found = set(self.client.scan_iter(match='p*', count=100))
         self.assertEqual(len(found), PIPELINE)
+
+    def test_expiry(self):
+        self.assertTrue(self.client.set('k', 'v', ex=100))
+        self.assertEqual(self.client.ttl('k'), 100)
+        self.assertTrue(self.client.set('k', 'w', keepttl=True, get=True))
+        self.assertTrue(self.client.persist('k'))
+        self.assertTrue(self.client.expireat('k', 4000000000, nx=True))
+        self.assertEqual(self.client.expiretime('k'), 4000000000)
+        self.assertEqual(self.client.getex('k', persist=True), b'w')
+        self.assertEqual(self.client.ttl('k'), -1)
+        self.assertTrue(self.client.psetex('short', 20, 'v'))
+        self.add('a', 3, 4)
+        self.assertTrue(self.client.pexpire('set', 20))
+        time.sleep(0.2)
+        self.assertEqual(self.client.keys(), [b'k'])
+        self.assertEqual(self.client.info('keyspace')['db0']['expires'], 0)
+
+    def test_transactions(self):
+        pipe = self.client.pipeline() # a transaction, as redis-py has it
+        for i in range(PIPELINE):
+            pipe.set(f'p{i}', i)
+        pipe.execute_command('VADD', 'set', 'FP32', blob(3, 4), 'a')
+        pipe.execute_command('VSIM', 'set', 'ELE', 'a')
+        said = pipe.execute()
+        self.assertEqual(said, [True] * PIPELINE + [1, [b'a']])
+        self.client.set('n', 1)
+
+        def double(pipe):
+            value = int(pipe.get('n'))
+            if value == 1: # somebody else is faster, once
+                self.client.set('n', 5)
+            pipe.multi()
+            pipe.set('n', 2 * value)
+        self.client.transaction(double, 'n')
+        self.assertEqual(self.client.get('n'), b'10')
+        with self.client.pipeline() as pipe:
+            pipe.watch('n')
+            self.client.incr('n')
+            pipe.multi()
+            pipe.get('n')
+            with self.assertRaises(redis.WatchError):
+                pipe.execute()
 
     def test_vector_sets(self):
         self.assertEqual(self.add('a', 3, 4), 1)

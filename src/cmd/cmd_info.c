@@ -33,10 +33,15 @@ static void print_server(struct cmd_env *env, struct buf *out)
 static void print_clients(struct cmd_env *env, struct buf *out)
 {
     CHECK(env->blocked_count <= env->client_count);
+    size_t watching = 0;
+    for (const struct client *c = env->clients; c != NULL; c = c->next)
+        watching += c->watch_count > 0;
     buf_printf(out,
                "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n"
-               "blocked_clients:%zu\r\ntracking_clients:0\r\n",
-               env->client_count, env->config->maxclients, env->blocked_count);
+               "blocked_clients:%zu\r\ntracking_clients:0\r\nwatching_clients:%zu\r\n"
+               "total_watched_keys:%zu\r\n",
+               env->client_count, env->config->maxclients, env->blocked_count, watching,
+               map_count(&env->watches.map));
 }
 
 /* A size, and the same as people read it. */

@@ -298,6 +298,7 @@ TEST(cmd_multi, client_list_shows_what_waits_and_what_is_watched)
     queue(&f, "CLIENT INFO");
     h->client = f.second;
     EXPECT_PART(h, 2, "CLIENT LIST", " flags=x ");
+    EXPECT_PART(h, 2, "INFO clients", "watching_clients:1\r\ntotal_watched_keys:2\r\n");
     EXPECT_PART(h, 2, "CLIENT LIST", " multi=2 watch=2 ");
     EXPECT_NO_PART(h, 2, "CLIENT LIST ID 1", " multi-mem=0 ");
     EXPECT_REPLY(h, 2, "SET b 1", OK_);
