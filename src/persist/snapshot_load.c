@@ -37,7 +37,7 @@ enum err load_chunk(struct load_lane *lane, const struct chunk *chunk, struct bu
 
 bool load_tolerates(struct load_lane *lane, enum err e, const char *lost)
 {
-    if (!lane->load->options.repair || (e != ERR_CORRUPT && e != ERR_IO))
+    if (lane->load->attempt != LOAD_WHAT_IS_GOOD || (e != ERR_CORRUPT && e != ERR_IO))
         return false;
     buf_printf(&lane->notes, "%s: lost: %s\n",
                lane->why.text[0] != '\0' ? lane->why.text : err_text(e), lost);
@@ -364,6 +364,34 @@ static void free_keys(struct snapshot_load *l)
     l->keys = NULL;
 }
 
+/* What was loaded so far is good for nothing, but there is something else to be tried. */
+static bool tries_again(const struct snapshot_load *l, enum err e)
+{
+    bool broken = e == ERR_CORRUPT || e == ERR_IO || e == ERR_NOT_FOUND;
+    return l->options.repair && broken && l->attempt != LOAD_WHAT_IS_GOOD && !l->cancelled;
+}
+
+static void try_again(struct snapshot_load *l)
+{
+    log_line(l->options.log, LOG_WARNING, "repair: %s; %s",
+             l->why.text[0] != '\0' ? l->why.text : err_text(l->error),
+             l->attempt == LOAD_NEWEST ? "trying the snapshot before"
+                                       : "keeping what is good of the newest");
+    db_clear(l->db);
+    manifest_fini(&l->manifest);
+    l->attempt++;
+    l->found = false;
+    l->key_chunks = l->key_chunk = l->key_at = 0;
+    l->collection_count = 0;
+    l->error = OK;
+    l->why.text[0] = '\0';
+    atomic_store(&l->failed, false);
+    atomic_store(&l->bytes_loaded, 0);
+    for (unsigned i = 0; i < l->lane_count; i++)
+        l->lanes[i].error = OK;
+    enter_phase(l, LOAD_OPEN);
+}
+
 static void end_load(struct snapshot_load *l, enum err e)
 {
     struct db *db = l->db;
@@ -379,6 +407,10 @@ static void end_load(struct snapshot_load *l, enum err e)
     free_keys(l);
     pack_reader_close(&l->packs);
     l->error = e;
+    if (tries_again(l, e)) {
+        try_again(l);
+        return;
+    }
     CHECK(db->background.rows_held > 0);
     db->background.rows_held--;
     db->log.loading = false;

@@ -8,9 +8,10 @@
  * of the lane, checked there, and only then copied to where they belong. The loop publishes keys,
  * in slices.
  *
- * Asked to repair, it keeps what can be proven good: a chunk that is damaged, or whose pack is
- * gone, costs what is in it and is reported; a manifest that is damaged makes way for the one
- * before. What is loaded so is the state at no LSN. The files stay as they are.
+ * Asked to repair, it goes on where it would fail: first with the snapshot before, to which the log
+ * adds what is newer; when that is not whole either, with what can be proven good of the newest
+ * that has a manifest. Then a chunk that is damaged, or whose pack is gone, costs what is in it and
+ * is reported, and what is loaded is the state at no LSN. The files stay as they are.
  *
  * owner: loop; items belong to the lane that takes them. */
 #ifndef VDB_PERSIST_SNAPSHOT_LOAD_H
@@ -70,10 +71,11 @@ struct load_lane;
 
 struct snapshot_load_options {
     const char *dir; /* outlives the load */
-    uint64_t below;  /* the newest manifest below this LSN; 0: the newest */
     bool repair;
     struct log *log; /* of a repair: told what is lost */
 };
+
+enum load_attempt { LOAD_NEWEST, LOAD_OLDER, LOAD_WHAT_IS_GOOD };
 
 struct snapshot_load {
     struct io *io;
@@ -92,7 +94,9 @@ struct snapshot_load {
     bool damaged; /* a repair has lost something: the next snapshot is to begin from nothing */
     bool cancelled;
 
-    bool found; /* there is a manifest */
+    enum load_attempt attempt; /* other than the first: a snapshot is to be taken soon */
+    uint64_t newest_lsn;       /* of the manifest of the first */
+    bool found;                /* there is a manifest */
     struct manifest manifest;
     struct pack_reader packs;
     uint32_t next_pack;     /* pack ids from here on are free */
@@ -101,8 +105,8 @@ struct snapshot_load {
     uint32_t key_chunk, key_at;          /* to be published next */
     struct load_collection *collections; /* by uid, once planned */
     uint32_t collection_count, collection_capacity;
-    _Atomic uint64_t bytes_loaded;
-    uint64_t phase_us[LOAD_OVER + 1]; /* when each began; monotonic */
+    _Atomic uint64_t bytes_total, bytes_loaded; /* of chunks */
+    uint64_t phase_us[LOAD_OVER + 1];           /* when each began; monotonic */
     enum err error;
     struct why why;
 };
@@ -110,7 +114,7 @@ struct snapshot_load {
 const char *load_phase_name(enum load_phase phase);
 
 /* Loads the newest snapshot of the folder, if there is one, into an empty db. on_done comes once,
- * not within the call. ERR_CORRUPT: l->why names file and offset. */
+ * not within the call. ERR_CORRUPT, ERR_IO: l->why names file and offset. */
 void snapshot_load_start(struct snapshot_load *l, struct io *io, struct db *db,
                          const struct snapshot_load_options *options,
                          void (*on_done)(struct snapshot_load *l, enum err e), void *user);

@@ -55,31 +55,51 @@ static enum err open_manifest(struct load_lane *lane, uint64_t lsn)
     return e;
 }
 
+/* The newest manifest below an LSN. */
+static enum err find_manifest(struct load_lane *lane, struct listing *listing)
+{
+    struct snapshot_load *l = lane->load;
+    listing->found = false;
+    enum err e = l->io->ops->list_dir(l->io, l->options.dir, on_name, listing);
+    l->next_pack = listing->next_pack;
+    return e == OK ? OK
+                   : why_set(&lane->why, e, "the folder %.200s cannot be read", l->options.dir);
+}
+
+static enum err open_newest(struct load_lane *lane)
+{
+    struct snapshot_load *l = lane->load;
+    struct listing listing = {.next_pack = 1, .below = UINT64_MAX};
+    if (l->attempt == LOAD_OLDER)
+        listing.below = l->newest_lsn;
+    for (;;) {
+        bool first = listing.below == UINT64_MAX;
+        enum err e = find_manifest(lane, &listing);
+        if (e != OK)
+            return e;
+        if (!listing.found)
+            return first ? OK : why_set(&lane->why, ERR_NOT_FOUND, "no other snapshot is there");
+        if (first)
+            l->newest_lsn = listing.newest;
+        listing.below = listing.newest;
+        e = open_manifest(lane, listing.newest);
+        if (!load_tolerates(lane, e, "this snapshot"))
+            return e;
+    }
+}
+
 enum err load_open(struct load_lane *lane, const struct load_item *item)
 {
     struct snapshot_load *l = lane->load;
-    struct listing listing = {.next_pack = 1,
-                              .below = l->options.below > 0 ? l->options.below : UINT64_MAX};
-    bool tried = false;
-    enum err e;
+    uint64_t total = 0;
     (void)item;
-    do {
-        listing.found = false;
-        e = l->io->ops->list_dir(l->io, l->options.dir, on_name, &listing);
-        if (e != OK)
-            return why_set(&lane->why, e, "the folder %.200s cannot be read", l->options.dir);
-        l->next_pack = listing.next_pack;
-        if (!listing.found && tried)
-            return why_set(&lane->why, ERR_NOT_FOUND, "no manifest is whole");
-        if (!listing.found)
-            return OK;
-        tried = true;
-        listing.below = listing.newest;
-        e = open_manifest(lane, listing.newest);
-    } while (load_tolerates(lane, e, "this snapshot; the one before is tried"));
-    if (e != OK)
+    enum err e = open_newest(lane);
+    l->found = e == OK && l->manifest.chunks != NULL;
+    if (!l->found)
         return e;
-    l->found = true;
+    for (uint32_t i = 0; i < l->manifest.pack_count; i++)
+        total += l->manifest.packs[i].live;
+    atomic_store(&l->bytes_total, total);
     l->key_chunks = manifest_lower(&l->manifest, 0, CHUNK_SMALL, 0, 0);
     l->keys = mem_try_calloc(MEM_SNAPSHOT, l->key_chunks * sizeof(*l->keys));
     return l->keys == NULL ? ERR_NOMEM : OK;
