@@ -141,7 +141,9 @@ static struct persist_settings settings_of(const struct config *config)
     struct persist_settings s = {.appendonly = config->appendonly,
                                  .policy = policies[config->appendfsync],
                                  .segment_size = config->aof_segment_size,
-                                 .buffer_max = config->aof_buffer_limit};
+                                 .buffer_max = config->aof_buffer_limit,
+                                 .growth_min = config->auto_aof_rewrite_min_size,
+                                 .growth_percent = (uint32_t)config->auto_aof_rewrite_percentage};
     s.save_points.count = (size_t)config->save.count;
     for (size_t i = 0; i < s.save_points.count; i++)
         s.save_points.list[i] = (struct save_point){(uint64_t)config->save.list[i].seconds,

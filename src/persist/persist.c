@@ -6,6 +6,7 @@
 #define LOCK_NAME "LOCK"
 
 static void on_saved(void *user, enum err e);
+static void on_save_begun(void *user);
 static void end_all(struct persist *p);
 static void finish_stop(struct persist *p);
 
@@ -87,6 +88,7 @@ enum err persist_open(struct persist *p, const struct persist_options *options, 
     if (e != OK)
         return e;
     saver_init(&p->saver, p->io, p->db, p->log, p->dir, on_saved, p);
+    p->saver.on_begin = on_save_begun;
     p->saver.points = p->settings.save_points;
     p->state = PERSIST_LOCKED;
     return OK;
@@ -215,11 +217,28 @@ void persist_set(struct persist *p, const struct persist_settings *settings)
 
 /* -- snapshots --------------------------------------------------------------------------------- */
 
+/* Of the log, by this server; what snapshots have let go is not taken off. */
+static uint64_t log_written(const struct persist *p)
+{
+    return p->counted_bytes + (p->aof != NULL ? p->aof->written_bytes : 0);
+}
+
+/* A segment that ends where the snapshot begins can go with the next one but one. */
+static void on_save_begun(void *user)
+{
+    struct persist *p = user;
+    p->written_at_begin = log_written(p);
+    if (p->aof != NULL)
+        aof_rotate_soon(p->aof);
+}
+
 static void on_saved(void *user, enum err e)
 {
     struct persist *p = user;
-    if (e == OK)
+    if (e == OK) {
+        p->written_at_save = p->written_at_begin;
         take_base(p);
+    }
     p->events->on_saved(p, e);
     if (p->state != PERSIST_STOPPING)
         return;
@@ -229,10 +248,23 @@ static void on_saved(void *user, enum err e)
     end_all(p);
 }
 
+static bool log_is_long(const struct persist *p)
+{
+    uint64_t grown = log_written(p) - p->written_at_save;
+    uint64_t part = p->saver.snapshots.last_live / 100 * p->settings.growth_percent;
+    return p->settings.growth_percent > 0 && grown > p->settings.growth_min && grown > part;
+}
+
 void persist_tick(struct persist *p)
 {
-    if (p->state == PERSIST_SERVING)
-        saver_tick(&p->saver);
+    if (p->state != PERSIST_SERVING)
+        return;
+    saver_tick(&p->saver);
+    if (saver_may_begin(&p->saver) && (p->save_soon || log_is_long(p))) {
+        p->save_soon = false;
+        enum err e = saver_start(&p->saver, false);
+        CHECK(e == OK);
+    }
 }
 
 /* -- loading ----------------------------------------------------------------------------------- */
@@ -285,6 +317,7 @@ static void load_log(struct persist *p)
 static void keep_manifest(struct persist *p, struct snapshot_load *l)
 {
     p->next_pack = l->next_pack;
+    p->save_soon = l->attempt != LOAD_NEWEST;
     p->snapshot_lsn = l->found ? l->manifest.lsn : 0;
     p->has_manifest = l->found && !l->damaged;
     if (!p->has_manifest)

@@ -41,6 +41,10 @@ struct persist_settings {
     uint64_t segment_size;
     size_t buffer_max;
     struct save_points save_points;
+    /* A snapshot is taken when the log has grown by so many bytes since the last one, and by this
+     * part of its size; 0 percent: never for that reason. */
+    uint64_t growth_min;
+    uint32_t growth_percent;
 };
 
 struct persist_options {
@@ -76,6 +80,8 @@ struct persist {
     uint64_t replayed, skipped;                         /* records, by the last load */
 
     struct saver saver;     /* from persist_open on */
+    bool save_soon;         /* a repair asks for it */
+    uint64_t written_at_begin, written_at_save; /* log bytes, when the snapshot began */
     bool last_save;         /* the end waits for a snapshot */
     struct aof *aof;        /* NULL: nothing is logged */
     struct aof *ending;     /* one that writes its rest; NULL: none */

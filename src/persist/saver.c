@@ -54,6 +54,8 @@ static void on_timer(struct io_timer *timer)
         s->snapshots.last_error = e;
         s->snapshots.failures++;
         fail(s, e);
+    } else if (s->on_begin != NULL) {
+        s->on_begin(s->user);
     }
 }
 
@@ -112,10 +114,15 @@ static bool is_due(const struct saver *s, uint64_t now_us)
     return false;
 }
 
+bool saver_may_begin(const struct saver *s)
+{
+    bool failed = s->snapshots.last_error != OK;
+    return !s->stopping && !saver_busy(s) &&
+           (!failed || s->io->ops->mono_us(s->io) - s->tried_us > RETRY_US);
+}
+
 void saver_tick(struct saver *s)
 {
-    uint64_t now_us = s->io->ops->mono_us(s->io);
-    bool retry = s->snapshots.last_error == OK || now_us - s->tried_us > RETRY_US;
-    if (!s->stopping && !saver_busy(s) && saver_changes(s) > 0 && retry && is_due(s, now_us))
+    if (saver_may_begin(s) && saver_changes(s) > 0 && is_due(s, s->io->ops->mono_us(s->io)))
         start_soon(s);
 }

@@ -31,6 +31,8 @@ struct saver {
     struct log *log;
     /* Called on the loop when a snapshot has ended, whoever wanted it. */
     void (*on_done)(void *user, enum err e);
+    /* One has begun, at the LSN that is the last one now; NULL: nobody wants to know. */
+    void (*on_begin)(void *user);
     void *user;
 
     struct snapshots snapshots;
@@ -63,6 +65,9 @@ static inline bool saver_busy(const struct saver *s)
 {
     return s->snapshots.run != NULL || s->wanted;
 }
+
+/* Is nothing in the way of one that begins by itself? */
+bool saver_may_begin(const struct saver *s);
 
 /* Records since the last snapshot. */
 static inline uint64_t saver_changes(const struct saver *s)

@@ -55,6 +55,14 @@ void snapshots_fini(struct snapshots *s)
     manifest_fini(&s->last);
 }
 
+static uint64_t live_bytes(const struct manifest *m)
+{
+    uint64_t live = 0;
+    for (uint32_t i = 0; i < m->pack_count; i++)
+        live += m->packs[i].live;
+    return live;
+}
+
 void snapshots_loaded(struct snapshots *s, struct manifest *m, uint32_t next_pack)
 {
     CHECK(!s->has_last && s->run == NULL);
@@ -63,6 +71,7 @@ void snapshots_loaded(struct snapshots *s, struct manifest *m, uint32_t next_pac
         return;
     s->last = *m;
     s->has_last = true;
+    s->last_live = live_bytes(&s->last);
     *m = (struct manifest){0};
 }
 
@@ -200,6 +209,7 @@ static void end_run(struct snapshot_run *run)
         manifest_fini(&s->last);
         s->last = run->next;
         s->has_last = true;
+        s->last_live = live_bytes(&s->last);
         run->next = (struct manifest){0};
     } else {
         s->failures += e != ERR_CANCELLED;
@@ -257,7 +267,7 @@ static int by_live_share(const void *a, const void *b)
 static enum err condemn(struct snapshot_run *run, const struct manifest *last)
 {
     uint32_t count = last == NULL ? 0 : last->pack_count;
-    uint64_t live = 0, garbage = 0, used = 0;
+    uint64_t live = count == 0 ? 0 : live_bytes(last), garbage = 0, used = 0;
     if (count == 0)
         return OK;
     const struct manifest_pack **order = mem_try(MEM_SNAPSHOT, count * sizeof(*order));
@@ -268,7 +278,6 @@ static enum err condemn(struct snapshot_run *run, const struct manifest *last)
     }
     for (uint32_t i = 0; i < count; i++) {
         order[i] = &last->packs[i];
-        live += last->packs[i].live;
         garbage += last->packs[i].size - last->packs[i].live;
     }
     qsort((void *)order, count, sizeof(*order), by_live_share);

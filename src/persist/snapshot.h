@@ -34,6 +34,7 @@ struct snapshots {
     bool has_last;
     struct manifest last; /* the newest that lasts */
     uint64_t last_size;   /* of its file */
+    uint64_t last_live;   /* bytes of its chunks */
     uint32_t next_pack;   /* ids from here on are free */
     /* What tests set lower, to have many of what there is. */
     uint32_t chunk_bytes;     /* of rows, about */

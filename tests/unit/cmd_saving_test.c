@@ -100,3 +100,43 @@ TEST(cmd_saving, without_a_folder_it_says_so)
     EXPECT_PART(h, 2, "LASTSAVE", ":");
     harness_free(h);
 }
+
+static unsigned tick_until_saved(struct harness *h, unsigned most)
+{
+    uint64_t before = h->persist.saver.snapshots.saves;
+    unsigned written = 0;
+    while (written < most && h->persist.saver.snapshots.saves == before) {
+        EXPECT_REPLY(h, 2, "SET k aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                     "+OK\r\n");
+        written++;
+        sim_run_for(h->sim, 2 * 1000 * 1000); /* it is on the disk */
+        persist_tick(&h->persist);
+        sim_run_for(h->sim, 1000 * 1000);
+    }
+    return written;
+}
+
+TEST(cmd_saving, a_log_that_grows_asks_for_a_snapshot_and_its_segments_go)
+{
+    struct harness *h = harness_new();
+    harness_start_log(h);
+    sim_run_for(h->sim, 1000 * 1000);
+    struct persist_settings s = h->persist.settings;
+    EXPECT_EQ(tick_until_saved(h, 40), 40); /* not unless it is wanted */
+    EXPECT_REPLY(h, 2, "SAVE", "+OK\r\n");
+    s.growth_min = 1000;
+    s.growth_percent = 100;
+    persist_set(&h->persist, &s);
+    unsigned first = tick_until_saved(h, 40), second = tick_until_saved(h, 40);
+    EXPECT(first > 3 && first < 20);
+    EXPECT(second > 3 && second < 20);
+    /* A segment ends where a snapshot begins, so the log does not grow for ever. */
+    struct persist_info before, after;
+    persist_info(&h->persist, &before);
+    for (unsigned i = 0; i < 10; i++)
+        (void)tick_until_saved(h, 40);
+    persist_info(&h->persist, &after);
+    EXPECT(after.log_bytes < 2 * before.log_bytes);
+    EXPECT(h->persist.saver.snapshots.log_removed > 10 * 1000);
+    harness_free(h);
+}
