@@ -19,7 +19,7 @@ static bool tick(void *user, uint64_t *lsn)
 {
     struct db *db = user;
     CHECK(!db->log.open);
-    return mlog_accepts(&db->log) && !db->replaying &&
+    return mlog_accepts(&db->log) && !db->follows &&
            db_write(db, &(struct mutation){.kind = MUTATION_TICK}, lsn, NULL) == OK;
 }
 
@@ -362,6 +362,7 @@ void db_commit(struct db *db)
 
 enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why)
 {
+    db->follows = false;
     enum err e = prepare(db, m, why);
     if (e != OK)
         return e;
@@ -382,7 +383,7 @@ enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct
 static enum err replay_one(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
 {
     CHECK(!db->log.open && lsn == db->log.last_lsn);
-    db->replaying = true;
+    db->follows = db->replaying = true;
     enum err e = prepare(db, m, why);
     db->replaying = false;
     if (e == OK)
@@ -391,6 +392,11 @@ static enum err replay_one(struct db *db, const struct mutation *m, uint64_t lsn
         e = why_set(why, ERR_CORRUPT, "%s does not fit the data: %s", mutation_name(m->kind),
                     err_text(e));
     return e;
+}
+
+void db_replay_end(struct db *db)
+{
+    db->follows = false;
 }
 
 enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)

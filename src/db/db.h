@@ -35,6 +35,7 @@ struct db {
     uint64_t next_uid;
     uint64_t random;         /* state of rng.h */
     struct object *object;   /* prepared and not yet applied */
+    bool follows;            /* records come from elsewhere: it makes none by itself */
     bool replaying;          /* what was let in once is not held against maxmemory again */
     /* Called before a change is applied; NULL: nobody asks. */
     void (*on_change)(void *user, const struct mutation *m);
@@ -65,6 +66,10 @@ MUST_USE enum err db_replay_record(struct db *db, struct slice bytes, uint64_t l
 /* The same, of a record that is one mutation. */
 MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn,
                             struct why *why);
+
+/* The last record was played back. Until then, or until db_write is called, the database changes
+ * nothing by itself: no element moves to another row. */
+void db_replay_end(struct db *db);
 
 /* Would so many more bytes stay under maxmemory? */
 bool db_has_room(const struct db *db, size_t bytes);

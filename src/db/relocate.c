@@ -507,8 +507,21 @@ bool relocate_stops_sweeps(const struct collection *c)
     return round || r->wants_turn;
 }
 
+/* A row is linked to those that are alive and linked already. While those on the move are the most
+ * of them, there may be none. */
+static bool few_stay(const struct relocation *r)
+{
+    const struct collection *c = r->collection;
+    size_t queued = pending_count(&c->pending);
+    size_t linked = c->live > queued ? c->live - queued : 0; /* at least */
+    return r->count > linked;
+}
+
 bool relocate_stops_links(const struct collection *c)
 {
     const struct relocation *r = c->relocation;
-    return r != NULL && (r->phase == DRAINING || r->phase == TURNING);
+    if (r == NULL)
+        return false;
+    return r->phase == DRAINING || r->phase == TURNING ||
+           ((r->phase == MOVING || r->phase == GRACE) && few_stay(r));
 }

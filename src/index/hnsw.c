@@ -147,6 +147,7 @@ struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build, uint3
     h->level_scale = 1 / log((double)m);
     atomic_init(&h->entry, ENTRY_NONE);
     atomic_init(&h->root, ROW_NONE);
+    atomic_init(&h->moving, false);
     struct column_spec row_spec[HNSW_COLS] = {
         [HNSW_COL_NODE] = {sizeof(struct hnsw_node), MEM_GRAPH},
         [HNSW_COL_LINKS] = {list_stride(h->m0), MEM_GRAPH},

@@ -43,6 +43,8 @@ struct hnsw {
     struct rowset uppers_free; /* of the rows of uppers below uppers_used */
     _Atomic uint64_t entry;    /* level << 32 | row; ENTRY_NONE: empty */
     _Atomic uint32_t root;     /* of the tree; ROW_NONE: empty */
+    _Atomic bool moving;       /* rows that seem dead live on in rows that links do not lead to yet;
+                                  stored with release before the first of them dies */
 };
 
 #define ENTRY_NONE UINT64_MAX

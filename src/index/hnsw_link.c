@@ -166,15 +166,16 @@ static void write_reverse(const struct linking *l, uint32_t of, int level)
     node_unlock(node);
 }
 
-/* Walks start here from now on, if the row is higher than where they do, or nobody lives where they
- * lead to. */
+/* Walks start here from now on, if the row is higher than where they do; or, when it has found
+ * nobody alive, if none has come to where they do meanwhile: being higher does not make a second
+ * row the first. */
 static bool raise_entry(const struct linking *l, bool alone)
 {
     struct hnsw *h = l->h;
     uint64_t mine = (uint64_t)hnsw_node(h, l->row)->level << 32 | l->row;
     uint64_t entry = atomic_load_explicit(&h->entry, memory_order_acquire);
-    while ((entry == ENTRY_NONE || entry_level(mine) > entry_level(entry) ||
-            (alone && row_dead(l->rows, entry_row(entry)))) &&
+    while ((entry == ENTRY_NONE || (alone ? row_dead(l->rows, entry_row(entry))
+                                          : entry_level(mine) > entry_level(entry))) &&
            !row_dead(l->rows, l->row))
         if (atomic_compare_exchange_weak_explicit(&h->entry, &entry, mine, memory_order_acq_rel,
                                                   memory_order_acquire))
@@ -182,14 +183,14 @@ static bool raise_entry(const struct linking *l, bool alone)
     return false;
 }
 
-/* Takes a place in the tree, near by; of rows that find nobody alive, one becomes the root. From
- * here on walks meet the row. */
+/* Takes a place in the tree, near by; of rows that find nobody alive, one becomes the root, unless
+ * somebody lives on the move: then it has to wait. From here on walks meet the row. */
 static bool join_tree(const struct linking *l)
 {
     struct hnsw *h = l->h;
     bool joined = false;
     if (l->chosen_count[0] == 0) {
-        if (!raise_entry(l, true))
+        if (atomic_load_explicit(&h->moving, memory_order_acquire) || !raise_entry(l, true))
             return false;
         tree_plant(h, l->row);
         return true;

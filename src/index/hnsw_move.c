@@ -33,6 +33,7 @@ bool hnsw_move_init(struct index *x, uint32_t from, uint32_t to)
     uint32_t upper = level > 0 ? hnsw_take_uppers(h, level) : ROW_NONE;
     if (level > 0 && upper == ROW_NONE)
         return false;
+    atomic_store_explicit(&h->moving, true, memory_order_release);
     node->level = level;
     node->upper = upper;
     atomic_store_explicit(&node->parent, ROW_NONE, memory_order_relaxed);
@@ -103,4 +104,5 @@ void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves)
     uint32_t root = atomic_load_explicit(&h->root, memory_order_acquire);
     if (root != ROW_NONE)
         atomic_store_explicit(&h->root, place_now(moves, root), memory_order_release);
+    atomic_store_explicit(&h->moving, false, memory_order_release);
 }

@@ -277,6 +277,7 @@ static void end_load(struct persist *p, enum err e)
         return;
     }
     if (e == OK) {
+        db_replay_end(p->db);
         p->state = PERSIST_SERVING;
         saver_loaded(&p->saver, p->has_manifest ? &p->manifest : NULL, p->next_pack);
         p->has_manifest = false;

@@ -265,6 +265,58 @@ TEST(hnsw, links_new_rows_where_all_around_is_dead)
     graph_free(g);
 }
 
+/* Links another row when the lane it belongs to may be interrupted, after so many chances. */
+struct intruder {
+    struct lane lane;
+    struct graph *g;
+    uint32_t row;
+    unsigned chances;
+};
+
+static void intrude(struct lane *lane)
+{
+    struct intruder *i = (struct intruder *)lane;
+    if (i->chances-- > 0)
+        return;
+    lane->yield_point = NULL;
+    graph_link(i->g, i->row);
+}
+
+/* Two lanes link a row each where all is dead, and the one that began first is the higher one. */
+static void begin_anew_twice(unsigned chances)
+{
+    struct graph *g = graph_new(&plain);
+    float vector[DIM];
+    graph_grow(g, 1000, 1);
+    for (uint32_t row = 0; row < 1000; row++)
+        graph_kill(g, row);
+    struct intruder i = {.g = g, .chances = chances};
+    uint32_t high = g->end;
+    do { /* the last of the low ones, and the first that is higher */
+        i.row = high;
+        graph_random_vector(g, 1, vector);
+        high = graph_add(g, vector);
+    } while (hnsw_level(g->x, high) == 0 || high == 1000);
+    REQUIRE(hnsw_level(g->x, i.row) == 0);
+    graph_lane_init(&i.lane, 1);
+    i.lane.yield_point = intrude;
+    struct index_rows rows = graph_rows(g);
+    for (int tries = 0; tries < 3 && !hnsw_was_linked(g->x, high); tries++)
+        (void)g->x->ops->link(g->x, &rows, &i.lane, high);
+    REQUIRE(hnsw_was_linked(g->x, high) && i.lane.yield_point == NULL);
+    g->state[high] = GRAPH_LINKED;
+    EXPECT_SOUND(g); /* one of both is the root */
+    EXPECT_EQ(graph_count_unreachable(g), 0);
+    graph_lane_fini(&i.lane);
+    graph_free(g);
+}
+
+TEST(hnsw, one_row_begins_anew_where_all_is_dead)
+{
+    for (unsigned chances = 0; chances < 12; chances++)
+        begin_anew_twice(chances);
+}
+
 TEST(hnsw, a_dead_cluster_does_not_hide_the_rows_that_replace_it)
 {
     struct graph *g = graph_new(&plain);

@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""bench_shrink.py: does memory come back after deletes? Prints a table.
+
+    bench_shrink.py --server build/vdb-server --tools DIR [--share 0.9]
+
+Fills a server with glove100, deletes a share of the elements in random order, watches the resident
+set and the recall of searches meanwhile, and compares recall of the rest before and after. What
+the figures mean is in README.md beside this file.
+"""
+
+import argparse
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from bench_wire import CONFIG, Client, Server, print_rows
+
+SET = 'glove100'
+QUERIES = 500
+COUNT = 10
+EFFORT = 60
+IN_FLIGHT = 1000
+WAIT_S = 60
+BAR = 0.70  # of the resident set, to be given back within WAIT_S
+
+
+def read_queries(path, count):
+    """The first vectors of an .fbin file, as blobs."""
+    with open(path, 'rb') as f:
+        rows, dim = struct.unpack('<II', f.read(8))
+        return [f.read(4 * dim) for _ in range(min(count, rows))]
+
+
+def pipelined(client, commands):
+    """Sends commands with some in flight; returns the replies."""
+    replies = []
+    for at in range(0, len(commands), IN_FLIGHT):
+        part = commands[at:at + IN_FLIGHT]
+        client.socket.sendall(b''.join(
+            b'*%d\r\n' % len(words) + b''.join(b'$%d\r\n%s\r\n' % (len(w), w) for w in words)
+            for words in part))
+        replies += [client.reply() for _ in part]
+    return replies
+
+
+class Shrink:
+    def __init__(self, args):
+        self.args = args
+        self.server = Server(args.server, CONFIG)
+        self.client = self.server.client
+        self.queries = read_queries(os.path.join(args.data, SET, 'query.fbin'), QUERIES)
+
+    def info(self):
+        reply = self.client.call('VINFO', SET)
+        return {k.decode(): v for k, v in zip(reply[::2], reply[1::2])}
+
+    def used(self):
+        text = self.client.call('INFO', 'memory').decode()
+        return int(text.split('used_memory:')[1].split()[0])
+
+    def fill(self):
+        self.client.call('VCREATE', SET, 'DIM', 100, 'METRIC', 'COSINE')
+        subprocess.run([os.path.join(self.args.tools, 'wire_load'), '--port',
+                        str(self.server.port), '--data', self.args.data, '--set', SET,
+                        '--seconds', '600', '--depth', '1000', 'add=1'],
+                       stdout=subprocess.DEVNULL, check=True)
+        while int(self.info()['pending']) > 0:
+            time.sleep(0.1)
+
+    def search(self, query, *how):
+        return self.client.call('VSEARCH', SET, 'FP32', query, 'COUNT', COUNT, *how)
+
+    def truth(self):
+        """Exact answers of all queries."""
+        return [set(self.search(query, 'EXACT')) for query in self.queries]
+
+    def recall(self, truth):
+        """(recall, elements found twice, answers with too few)"""
+        found = twice = few = 0
+        for query, wanted in zip(self.queries, truth):
+            ids = self.search(query, 'EF', EFFORT)
+            found += len(wanted & set(ids))
+            twice += len(ids) != len(set(ids))
+            few += len(ids) < len(wanted)
+        return found / sum(map(len, truth)), twice, few
+
+    def line(self, when, start, rss, recall, twice):
+        info = self.info()
+        print(f'| {when} | {time.monotonic() - start:.1f} | {rss / 1e6:.1f} | '
+              f'{self.used() / 1e6:.1f} | {info["size"]} | {info["hnsw-max-node-uid"]} | '
+              f'{info["dead-rows"]} | {info["free-rows"]} | {info["pending"]} | '
+              f'{recall:.4f} | {twice} |', flush=True)
+
+    def run(self):
+        self.fill()
+        time.sleep(3)
+        before = self.server.rss_bytes()
+        count = int(self.info()['size'])
+        ids = list(range(count))
+        random.Random(1).shuffle(ids)
+        gone = [b'%d' % i for i in ids[:int(count * self.args.share)]]
+        kept = {b'%d' % i for i in ids[len(gone):]}
+        print(f'\n### glove100, {len(gone):,} of {count:,} deleted in random order; recall@10 at '
+              f'EF {EFFORT}\n\n| when | s | RSS MB | used MB | live | rows | dead | free | pending '
+              '| recall | twice |\n|---|---|---|---|---|---|---|---|---|---|---|')
+        full, twice, _ = self.recall(self.truth())
+        self.line('before', time.monotonic(), before, full, twice)
+        start = time.monotonic()
+        removed = sum(pipelined(self.client, [(b'VREM', SET.encode(), i) for i in gone]))
+        if removed != len(gone):
+            sys.exit(f'{removed} of {len(gone)} were there')
+        truth = self.truth()
+        if not all(answer <= kept for answer in truth):
+            sys.exit('a deleted element was found')
+        self.line('deleted', start, self.server.rss_bytes(), *self.recall(truth)[:2])
+        reached, worst, doubles = None, 1.0, 0
+        deleted_at = time.monotonic()
+        shown = 0
+        while time.monotonic() - deleted_at < self.args.wait:
+            recall, twice, few = self.recall(truth)
+            worst, doubles = min(worst, recall), doubles + twice + few
+            rss = self.server.rss_bytes()
+            if reached is None and rss <= before * (1 - BAR):
+                reached = time.monotonic() - deleted_at
+            if time.monotonic() - deleted_at > shown:
+                self.line('later', start, rss, recall, twice)
+                shown = (shown + 1) * 2
+            time.sleep(0.2)
+        after = self.server.rss_bytes()
+        final, twice, _ = self.recall(truth)
+        self.line('end', start, after, final, twice)
+        print_rows('Memory given back', [
+            ('RSS before, after', f'{before / 1e6:.1f}, {after / 1e6:.1f} MB: '
+             f'{1 - after / before:.0%} less (bar: {BAR:.0%} within {WAIT_S} s)'),
+            ('... reached', 'never' if reached is None else f'{reached:.1f} s after the deletes'),
+            (f'recall@10 at EF {EFFORT}: all, the rest at the end, lowest meanwhile',
+             f'{full:.4f}, {final:.4f}, {worst:.4f}'),
+            ('answers with an element twice, or too few', str(doubles))])
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Memory after deletes. Prints tables.')
+    parser.add_argument('--server', default='build/vdb-server')
+    parser.add_argument('--tools', required=True, help='folder of wire_load')
+    parser.add_argument('--data', default='data')
+    parser.add_argument('--share', type=float, default=0.9, help='of the elements is deleted')
+    parser.add_argument('--wait', type=float, default=WAIT_S, help='seconds')
+    args = parser.parse_args()
+    args.tools, args.data = os.path.abspath(args.tools), os.path.abspath(args.data)
+    shrink = Shrink(args)
+    try:
+        shrink.run()
+    finally:
+        shrink.server.stop()
+
+
+if __name__ == '__main__':
+    main()
