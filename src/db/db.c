@@ -374,6 +374,9 @@ enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct
         db_apply(db, m, *lsn);
     else
         discard(db);
+    if (e == ERR_LIMIT)
+        e = why_set(why, e, "a command, or a transaction, changes at most %zu bytes",
+                    db->log.record_size_max);
     if (alone)
         db_commit(db);
     return e;

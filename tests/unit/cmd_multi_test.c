@@ -473,3 +473,29 @@ TEST(cmd_multi, watches_so_many_keys_and_no_more)
     EXPECT_REPLY(h, 2, "EXEC", NULL_ARRAY);
     close_fixture(&f);
 }
+
+TEST(cmd_multi, changes_so_many_bytes_and_no_more)
+{
+    enum { RECORD = 8, EACH = 8 + 21 + 3 }; /* heads of both, and a SET of three bytes */
+    struct fixture f;
+    open_fixture(&f);
+    struct harness *h = f.h;
+    h->db.log.record_size_max = RECORD + 3 * EACH;
+    EXPECT_REPLY(h, 2, "MULTI", OK_);
+    queue(&f, "SET a abc");
+    queue(&f, "SET b abc");
+    queue(&f, "SET c abc");
+    EXPECT_REPLY(h, 2, "EXEC", "*3\r\n+OK\r\n+OK\r\n+OK\r\n");
+    EXPECT_REPLY(h, 2, "MULTI", OK_);
+    queue(&f, "SET a def");
+    queue(&f, "SET b def");
+    queue(&f, "SET d defg");
+    queue(&f, "SET e def");
+    EXPECT_REPLY(h, 2, "EXEC",
+                 "*4\r\n+OK\r\n+OK\r\n-ERR a command, or a transaction, changes at most 104 "
+                 "bytes\r\n+OK\r\n");
+    EXPECT_EQ(f.records, 2);
+    EXPECT_EQ(mutations_of_record(&f), 3);
+    EXPECT_REPLY(h, 2, "EXISTS d e", ":1\r\n");
+    close_fixture(&f);
+}
