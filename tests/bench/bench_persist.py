@@ -122,7 +122,7 @@ class Bench:
     # The parts.
 
     def fsyncs(self, server):
-        return int(server.client.info('persistence')['aof_fsyncs'])
+        return int(server.client.info('persistence')['log_fsyncs'])
 
     def one_always(self, policy):
         """(acknowledgements/s, acknowledgements per fsync, p99 in us)"""
