@@ -71,6 +71,7 @@ if [ "$mode" = test ]; then
         part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration
         part "build, SAN=$sanitizers" $make SAN=$sanitizers all
         part "tool_test.py, SAN=$sanitizers" tests/integration/tool_test.py
+        part "files_test.py, SAN=$sanitizers" tests/integration/files_test.py
     done
     part "build of the release again" $make all
     part "fuzz corpora, SAN=address,undefined" $make SAN=address,undefined fuzz-replay

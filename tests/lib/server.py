@@ -24,10 +24,13 @@ def run(*command, text=True):
 
 
 class Server:
-    """Started when made, stopped by stop(). After that, output is what it printed."""
+    """Started when made, stopped by stop(). After that, output is what it printed.
 
-    def __init__(self, *options):
-        self.folder = tempfile.mkdtemp(prefix='vdb-test-')
+    A folder that is given is kept; one of its own goes with the server."""
+
+    def __init__(self, *options, folder=None):
+        self.own_folder = folder is None
+        self.folder = folder or tempfile.mkdtemp(prefix='vdb-test-')
         self.port = free_port()
         self.output = ''
         self.log = os.path.join(self.folder, 'log')
@@ -53,7 +56,8 @@ class Server:
             self.process.kill()
             status = self.process.wait()
         self.output = self.said()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.own_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
         return status
 
     def tool(self, *words):
