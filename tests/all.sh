@@ -16,6 +16,7 @@ case $mode in check | test) ;; *)
 esac
 . tests/packages.sh
 [ "$mode" = check ] || need_packages $PACKAGES_TEST
+[ "$mode" = check ] || (need_packages $PACKAGES_WATCH) || echo "going on without $PACKAGES_WATCH"
 
 unset MAKEFLAGS MAKELEVEL MFLAGS
 cores=$(nproc)

@@ -15,6 +15,8 @@ PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
 PACKAGES_CRASH="libfuse3-dev e2fsprogs mount util-linux strace"
 PACKAGES_TEST="$PACKAGES_BUILD $PACKAGES_CRASH redis-tools python3 python3-redis binutils nodejs \
     npm"
+# Watches a server in the tests, which skip what needs it when it cannot be had.
+PACKAGES_WATCH="prometheus-redis-exporter"
 # A real S3 server for the tests: 46 packages, 67 MB to fetch and 250 MB on the disk.
 PACKAGES_S3="ceph-mon ceph-osd radosgw ceph-common curl openssl"
 PACKAGES_BENCH="g++ redis-server redis-tools libhnswlib-dev libfaiss-dev libopenblas-dev"
@@ -48,9 +50,12 @@ install_quietly() {
     $AS_ROOT env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         "$@" || status=$?
     [ -z "$own_policy" ] || $AS_ROOT rm -f "$policy"
-    case " $* " in
-    *" redis-server "*) [ $status != 0 ] || $AS_ROOT update-rc.d redis-server disable ;;
-    esac
+    local service
+    for service in redis-server prometheus-redis-exporter; do
+        case " $* " in
+        *" $service "*) [ $status != 0 ] || $AS_ROOT update-rc.d $service disable ;;
+        esac
+    done
     return $status
 }
 
