@@ -91,8 +91,9 @@ class MonitoringTest(unittest.TestCase):
 
     def exporter(self, port=None):
         if EXPORTER is None:
-            self.skipTest('prometheus-redis-exporter is not installed: what Prometheus would see '
-                          'of persistence IS NOT TESTED (apt-get install prometheus-redis-exporter)')
+            self.skipTest('prometheus-redis-exporter is not installed: what Prometheus would '
+                          'see of persistence IS NOT TESTED (apt-get install '
+                          'prometheus-redis-exporter)')
         return Exporter(port or self.server.port)
 
     def restarted_under_load(self, look):

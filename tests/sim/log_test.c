@@ -228,7 +228,7 @@ TEST(log, every_call_may_fail_once)
         if (!fired)
             return;
     }
-    EXPECT(!"the fault always fires");
+    test_fail(__FILE__, __LINE__, "the fault always fires");
 }
 
 /* The power goes at the n-th call, for every n, and goes again at each call of the recovery. */

@@ -551,7 +551,7 @@ static void choose_config(struct run *r, struct sim_options *options)
     }
     config->appendonly = !one_in(r, 4);
     config->appendfsync = (int)below(r, 3);
-    config->aof_segment_size = 4096 << below(r, 8);
+    config->aof_segment_size = (uint64_t)4096 << below(r, 8);
     r->slow_sink = one_in(r, 4);
     if (one_in(r, 4)) {
         r->short_memory = r->world.short_memory = true;
