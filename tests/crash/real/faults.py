@@ -1,9 +1,10 @@
 """faults.py: what a server must do while its disk fails, whatever the failure is.
 
 A round: load, the disk breaks, load goes on, the disk is mended, writes are accepted again without
-a restart, SIGKILL, restart on the folder, and the data is judged. While the disk is broken the
-server must live, answer reads, and refuse writes with MISCONF or leave them waiting: what it
-refused must not be there afterwards, what it acknowledged must."""
+a restart, SIGKILL, restart on the folder, and the data is judged. In some rounds SIGKILL comes
+before the disk is mended. While it is broken the server must live, answer reads, and refuse writes
+with MISCONF or leave them waiting: what it refused must not be there afterwards, what it
+acknowledged must."""
 
 import os
 import random
