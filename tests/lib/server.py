@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SERVER = os.path.join(ROOT, 'build', 'vdb-server')
+SERVER = os.environ.get('VDB_SERVER') or os.path.join(ROOT, 'build', 'vdb-server')
 TOOL = os.path.join(ROOT, 'build', 'vdb')
 
 

@@ -32,7 +32,10 @@ class Rounds:
         self.load = None
         self.rounds = self.refused = self.acked = self.checked = self.refused_starts = 0
 
-    def end(self):
+    def end(self, keep=False):
+        if keep:
+            print(f'its files: {self.temp}')
+            return
         shutil.rmtree(self.temp, ignore_errors=True)
 
     def start(self, policy):
@@ -50,7 +53,7 @@ class Rounds:
         self.checked += acked + survived
         return connection
 
-    def round(self, fault, policy, must_refuse):
+    def round(self, fault, policy, must_refuse, seconds=0.4):
         """fault: start(server), which breaks the disk, and stop(server), which mends it."""
         self.rounds += 1
         server = self.start(policy)
@@ -59,7 +62,7 @@ class Rounds:
             self.load.connect(server)
             self.must(self.load.run(0.05, 8), server, 'answers before the fault')
             fault.start(server)
-            self.load_while_it_fails(server, reader, must_refuse)
+            self.load_while_it_fails(server, reader, must_refuse, seconds)
             if self.rng.random() < 0.3:
                 self.load.run(self.rng.random(), 8)  # some of it is spent trying again
                 server.kill()
@@ -67,7 +70,7 @@ class Rounds:
                 fault.stop(server)
                 self.wait_until_it_heals(server)
                 self.must(self.load.run(0.05, 8), server, 'answers after the fault')
-                server.must_live()
+                self.save(server)
         finally:
             server.kill()
             fault.stop(server)
@@ -80,21 +83,42 @@ class Rounds:
         if not holds:
             raise AssertionError(f'the server no longer {what}')
 
-    def load_while_it_fails(self, server, reader, must_refuse):
-        """Until something was refused, or for a while where a fault may pass unnoticed."""
+    def load_while_it_fails(self, server, reader, must_refuse, seconds):
         before = self.load.writes_refused
-        seconds = 20 if must_refuse else 0.4
-        alive = self.load.run(seconds, 8, until=lambda: self.load.writes_refused > before + 3)
+        saver = server.connect()
+        if self.rng.random() < 0.5:
+            saver.send(('BGSAVE',))  # may fail; then the one before it stays
+            saver.pump_out()
+        alive = self.load.run(seconds, 8)
         self.must(alive, server, 'answers while its disk fails')
-        refused = self.load.writes_refused - before
-        self.refused += refused
-        if must_refuse and refused == 0:
-            raise AssertionError('no write was refused while the disk failed')
+        if must_refuse:
+            self.wait_until_it_refuses(server)
+        self.refused += self.load.writes_refused - before
         for words in (('GET', 'c0:s0'), ('KEYS', '*'), ('INFO',), ('VLIST',)):
             reply = reader.ask(*words)
             if isinstance(reply, resp.ReplyError) and not reply.startswith(b'WRONGTYPE'):
                 raise AssertionError(f'{words} answers {reply} while the disk fails')
+        saver.close()
         server.must_live()
+
+    def wait_until_it_refuses(self, server):
+        """All writes of the clients may be such that were applied before the failure was known;
+        those wait for a reply. So others ask, on connections of their own."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            prober = server.connect()
+            try:
+                reply = prober.ask('SET', load.PROBE, 'x', timeout_s=0.5)
+            except TimeoutError:
+                reply = None
+            finally:
+                prober.close()
+            if workload.is_refusal(reply):
+                self.refused += 1
+                return
+            server.must_live()
+            self.load.run(0.05, 8)
+        raise AssertionError('no write was refused while the disk failed')
 
     def wait_until_it_heals(self, server):
         """Until a new write is acknowledged."""
@@ -108,6 +132,17 @@ class Rounds:
             server.must_live()
             if time.monotonic() > end:
                 raise AssertionError(f'no write succeeds {HEALS_WITHIN_S} s after the disk healed')
+
+    def save(self, server):
+        """Snapshots work again, too."""
+        saver = server.connect()
+        end = time.monotonic() + HEALS_WITHIN_S
+        while saver.ask('SAVE') != b'OK':  # refused while one is under way
+            server.must_live()
+            if time.monotonic() > end:
+                raise AssertionError('SAVE fails after the disk healed')
+            time.sleep(0.01)
+        saver.close()
 
     def check_after_restart(self, policy):
         server = self.start(policy)

@@ -2,11 +2,12 @@
 """full_disk.py: a server whose disk is full, whose quota is used up (RLIMIT_FSIZE), and that is
 killed and started in that state.
 
-    full_disk.py [--rounds N | --seconds N] [--seed N]
+    full_disk.py [--rounds N | --seconds N] [--seed N] [--keep]
 
 The disk is a small tmpfs in namespaces of this program's own, so nothing of it is seen outside."""
 
 import argparse
+import errno
 import os
 import resource
 import sys
@@ -14,6 +15,7 @@ import time
 
 import disk
 import faults
+import load
 import process
 
 TMPFS_BYTES = 24 << 20
@@ -27,13 +29,21 @@ class Ballast:
         self.left = rng.randrange(0, 1 << 16)
 
     def start(self, _server):
-        size = os.statvfs(os.path.dirname(self.path))
         with open(self.path, 'wb') as file:
-            try:
-                os.posix_fallocate(file.fileno(), 0,
-                                   max(size.f_bavail * size.f_bsize - self.left, 4096))
-            except OSError:
-                pass  # the server took the space meanwhile: it is full all the same
+            while not self.fill(file.fileno()):
+                pass  # the server took space meanwhile
+
+    def fill(self, fd):
+        system = os.fstatvfs(fd)
+        more = system.f_bavail * system.f_bsize - self.left
+        try:
+            if more > 0:
+                os.posix_fallocate(fd, os.fstat(fd).st_size, more)
+            return True
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return False
 
     def stop(self, _server):
         if os.path.exists(self.path):
@@ -64,6 +74,29 @@ def round_of_full_disk(rounds, mounted):
     rounds.round(fault, rounds.rng.choice(faults.POLICIES), True)
 
 
+def make_room(rounds, mounted):
+    """Snapshots let the log before them go; two generations are kept."""
+    server = rounds.start('everysec')
+    try:
+        connection = rounds.judge(server)
+        for number in range(2):
+            if connection.ask('SET', load.PROBE, number) != b'OK' or \
+                    connection.ask('SAVE') != b'OK':
+                raise AssertionError('SAVE fails on a disk with room')
+        end = time.monotonic() + 10
+        while used(mounted) > TMPFS_BYTES // 3:
+            if time.monotonic() > end:
+                raise AssertionError(f'{used(mounted)} bytes are left after two snapshots')
+            time.sleep(0.01)
+    finally:
+        server.kill()
+
+
+def used(mounted):
+    size = os.statvfs(mounted)
+    return (size.f_blocks - size.f_bfree) * size.f_bsize
+
+
 def start_on_full_disk(rounds, mounted):
     """It may start or refuse to, in words; once there is room again nothing is missing."""
     fault = Ballast(rounds.rng, mounted)
@@ -89,6 +122,8 @@ def run(options):
     failed = 0
     try:
         while rounds.rounds < options.rounds and time.monotonic() < end:
+            if used(mounted) > TMPFS_BYTES // 3:
+                make_room(rounds, mounted)
             round_of_full_disk(rounds, mounted)
             if rounds.rng.random() < 0.3:
                 start_on_full_disk(rounds, mounted)
@@ -97,7 +132,7 @@ def run(options):
         print(f'FAILED in round {rounds.rounds} of seed {options.seed}: {error}')
     print(f'FIGURE full-disks {rounds.rounds}')
     rounds.print_figures(failed)
-    rounds.end()
+    rounds.end(failed and options.keep)
     return failed
 
 
@@ -106,6 +141,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=10**9)
     parser.add_argument('--seconds', type=float, default=10**9)
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--keep', action='store_true', help='leave the log of a failure')
     options = parser.parse_args()
     if options.rounds == 10**9 and options.seconds == 10**9:
         options.rounds = 20
