@@ -54,6 +54,11 @@ $(BENCH_OBJ)/bench_snapshot: $(call objects,tests/bench/bench_snapshot.c tests/b
                              $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+.PHONY: bench-shrink
+bench-shrink: build/vdb-server $(BENCH_OBJ)/wire_load ## memory given back after deletes; recall meanwhile
+	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100"
+	python3 tests/bench/bench_shrink.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)
+
 .PHONY: bench-snapshot
 bench-snapshot: $(BENCH_OBJ)/bench_snapshot bench-data ## snapshots in process: bytes, time to load
 	$< build/bench-snapshot $(firstword $(BENCH_DATA))

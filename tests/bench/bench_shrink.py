@@ -17,9 +17,10 @@ import sys
 import tempfile
 import time
 
-from bench_wire import CONFIG, Client, Server, print_rows
+from bench_server import Server, print_rows
 
 SET = 'glove100'
+CONFIG = {'appendonly': 'no', 'save': ''}
 QUERIES = 500
 COUNT = 10
 EFFORT = 60
