@@ -59,7 +59,7 @@ static void print_log(struct cmd_env *env, const struct persist_info *p, struct 
                "log_last_lsn:%" PRIu64 "\r\nlog_durable_lsn:%" PRIu64
                "\r\nlog_waiting_bytes:%" PRIu64 "\r\nlog_bytes:%" PRIu64
                "\r\nlog_segment_bytes:%" PRIu64 "\r\nlog_segments_made:%" PRIu64
-               "\r\nlog_fsyncs:%" PRIu64 "\r\nlog_last_fsync_usec:%" PRIu64
+               "\r\naof_fsyncs:%" PRIu64 "\r\nlog_last_fsync_usec:%" PRIu64
                "\r\nlog_failures:%" PRIu64 "\r\n",
                p->last_lsn, p->durable_lsn, p->waiting_bytes, p->log_bytes, p->segment_bytes,
                p->segments, p->syncs, p->sync_us, p->failures);

@@ -4,7 +4,8 @@ enum {
     CHUNK_SIZE = 256 * 1024,
     SECOND_US = 1000 * 1000,
     LAZY_SYNC_US = 30 * SECOND_US, /* as long as the kernel would keep them to itself */
-    RETRY_US = SECOND_US
+    RETRY_US = SECOND_US,
+    GATHER_MAX_US = 1000
 };
 
 static uint64_t now_us(const struct aof *aof)
@@ -213,6 +214,9 @@ static void note_success(struct aof *aof)
     if (aof->job_syncs) {
         aof->sync_us = now_us(aof) - aof->job_started_us;
         aof->delayed_syncs += aof->sync_us > 2 * (uint64_t)SECOND_US;
+        uint64_t half = aof->sync_us / 2;
+        aof->gather_until_us = now_us(aof) + (half < GATHER_MAX_US ? half : GATHER_MAX_US);
+        aof->expected = aof->end.lsn - aof->from.lsn;
         note_durable(aof);
     }
     aof->events->on_stable(aof->user);
@@ -283,6 +287,15 @@ static void plan(struct aof *aof)
     aof->io->ops->timer_start(aof->io, &aof->timer, at > now ? at - now : 0);
 }
 
+/* Writers that were answered by the last sync send their next records in a moment. To wait for them
+ * makes one group of those and of what has come during the sync; otherwise writers part into two
+ * groups that take turns, and each waits for two syncs. */
+static bool gathers(const struct aof *aof, uint64_t now)
+{
+    return aof->policy == AOF_ALWAYS && !aof->failed && now < aof->gather_until_us &&
+           aof->written.lsn < aof->end.lsn && aof->end.lsn - aof->written.lsn < aof->expected;
+}
+
 static void on_timer(struct io_timer *timer)
 {
     struct aof *aof = timer->user;
@@ -290,6 +303,11 @@ static void on_timer(struct io_timer *timer)
     aof->timer_at_us = 0;
     if (aof->busy || aof->stopping)
         return;
+    if (gathers(aof, now)) {
+        aof->timer_at_us = now;
+        aof->io->ops->timer_start(aof->io, &aof->timer, 0); /* after a look at the sockets */
+        return;
+    }
     bool due = aof->failed || aof->unopened || aof->written.lsn < aof->end.lsn ||
                sync_is_due(aof, now) || note_is_due(aof, now);
     if (due)

@@ -97,13 +97,15 @@ struct aof {
     uint64_t timer_at_us; /* 0: not running */
     uint64_t synced_us;   /* when the last sync was started */
     uint64_t noted_lsn, noted_us;
-    bool sync_wanted;   /* somebody waits for a sync */
-    bool rotate_wanted; /* the next records begin a new segment */
-    bool unopened;      /* there is no segment yet */
-    bool unbased;       /* what stands before the first record is not in the files */
-    uint64_t base_lsn;  /* then nothing above this is claimed */
-    bool failed;        /* the disk does; error says how */
-    bool full;          /* writers wait */
+    uint64_t gather_until_us; /* until then it may pay to wait for more records ... */
+    uint64_t expected;        /* ... than so many */
+    bool sync_wanted;         /* somebody waits for a sync */
+    bool rotate_wanted;       /* the next records begin a new segment */
+    bool unopened;            /* there is no segment yet */
+    bool unbased;             /* what stands before the first record is not in the files */
+    uint64_t base_lsn;        /* then nothing above this is claimed */
+    bool failed;              /* the disk does; error says how */
+    bool full;                /* writers wait */
     enum err error;
     bool stopping, stopped;
     void (*on_stopped)(struct aof *aof);
