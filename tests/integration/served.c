@@ -84,6 +84,26 @@ static _Noreturn void become_server(const struct served *s, const char *const *o
     _exit(127);
 }
 
+/* Starts a process on the folder that s has and waits until it serves: 0, or until it has ended:
+ * its exit status, -1 when a signal ended it or it does nothing. */
+static int launch(struct served *s, const char *const *options)
+{
+    int status = 0;
+    s->pid = fork();
+    CHECK(s->pid >= 0);
+    if (s->pid == 0)
+        become_server(s, options);
+    for (uint64_t start = now_us(); now_us() - start < START_US; sleep_us(STEP_US)) {
+        if (serves(s->port))
+            return 0;
+        if (waitpid(s->pid, &status, WNOHANG) == 0)
+            continue;
+        s->pid = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    return -1;
+}
+
 void served_start(struct served *s, const char *const *options)
 {
     *s = (struct served){0};
@@ -91,16 +111,16 @@ void served_start(struct served *s, const char *const *options)
     CHECK(mkdtemp(s->folder) != NULL);
     (void)snprintf(s->unix_path, sizeof(s->unix_path), "%s/socket", s->folder);
     s->port = free_port();
-    s->pid = fork();
-    CHECK(s->pid >= 0);
-    if (s->pid == 0)
-        become_server(s, options);
-    for (uint64_t start = now_us(); !serves(s->port) && now_us() - start < START_US;) {
-        if (!served_alive(s))
-            break;
-        sleep_us(STEP_US);
+    REQUIRE(launch(s, options) == 0);
+}
+
+int served_restart(struct served *s, const char *const *options)
+{
+    if (s->pid > 0) {
+        (void)kill(s->pid, SIGKILL);
+        (void)waitpid(s->pid, NULL, 0);
     }
-    REQUIRE(served_alive(s) && serves(s->port));
+    return launch(s, options);
 }
 
 bool served_alive(const struct served *s)

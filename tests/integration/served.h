@@ -16,6 +16,9 @@ struct served {
 
 /* Starts a server with the options (NULL ends them) and waits until it takes connections. */
 void served_start(struct served *s, const char *const *options);
+/* Kills the server (SIGKILL) if it runs, and starts one on its folder: 0 when it serves. Otherwise
+ * it has ended by itself with this status, -1 by a signal. */
+int served_restart(struct served *s, const char *const *options);
 /* Ends the server and returns its exit status, -1 when a signal ended it. */
 int served_stop(struct served *s);
 bool served_alive(const struct served *s);
