@@ -612,7 +612,7 @@ enum err sim_file_write(struct io_file *file, uint64_t at, const void *from, siz
     enum err e = file_fails(f, SIM_WRITE) ? ERR_IO : OK;
     size_t room = room_for(sim, n, at, len);
     if (room < len) {
-        e = ERR_IO;
+        e = e == OK ? ERR_FULL : e;
         len = room;
     } else if (e != OK) {
         /* A write that fails, or meets the power cut, may have written its first bytes. */

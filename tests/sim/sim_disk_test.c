@@ -371,16 +371,16 @@ TEST(sim_disk, a_full_disk_takes_what_fits_and_more_once_there_is_room)
     struct io *io = sim_io(sim);
     sim_disk_put(sim, "other", slice_of("0123456789"));
     sim_options(sim)->disk_bytes = SIZE - 1;
-    EXPECT_EQ(write_file(io, "f", 'a', true), ERR_IO);
+    EXPECT_EQ(write_file(io, "f", 'a', true), ERR_FULL);
     struct buf b = BUF_INIT(MEM_TEST);
     EXPECT(sim_disk_get(sim, "f", &b) && b.len == SIZE - 11);
     buf_fini(&b);
     EXPECT_EQ(io->ops->remove(io, "other"), OK);
-    EXPECT_EQ(write_file(io, "f", 'a', true), ERR_IO);
+    EXPECT_EQ(write_file(io, "f", 'a', true), ERR_FULL);
     sim_options(sim)->disk_bytes = SIZE;
     EXPECT_EQ(write_file(io, "f", 'a', true), OK);
     EXPECT_EQ(write_file(io, "f", 'b', true), OK);
-    EXPECT_EQ(write_file(io, "g", 'a', true), ERR_IO);
+    EXPECT_EQ(write_file(io, "g", 'a', true), ERR_FULL);
     sim_free(sim);
 }
 
