@@ -143,6 +143,10 @@ test: ## all tests, sanitizers too; installs what is missing; ends with the sum 
 run: ## start a server, fill it with 341,479 word vectors, show searches (PORT=7000)
 	@PORT=$(PORT) tests/demo/run.sh
 
+.PHONY: demo-crash
+demo-crash: ## kill -9, a lost disk, a dropped collection: how long until searches are right again
+	@PORT=$(PORT) tests/demo/crash.sh
+
 .PHONY: install
 install: all ## put vdb-server and vdb into PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
