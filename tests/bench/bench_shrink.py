@@ -49,11 +49,13 @@ def pipelined(client, commands):
 
 
 class Shrink:
-    def __init__(self, args):
+    def __init__(self, args, server=None):
         self.args = args
-        self.server = Server(args.server, CONFIG)
-        self.client = self.server.client
+        self.use(server or Server(args.server, CONFIG))
         self.queries = read_queries(os.path.join(args.data, SET, 'query.fbin'), QUERIES)
+
+    def use(self, server):
+        self.server, self.client = server, server.client
 
     def info(self):
         reply = self.client.call('VINFO', SET)
@@ -97,6 +99,7 @@ class Shrink:
               f'{recall:.4f} | {twice} |', flush=True)
 
     def run(self):
+        """Prints what happens; returns the figures, and the exact answers among the rest."""
         self.fill()
         time.sleep(3)
         before = self.server.rss_bytes()
@@ -141,6 +144,8 @@ class Shrink:
             (f'recall@10 at EF {EFFORT}: all, the rest at the end, lowest meanwhile',
              f'{full:.4f}, {final:.4f}, {worst:.4f}'),
             ('answers with an element twice, or too few', str(doubles))])
+        return {'before': before, 'after': after, 'reached': reached, 'recall': final,
+                'truth': truth}
 
 
 def main():

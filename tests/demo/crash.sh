@@ -3,8 +3,8 @@
 #     1. kill -9, start again: how long until the first correct search?
 #     2. the whole data folder is deleted: the same, restored from an object store
 #     3. a collection is dropped by mistake: the same, as it was a moment before
-# The object store is Ceph's radosgw on this machine; where that cannot be had, a local folder stands
-# in for it, and the story says so.
+# The object store is Ceph's radosgw on this machine; where that cannot be had, a local folder
+# stands in for it, and the story says so.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 unset MAKEFLAGS MAKELEVEL MFLAGS
