@@ -97,20 +97,6 @@ TEST(persist, the_log_can_be_turned_off_and_on)
     EXPECT_EQ(served_stop(&s), 0);
 }
 
-/* Is the text in the server's log? */
-static bool said(const struct served *s, const char *text)
-{
-    char path[sizeof(s->folder) + 8], line[512];
-    bool found = false;
-    (void)snprintf(path, sizeof(path), "%s/log", s->folder);
-    FILE *f = fopen(path, "r");
-    while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-        found = found || strstr(line, text) != NULL;
-    if (f != NULL)
-        (void)fclose(f);
-    return found;
-}
-
 /* The first segment with records. */
 static void find_segment(const struct served *s, char *out, size_t size)
 {
@@ -138,14 +124,14 @@ TEST(persist, damage_is_named_and_repaired_only_when_asked)
     EXPECT(fputc(0xff, f) != EOF && fclose(f) == 0); /* within the second record */
     peer_close(&p);
     EXPECT_EQ(served_restart(&s, NULL), 1);
-    EXPECT(said(&s, "log-00000001-0000000000000001.vlog, offset 176:"));
-    EXPECT(said(&s, "--repair"));
+    EXPECT(served_said(&s, "log-00000001-0000000000000001.vlog, offset 176:"));
+    EXPECT(served_said(&s, "--repair"));
     EXPECT_EQ(served_restart(&s, repair), 0);
     peer_open(&p, &s);
     SAYS(&p, "MGET a b c", "['1' nil nil]");
     SAYS(&p, "SET d 4", "+OK");
     peer_close(&p);
-    EXPECT(said(&s, "repair: "));
+    EXPECT(served_said(&s, "repair: "));
     EXPECT_EQ(served_restart(&s, NULL), 0);
     peer_open(&p, &s);
     SAYS(&p, "MGET a b d", "['1' nil '4']");
@@ -161,7 +147,7 @@ TEST(persist, two_servers_never_share_a_folder)
     second.pid = 0;
     second.port++;
     EXPECT_EQ(served_restart(&second, NULL), 1);
-    EXPECT(said(&s, "another server uses the folder"));
+    EXPECT(served_said(&s, "another server uses the folder"));
     EXPECT(served_alive(&s));
     EXPECT_EQ(served_stop(&s), 0);
 }

@@ -45,20 +45,23 @@ static int free_port(void)
     return ntohs(addr.sin_port);
 }
 
-/* Does it listen, and has it loaded its data? Whatever else it answers is an answer. */
-static bool serves(int port)
+bool served_said(const struct served *s, const char *text)
 {
-    static const char ping[] = "PING\r\n", loading[] = "-LOADING";
-    struct sockaddr_in addr = loopback(port);
-    char answer[sizeof(loading)] = "";
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-              write(fd, ping, sizeof(ping) - 1) == sizeof(ping) - 1 &&
-              recv(fd, answer, sizeof(loading) - 1, 0) > 0 &&
-              strncmp(answer, loading, sizeof(loading) - 1) != 0;
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    char path[sizeof(s->folder) + 8], line[1024];
+    bool found = false;
+    (void)snprintf(path, sizeof(path), "%s/log", s->folder);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+        found = strstr(line, text) != NULL;
+    if (f != NULL)
+        (void)fclose(f);
+    return found;
+}
+
+/* It listens before it has loaded its data, so only its log tells. */
+static bool serves(const struct served *s)
+{
+    return served_said(s, "ready to accept connections");
 }
 
 /* In the child: becomes the server. */
@@ -89,12 +92,15 @@ static _Noreturn void become_server(const struct served *s, const char *const *o
 static int launch(struct served *s, const char *const *options)
 {
     int status = 0;
+    char log[sizeof(s->folder) + 8];
+    (void)snprintf(log, sizeof(log), "%s/log", s->folder);
+    (void)unlink(log); /* what an earlier process said does not count */
     s->pid = fork();
     CHECK(s->pid >= 0);
     if (s->pid == 0)
         become_server(s, options);
     for (uint64_t start = now_us(); now_us() - start < START_US; sleep_us(STEP_US)) {
-        if (serves(s->port))
+        if (serves(s))
             return 0;
         if (waitpid(s->pid, &status, WNOHANG) == 0)
             continue;

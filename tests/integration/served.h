@@ -22,6 +22,8 @@ int served_restart(struct served *s, const char *const *options);
 /* Ends the server and returns its exit status, -1 when a signal ended it. */
 int served_stop(struct served *s);
 bool served_alive(const struct served *s);
+/* Is the text in a line that the server has logged? */
+bool served_said(const struct served *s, const char *text);
 /* Resident memory of the server, as the kernel counts it. */
 size_t served_rss_bytes(const struct served *s);
 
