@@ -119,6 +119,8 @@ static void run_job(struct job *job, struct lane *lane)
         e = begin_segment(aof, true, &aof->from);
     if (e == OK)
         e = write_range(aof);
+    if (e == OK && aof->job_seals && aof->writer.first_lsn <= aof->to.lsn)
+        e = begin_segment(aof, false, &aof->to);
     if (e == OK && aof->job_syncs)
         e = log_writer_sync(&aof->writer);
     uint64_t durable = aof->job_syncs && !aof->job_unbased ? aof->to.lsn : aof->job_claim;
@@ -152,6 +154,13 @@ static bool note_is_due(const struct aof *aof, uint64_t now)
     return aof->stopping || (aof->noted_lsn < aof->durable.lsn && now >= aof->noted_us + SECOND_US);
 }
 
+/* Is there a segment with records to be ended? Asked while no job is out. */
+static bool seal_is_due(const struct aof *aof)
+{
+    return aof->seal_wanted && !aof->failed && !aof->unopened && !aof->stopping &&
+           aof->writer.first_lsn <= aof->end.lsn;
+}
+
 static void submit(struct aof *aof, uint64_t now)
 {
     CHECK(!aof->busy && !aof->stopped);
@@ -160,7 +169,8 @@ static void submit(struct aof *aof, uint64_t now)
     aof->from = aof->failed ? aof->durable : aof->written;
     aof->to = aof->end;
     aof->job_rotates = aof->rotate_wanted && aof->writer.first_lsn <= aof->from.lsn;
-    aof->job_syncs = sync_is_due(aof, now);
+    aof->job_seals = seal_is_due(aof);
+    aof->job_syncs = aof->job_seals || sync_is_due(aof, now);
     aof->job_notes = note_is_due(aof, now);
     aof->job_ends = aof->stopping;
     aof->job_unbased = aof->unbased;
@@ -207,6 +217,8 @@ static void note_success(struct aof *aof)
         aof->kept_lsn = aof->to.lsn;
     if (aof->from.lsn < aof->to.lsn)
         aof->rotate_wanted = false;
+    if (aof->job_seals)
+        aof->seal_wanted = false;
     if (aof->job_notes) {
         aof->noted_us = aof->job_started_us;
         aof->noted_lsn = aof->job_syncs ? aof->to.lsn : aof->durable.lsn;
@@ -253,7 +265,7 @@ static uint64_t next_us(const struct aof *aof, uint64_t now)
     uint64_t at = UINT64_MAX, due;
     if (aof->failed)
         return aof->job_started_us + RETRY_US;
-    if (aof->unopened)
+    if (aof->unopened || seal_is_due(aof))
         return now;
     if (aof->written.lsn < aof->end.lsn)
         return now; /* replies wait for it */
@@ -309,7 +321,7 @@ static void on_timer(struct io_timer *timer)
         return;
     }
     bool due = aof->failed || aof->unopened || aof->written.lsn < aof->end.lsn ||
-               sync_is_due(aof, now) || note_is_due(aof, now);
+               sync_is_due(aof, now) || note_is_due(aof, now) || seal_is_due(aof);
     if (due)
         submit(aof, now);
     else
@@ -490,4 +502,13 @@ void aof_set_base(struct aof *aof)
 void aof_rotate_soon(struct aof *aof)
 {
     aof->rotate_wanted = true;
+}
+
+void aof_seal_soon(struct aof *aof)
+{
+    bool has_records = aof->busy || aof->unopened || aof->failed ||
+                       aof->writer.first_lsn <= aof->end.lsn;
+    aof->seal_wanted = has_records && !aof->stopping;
+    if (aof->seal_wanted)
+        plan(aof);
 }

@@ -88,7 +88,7 @@ struct aof {
     bool busy;              /* the job is out */
     struct aof_position to; /* what it writes up to, from .. */
     struct aof_position from;
-    bool job_syncs, job_rolls, job_rotates, job_notes, job_ends, job_unbased;
+    bool job_syncs, job_rolls, job_rotates, job_seals, job_notes, job_ends, job_unbased;
     uint64_t job_claim; /* what is durable when it starts */
     uint64_t job_wall_ms, job_started_us;
     enum err job_result;
@@ -101,6 +101,7 @@ struct aof {
     uint64_t expected;        /* ... than so many */
     bool sync_wanted;         /* somebody waits for a sync */
     bool rotate_wanted;       /* the next records begin a new segment */
+    bool seal_wanted;         /* one is to begin though there may be no next records */
     bool unopened;            /* there is no segment yet */
     bool unbased;             /* what stands before the first record is not in the files */
     uint64_t base_lsn;        /* then nothing above this is claimed */
@@ -129,6 +130,9 @@ void aof_set_policy(struct aof *aof, enum aof_policy policy);
 void aof_sync_soon(struct aof *aof);
 /* Records from now on stand in a new segment, so that what stands in the one before can go. */
 void aof_rotate_soon(struct aof *aof);
+/* The segment there is ends soon, when it has records, and an empty one begins: so that what it has
+ * can be taken elsewhere though nothing is written any more. */
+void aof_seal_soon(struct aof *aof);
 
 /* A snapshot has everything up to an LSN that is not below the one the log began with. */
 void aof_set_base(struct aof *aof);

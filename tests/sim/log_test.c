@@ -122,6 +122,33 @@ TEST(log, segments_end_near_their_size_and_are_read_as_one_log)
     sim_free(sim);
 }
 
+TEST(log, a_segment_is_sealed_though_nothing_is_written_any_more)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(14, NULL);
+    struct aof_options options = rig_options();
+    rig_start(&r, sim, &options);
+    for (unsigned i = 1; i <= 3; i++) {
+        rig_write(&r, 2, 300);
+        aof_seal_soon(&r.aof);
+        sim_run_for(sim, 1000 * 1000);
+        EXPECT_EQ(r.aof.writer.first_lsn, 2 * i + 1);
+        EXPECT_EQ(aof_durable_lsn(&r.aof), 2 * i);
+        uint64_t segments = r.aof.writer.segments;
+        aof_seal_soon(&r.aof); /* of nothing */
+        sim_run_for(sim, 1000 * 1000);
+        EXPECT_EQ(r.aof.writer.segments, segments);
+    }
+    rig_write(&r, 1, 300);
+    EXPECT(rig_wait(&r));
+    EXPECT_EQ(r.aof.writer.first_lsn, 7);
+    rig_stop(&r);
+    rig_start(&r, sim, &options);
+    EXPECT(rig_holds(&r, 7));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
 TEST(log, a_record_larger_than_every_buffer_goes_through)
 {
     static struct rig r;
