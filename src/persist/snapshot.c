@@ -46,7 +46,9 @@ void snapshots_init(struct snapshots *s, struct io *io, struct db *db, const cha
                             .next_pack = 1,
                             .chunk_bytes = SNAPSHOT_CHUNK_BYTES,
                             .slice_places = CAPTURE_SLICE_PLACES,
-                            .garbage_bytes = GARBAGE_BYTES};
+                            .garbage_bytes = GARBAGE_BYTES,
+                            .pinned_lsn = UINT64_MAX,
+                            .log_kept_lsn = UINT64_MAX};
 }
 
 void snapshots_fini(struct snapshots *s)
@@ -159,9 +161,10 @@ static void finish(struct snapshot_run *run)
     run->error = manifest_save(s->io, s->dir, &run->next, &run->next_size);
     if (run->error != OK)
         return;
-    snapshot_clean(s->io, s->dir, &run->next);
-    if (run->next.previous_lsn > 0)
-        log_clean(s->io, s->dir, run->next.previous_lsn, &run->log_removed);
+    snapshot_clean(s->io, s->dir, &run->next, atomic_load(&s->pinned_lsn));
+    uint64_t kept = atomic_load(&s->log_kept_lsn), passed = run->next.previous_lsn;
+    if (passed > 0)
+        log_clean(s->io, s->dir, passed < kept ? passed : kept, &run->log_removed);
 }
 
 static void run_job(struct job *job, struct lane *lane)

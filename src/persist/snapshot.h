@@ -41,6 +41,9 @@ struct snapshots {
     uint32_t slice_places;    /* of the keyspace, captured at once */
     uint64_t garbage_bytes;   /* in packs, that are let be */
     struct snapshot_run *run; /* under way, or NULL */
+    /* What somebody else still needs besides; set on the loop, read by the job that cleans. */
+    _Atomic uint64_t pinned_lsn;   /* this snapshot stays; UINT64_MAX: none */
+    _Atomic uint64_t log_kept_lsn; /* records behind this one stay; UINT64_MAX: none has to */
 
     /* for INFO */
     uint64_t started_us; /* monotonic */

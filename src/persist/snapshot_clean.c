@@ -1,15 +1,28 @@
 #include "persist/snapshot_clean.h"
 
+enum { KEPT_MAX = 3 };
+
 /* owner: snapshot_clean */
 struct cleaning {
-    const struct manifest *newest, *older; /* older NULL: there is none */
-    struct buf manifests, packs;           /* names to be removed, SNAPSHOT_NAME_SIZE each */
+    const struct manifest *kept[KEPT_MAX]; /* the newest, the one before, the one that is pinned */
+    size_t kept_count;
+    struct buf manifests, packs; /* names to be removed, SNAPSHOT_NAME_SIZE each */
 };
 
-static bool is_needed(const struct cleaning *c, uint32_t pack)
+static bool is_pack_needed(const struct cleaning *c, uint32_t pack)
 {
-    return manifest_pack(c->newest, pack) != NULL ||
-           (c->older != NULL && manifest_pack(c->older, pack) != NULL);
+    for (size_t i = 0; i < c->kept_count; i++)
+        if (manifest_pack(c->kept[i], pack) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_kept(const struct cleaning *c, uint64_t lsn)
+{
+    for (size_t i = 0; i < c->kept_count; i++)
+        if (c->kept[i]->lsn == lsn)
+            return true;
+    return false;
 }
 
 static void note(struct buf *names, const char *name)
@@ -26,10 +39,10 @@ static void on_name(void *user, const char *name)
     uint64_t lsn;
     uint32_t id;
     if (snapshot_manifest_name_parse(name, &lsn)) {
-        if (lsn != c->newest->lsn && (c->older == NULL || lsn != c->older->lsn))
+        if (!is_kept(c, lsn))
             note(&c->manifests, name);
     } else if (snapshot_pack_name_parse(name, &id)) {
-        if (!is_needed(c, id))
+        if (!is_pack_needed(c, id))
             note(&c->packs, name);
     }
 }
@@ -49,31 +62,48 @@ static enum err remove_all(struct io *io, const char *dir, const struct buf *nam
     return e;
 }
 
-void snapshot_clean(struct io *io, const char *dir, const struct manifest *newest)
+/* One more snapshot that stays. False: it cannot be read, and whoever looks into that will want its
+ * packs. */
+static bool keep(struct cleaning *c, struct io *io, const char *dir, uint64_t lsn,
+                 struct manifest *room)
 {
-    struct manifest older = {0};
-    struct cleaning c = {
-        .newest = newest, .manifests = BUF_INIT(MEM_SNAPSHOT), .packs = BUF_INIT(MEM_SNAPSHOT)};
-    enum err e = OK;
-    CHECK(newest->previous_lsn <= newest->lsn);
-    if (newest->previous_lsn > 0) {
-        struct why why;
-        e = manifest_load(io, dir, newest->previous_lsn, &older, &why);
-        if (e == OK)
-            c.older = &older;
-        else if (e != ERR_NOT_FOUND)
-            return; /* whoever looks into it will want its packs */
-    }
-    e = io->ops->list_dir(io, dir, on_name, &c);
-    if (e == OK && c.manifests.len > 0) {
-        e = remove_all(io, dir, &c.manifests);
+    struct why why;
+    if (is_kept(c, lsn))
+        return true;
+    enum err e = manifest_load(io, dir, lsn, room, &why);
+    if (e == OK)
+        c->kept[c->kept_count++] = room;
+    return e == OK || e == ERR_NOT_FOUND;
+}
+
+static void clean(struct cleaning *c, struct io *io, const char *dir)
+{
+    enum err e = io->ops->list_dir(io, dir, on_name, c);
+    if (e == OK && c->manifests.len > 0) {
+        e = remove_all(io, dir, &c->manifests);
         /* A manifest without its packs would be a loss: it must not come back after them. */
         if (e == OK)
             e = io->ops->sync_dir(io, dir);
     }
     if (e == OK)
-        e = remove_all(io, dir, &c.packs);
+        e = remove_all(io, dir, &c->packs);
+    (void)e; /* the next one goes on */
+}
+
+void snapshot_clean(struct io *io, const char *dir, const struct manifest *newest,
+                    uint64_t pinned_lsn)
+{
+    struct manifest older = {0}, pinned = {0};
+    struct cleaning c = {.kept = {newest},
+                         .kept_count = 1,
+                         .manifests = BUF_INIT(MEM_SNAPSHOT),
+                         .packs = BUF_INIT(MEM_SNAPSHOT)};
+    CHECK(newest->previous_lsn <= newest->lsn);
+    if ((newest->previous_lsn == 0 || keep(&c, io, dir, newest->previous_lsn, &older)) &&
+        (pinned_lsn == UINT64_MAX || keep(&c, io, dir, pinned_lsn, &pinned)))
+        clean(&c, io, dir);
     buf_fini(&c.manifests);
     buf_fini(&c.packs);
     manifest_fini(&older);
+    manifest_fini(&pinned);
 }
