@@ -9,11 +9,11 @@
 #ifndef VDB_PERSIST_STORE_S3_H
 #define VDB_PERSIST_STORE_S3_H
 
+#include "base/date.h"
 #include "persist/http.h"
 #include "persist/object_store.h"
 
 enum {
-    S3_TIME_SIZE = 17, /* "20130524T000000Z" */
     S3_HOST_MAX = 300,
     S3_REGION_MAX = 63,
     S3_KEY_MAX = 128,
@@ -41,7 +41,7 @@ struct s3_to_sign {
     struct slice headers;     /* "name:value\n", lower-case names, sorted, with host */
     const char *payload_hash; /* hexadecimal SHA-256 of the body */
     const char *region;
-    const char *time; /* s3_time_print */
+    const char *time; /* date_print_compact */
 };
 
 /* Appends the value of the Authorization header. AWS Signature Version 4, as in "Authenticating
@@ -51,11 +51,6 @@ void s3_sign(const struct s3_to_sign *request, const struct s3_credentials *cred
 
 /* Appends text with every byte but letters, digits and -._~ as %XX; slashes too unless kept. */
 void s3_encode(const char *text, bool keep_slashes, struct buf *out);
-
-/* Unix time as S3 writes it, in UTC. */
-void s3_time_print(uint64_t wall_ms, char out[S3_TIME_SIZE]);
-/* "2013-05-24T00:00:00Z", fractions of a second ignored; false when it is not like that. */
-bool s3_time_parse(struct slice text, uint64_t *wall_ms);
 
 /* -- answers (store_s3_xml.c) ------------------------------------------------------------------ */
 

@@ -81,9 +81,9 @@ static void build(const struct store_s3 *s3, const struct store_s3_call *call,
                   const struct s3_credentials *credentials, struct attempt *out)
 {
     uint8_t hash[SHA256_SIZE];
-    char hash_hex[DIGEST_HEX_MAX], time[S3_TIME_SIZE];
+    char hash_hex[DIGEST_HEX_MAX], time[DATE_COMPACT_SIZE];
     uint64_t now = s3->http->ops->wall_ms(s3->http);
-    s3_time_print(now + (uint64_t)s3->clock_ahead_ms, time);
+    date_print_compact(now + (uint64_t)s3->clock_ahead_ms, time);
     digest_sha256(call->body, hash);
     digest_hex(hash, sizeof(hash), hash_hex);
     build_path(s3, call, &out->path);
@@ -168,7 +168,7 @@ static bool take_clock(struct store_s3 *s3, const struct http_response *response
     const char *d = (const char *)date.ptr;
     int len = snprintf(iso, sizeof(iso), "%.4s-%02d-%.2sT%.8sZ", d + 12, (int)(at - months) / 3 + 1,
                        d + 5, d + 17);
-    if (len != 20 || !s3_time_parse(slice_of(iso), &theirs))
+    if (len != 20 || !date_parse(slice_of(iso), &theirs))
         return false;
     s3->clock_ahead_ms = (int64_t)theirs - (int64_t)s3->http->ops->wall_ms(s3->http);
     return true;

@@ -111,7 +111,7 @@ static bool read_role(struct slice json, struct s3_credentials *out)
          copy_string(&values[slots[FIELD_SECRET]], out->secret_key, sizeof(out->secret_key)) &&
          copy_string(&values[slots[FIELD_TOKEN]], out->session_token, sizeof(out->session_token)) &&
          copy_string(&values[slots[FIELD_EXPIRES]], expires, sizeof(expires)) &&
-         s3_time_parse(slice_of(expires), &out->expires_ms);
+         date_parse(slice_of(expires), &out->expires_ms);
     json_paths_fini(&paths);
     return ok;
 }

@@ -10,7 +10,7 @@
 
 static const char algorithm[] = "AWS4-HMAC-SHA256";
 
-enum { DATE_SIZE = 8, MS_PER_DAY = 24 * 60 * 60 * 1000 };
+enum { DAY_SIZE = 8 }; /* of "20130524T000000Z" */
 
 static void hash_hex(struct slice bytes, char out[DIGEST_HEX_MAX])
 {
@@ -38,7 +38,7 @@ static void signed_names(struct slice headers, struct buf *out)
 /* "20130524/us-east-1/s3/aws4_request" */
 static void append_scope(const struct s3_to_sign *r, struct buf *out)
 {
-    buf_printf(out, "%.*s/%s/s3/aws4_request", DATE_SIZE, r->time, r->region);
+    buf_printf(out, "%.*s/%s/s3/aws4_request", DAY_SIZE, r->time, r->region);
 }
 
 /* The text whose signature is asked for: the time, the scope and a hash of the request. */
@@ -64,8 +64,8 @@ static void signing_key(const struct s3_to_sign *r, const struct s3_credentials 
                         uint8_t out[SHA256_SIZE])
 {
     char start[4 + S3_SECRET_MAX + 1];
-    char date[DATE_SIZE + 1] = "";
-    memcpy(date, r->time, DATE_SIZE);
+    char date[DAY_SIZE + 1] = "";
+    memcpy(date, r->time, DAY_SIZE);
     const char *const chain[] = {date, r->region, "s3", "aws4_request"};
     int len = snprintf(start, sizeof(start), "AWS4%s", credentials->secret_key);
     CHECK(len > 0 && (size_t)len < sizeof(start));
@@ -84,7 +84,7 @@ void s3_sign(const struct s3_to_sign *r, const struct s3_credentials *credential
 {
     uint8_t key[SHA256_SIZE], signature[SHA256_SIZE];
     char hex[DIGEST_HEX_MAX];
-    CHECK(strlen(r->time) == S3_TIME_SIZE - 1);
+    CHECK(strlen(r->time) == DATE_COMPACT_SIZE - 1);
     struct buf text = BUF_INIT(MEM_SCRATCH);
     append_string_to_sign(r, &text);
     CHECK(!buf_failed(&text));
@@ -111,92 +111,4 @@ void s3_encode(const char *text, bool keep_slashes, struct buf *out)
         else
             buf_printf(out, "%%%02X", (unsigned)(uint8_t)*c);
     }
-}
-
-/* -- time -------------------------------------------------------------------------------------- */
-
-struct date {
-    int year, month, day; /* from 1 */
-};
-
-static bool is_leap(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static uint64_t days_of_year(int year)
-{
-    return is_leap(year) ? 366 : 365;
-}
-
-static uint64_t days_of_month(int year, int month)
-{
-    static const uint64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    CHECK(month >= 1 && month <= 12);
-    return month == 2 && is_leap(year) ? 29 : days[month - 1];
-}
-
-/* Counts years and months off: a hundred steps are nothing beside a request. */
-static struct date date_of_days(uint64_t days)
-{
-    struct date d = {1970, 1, 1};
-    for (; days >= days_of_year(d.year); d.year++)
-        days -= days_of_year(d.year);
-    for (; days >= days_of_month(d.year, d.month); d.month++)
-        days -= days_of_month(d.year, d.month);
-    d.day += (int)days;
-    return d;
-}
-
-static uint64_t days_of_date(struct date d)
-{
-    uint64_t days = (uint64_t)d.day - 1;
-    for (int year = 1970; year < d.year; year++)
-        days += days_of_year(year);
-    for (int month = 1; month < d.month; month++)
-        days += days_of_month(d.year, month);
-    return days;
-}
-
-void s3_time_print(uint64_t wall_ms, char out[S3_TIME_SIZE])
-{
-    CHECK(wall_ms / MS_PER_DAY < 2000000); /* a year of four digits */
-    struct date d = date_of_days(wall_ms / MS_PER_DAY);
-    unsigned second = (unsigned)(wall_ms % MS_PER_DAY / 1000);
-    char text[64];
-    int len = snprintf(text, sizeof(text), "%04d%02d%02dT%02u%02u%02uZ", d.year, d.month, d.day,
-                       second / 3600, second / 60 % 60, second % 60);
-    CHECK(len == S3_TIME_SIZE - 1);
-    memcpy(out, text, S3_TIME_SIZE);
-}
-
-/* Digits of a fixed width at a place of the text, zeros in front too. */
-static bool number_at(struct slice text, size_t at, size_t width, int *out)
-{
-    *out = 0;
-    if (at + width > text.len)
-        return false;
-    for (size_t i = at; i < at + width; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        *out = *out * 10 + (text.ptr[i] - '0');
-    }
-    return true;
-}
-
-bool s3_time_parse(struct slice text, uint64_t *wall_ms)
-{
-    struct date d;
-    int hour, minute, second;
-    bool digits = number_at(text, 0, 4, &d.year) && number_at(text, 5, 2, &d.month) &&
-                  number_at(text, 8, 2, &d.day) && number_at(text, 11, 2, &hour) &&
-                  number_at(text, 14, 2, &minute) && number_at(text, 17, 2, &second);
-    if (!digits || text.len < 20 || text.ptr[text.len - 1] != 'Z' || text.ptr[10] != 'T')
-        return false;
-    if (d.year < 1970 || d.month < 1 || d.month > 12 || d.day < 1 ||
-        (uint64_t)d.day > days_of_month(d.year, d.month) || hour > 23 || minute > 59 || second > 60)
-        return false;
-    uint64_t seconds = (uint64_t)(hour * 3600 + minute * 60 + second);
-    *wall_ms = days_of_date(d) * MS_PER_DAY + seconds * 1000;
-    return true;
 }

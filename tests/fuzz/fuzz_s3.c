@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     judge(input, 503);
     if (s3_credentials_of_file(input, "default", &credentials))
         CHECK(credentials.access_key[0] != '\0' && credentials.secret_key[0] != '\0');
-    if (s3_time_parse(input, &ms))
+    if (date_parse(input, &ms))
         CHECK(ms < 10000ull * 366 * 86400 * 1000);
     struct buf url = BUF_INIT(MEM_TEST);
     struct object_url parsed;

@@ -115,7 +115,7 @@ static bool is_sorted(const char *query)
 /* Signs again what arrived, as a server does: with the headers that travelled. */
 static bool signature_holds(struct fake_s3 *f, const struct parsed *p)
 {
-    char given[2048], hash[DIGEST_HEX_MAX], time[S3_TIME_SIZE];
+    char given[2048], hash[DIGEST_HEX_MAX], time[DATE_COMPACT_SIZE];
     char path[512] = "/bucket";
     struct slice headers = p->http->headers;
     if (!header_of(p->http, "authorization", given, sizeof(given)) ||
@@ -157,7 +157,7 @@ static bool body_holds(const struct parsed *p)
 static bool time_holds(const struct fake_s3 *f, const struct parsed *p)
 {
     enum { SKEW_MAX_S = 15 * 60 };
-    char text[S3_TIME_SIZE];
+    char text[DATE_COMPACT_SIZE];
     struct tm parts = {0};
     if (!header_of(p->http, "x-amz-date", text, sizeof(text)) ||
         strptime(text, "%Y%m%dT%H%M%SZ", &parts) == NULL)

@@ -98,24 +98,32 @@ TEST(store_sign, times_are_those_of_the_calendar)
         {"2100-03-01T00:00:00Z", "21000301T000000Z", 4107542400},
     };
     for (size_t i = 0; i < COUNT_OF(times); i++) {
-        char text[S3_TIME_SIZE];
+        char text[DATE_COMPACT_SIZE];
         uint64_t ms = 7;
-        s3_time_print(times[i].seconds * 1000 + 999, text);
+        date_print_compact(times[i].seconds * 1000 + 999, text);
         EXPECT_STR(text, times[i].compact);
-        EXPECT(s3_time_parse(slice_of(times[i].iso), &ms) && ms == times[i].seconds * 1000);
+        EXPECT(date_parse(slice_of(times[i].iso), &ms) && ms == times[i].seconds * 1000);
     }
     static const char *const wrong[] = {"",
                                         "2013-05-24",
                                         "2013-02-29T00:00:00Z",
                                         "2013-13-01T00:00:00Z",
                                         "2013-05-24T24:00:00Z",
-                                        "2013-05-24T00:00:00",
-                                        "2013-05-24 00:00:00Z",
+                                        "2013-05-24T00:00:00+01",
+                                        "2013-05-24T00:00:00.Z",
+                                        "2013-05-24x00:00:00Z",
+                                        "2013/05/24T00:00:00Z",
                                         "x013-05-24T00:00:00Z"};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         uint64_t ms;
-        EXPECT(!s3_time_parse(slice_of(wrong[i]), &ms));
+        EXPECT(!date_parse(slice_of(wrong[i]), &ms));
     }
+    char text[DATE_SIZE];
+    uint64_t ms;
+    date_print(1369353600042, text);
+    EXPECT_STR(text, "2013-05-24T00:00:00.042Z");
+    EXPECT(date_parse(slice_of(text), &ms) && ms == 1369353600042);
+    EXPECT(date_parse(slice_of("2013-05-24 00:00:00.0429"), &ms) && ms == 1369353600042);
 }
 
 /* -- XML --------------------------------------------------------------------------------------- */
