@@ -182,13 +182,6 @@ static void refuse(struct conn *c, const char *text)
     conn_close(c);
 }
 
-/* Does the peer run on this machine? Then protected mode lets it in without a password. */
-static bool is_local(const struct io_addr *addr)
-{
-    return addr->is_unix || strncmp(addr->host, "127.", 4) == 0 || strcmp(addr->host, "::1") == 0 ||
-           strncmp(addr->host, "::ffff:127.", 11) == 0;
-}
-
 void conn_open(struct server *server, struct io_stream *stream)
 {
     struct conn *c = mem_try_calloc(MEM_CLIENT, sizeof(*c));
@@ -211,7 +204,8 @@ void conn_open(struct server *server, struct io_stream *stream)
     const struct config *config = &server->config;
     if (server->env.client_count > (size_t)config->maxclients)
         refuse(c, "ERR max number of clients reached");
-    else if (config->protected_mode && config->requirepass[0] == '\0' && !is_local(&stream->peer))
+    else if (config->protected_mode && config->requirepass[0] == '\0' &&
+             !io_addr_is_local(&stream->peer))
         refuse(c, "DENIED vdb is running in protected mode because protected mode is enabled and "
                   "no password is set. In this mode connections are only accepted from the "
                   "loopback interface. Set a password with requirepass, or start the server with "

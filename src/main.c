@@ -20,6 +20,9 @@ static const char usage[] =
     "  vdb-server --port 7000 --maxmemory 4gb\n"
     "  vdb-server /etc/vdb.conf --loglevel verbose\n"
     "\n"
+    "  --restore-from URL [--at TIME]\n"
+    "                  start with what an object store has, in an empty dir; of it only what was\n"
+    "                  before: an LSN, or a time as 2026-11-23T06:00:00Z\n"
     "  --repair        start with damaged data: keep what is good, set the rest aside\n"
     "  --help          this text\n"
     "  --version       the version\n"
@@ -38,6 +41,15 @@ static int print_config(void)
     bool ok = !buf_failed(&text) && fwrite(text.ptr, 1, text.len, stdout) == text.len;
     buf_fini(&text);
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --at is short for --restore-at. */
+static void spell_out(int argc, char **argv)
+{
+    static char restore_at[] = "--restore-at";
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--at") == 0)
+            argv[i] = restore_at;
 }
 
 /* The file, then the command line over it. */
@@ -127,6 +139,7 @@ int main(int argc, char **argv)
         return printf("vdb-server %s\n", VDB_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     if (asked_for(argc, argv, "--print-config"))
         return print_config();
+    spell_out(argc, argv);
     static struct config config; /* large: not on the stack */
     struct why why = {{0}};
     if (read_config(&config, argc, argv, &why) != OK) {

@@ -3,6 +3,8 @@
  * another and the stack stays flat however many clients wait on one another. */
 #include "server.h"
 
+#include <stdlib.h>
+
 #include "cmd/gate.h"
 #include "cmd/log_wait.h"
 #include "cmd/saving.h"
@@ -88,7 +90,7 @@ static void check_stopped(struct server *server)
 {
     if (server->stopping && server->env.client_count == 0 && server->listeners_open == 0 &&
         server->persist.state == PERSIST_STOPPED && db_idle(&server->db) &&
-        server->on_stopped != NULL)
+        offload_idle(&server->offload) && server->on_stopped != NULL)
         server->on_stopped(server);
 }
 
@@ -151,6 +153,15 @@ static struct persist_settings settings_of(const struct config *config)
     return s;
 }
 
+static struct offload_settings offload_settings_of(const struct config *config)
+{
+    return (struct offload_settings){
+        .interval_us = (uint64_t)config->object_store_interval * 1000 * 1000,
+        .policy = {.count = (uint64_t)config->object_store_retention_count,
+                   .age_ms = (uint64_t)config->object_store_retention_age * 1000},
+        .backlog_bytes = config->object_store_backlog};
+}
+
 /* The options that somebody keeps a copy of; all others are read where they are used. */
 static void on_reconfigure(struct cmd_env *env)
 {
@@ -168,8 +179,10 @@ static void on_deferred(struct cmd_env *env)
     struct server *server = env->server;
     if (server->reconfigured) {
         struct persist_settings settings = settings_of(&server->config);
+        struct offload_settings offload = offload_settings_of(&server->config);
         server->reconfigured = false;
         persist_set(&server->persist, &settings);
+        offload_set(&server->offload, &offload);
     }
     if (server->shutdown)
         stop(server, server->shutdown_save);
@@ -191,6 +204,9 @@ static void on_loaded(struct persist *p, enum err e)
     if (e == OK) {
         log_line(&server->log, LOG_NOTICE, "ready to accept connections, port %d",
                  server->env.port);
+        server_begin(server);
+        offload_serve(&server->offload);
+        server_end(server);
         return;
     }
     server->failed = true;
@@ -218,6 +234,7 @@ static void on_saved(struct persist *p, enum err e)
     struct server *server = p->user;
     server_begin(server);
     saving_on_done(&server->env, e);
+    offload_saved(&server->offload, e);
     server_end(server);
 }
 
@@ -237,6 +254,61 @@ static const struct persist_events persist_events = {
     .on_stopped = on_persist_stopped,
 };
 
+/* The folder is as it is to be loaded. */
+static void on_prepared(struct offload *o, enum err e)
+{
+    struct server *server = o->user;
+    if (server->stopping) {
+        check_stopped(server);
+        return;
+    }
+    if (e == OK) {
+        persist_load(&server->persist);
+        return;
+    }
+    server->failed = true;
+    log_line(&server->log, LOG_WARNING, "cannot restore: %s", o->why.text);
+    stop(server, PERSIST_NO_SAVE);
+}
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+static struct offload_options offload_options_of(const struct config *c)
+{
+    struct object_store_options store = {
+        .url = c->object_store,
+        .endpoint = c->object_store_endpoint,
+        .region = c->object_store_region,
+        .path_style = c->object_store_path_style,
+        .backend = c->object_store_backend,
+        .access_key = c->object_store_access_key,
+        .secret_key = c->object_store_secret_key,
+        .session_token = c->object_store_session_token,
+        .credentials_file = c->object_store_credentials_file,
+        .profile = c->object_store_profile,
+        .ca_file = c->object_store_ca_file,
+        .connect_timeout_ms = (uint32_t)c->object_store_connect_timeout * 1000,
+        .timeout_ms = (uint32_t)c->object_store_timeout * 1000,
+        .retries = (uint32_t)c->object_store_retries,
+        .part_size = c->object_store_part_size,
+        .env = environment,
+    };
+    _Static_assert((int)PATH_STYLE_AUTO == (int)OBJECT_PATH_STYLE_AUTO &&
+                       (int)PATH_STYLE_YES == (int)OBJECT_PATH_STYLE_YES &&
+                       (int)PATH_STYLE_NO == (int)OBJECT_PATH_STYLE_NO,
+                   "the same order");
+    _Static_assert((int)STORE_BACKEND_CURL == (int)OBJECT_BACKEND_CURL &&
+                       (int)STORE_BACKEND_LIBS3 == (int)OBJECT_BACKEND_LIBS3,
+                   "the same order");
+    return (struct offload_options){.store = store,
+                                    .restore_from = c->restore_from,
+                                    .restore_at = c->restore_at,
+                                    .settings = offload_settings_of(c)};
+}
+
 static enum err open_folder(struct server *server, struct why *why)
 {
     struct persist_options options = {.dir = server->config.dir,
@@ -245,9 +317,11 @@ static enum err open_folder(struct server *server, struct why *why)
                                       .refuse_torn = !server->config.aof_load_truncated,
                                       .settings = settings_of(&server->config)};
     enum err e = persist_open(&server->persist, &options, why);
-    if (e == OK)
-        server->env.saver = &server->persist.saver;
-    return e;
+    if (e != OK)
+        return e;
+    server->env.saver = &server->persist.saver;
+    server->env.offload = &server->offload;
+    return OK;
 }
 
 /* -- listening --------------------------------------------------------------------------------- */
@@ -368,6 +442,7 @@ static void on_cron(struct io_timer *timer)
     on_expire(&server->expire);
     persist_tick(&server->persist);
     server_begin(server);
+    offload_tick(&server->offload);
     if (server->env.ticks % CRON_CONN_CHECK_TICKS == 0) {
         check_conns(server);
         counters_tick(&server->env);
@@ -401,6 +476,8 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     server->env.server = server;
     server->env.persist = &server->persist;
     persist_init(&server->persist, io, &server->db, &server->log, &persist_events, server);
+    struct offload_options offload = offload_options_of(&server->config);
+    offload_init(&server->offload, io, &server->persist, &server->log, &offload);
     e = open_folder(server, why);
     if (e == OK)
         e = listen_on_all(server, why);
@@ -414,7 +491,7 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     log_line(&server->log, LOG_NOTICE,
              "listening on port %d, %u workers, %s kernels, data in %.400s", server->env.port,
              io->ops->lane_count(io), kernels->name, config->dir);
-    persist_load(&server->persist);
+    offload_prepare(&server->offload, on_prepared, server);
     return OK;
 }
 
@@ -430,6 +507,7 @@ static void stop(struct server *server, enum persist_save save)
         next = client->next;
         conn_close((struct conn *)client);
     }
+    offload_stop(&server->offload);
     persist_stop(&server->persist, save);
     check_stopped(server);
 }
@@ -446,6 +524,7 @@ void server_fini(struct server *server)
     server->io->ops->timer_stop(server->io, &server->cron);
     server->io->ops->timer_stop(server->io, &server->expire);
     cmd_env_fini(&server->env);
+    offload_fini(&server->offload);
     persist_fini(&server->persist);
     db_fini(&server->db);
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "cmd/env.h"
 #include "conn.h"
-#include "persist/persist.h"
+#include "persist/offload.h"
 
 enum { SERVER_LISTENERS_MAX = 16 };
 
@@ -20,6 +20,7 @@ struct server {
     struct db db;
     struct cmd_env env;
     struct persist persist;
+    struct offload offload;
     struct io_listener listeners[SERVER_LISTENERS_MAX];
     size_t listener_count;            /* listeners in use; 0 again once they are closing */
     size_t listeners_open;            /* those whose on_closed has not come */

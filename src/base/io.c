@@ -1,5 +1,11 @@
 #include "base/io.h"
 
+bool io_addr_is_local(const struct io_addr *addr)
+{
+    return addr->is_unix || strncmp(addr->host, "127.", 4) == 0 || strcmp(addr->host, "::1") == 0 ||
+           strncmp(addr->host, "::ffff:127.", 11) == 0;
+}
+
 enum err io_read_file(struct io *io, const char *path, size_t max, struct buf *out,
                       struct why *why)
 {

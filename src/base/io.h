@@ -147,6 +147,9 @@ struct io {
     const struct io_ops *ops;
 };
 
+/* Is the other end on this machine? */
+bool io_addr_is_local(const struct io_addr *addr);
+
 /* The whole file at path, appended to out. ERR_NOT_FOUND when there is none; ERR_LIMIT when it has
  * more than max bytes. */
 MUST_USE enum err io_read_file(struct io *io, const char *path, size_t max, struct buf *out,

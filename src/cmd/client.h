@@ -9,6 +9,7 @@
 
 struct command;
 struct search;
+struct offload_request;
 struct collection;
 struct watch;
 
@@ -55,6 +56,7 @@ struct client {
     struct search *search;             /* running for it */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
+    struct offload_request *backup;    /* the one that VBACKUP waits for */
     enum client_log_wait waits_for_log;
     struct io_timer log_timer; /* WAITAOF's timeout */
     unsigned log_local;        /* how many it waits for: 0 or 1 */

@@ -1,9 +1,9 @@
-/* SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF. There is no log to rewrite: a snapshot lets its old
- * segments go, so that is what BGREWRITEAOF takes. */
+/* SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF, VBACKUP. There is no log to rewrite: a snapshot lets its
+ * old segments go, so that is what BGREWRITEAOF takes. */
 #include "cmd/command.h"
 #include "cmd/gate.h"
 #include "cmd/saving.h"
-#include "persist/saver.h"
+#include "persist/offload.h"
 
 /* NULL, and an error, when there is no folder. */
 static struct saver *saver_of(struct request *rq)
@@ -79,4 +79,79 @@ void cmd_lastsave(struct request *rq)
     struct cmd_env *env = rq->env;
     uint64_t ms = env->saver != NULL ? env->saver->saved_ms : env->started_wall_us / 1000;
     reply_int(&rq->reply, (int64_t)(ms / 1000));
+}
+
+/* -- VBACKUP ----------------------------------------------------------------------------------- */
+
+/* A backup that a client waits for. owner: the offload, which gives it back once */
+struct waiting_backup {
+    struct offload_request request; /* first */
+    struct cmd_env *env;
+    struct client *client; /* NULL: it is gone */
+};
+
+static void on_backup(struct offload_request *rq, enum err e, uint64_t lsn, const struct why *why)
+{
+    struct waiting_backup *w = (struct waiting_backup *)rq;
+    struct client *client = w->client;
+    struct cmd_env *env = w->env;
+    mem_free(MEM_CLIENT, w);
+    if (client == NULL)
+        return;
+    struct reply reply = {&client->out, client->proto};
+    size_t before = client->out.len;
+    CHECK(client->blocked && client->backup == rq);
+    client->backup = NULL;
+    if (e == OK)
+        reply_int(&reply, (int64_t)lsn);
+    else
+        reply_err(&reply, e, why);
+    gate_replies(env, client, before, false);
+    client_unblock(env, client);
+}
+
+void saving_forget(struct client *client)
+{
+    if (client->backup != NULL)
+        ((struct waiting_backup *)client->backup)->client = NULL;
+    client->backup = NULL;
+}
+
+/* Naming a place makes the server write there, with its own rights. */
+static bool may_name_place(struct request *rq)
+{
+    int allowed = rq->env->config->vbackup_to;
+    if (allowed == ALLOWED_YES ||
+        (allowed == ALLOWED_LOCAL && io_addr_is_local(&rq->client->peer)))
+        return true;
+    reply_error(&rq->reply, "ERR VBACKUP TO is not allowed: see the option vbackup-to");
+    return false;
+}
+
+void cmd_vbackup(struct request *rq)
+{
+    const struct vbackup_args *a = rq->args;
+    struct why why = {{0}};
+    if (rq->env->offload == NULL) {
+        reply_error(&rq->reply, "ERR this server has no folder: nothing is written to disk");
+        return;
+    }
+    if (a->has_to && !may_name_place(rq))
+        return;
+    if (a->to.len > OBJECT_URL_MAX || (a->has_to && a->to.len == 0)) {
+        reply_error(&rq->reply, "ERR the URL is file:///folder or s3://bucket/prefix");
+        return;
+    }
+    struct waiting_backup *w = mem_calloc(MEM_CLIENT, sizeof(*w));
+    w->request.done = on_backup;
+    w->env = rq->env;
+    w->client = rq->client;
+    if (a->has_to)
+        memcpy(w->request.url, a->to.ptr, a->to.len);
+    rq->client->backup = &w->request;
+    client_block(rq->env, rq->client);
+    enum err e = offload_request(rq->env->offload, &w->request, &why);
+    if (e == OK)
+        return;
+    on_backup(&w->request, e, 0, &why);
 }

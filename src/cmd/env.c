@@ -4,6 +4,7 @@
 #include "cmd/env.h"
 
 #include "cmd/log_wait.h"
+#include "cmd/saving.h"
 #include "cmd/multi.h"
 #include "db/search.h"
 
@@ -67,7 +68,7 @@ void cmd_env_fini(struct cmd_env *env)
 static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->waits_for_room != NULL) + client->waits_for_save +
-           (client->waits_for_log != CLIENT_LOG_NOTHING);
+           (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
 void client_block(struct cmd_env *env, struct client *client)
@@ -103,6 +104,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     }
     client->waits_for_room = NULL;
     client->waits_for_save = false;
+    saving_forget(client);
     log_wait_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);

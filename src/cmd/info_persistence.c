@@ -4,7 +4,7 @@
 
 #include "cmd/env.h"
 #include "cmd/info.h"
-#include "persist/persist.h"
+#include "persist/offload.h"
 
 enum { SECOND_US = 1000 * 1000 };
 
@@ -69,6 +69,31 @@ static void print_log(struct cmd_env *env, const struct persist_info *p, struct 
                p->load_us, p->snapshot_lsn, p->replayed, p->skipped);
 }
 
+static void print_object_store(struct cmd_env *env, struct buf *out)
+{
+    struct offload_info o;
+    if (env->offload == NULL)
+        return;
+    offload_info(env->offload, &o);
+    buf_printf(out, "object_store_enabled:%d\r\n", o.enabled);
+    if (!o.enabled)
+        return;
+    buf_printf(out,
+               "object_store_url:%s\r\nobject_store_status:%s\r\nobject_store_last_error:%s\r\n"
+               "object_store_errors:%" PRIu64 "\r\nobject_store_in_progress:%d\r\n"
+               "object_store_last_upload_time:%" PRIu64 "\r\n",
+               o.url, o.ok ? (o.contacted ? "ok" : "connecting") : "err", o.reason, o.errors,
+               o.runs, o.uploaded_ms / 1000);
+    buf_printf(out,
+               "object_store_backup_lsn:%" PRIu64 "\r\nobject_store_log_lsn:%" PRIu64
+               "\r\nobject_store_lag_records:%" PRIu64 "\r\nobject_store_lag_ms:%" PRIu64
+               "\r\nobject_store_uploaded_bytes:%" PRIu64
+               "\r\nobject_store_uploaded_objects:%" PRIu64
+               "\r\nobject_store_removed_objects:%" PRIu64 "\r\n",
+               o.backup_lsn, o.log_lsn, o.lag_records, o.lag_ms, o.uploaded_bytes,
+               o.uploaded_objects, o.removed_objects);
+}
+
 void info_persistence(struct cmd_env *env, struct buf *out)
 {
     struct persist_info p = {0};
@@ -81,4 +106,5 @@ void info_persistence(struct cmd_env *env, struct buf *out)
         return;
     print_snapshots(env, out);
     print_log(env, &p, out);
+    print_object_store(env, out);
 }

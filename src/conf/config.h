@@ -39,7 +39,24 @@ enum { CONFIG_TEXT_MAX = 1023, CONFIG_SAVE_POINTS_MAX = 32 };
     X(FSYNC_EVERYSEC, "everysec", NULL)                                                            \
     X(FSYNC_NO, "no", NULL)
 
+#define CONFIG_PATH_STYLE_LIST(X)                                                                  \
+    X(PATH_STYLE_AUTO, "auto", NULL)                                                               \
+    X(PATH_STYLE_YES, "yes", NULL)                                                                 \
+    X(PATH_STYLE_NO, "no", NULL)
+
+#define CONFIG_STORE_BACKEND_LIST(X)                                                               \
+    X(STORE_BACKEND_CURL, "curl", NULL)                                                            \
+    X(STORE_BACKEND_LIBS3, "libs3", NULL)
+
+#define CONFIG_ALLOWED_LIST(X)                                                                     \
+    X(ALLOWED_NO, "no", NULL)                                                                      \
+    X(ALLOWED_LOCAL, "local", NULL)                                                                \
+    X(ALLOWED_YES, "yes", NULL)
+
 #define X(constant, word, refusal) constant,
+enum config_path_style { CONFIG_PATH_STYLE_LIST(X) };
+enum config_store_backend { CONFIG_STORE_BACKEND_LIST(X) };
+enum config_allowed { CONFIG_ALLOWED_LIST(X) };
 enum config_loglevel { CONFIG_LOGLEVEL_LIST(X) };
 enum config_policy { CONFIG_POLICY_LIST(X) };
 enum config_fsync { CONFIG_FSYNC_LIST(X) };
@@ -64,6 +81,10 @@ struct config_save {
 #define CONFIG_FIELD_TEXT(field) char field[CONFIG_TEXT_MAX + 1];
 #define CONFIG_FIELD_WORDS(field) char field[CONFIG_TEXT_MAX + 1];
 #define CONFIG_FIELD_SECRET(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_HIDDEN(field) char field[CONFIG_TEXT_MAX + 1];
+#define CONFIG_FIELD_PATH_STYLE(field) int field;
+#define CONFIG_FIELD_STORE_BACKEND(field) int field;
+#define CONFIG_FIELD_ALLOWED(field) int field;
 #define CONFIG_FIELD_INT(field) int field;
 #define CONFIG_FIELD_OCTAL(field) int field;
 #define CONFIG_FIELD_BOOL(field) bool field;

@@ -31,6 +31,13 @@ static void print_text(const struct config_option *o, const void *field, struct 
     buf_append_text(out, field);
 }
 
+/* A secret that not even CONFIG GET shows: whether there is one, no more. */
+static void print_hidden(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_append_text(out, ((const char *)field)[0] == '\0' ? "" : "***");
+}
+
 /* Whole numbers */
 
 static enum err check_bounds(const struct config_option *o, int64_t value, struct why *why)
@@ -218,6 +225,9 @@ static void print_bytes_range(const struct config_option *o, struct buf *out)
 
 #define X(constant, word, refusal) {word, refusal},
 static const struct config_word loglevel_words[] = {CONFIG_LOGLEVEL_LIST(X){NULL, NULL}};
+static const struct config_word path_style_words[] = {CONFIG_PATH_STYLE_LIST(X){NULL, NULL}};
+static const struct config_word store_backend_words[] = {CONFIG_STORE_BACKEND_LIST(X){NULL, NULL}};
+static const struct config_word allowed_words[] = {CONFIG_ALLOWED_LIST(X){NULL, NULL}};
 static const struct config_word policy_words[] = {CONFIG_POLICY_LIST(X){NULL, NULL}};
 static const struct config_word fsync_words[] = {CONFIG_FSYNC_LIST(X){NULL, NULL}};
 #undef X
@@ -367,6 +377,8 @@ const struct config_type config_type_WORDS = {
     .parse = parse_text, .print = print_text, .many_words = true};
 const struct config_type config_type_SECRET = {
     .parse = parse_text, .print = print_text, .text = true, .secret = true};
+const struct config_type config_type_HIDDEN = {
+    .parse = parse_text, .print = print_hidden, .text = true, .secret = true};
 const struct config_type config_type_INT = {
     .parse = parse_int, .print = print_int, .print_range = print_int_range};
 const struct config_type config_type_OCTAL = {
@@ -380,6 +392,12 @@ const struct config_type config_type_OUTPUT_LIMIT = {
     .parse = parse_output_limit, .print = print_output_limit, .many_words = true};
 const struct config_type config_type_LOGLEVEL = {WORD_TYPE(loglevel_words),
                                                  .print_range = print_word_range};
+const struct config_type config_type_PATH_STYLE = {WORD_TYPE(path_style_words),
+                                                   .print_range = print_word_range};
+const struct config_type config_type_STORE_BACKEND = {WORD_TYPE(store_backend_words),
+                                                      .print_range = print_word_range};
+const struct config_type config_type_ALLOWED = {WORD_TYPE(allowed_words),
+                                                .print_range = print_word_range};
 const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
 const struct config_type config_type_FSYNC = {WORD_TYPE(fsync_words),
                                               .print_range = print_word_range};
