@@ -64,6 +64,9 @@ done
 for script in tests/crash/real/*_test.py; do
     part "$(basename "$script")" "$script"
 done
+if [ "$mode" = test ]; then
+    part "kills and faults on the real system" tests/crash/real/run.py --seconds 12
+fi
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
     part "S3 against Ceph's radosgw" tests/s3/run.sh install

@@ -20,8 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PARTS = (
     ('kill9.py', ('--cycles', '1000')),
     ('full_disk.py', ('--rounds', '100')),
-    ('inject.py', ('--rounds', '280')),
-    ('power.py', ('--cycles', '500')),
+    ('inject.py', ('--rounds', '200')),
+    ('power.py', ('--cycles', '300')),
 )
 
 # figure, what it is; figures of one name are summed over the parts
