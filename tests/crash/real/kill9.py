@@ -79,8 +79,8 @@ class Kill9:
         connection.close()
 
     def kill_while_it_recovers(self, policy):
-        """Its death must change nothing, whatever it was writing just then; nor must many deaths in a
-        row at about the same record, which are not its fault."""
+        """Its death must change nothing, whatever it was writing just then; nor must many deaths in
+        a row at about the same record, which are not its fault."""
         delay_s, kills = self.rng.random() * 0.03, 0
         if self.rng.random() < 0.3:
             kills = self.rng.choice((1, 1, 1, 2, 3, 8))
