@@ -179,3 +179,26 @@ enum err log_file_claims(struct io *io, const char *dir, const struct log_file *
     io->ops->file_close(file);
     return e == OK ? OK : cannot_read(f, e, why);
 }
+
+enum err log_file_find(struct io_file *file, uint32_t salt, uint64_t lsn, uint64_t offset,
+                       struct log_cursor *out)
+{
+    struct io *io = file->io;
+    uint8_t *window = mem_alloc(MEM_LOG, CLAIMS_WINDOW);
+    size_t got = CLAIMS_WINDOW, found = SIZE_MAX;
+    enum err e = OK;
+    CHECK(offset % LOG_ALIGNMENT == 0);
+    while (e == OK && got == CLAIMS_WINDOW && found == SIZE_MAX) {
+        e = io->ops->file_read(file, offset, window, CLAIMS_WINDOW, &got);
+        if (e == OK)
+            found = log_find((struct slice){window, got}, salt, lsn);
+        if (found == SIZE_MAX)
+            offset += CLAIMS_WINDOW - LOG_RECORD_HEADER_SIZE;
+    }
+    if (found != SIZE_MAX)
+        *out = log_cursor_at(window + found, offset + found, salt);
+    else if (e == OK)
+        e = ERR_NOT_FOUND;
+    mem_free(MEM_LOG, window);
+    return e;
+}

@@ -18,7 +18,10 @@ struct log_file {
     enum err state;          /* of its header: OK, ERR_CORRUPT, ERR_UNSUPPORTED */
     struct log_segment head; /* when OK; else its salt alone, as far as anything says it */
     uint64_t limit_lsn;      /* records from here on are superseded; UINT64_MAX: none are */
-    struct why why;          /* when not OK */
+    struct why why;          /* when not OK, or cut */
+    uint64_t cut_offset; /* for recovery: what stands here is damaged, and of no interest; or 0 */
+    uint64_t cut_lsn;    /* that should stand there */
+    bool resumed;        /* records behind the damage count */
 };
 
 struct log_files {
@@ -45,6 +48,11 @@ static inline bool log_file_counts(const struct log_file *f)
  * damaged in any way. */
 MUST_USE enum err log_file_claims(struct io *io, const char *dir, const struct log_file *f,
                                   uint64_t offset, uint64_t *durable_lsn, struct why *why);
+
+/* Looks in the open file for the header of the record with this LSN, from offset on. *out stands at
+ * it; ERR_NOT_FOUND when there is none. */
+MUST_USE enum err log_file_find(struct io_file *file, uint32_t salt, uint64_t lsn, uint64_t offset,
+                                struct log_cursor *out);
 
 /* Opens the file for reading, or reading and writing. */
 MUST_USE enum err log_file_open(struct io *io, const char *dir, const struct log_file *f, int flags,

@@ -16,6 +16,7 @@ enum {
     SEGMENT_CRC_AT = LOG_SEGMENT_HEADER_SIZE - 4,
     RECORD_CRC_AT = 4,
     RECORD_CRC_FROM = 8, /* the bytes before are the magic, which is compared, and the CRC */
+    RECORD_LSN_AT = 16,
     RECORD_DURABLE_AT = 32,
     NOTE_CRC_FROM = 8
 };
@@ -265,6 +266,24 @@ uint64_t log_claims(struct slice bytes, uint32_t salt)
             highest = claim;
     }
     return highest;
+}
+
+size_t log_find(struct slice bytes, uint32_t salt, uint64_t lsn)
+{
+    for (size_t at = 0; at + LOG_RECORD_HEADER_SIZE <= bytes.len; at += LOG_ALIGNMENT)
+        if (header_is_whole(bytes.ptr + at, salt) && get_u64(bytes.ptr + at + RECORD_LSN_AT) == lsn)
+            return at;
+    return SIZE_MAX;
+}
+
+struct log_cursor log_cursor_at(const uint8_t header[LOG_RECORD_HEADER_SIZE], uint64_t offset,
+                                uint32_t salt)
+{
+    uint32_t size, crc;
+    CHECK(header_is_whole(header, salt) && offset % LOG_ALIGNMENT == 0);
+    struct log_record r = header_parse(header, &size, &crc);
+    return (struct log_cursor){
+        .offset = offset, .lsn = r.lsn, .previous_crc = r.previous_crc, .salt = salt};
 }
 
 /* -- the note ---------------------------------------------------------------------------------- */

@@ -107,6 +107,13 @@ enum log_step log_cursor_next(struct log_cursor *c, struct slice bytes, bool to_
  * multiple of LOG_ALIGNMENT: for what stands behind damage. 0: none does. */
 uint64_t log_claims(struct slice bytes, uint32_t salt);
 
+/* Where in bytes, at a multiple of LOG_ALIGNMENT, the first whole header of a record with this LSN
+ * begins; SIZE_MAX: nowhere. */
+size_t log_find(struct slice bytes, uint32_t salt, uint64_t lsn);
+/* Stands at a record that is whole, whatever stands before it. header is its first bytes. */
+struct log_cursor log_cursor_at(const uint8_t header[LOG_RECORD_HEADER_SIZE], uint64_t offset,
+                                uint32_t salt);
+
 /* -- the note ---------------------------------------------------------------------------------- */
 
 /* What was durable, written now and then beside the segments, because the last records of a log

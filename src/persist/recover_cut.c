@@ -29,7 +29,9 @@ static enum err gather_claims(struct recover_log *r)
         uint64_t from = i == r->cut_file ? r->cut_offset : 0;
         if (f->state == OK && f->head.durable_lsn > r->claim_lsn)
             r->claim_lsn = f->head.durable_lsn;
-        if (i >= r->cut_file || f->state != OK)
+        if (f->cut_offset > 0)
+            from = f->cut_offset;
+        if (i >= r->cut_file || f->state != OK || f->cut_offset > 0)
             e = log_file_claims(r->io, r->options.dir, f, from, &r->claim_lsn, &r->why);
     }
     return e;
@@ -174,15 +176,16 @@ static enum err keep_copy(struct recover_log *r, const char *path)
     return e == OK ? io->ops->sync_dir(io, r->options.dir) : e;
 }
 
-/* What was read from a file may be in memory only, if the process died and not the machine. */
-static enum err sync_file(struct recover_log *r, const char *path, bool truncate)
+/* What was read from a file may be in memory only, if the process died and not the machine. size:
+ * what is left of it; UINT64_MAX: all. */
+static enum err sync_file(struct recover_log *r, const char *path, uint64_t size)
 {
     struct io_file *file;
     enum err e = r->io->ops->file_open(r->io, path, IO_WRITE, &file, &r->why);
     if (e != OK)
         return e;
-    if (truncate)
-        e = r->io->ops->file_truncate(file, r->cut_offset);
+    if (size != UINT64_MAX)
+        e = r->io->ops->file_truncate(file, size);
     if (e == OK)
         e = r->io->ops->file_sync(file);
     r->io->ops->file_close(file);
@@ -202,12 +205,17 @@ static enum err settle(struct recover_log *r, size_t i)
         r->kept_bytes += r->cut_offset;
         if (!r->torn)
             e = keep_copy(r, path);
-        return e == OK ? sync_file(r, path, true) : e;
+        return e == OK ? sync_file(r, path, r->cut_offset) : e;
     case RECOVER_KEEP:
         break;
     }
+    /* A torn tail that a snapshot has made good. */
+    if (f->cut_offset > 0 && !f->resumed && r->claim_lsn < f->cut_lsn) {
+        r->kept_bytes += f->cut_offset;
+        return sync_file(r, path, f->cut_offset);
+    }
     r->kept_bytes += f->size;
-    return f->limit_lsn <= r->claim_lsn + 1 ? OK : sync_file(r, path, false);
+    return f->limit_lsn <= r->claim_lsn + 1 ? OK : sync_file(r, path, UINT64_MAX);
 }
 
 /* After a repair the note claims what is lost. */

@@ -109,6 +109,18 @@ static enum err read_window(struct recover_log *r)
     return e == OK && buf_failed(&r->records) ? ERR_NOMEM : e;
 }
 
+/* Finds the first record that is wanted behind damage. */
+static enum err resume(struct recover_log *r)
+{
+    struct log_file *f = &r->files.list[r->at];
+    enum err e =
+        log_file_find(r->file, f->head.salt, r->db->log.last_lsn + 1, f->cut_offset, &r->cursor);
+    f->resumed = e == OK;
+    if (e != OK && e != ERR_NOT_FOUND)
+        return recover_why(r, e, r->at, f->cut_offset, err_text(e));
+    return OK;
+}
+
 static enum err write_aside(struct recover_log *r)
 {
     size_t count;
@@ -129,6 +141,9 @@ static void run_job(struct job *job, struct lane *lane)
         break;
     case RECOVER_READ:
         r->result = read_window(r);
+        break;
+    case RECOVER_RESUME:
+        r->result = resume(r);
         break;
     case RECOVER_ASIDE:
         r->result = write_aside(r);
@@ -246,6 +261,19 @@ static void open_next(struct recover_log *r, size_t before)
     submit(r, RECOVER_READ);
 }
 
+/* Damage among records that the snapshot has: a power loss may have torn the log below it. The
+ * record after the snapshot may stand behind the damage. */
+static void pass_damage(struct recover_log *r)
+{
+    struct log_file *f = &r->files.list[r->at];
+    f->cut_offset = r->cursor.offset;
+    f->cut_lsn = r->cursor.lsn;
+    f->why = r->cut_why;
+    r->cut_why.text[0] = '\0';
+    r->chained = false;
+    submit(r, RECOVER_RESUME);
+}
+
 /* The window is replayed: what ended it? */
 static void after_window(struct recover_log *r)
 {
@@ -264,12 +292,7 @@ static void after_window(struct recover_log *r)
             cut_and_blame(r, r->at, r->cursor.offset);
             break;
         }
-        /* Damage among records that the data has already: the others of the file are lost too. */
-        r->files.list[r->at].state = ERR_CORRUPT;
-        r->files.list[r->at].why = r->cut_why;
-        r->cut_why.text[0] = '\0';
-        r->chained = false;
-        open_next(r, r->at);
+        pass_damage(r);
         break;
     case LOG_FOREIGN:
         end(r, recover_why(r, ERR_UNSUPPORTED, r->at, r->cursor.offset, r->cut_why.text));
@@ -398,6 +421,10 @@ static void say_end(struct recover_log *r)
         char name[LOG_NAME_SIZE];
         const struct log_file *f = &r->files.list[i];
         log_segment_name(f->generation, f->first_lsn, name);
+        if (f->cut_offset > 0)
+            log_line(r->log, LOG_WARNING,
+                     "%s, offset %" PRIu64 ": %s; the snapshot has what stood there", name,
+                     f->cut_offset, f->why.text);
         if (recover_fate(r, i) == RECOVER_CUT)
             log_line(r->log, LOG_WARNING, "%s, offset %" PRIu64 ": %s; LSN %" PRIu64 " is the last",
                      name, r->cut_offset, r->cut_why.text, last);
@@ -440,6 +467,12 @@ static void done_job(struct job *job)
     case RECOVER_READ:
         replay_slice(r);
         break;
+    case RECOVER_RESUME:
+        if (file_at(r)->resumed)
+            submit(r, RECOVER_READ);
+        else
+            open_next(r, r->at);
+        break;
     case RECOVER_JUDGE:
         after_judge(r);
         break;
@@ -455,13 +488,8 @@ void recover_log_start(struct recover_log *r, struct io *io, struct db *db, stru
                        const struct recover_log_options *options,
                        void (*on_done)(struct recover_log *r, enum err e), void *user)
 {
-    *r = (struct recover_log){.io = io,
-                              .db = db,
-                              .log = log,
-                              .options = *options,
-                              .on_done = on_done,
-                              .user = user,
-                              .claim_lsn = db->log.last_lsn};
+    *r = (struct recover_log){
+        .io = io, .db = db, .log = log, .options = *options, .on_done = on_done, .user = user};
     r->job = (struct job){.run = run_job, .done = done_job, .class = JOB_AOF};
     r->timer = (struct io_timer){.fn = on_timer, .user = r};
     r->window = BUF_INIT(MEM_LOG);

@@ -25,7 +25,14 @@ struct recover_log_options {
     void (*on_replay)(uint64_t lsn); /* before each record, for tests; or NULL */
 };
 
-enum recover_phase { RECOVER_LIST, RECOVER_READ, RECOVER_ASIDE, RECOVER_JUDGE, RECOVER_FINISH };
+enum recover_phase {
+    RECOVER_LIST,
+    RECOVER_READ,
+    RECOVER_RESUME, /* behind damage that is of no interest */
+    RECOVER_ASIDE,
+    RECOVER_JUDGE,
+    RECOVER_FINISH
+};
 
 struct recover_log {
     struct io *io;
@@ -68,7 +75,7 @@ struct recover_log {
     size_t blamed_file; /* where to look; files.count: there is no file */
     uint64_t blamed_offset;
     struct why cut_why; /* what stands there */
-    uint64_t claim_lsn; /* the highest LSN that was durable by what was read */
+    uint64_t claim_lsn; /* the highest LSN of the log that was durable by what was read */
     bool torn;
 
     /* what came of it */

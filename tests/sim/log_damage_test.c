@@ -259,6 +259,107 @@ TEST(log_damage, repair_keeps_what_stands_before_and_sets_the_rest_aside)
     folder_free(&f);
 }
 
+/* -- damage that a snapshot has made good ------------------------------------------------------ */
+
+/* A process that has the data of a snapshot at this LSN. */
+static void begin_at(struct rig *r, struct sim *sim, uint64_t lsn)
+{
+    rig_begin(r, sim);
+    rig_write(r, (unsigned)lsn, 30);
+}
+
+/* A log of LAST records in one segment, of which the first durable ones are known to be. Returns
+ * the bytes before record cut. */
+static struct sim *make_log(unsigned durable, unsigned cut, uint64_t *cut_offset)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(1, NULL);
+    struct aof_options options = rig_options();
+    options.policy = AOF_NO;
+    rig_start(&r, sim, &options);
+    rig_write(&r, durable, 30);
+    aof_sync_soon(&r.aof);
+    EXPECT(rig_wait(&r));
+    rig_write(&r, cut - 1 - durable, 30);
+    sim_run_for(sim, 100 * 1000);
+    *cut_offset = r.aof.writer.size;
+    rig_write(&r, LAST - cut + 1, 30);
+    sim_run_for(sim, 100 * 1000);
+    EXPECT_EQ(aof_durable_lsn(&r.aof), durable);
+    /* As the process would leave it that is killed now. */
+    struct folder f;
+    folder_take(&f, sim);
+    rig_stop(&r);
+    sim_free(sim);
+    sim = folder_put(&f);
+    folder_free(&f);
+    return sim;
+}
+
+#define ONLY_SEGMENT RIG_DIR "/log-00000001-0000000000000001.vlog"
+
+static bool anything_is_set_aside(struct sim *sim)
+{
+    struct folder f;
+    bool any = false;
+    folder_take(&f, sim);
+    for (unsigned i = 0; i < f.count; i++)
+        any = any || strstr(f.names[i], "damaged") != NULL;
+    folder_free(&f);
+    return any;
+}
+
+TEST(log_damage, a_tail_that_is_torn_below_the_snapshot_is_cut_off_quietly)
+{
+    static struct rig r;
+    struct aof_options options = rig_options();
+    uint64_t offset;
+    struct sim *sim = make_log(20, 25, &offset);
+    struct buf bytes = BUF_INIT(MEM_TEST);
+    REQUIRE(sim_disk_get(sim, ONLY_SEGMENT, &bytes));
+    bytes.len = (size_t)offset + 20;
+    sim_disk_put(sim, ONLY_SEGMENT, buf_slice(&bytes));
+    for (unsigned start = 0; start < 2; start++) {
+        begin_at(&r, sim, 30);
+        EXPECT_EQ(rig_recover(&r, false), OK);
+        EXPECT(rig_holds(&r, 30 + 3 * start));
+        rig_open(&r, &options);
+        rig_write(&r, 3, 30);
+        rig_stop(&r);
+    }
+    buf_clear(&bytes, 0);
+    EXPECT(sim_disk_get(sim, ONLY_SEGMENT, &bytes) && bytes.len == offset);
+    EXPECT(!anything_is_set_aside(sim));
+    buf_fini(&bytes);
+    sim_free(sim);
+}
+
+TEST(log_damage, records_behind_damage_that_the_snapshot_has_are_replayed)
+{
+    static struct rig r;
+    struct aof_options options = rig_options();
+    uint64_t offset;
+    struct sim *sim = make_log(35, 36, &offset);
+    for (unsigned at = LOG_SEGMENT_HEADER_SIZE; at < 700; at += 97) {
+        sim_disk_flip_bit(sim, ONLY_SEGMENT, at * 8);
+        begin_at(&r, sim, 30);
+        EXPECT_EQ(rig_recover(&r, false), OK);
+        EXPECT_EQ(r.recover.replayed, LAST - 30);
+        EXPECT(rig_holds(&r, LAST));
+        rig_end(&r);
+        begin_at(&r, sim, 0);
+        EXPECT_EQ(rig_recover(&r, false), ERR_CORRUPT);
+        rig_end(&r);
+        sim_disk_flip_bit(sim, ONLY_SEGMENT, at * 8);
+    }
+    EXPECT(!anything_is_set_aside(sim));
+    begin_at(&r, sim, 30);
+    EXPECT_EQ(rig_recover(&r, false), OK);
+    rig_open(&r, &options);
+    rig_stop(&r);
+    sim_free(sim);
+}
+
 /* -- records that crash the loader ------------------------------------------------------------- */
 
 enum { CRASHES_AT = 5 };
