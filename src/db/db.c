@@ -107,12 +107,15 @@ static enum err prepare_object(struct db *db, struct slice key, enum object_type
     return db->object == NULL ? ERR_NOMEM : OK;
 }
 
-/* The whole string as it will be. It expires when the one before it did. */
+/* The whole string as it will be. It expires when the one before it did. A part of a string that
+ * may have been lost is no string. */
 static enum err prepare_range(struct db *db, const struct mutation *m)
 {
     const struct object *old = keyspace_get(&db->keys, m->key);
     if (old != NULL && old->type != OBJECT_STRING)
         return ERR_TYPE;
+    if (old == NULL && db->replaying && db->has_losses)
+        return ERR_NOT_FOUND;
     struct slice before = old == NULL ? (struct slice){0} : object_string(old);
     size_t end = m->offset + m->value.len;
     struct slice whole = {NULL, end > before.len ? end : before.len};
@@ -399,7 +402,7 @@ static enum err replay_one(struct db *db, const struct mutation *m, uint64_t lsn
 
 void db_replay_end(struct db *db)
 {
-    db->follows = false;
+    db->follows = db->has_losses = false;
 }
 
 enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)

@@ -37,6 +37,7 @@ struct db {
     struct object *object;   /* prepared and not yet applied */
     bool follows;            /* records come from elsewhere: it makes none by itself */
     bool replaying;          /* what was let in once is not held against maxmemory again */
+    bool has_losses;         /* replay, after a repair: what is missing may have been lost */
     /* Called before a change is applied; NULL: nobody asks. */
     void (*on_change)(void *user, const struct mutation *m);
     void *on_change_user;

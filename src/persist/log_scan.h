@@ -1,5 +1,5 @@
-/* log_scan.h: the records of one segment, one after the other, for who only looks: `vdb check` and
- * `vdb dump`. Blocks. owner: caller */
+/* log_scan.h: the records of one segment, one after the other, for who only looks: `vdb check`,
+ * `vdb dump`, restores, and a repair that chooses its snapshot. Blocks. owner: caller */
 #ifndef VDB_PERSIST_LOG_SCAN_H
 #define VDB_PERSIST_LOG_SCAN_H
 
@@ -24,5 +24,10 @@ void log_scan_close(struct log_scan *s);
  * the file cannot be read. */
 MUST_USE enum err log_scan_next(struct log_scan *s, struct log_record *out, enum log_step *step,
                                 struct why *why);
+
+/* How far does the log reach from behind an LSN on, as a recovery would read it? *last_lsn is at
+ * least that LSN. ERR_NOT_FOUND: there is no log. */
+MUST_USE enum err log_scan_reach(struct io *io, const char *dir, uint64_t after_lsn,
+                                 uint64_t *last_lsn, struct why *why);
 
 #endif

@@ -308,7 +308,11 @@ static void on_recovered(struct recover_log *r, enum err e)
 static void load_log(struct persist *p)
 {
     struct recover_log_options options = {
-        .dir = p->dir, .repair = p->repair, .refuse_torn = p->refuse_torn};
+        .dir = p->dir,
+        .repair = p->repair,
+        .has_losses = p->has_losses,
+        .refuse_torn = p->refuse_torn,
+    };
     p->recover = mem_calloc(MEM_LOG, sizeof(*p->recover));
     recover_log_start(p->recover, p->io, p->db, p->log, &options, on_recovered, p);
 }
@@ -320,6 +324,7 @@ static void keep_manifest(struct persist *p, struct snapshot_load *l)
     p->next_pack = l->next_pack;
     p->save_soon = l->attempt != LOAD_NEWEST;
     p->snapshot_lsn = l->found ? l->manifest.lsn : 0;
+    p->has_losses = l->damaged;
     p->has_manifest = l->found && !l->damaged;
     if (!p->has_manifest)
         return;

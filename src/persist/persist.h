@@ -73,6 +73,7 @@ struct persist {
     struct snapshot_load *load; /* while loading; then: */
     struct recover_log *recover;
     bool has_manifest; /* of the snapshot that was loaded, until the log is too */
+    bool has_losses;   /* a repair could not keep all of the snapshot */
     struct manifest manifest;
     uint32_t next_pack;
     uint64_t snapshot_lsn;                              /* 0: there was none */

@@ -8,7 +8,8 @@ enum {
     WINDOW_SIZE = 2 * 1024 * 1024,
     SLICE_US = 400,       /* of the loop's time at once */
     SLICE_RECORDS = 1000, /* or so many records, for a clock that stands still */
-    CLOCK_RECORDS = 16    /* records between two looks at the clock */
+    CLOCK_RECORDS = 16,   /* records between two looks at the clock */
+    MISFITS_SAID = 20     /* each in a line of its own */
 };
 
 static struct recover_log *recover_of(struct job *job)
@@ -332,6 +333,17 @@ static void skip(struct recover_log *r, const struct log_record *record)
     pass(r, record);
 }
 
+/* What the record would change went with what a repair could not keep. */
+static void leave_out(struct recover_log *r, const struct log_record *record)
+{
+    if (r->misfits++ < MISFITS_SAID)
+        log_line(r->log, LOG_WARNING, "repair: LSN %" PRIu64 " is left out: %s", record->lsn,
+                 r->why.text);
+    r->why.text[0] = '\0';
+    r->db->log.last_lsn = record->lsn;
+    pass(r, record);
+}
+
 static enum err replay(struct recover_log *r, const struct log_record *record)
 {
     struct load_mark mark = {record->lsn, record->lsn == r->before.lsn ? r->before.tries + 1 : 1};
@@ -339,6 +351,10 @@ static enum err replay(struct recover_log *r, const struct log_record *record)
     if (r->options.on_replay != NULL)
         r->options.on_replay(record->lsn);
     enum err e = db_replay_record(r->db, record->payload, record->lsn, &r->why);
+    if (e == ERR_CORRUPT && r->options.has_losses) {
+        leave_out(r, record);
+        return OK;
+    }
     if (e != OK) {
         size_t in_window = (size_t)(record->payload.ptr - r->window.ptr) - LOG_RECORD_HEADER_SIZE;
         return recover_why(r, e, r->at, r->window_at + in_window,
@@ -414,6 +430,9 @@ static void after_list(struct recover_log *r)
 static void say_end(struct recover_log *r)
 {
     uint64_t last = r->db->log.last_lsn;
+    if (r->misfits > MISFITS_SAID)
+        log_line(r->log, LOG_WARNING, "repair: %" PRIu64 " records are left out in all",
+                 r->misfits);
     if (!r->torn)
         log_line(r->log, LOG_WARNING, "repair: %s", r->why.text);
     r->why.text[0] = '\0';
@@ -495,6 +514,7 @@ void recover_log_start(struct recover_log *r, struct io *io, struct db *db, stru
     r->window = BUF_INIT(MEM_LOG);
     r->records = BUF_INIT(MEM_LOG);
     db->log.loading = true;
+    db->has_losses = options->has_losses;
     submit(r, RECOVER_LIST);
 }
 

@@ -21,6 +21,7 @@
 struct recover_log_options {
     const char *dir; /* outlives the recovery */
     bool repair;
+    bool has_losses;                 /* of a repair: records that fit nothing are left out */
     bool refuse_torn;                /* even a torn tail is an error (aof-load-truncated no) */
     void (*on_replay)(uint64_t lsn); /* before each record, for tests; or NULL */
 };
@@ -81,6 +82,7 @@ struct recover_log {
     /* what came of it */
     struct aof_start start;
     uint64_t replayed, skipped; /* records */
+    uint64_t misfits;           /* left out, because of losses */
     uint64_t total_bytes, loaded_bytes, kept_bytes;
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "persist/image.h"
+#include "persist/log_scan.h"
 #include "persist/snapshot_load.h"
 
 enum {
@@ -66,6 +67,38 @@ static enum err find_manifest(struct load_lane *lane, struct listing *listing)
                    : why_set(&lane->why, e, "the folder %.200s cannot be read", l->options.dir);
 }
 
+/* Is the snapshot of an LSN, or with 0 nothing, with the log behind it as much as the newest had?
+ * Where no log was written it is taken as it is, and nothing is no snapshot. */
+static enum err log_makes_up(struct load_lane *lane, uint64_t lsn)
+{
+    struct snapshot_load *l = lane->load;
+    uint64_t last;
+    enum err e = log_scan_reach(l->io, l->options.dir, lsn, &last, &lane->why);
+    if (e == ERR_NOT_FOUND && lsn > 0)
+        return OK;
+    if (e == ERR_NOT_FOUND || (e == OK && lsn == 0 && last == 0))
+        return why_set(&lane->why, ERR_NOT_FOUND, "no other snapshot is there");
+    if (e == OK && last < l->newest_lsn)
+        e = why_set(&lane->why, ERR_CORRUPT,
+                    "behind LSN %" PRIu64 " the log can be read up to LSN %" PRIu64 " only", lsn,
+                    last);
+    return e;
+}
+
+/* Without another snapshot: has the log everything, from the first change on? A snapshot of nothing
+ * is then what the data begins with. */
+static enum err open_nothing(struct load_lane *lane)
+{
+    struct snapshot_load *l = lane->load;
+    uint64_t last = 0;
+    if (l->attempt == LOAD_OLDER)
+        return log_makes_up(lane, 0);
+    enum err e = log_scan_reach(l->io, l->options.dir, 0, &last, &lane->why);
+    if (e == OK && last > 0)
+        return OK; /* better than nothing, and said to be less than there was */
+    return why_set(&lane->why, ERR_NOT_FOUND, "no other snapshot is there");
+}
+
 static enum err open_newest(struct load_lane *lane)
 {
     struct snapshot_load *l = lane->load;
@@ -78,7 +111,9 @@ static enum err open_newest(struct load_lane *lane)
         if (e != OK)
             return e;
         if (!listing.found)
-            return first ? OK : why_set(&lane->why, ERR_NOT_FOUND, "no other snapshot is there");
+            return first ? OK : open_nothing(lane);
+        if (l->attempt == LOAD_OLDER && (e = log_makes_up(lane, listing.newest)) != OK)
+            return e;
         if (first)
             l->newest_lsn = listing.newest;
         listing.below = listing.newest;

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
@@ -104,13 +105,16 @@ def contents(client):
 class Folder:
     """A folder that a server has written, and what it held."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.path = tempfile.mkdtemp(prefix='vdb-files-')
-        server = Server(*OPTIONS, folder=self.path)
+        server = Server(*OPTIONS, *options, folder=self.path)
         client = redis.Redis(port=server.port)
         source = random.Random(5)
         fill(client, source)
         client.execute_command('SAVE')
+        if options:  # what one snapshot alone keeps of the log goes with the second
+            client.set('between', 'snapshots')
+            client.execute_command('SAVE')
         self.snapshot_lsn = int(client.info('persistence')['log_last_lsn'])
         change(client, source)
         self.last_lsn = int(client.info('persistence')['log_last_lsn'])
@@ -208,10 +212,10 @@ class FilesTest(unittest.TestCase):
         none = run(TOOL, 'dump', self.folder.path, '--snapshot', '--to', 3)
         self.assertEqual((none.returncode, none.stdout), (0, ''))
 
-    def damaged(self, name, at):
-        """A copy of the folder with one bit changed."""
+    def damaged(self, name, at, folder=None):
+        """A copy of a folder with one bit changed."""
         copy = tempfile.mkdtemp(prefix='vdb-files-')
-        shutil.copytree(self.folder.path, copy, dirs_exist_ok=True)
+        shutil.copytree((folder or self.folder).path, copy, dirs_exist_ok=True)
         with open(os.path.join(copy, name), 'r+b') as f:
             f.seek(at)
             byte = f.read(1)[0]
@@ -235,6 +239,66 @@ class FilesTest(unittest.TestCase):
                 # What a dump does not read may be damaged; else it says so.
                 self.assertTrue(dump.returncode == 1 or dump.stdout == again.stdout, (name, at))
                 shutil.rmtree(copy)
+
+    def repaired(self, folder):
+        """What a server holds that was told to repair; its messages; vdb check must be content."""
+        server = Server(*OPTIONS, '--repair', folder=folder)
+        client = redis.Redis(port=server.port)
+        found = contents(client)
+        while client.info('persistence')['rdb_saves'] == 0:  # a repair ends with a snapshot
+            time.sleep(0.01)
+        client.close()
+        self.assertEqual(server.stop(), 0, server.output)
+        done = run(TOOL, 'check', folder)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return found, server.output
+
+    def refuses(self, folder):
+        """Does a server that is not told to repair end, with the reason?"""
+        try:
+            Server(*OPTIONS, folder=folder).stop()
+            return False
+        except RuntimeError as e:
+            self.assertIn('--repair', str(e))
+            return True
+
+    def test_a_repair_loses_nothing_that_the_log_has(self):
+        source = random.Random(8)
+        for name in os.listdir(self.folder.path):
+            size = os.path.getsize(os.path.join(self.folder.path, name))
+            if not name.endswith(('.vpk', '.vmf')):
+                continue
+            for at in [3, source.randrange(size)]:
+                copy = self.damaged(name, at)
+                self.assertTrue(self.refuses(copy), (name, at))
+                found, said = self.repaired(copy)
+                self.same(self.folder.contents, found)
+                self.assertIn(name, said)
+                shutil.rmtree(copy)
+
+    def test_a_repair_keeps_what_is_good_and_says_what_is_lost(self):
+        """The log begins behind the first snapshot, so what a pack has is nowhere else."""
+        source = random.Random(9)
+        folder = Folder('--aof-segment-size', '4kb')
+        pack = min(name for name in os.listdir(folder.path) if name.endswith('.vpk'))
+        size = os.path.getsize(os.path.join(folder.path, pack))
+        lossy = 0
+        for at in [100] + [source.randrange(size) for _ in range(6)]:
+            copy = self.damaged(pack, at, folder)
+            self.assertTrue(self.refuses(copy), at)
+            found, said = self.repaired(copy)
+            self.assertIn('lost', said)
+            for key, (kind, _, value) in found.items():
+                whole = folder.contents[key][2]
+                if kind == b'string':
+                    self.assertEqual(value, whole)
+                else:
+                    self.assertLessEqual(set(value), set(whole), key)
+                    lossy += len(value) < len(whole)
+            lossy += len(found) < len(folder.contents)
+            shutil.rmtree(copy)
+        self.assertGreater(lossy, 0)
+        shutil.rmtree(folder.path)
 
     def test_what_is_no_data_folder_is_said(self):
         with tempfile.TemporaryDirectory() as empty:

@@ -5,10 +5,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVER = os.environ.get('VDB_SERVER') or os.path.join(ROOT, 'build', 'vdb-server')
 TOOL = os.path.join(ROOT, 'build', 'vdb')
+START_S = 30
 
 
 def free_port():
@@ -38,7 +40,12 @@ class Server:
             self.process = subprocess.Popen(
                 [SERVER, '--port', str(self.port), '--dir', self.folder, *options],
                 stdout=log, stderr=log)
-        ping = run(TOOL, 'ping', '--port', self.port, '--wait', 10)
+        ping = run(TOOL, 'ping', '--port', self.port)
+        until = time.monotonic() + START_S
+        while (ping.returncode != 0 and 'NOAUTH' not in ping.stderr and
+               self.process.poll() is None and time.monotonic() < until):
+            time.sleep(0.01)
+            ping = run(TOOL, 'ping', '--port', self.port)
         if ping.returncode != 0 and 'NOAUTH' not in ping.stderr:
             self.stop()
             raise RuntimeError('vdb-server does not answer: ' + ping.stderr + self.output)

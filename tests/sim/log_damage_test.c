@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "net/io_uv.h"
+#include "persist/log_scan.h"
 #include "sim/log_rig.h"
 
 #ifdef VDB_SANITIZER
@@ -331,6 +332,43 @@ TEST(log_damage, a_tail_that_is_torn_below_the_snapshot_is_cut_off_quietly)
     EXPECT(sim_disk_get(sim, ONLY_SEGMENT, &bytes) && bytes.len == offset);
     EXPECT(!anything_is_set_aside(sim));
     buf_fini(&bytes);
+    sim_free(sim);
+}
+
+/* How far a repair may count on the log behind the snapshot of an LSN. */
+static uint64_t reach(struct sim *sim, uint64_t after_lsn)
+{
+    struct why why;
+    uint64_t last = 0;
+    EXPECT_EQ(log_scan_reach(sim_io(sim), RIG_DIR, after_lsn, &last, &why), OK);
+    return last;
+}
+
+/* It says of every LSN what a recovery from there does. */
+TEST(log_damage, the_log_reaches_as_far_as_it_is_replayed)
+{
+    static struct rig r;
+    struct why why;
+    uint64_t offset, last;
+    unsigned reached_all = 0, reached_some = 0;
+    struct sim *sim = sim_new(1, NULL);
+    EXPECT_EQ(log_scan_reach(sim_io(sim), "/", 7, &last, &why), ERR_NOT_FOUND);
+    sim_free(sim);
+    sim = make_log(35, 36, &offset);
+    for (unsigned at = LOG_SEGMENT_HEADER_SIZE; at < offset; at += 211) {
+        sim_disk_flip_bit(sim, ONLY_SEGMENT, at * 8);
+        for (unsigned from = 0; from <= LAST; from += 4) {
+            uint64_t reached = reach(sim, from);
+            begin_at(&r, sim, from);
+            EXPECT_EQ(rig_recover(&r, false), reached == LAST ? OK : ERR_CORRUPT);
+            EXPECT_EQ(r.db.log.last_lsn, reached);
+            rig_end(&r);
+            reached_all += reached == LAST;
+            reached_some += reached > from && reached < LAST;
+        }
+        sim_disk_flip_bit(sim, ONLY_SEGMENT, at * 8);
+    }
+    EXPECT(reached_all > 0 && reached_some > 0);
     sim_free(sim);
 }
 
