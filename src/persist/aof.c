@@ -168,7 +168,8 @@ static void submit(struct aof *aof, uint64_t now)
     aof->job_rolls = aof->failed || aof->unopened;
     aof->from = aof->failed ? aof->durable : aof->written;
     aof->to = aof->end;
-    aof->job_rotates = aof->rotate_wanted && aof->writer.first_lsn <= aof->from.lsn;
+    aof->job_rotates =
+        aof->rotate_wanted && !aof->job_rolls && aof->writer.first_lsn <= aof->from.lsn;
     aof->job_seals = seal_is_due(aof);
     aof->job_syncs = aof->job_seals || sync_is_due(aof, now);
     aof->job_notes = note_is_due(aof, now);
