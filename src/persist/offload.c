@@ -296,22 +296,28 @@ static void done_job(struct job *job)
 
 /* -- when -------------------------------------------------------------------------------------- */
 
+/* Is there anything that the log in the store lacks? A backup is no substitute: between two of them
+ * one restores by the log. */
+static bool log_is_behind(const struct offload *o)
+{
+    return o->persist->aof != NULL && o->log_lsn < last_lsn(o);
+}
+
 /* Has the store everything already? */
 static bool is_up_to_date(const struct offload *o)
 {
     const struct snapshots *s = snapshots_of(o);
     bool newer = s->has_last && (!o->stored_any || s->last.lsn > o->stored_lsn);
-    return o->contacted && o->error == OK && !newer && reached_lsn(o) >= last_lsn(o);
+    return o->contacted && o->error == OK && !newer && !log_is_behind(o);
 }
 
 /* Asks for the segment with the newest changes to be ended. Returns whether that is to be waited
  * for. */
 static bool seal(struct offload *o)
 {
-    struct aof *aof = o->persist->aof;
-    if (o->sealing || aof == NULL || reached_lsn(o) >= last_lsn(o))
+    if (o->sealing || !log_is_behind(o))
         return false;
-    aof_seal_soon(aof);
+    aof_seal_soon(o->persist->aof);
     o->sealing = true;
     o->next_us = now_us(o) + SEAL_US;
     return true;
