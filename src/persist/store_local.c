@@ -303,7 +303,10 @@ static enum err make_folders(struct io *io, const char *folder, struct why *why)
         if (e == OK && !there)
             e = io->ops->sync_dir(io, parent);
     }
-    return e == OK ? OK : why_set(why, e, "cannot make the folder %s: %s", path, err_text(e));
+    if (e == OK)
+        return OK;
+    const char *text = e == ERR_EXISTS ? "a file has its name" : err_text(e);
+    return why_set(why, e == ERR_EXISTS ? ERR_IO : e, "cannot make the folder %s: %s", path, text);
 }
 
 enum err store_local_open(struct io *io, const struct object_url *url,
