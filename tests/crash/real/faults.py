@@ -30,6 +30,7 @@ class Rounds:
         self.folder = folder or os.path.join(self.temp, 'data')
         self.log = os.path.join(self.temp, 'server.log')
         self.load = None
+        self.doing = 'nothing yet'
         self.rounds = self.refused = self.acked = self.checked = self.refused_starts = 0
 
     def end(self, keep=False):
@@ -56,6 +57,7 @@ class Rounds:
     def round(self, fault, policy, must_refuse, seconds=0.4):
         """fault: start(server), which breaks the disk, and stop(server), which mends it."""
         self.rounds += 1
+        self.doing = f'{policy}, {fault}'
         server = self.start(policy)
         try:
             reader = self.judge(server)

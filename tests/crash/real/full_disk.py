@@ -10,6 +10,7 @@ import argparse
 import errno
 import os
 import resource
+import shutil
 import sys
 import time
 
@@ -27,6 +28,9 @@ class Ballast:
     def __init__(self, rng, folder):
         self.path = os.path.join(folder, 'ballast')
         self.left = rng.randrange(0, 1 << 16)
+
+    def __str__(self):
+        return f'a disk with {self.left} bytes left'
 
     def start(self, _server):
         with open(self.path, 'wb') as file:
@@ -56,6 +60,9 @@ class FileLimit:
     def __init__(self, rng, folder):
         self.folder = folder
         self.more = rng.randrange(0, 1 << 16)
+
+    def __str__(self):
+        return f'files that may grow by {self.more} bytes'
 
     def start(self, server):
         largest = max((entry.stat().st_size for entry in os.scandir(self.folder)), default=0)
@@ -129,7 +136,9 @@ def run(options):
                 start_on_full_disk(rounds, mounted)
     except (AssertionError, OSError, process.Died, TimeoutError) as error:
         failed = 1
-        print(f'FAILED in round {rounds.rounds} of seed {options.seed}: {error}')
+        print(f'FAILED in round {rounds.rounds} of seed {options.seed}, {rounds.doing}: {error}')
+        if options.keep:
+            shutil.copytree(rounds.folder, os.path.join(rounds.temp, 'data'))
     print(f'FIGURE full-disks {rounds.rounds}')
     rounds.print_figures(failed)
     rounds.end(failed and options.keep)

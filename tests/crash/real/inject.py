@@ -129,7 +129,7 @@ def run(options):
                 start_with_faults(rounds)
         except (AssertionError, OSError, process.Died, TimeoutError) as problem:
             failed = 1
-            print(f'FAILED in round {rounds.rounds} of seed {options.seed}, {policy}, {fault}: '
+            print(f'FAILED in round {rounds.rounds} of seed {options.seed}, {rounds.doing}: '
                   f'{problem}')
         injected += fault.injected
     print('  injected:', ', '.join(f'{call} {count}' for call, count in sorted(injected.items())))
