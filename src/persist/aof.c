@@ -83,10 +83,12 @@ static enum err begin_segment(struct aof *aof, bool new_generation, const struct
                                .first_lsn = at->lsn + 1,
                                .durable_lsn = aof->job_claim,
                                .created_ms = aof->job_wall_ms};
-    return log_writer_begin(&aof->writer, new_generation, &head);
+    return new_generation ? log_writer_begin_generation(&aof->writer, &head)
+                          : log_writer_begin(&aof->writer, &head);
 }
 
-/* Writes from one position to another, a chunk at a time, so that segments end near their size. */
+/* Writes from one position to another, a chunk at a time, so that segments end near their size; but
+ * what is written again after a failure counts only as one. */
 static enum err write_range(struct aof *aof)
 {
     struct aof_position at = aof->from;
@@ -95,7 +97,7 @@ static enum err write_range(struct aof *aof)
     while (e == OK && (at.chunk != aof->to.chunk || at.offset != aof->to.offset)) {
         bool last = at.chunk == aof->to.chunk;
         size_t end = last ? aof->to.offset : at.chunk->bytes.len;
-        if (aof->writer.size >= aof->segment_size || rotates)
+        if (!aof->writer.unnamed && (aof->writer.size >= aof->segment_size || rotates))
             e = begin_segment(aof, false, &at);
         rotates = false;
         if (e == OK && end > at.offset)
@@ -119,6 +121,8 @@ static void run_job(struct job *job, struct lane *lane)
         e = begin_segment(aof, true, &aof->from);
     if (e == OK)
         e = write_range(aof);
+    if (e == OK)
+        e = log_writer_name(&aof->writer);
     if (e == OK && aof->job_seals && aof->writer.first_lsn <= aof->to.lsn)
         e = begin_segment(aof, false, &aof->to);
     if (e == OK && aof->job_syncs)

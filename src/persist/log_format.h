@@ -130,6 +130,8 @@ struct log_note {
 
 enum { LOG_NOTE_SLOT_SIZE = LOG_NOTE_SIZE / 2 };
 #define LOG_NOTE_NAME "log.durable"
+/* A segment that is not whole enough to count yet. */
+#define LOG_UNNAMED "log.tmp"
 
 void log_note_encode(const struct log_note *n, uint8_t out[LOG_NOTE_SLOT_SIZE]);
 /* The newest whole slot of the file; false when there is none. */

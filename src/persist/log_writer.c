@@ -19,10 +19,16 @@ void log_writer_init(struct log_writer *w, struct io *io, const char *dir, const
 
 void log_writer_abandon(struct log_writer *w)
 {
+    char path[LOG_PATH_SIZE];
     if (w->file != NULL)
         w->io->ops->file_close(w->file);
     w->file = NULL;
-    w->dirty = false;
+    if (w->unnamed) {
+        log_path(path, w->dir, LOG_UNNAMED);
+        enum err ignored = w->io->ops->remove(w->io, path);
+        (void)ignored; /* the next one removes it, too; but a full disk wants the room now */
+    }
+    w->dirty = w->unnamed = false;
     w->size = 0;
 }
 
@@ -34,48 +40,86 @@ void log_writer_fini(struct log_writer *w)
     w->note = NULL;
 }
 
-/* Writes the header and makes it and the file's name durable. */
-static enum err write_header(struct log_writer *w, struct log_segment *head)
+static enum err write_header(struct log_writer *w, const struct log_segment *head)
 {
     uint8_t bytes[LOG_SEGMENT_HEADER_SIZE];
-    memcpy(head->run_id, w->run_id, sizeof(head->run_id));
-    head->generation = w->generation;
-    head->salt = w->salt;
-    log_segment_encode(head, bytes);
+    struct log_segment full = *head;
+    memcpy(full.run_id, w->run_id, sizeof(full.run_id));
+    full.generation = w->generation;
+    full.salt = w->salt;
+    log_segment_encode(&full, bytes);
     enum err e = w->io->ops->file_write(w->file, 0, bytes, sizeof(bytes));
-    if (e == OK)
-        e = w->io->ops->file_sync(w->file);
-    if (e == OK)
-        e = w->io->ops->sync_dir(w->io, w->dir);
-    return e;
+    if (e != OK)
+        return e;
+    w->dirty = true;
+    w->size = LOG_SEGMENT_HEADER_SIZE;
+    w->first_lsn = head->first_lsn;
+    return OK;
 }
 
-enum err log_writer_begin(struct log_writer *w, bool new_generation, const struct log_segment *head)
+/* A new file, and its header. */
+static enum err make_file(struct log_writer *w, const char *path, const struct log_segment *head)
+{
+    struct io *io = w->io;
+    enum err e = io->ops->file_open(io, path, IO_WRITE | IO_CREATE | IO_EXCLUSIVE, &w->file, NULL);
+    return e == OK ? write_header(w, head) : e;
+}
+
+enum err log_writer_begin(struct log_writer *w, const struct log_segment *head)
 {
     char name[LOG_NAME_SIZE], path[LOG_PATH_SIZE];
-    struct log_segment full = *head;
-    CHECK(new_generation || w->file != NULL);
+    CHECK(w->file != NULL && !w->unnamed);
     enum err e = log_writer_sync(w);
     if (e != OK)
         return e;
     log_writer_abandon(w);
-    w->generation += new_generation;
     log_segment_name(w->generation, head->first_lsn, name);
     log_path(path, w->dir, name);
-    e = w->io->ops->file_open(w->io, path, IO_WRITE | IO_CREATE | IO_EXCLUSIVE, &w->file, NULL);
-    if (e != OK)
-        return e;
-    e = write_header(w, &full);
+    e = make_file(w, path, head);
+    if (e == OK)
+        e = log_writer_sync(w);
+    if (e == OK)
+        e = w->io->ops->sync_dir(w->io, w->dir);
     if (e != OK) {
         log_writer_abandon(w);
         enum err ignored = w->io->ops->remove(w->io, path);
         (void)ignored; /* nothing was acknowledged in it, so it may stay */
         return e;
     }
-    w->size = LOG_SEGMENT_HEADER_SIZE;
-    w->first_lsn = head->first_lsn;
     w->segments++;
-    w->syncs++;
+    return OK;
+}
+
+enum err log_writer_begin_generation(struct log_writer *w, const struct log_segment *head)
+{
+    char path[LOG_PATH_SIZE];
+    log_writer_abandon(w);
+    log_path(path, w->dir, LOG_UNNAMED);
+    enum err e = w->io->ops->remove(w->io, path);
+    if (e != OK && e != ERR_NOT_FOUND)
+        return e;
+    w->generation++;
+    w->unnamed = true;
+    return make_file(w, path, head);
+}
+
+enum err log_writer_name(struct log_writer *w)
+{
+    char name[LOG_NAME_SIZE], from[LOG_PATH_SIZE], to[LOG_PATH_SIZE];
+    if (!w->unnamed)
+        return OK;
+    log_path(from, w->dir, LOG_UNNAMED);
+    log_segment_name(w->generation, w->first_lsn, name);
+    log_path(to, w->dir, name);
+    enum err e = log_writer_sync(w);
+    if (e == OK)
+        e = w->io->ops->rename(w->io, from, to);
+    if (e == OK)
+        e = w->io->ops->sync_dir(w->io, w->dir);
+    if (e != OK)
+        return e;
+    w->unnamed = false;
+    w->segments++;
     return OK;
 }
 

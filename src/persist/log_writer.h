@@ -4,7 +4,8 @@
  * After a failed write or sync nobody knows what of the file will be on the disk, and a second sync
  * would answer for pages that the kernel has given up. So a file that failed is never touched
  * again: the next segment has a new generation and begins at the first record that is not known
- * durable.
+ * durable. It supersedes what the one before has of these, which may have been acknowledged as
+ * being safe from the death of the process; so it gets its name only when it has them all.
  *
  * owner: the job that runs, else the loop. */
 #ifndef VDB_PERSIST_LOG_WRITER_H
@@ -25,6 +26,7 @@ struct log_writer {
     uint64_t first_lsn;   /* of the file */
     uint32_t generation;  /* of the file, or of the last one */
     bool dirty;           /* has bytes that were not synced */
+    bool unnamed;         /* the file is LOG_UNNAMED still */
     struct io_file *note; /* NULL: not open */
     uint64_t note_sequence;
     uint64_t segments, syncs, bytes; /* counters: made, that succeeded, written */
@@ -36,10 +38,15 @@ void log_writer_init(struct log_writer *w, struct io *io, const char *dir, const
 /* Closes the files. */
 void log_writer_fini(struct log_writer *w);
 
-/* Syncs the segment there is, then makes the next one, in a generation of its own when asked to or
- * when there is none. Its header and its name are durable when this returns OK. */
-MUST_USE enum err log_writer_begin(struct log_writer *w, bool new_generation,
-                                   const struct log_segment *head);
+/* Syncs the segment there is, then makes the next one. Its header and its name are durable when
+ * this returns OK. */
+MUST_USE enum err log_writer_begin(struct log_writer *w, const struct log_segment *head);
+/* Gives up the segment there is, if there is one. The first of a new generation has no name before
+ * log_writer_name. */
+MUST_USE enum err log_writer_begin_generation(struct log_writer *w, const struct log_segment *head);
+/* The segment has everything that it supersedes. It and its name, unless it had that already, are
+ * durable when this returns OK. */
+MUST_USE enum err log_writer_name(struct log_writer *w);
 /* Whole records. */
 MUST_USE enum err log_writer_write(struct log_writer *w, struct slice bytes);
 /* All that was written is durable when this returns OK. */

@@ -214,6 +214,79 @@ TEST(log, heals_when_the_disk_does)
     sim_free(sim);
 }
 
+static void add_size(void *user, const char *path, struct slice bytes)
+{
+    (void)path;
+    *(uint64_t *)user += bytes.len;
+}
+
+static void put_file(void *user, const char *path, struct slice bytes)
+{
+    sim_disk_put(user, path, bytes);
+}
+
+/* How far the log reaches for a server that starts on the files as they are now. */
+static uint64_t reach_after_kill(struct sim *sim)
+{
+    static struct rig r;
+    struct sim *after = sim_new(1, NULL);
+    sim_disk_each(sim, put_file, after);
+    rig_begin(&r, after);
+    enum err e = rig_recover(&r, false);
+    EXPECT_STR(r.recover.why.text, "");
+    uint64_t lsn = e == OK ? r.db.log.last_lsn : 0;
+    EXPECT(rig_holds(&r, lsn));
+    rig_end(&r);
+    sim_free(after);
+    return lsn;
+}
+
+/* One step. When it has changed files: a server that starts on them has what was answered. */
+static bool kill_after_call(struct rig *r)
+{
+    uint64_t kept = mlog_kept(&r->db.log), calls = sim_call_count(r->sim, SIM_CALLS_CHANGES);
+    REQUIRE(sim_step(r->sim));
+    if (sim_call_count(r->sim, SIM_CALLS_CHANGES) == calls)
+        return false;
+    EXPECT(reach_after_kill(r->sim) >= kept);
+    return true;
+}
+
+/* What the kernel has of the log was answered. While it is written again to another segment, that
+ * segment counts for nothing before it has it all, too: the process may be killed at any moment. */
+TEST(log, what_was_answered_survives_a_kill_while_the_disk_fails)
+{
+    static struct rig r;
+    unsigned killed = 0;
+    for (uint64_t room = 0; room < 600; room += 40) {
+        struct sim *sim = sim_new(room + 1, NULL);
+        struct aof_options options = rig_options();
+        options.policy = AOF_EVERYSEC;
+        rig_start(&r, sim, &options);
+        sim_run_for(sim, SECOND_US / 2);
+        rig_write(&r, 10, 100);
+        sim_run_for(sim, SECOND_US / 8);
+        EXPECT(mlog_kept(&r.db.log) == 10 && aof_durable_lsn(&r.aof) == 0);
+        uint64_t used = 0, end_us = sim_now_us(sim);
+        sim_disk_each(sim, add_size, &used);
+        rig_write(&r, 10, 300);
+        /* Others give some room back from time to time. */
+        for (unsigned second = 0; second < 8; second++) {
+            sim_options(sim)->disk_bytes = used + room + 300 * second;
+            for (end_us += SECOND_US; sim_now_us(sim) < end_us;)
+                killed += kill_after_call(&r);
+        }
+        EXPECT(r.aof.failures > 5 && r.aof.failed);
+        sim_options(sim)->disk_bytes = 0;
+        EXPECT(rig_wait(&r));
+        EXPECT_EQ(reach_after_kill(sim), 20);
+        EXPECT(!sim_disk_exists(sim, RIG_DIR "/" LOG_UNNAMED));
+        rig_stop(&r);
+        sim_free(sim);
+    }
+    EXPECT(killed > 100);
+}
+
 /* A load with small segments, so that every kind of call is made. */
 static void load(struct rig *r, struct sim *sim, uint64_t *rng)
 {
