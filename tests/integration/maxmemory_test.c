@@ -25,7 +25,7 @@ struct filling {
     struct peer peer;
     size_t maxmemory, promise, rss_most;
     uint32_t count; /* vectors offered */
-    uint32_t added; /* 0 .. added - 1 are in, but for some */
+    uint32_t added; /* 0 .. added - 1 are in */
     uint32_t refused_batches;
 };
 
@@ -97,10 +97,10 @@ static const char *add_batch(struct filling *f, uint32_t first)
 static void fill(struct filling *f)
 {
     uint64_t begin = now_us(), full = 0;
-    for (uint32_t first = 0; first < f->count; first += BATCH) {
-        const char *said = add_batch(f, first);
+    /* A batch that did not fit may fit a moment later, when the log has written what it holds. */
+    for (uint32_t offered = 0; offered < f->count; offered += BATCH) {
+        const char *said = add_batch(f, f->added);
         if (strncmp(said, "[:1 ", 4) == 0) {
-            EXPECT_EQ(f->added, first); /* no batch fits after one that did not */
             f->added += BATCH;
             continue;
         }
