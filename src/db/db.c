@@ -262,6 +262,7 @@ static void apply_put(struct db *db, const struct mutation *m, uint64_t lsn)
     CHECK(o != NULL && o->type == OBJECT_COLLECTION);
     collection_put(o->collection, m, lsn);
     db->vectors_added += m->count;
+    db->changes += m->count;
 }
 
 /* An implicit set goes with its last element, as in Redis. */
@@ -271,8 +272,11 @@ static void apply_remove(struct db *db, const struct mutation *m, uint64_t lsn)
     if (o == NULL || o->type != OBJECT_COLLECTION)
         return;
     struct collection *c = o->collection;
+    size_t removed = 0;
     for (size_t i = 0; i < m->count; i++)
-        db->vectors_removed += collection_remove(c, m->ids[i], lsn);
+        removed += collection_remove(c, m->ids[i], lsn);
+    db->vectors_removed += removed;
+    db->changes += removed;
     if (c->live == 0 && c->spec.implicit)
         free_object(keyspace_take(&db->keys, m->key));
 }
@@ -314,11 +318,34 @@ void db_clear(struct db *db)
     keyspace_fini(&all);
 }
 
+/* Elements are counted where they change. */
+static size_t keys_changed_by(const struct db *db, const struct mutation *m)
+{
+    switch (m->kind) {
+    case MUTATION_STRING_SET:
+    case MUTATION_STRING_RANGE:
+    case MUTATION_COLLECTION_NEW:
+    case MUTATION_KEY_EXPIRE:
+    case MUTATION_KEY_RENAME:
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_SET_ATTRIBUTE:
+        return 1;
+    case MUTATION_FLUSH:
+        return keyspace_count(&db->keys);
+    case MUTATION_PUT:
+    case MUTATION_REMOVE:
+    case MUTATION_TICK:
+        break;
+    }
+    return 0;
+}
+
 /* The only way data changes. */
 static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
 {
     if (db->on_change != NULL)
         db->on_change(db->on_change_user, m);
+    db->changes += keys_changed_by(db, m);
     switch (m->kind) {
     case MUTATION_STRING_SET:
     case MUTATION_STRING_RANGE:

@@ -43,6 +43,7 @@ struct db {
     void *on_change_user;
     struct lane lane;        /* for work on the loop itself */
     uint64_t vectors_added, vectors_removed; /* counters */
+    uint64_t changes; /* keys and elements that were changed, each time one was */
 };
 
 void db_init(struct db *db, struct io *io, const struct db_options *options);

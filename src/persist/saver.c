@@ -49,6 +49,7 @@ static void on_timer(struct io_timer *timer)
         return; /* when it has ended */
     s->wanted = false;
     s->tried_us = s->io->ops->mono_us(s->io);
+    s->begun_changes = s->db->changes;
     enum err e = snapshots_start(&s->snapshots);
     if (e != OK) {
         s->snapshots.last_error = e;
@@ -71,6 +72,7 @@ static void on_snapshot(void *user, enum err e)
     struct saver *s = user;
     if (e == OK) {
         s->saved_lsn = s->snapshots.last.lsn;
+        s->saved_changes = s->begun_changes;
         s->saved_us = s->io->ops->mono_us(s->io);
         s->saved_ms = s->io->ops->wall_us(s->io) / 1000;
         log_line(s->log, LOG_NOTICE,

@@ -40,7 +40,8 @@ struct saver {
     struct io_timer timer; /* to the start */
     bool wanted;           /* the timer runs, or one is to follow the one under way */
     bool stopping;         /* none begins any more */
-    uint64_t saved_lsn;    /* changes since then are not in a snapshot */
+    uint64_t saved_lsn;    /* records since then are not in a snapshot */
+    uint64_t saved_changes, begun_changes; /* db->changes in the last one; in the one that runs */
     uint64_t saved_us;     /* monotonic: when the last one succeeded, or the start */
     uint64_t saved_ms;     /* the same, Unix time */
     uint64_t tried_us;     /* when the last one began; 0: none has */
@@ -69,10 +70,10 @@ static inline bool saver_busy(const struct saver *s)
 /* Is nothing in the way of one that begins by itself? */
 bool saver_may_begin(const struct saver *s);
 
-/* Records since the last snapshot. */
+/* Keys and elements changed since the last snapshot. */
 static inline uint64_t saver_changes(const struct saver *s)
 {
-    return s->db->log.last_lsn - s->saved_lsn;
+    return s->db->changes - s->saved_changes;
 }
 
 #endif

@@ -104,6 +104,29 @@ TEST(saver, saves_when_a_point_is_reached_and_not_before)
     close_fixture(f);
 }
 
+/* Not records: one may change many keys, and elements that move change none. */
+TEST(saver, changes_are_those_of_keys_and_elements)
+{
+    struct fixture *f = open_fixture();
+    uint64_t lsn;
+    db_begin(&f->db);
+    write(f, 3);
+    db_commit(&f->db);
+    EXPECT_EQ(saver_changes(&f->saver), 3);
+    EXPECT_EQ(saver_start(&f->saver, false), OK);
+    while (f->saver.snapshots.run == NULL)
+        REQUIRE(sim_step(f->sim));
+    write(f, 2); /* the snapshot does not have these */
+    sim_run_for(f->sim, SECOND_US);
+    EXPECT_EQ(f->done, 1);
+    EXPECT_EQ(saver_changes(&f->saver), 2);
+    EXPECT_EQ(db_write(&f->db, &(struct mutation){.kind = MUTATION_TICK}, &lsn, NULL), OK);
+    EXPECT_EQ(saver_changes(&f->saver), 2);
+    EXPECT_EQ(db_write(&f->db, &(struct mutation){.kind = MUTATION_FLUSH}, &lsn, NULL), OK);
+    EXPECT_EQ(saver_changes(&f->saver), 3); /* one key was there */
+    close_fixture(f);
+}
+
 TEST(saver, one_at_a_time_and_one_more_if_asked)
 {
     struct fixture *f = open_fixture();
