@@ -144,6 +144,7 @@ static struct persist_settings settings_of(const struct config *config)
                                  .policy = policies[config->appendfsync],
                                  .segment_size = config->aof_segment_size,
                                  .buffer_max = config->aof_buffer_limit,
+                                 .save_or_refuse = config->stop_writes_on_bgsave_error,
                                  .growth_min = config->auto_aof_rewrite_min_size,
                                  .growth_percent = (uint32_t)config->auto_aof_rewrite_percentage};
     s.save_points.count = (size_t)config->save.count;

@@ -245,6 +245,13 @@ static bool memory_admits(struct request *rq)
     return false;
 }
 
+/* As Redis says it. */
+static const char saves_fail[] =
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+    "disk. Commands that may modify the data set are disabled, because this instance is configured "
+    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+    "option). Please check the Redis logs for details about the RDB error.";
+
 /* Not before the data is there, and no change that cannot be logged. */
 static bool log_admits(struct request *rq)
 {
@@ -256,6 +263,10 @@ static bool log_admits(struct request *rq)
     if ((multi_flags(rq) & CMD_WRITE) && !mlog_accepts(&rq->env->db->log)) {
         reply_errorf(&rq->reply, "MISCONF Errors writing to the AOF file: %s",
                      persist != NULL ? persist_error(persist) : "there is none");
+        return false;
+    }
+    if ((multi_flags(rq) & CMD_WRITE) && persist != NULL && persist_saves_fail(persist)) {
+        reply_error(&rq->reply, saves_fail);
         return false;
     }
     return true;

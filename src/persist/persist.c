@@ -255,12 +255,18 @@ static bool log_is_long(const struct persist *p)
     return p->settings.growth_percent > 0 && grown > p->settings.growth_min && grown > part;
 }
 
+/* A snapshot that failed is tried again even when no save point is due. */
+static bool save_is_missed(const struct persist *p)
+{
+    return p->save_soon || persist_saves_fail(p) || (p->aof != NULL && p->aof->unbased);
+}
+
 void persist_tick(struct persist *p)
 {
     if (p->state != PERSIST_SERVING)
         return;
     saver_tick(&p->saver);
-    if (saver_may_begin(&p->saver) && (p->save_soon || log_is_long(p))) {
+    if (saver_may_begin(&p->saver) && (save_is_missed(p) || log_is_long(p))) {
         p->save_soon = false;
         enum err e = saver_start(&p->saver, false);
         CHECK(e == OK);
@@ -430,6 +436,14 @@ void persist_fini(struct persist *p)
 const char *persist_error(const struct persist *p)
 {
     return p->aof != NULL && p->aof->failed ? err_text(p->aof->error) : err_text(OK);
+}
+
+bool persist_saves_fail(const struct persist *p)
+{
+    enum err last = p->saver.snapshots.last_error;
+    bool logged = p->aof != NULL && !p->aof->unbased;
+    return p->settings.save_or_refuse && p->settings.save_points.count > 0 && !logged &&
+           last != OK && last != ERR_CANCELLED;
 }
 
 uint64_t persist_durable_lsn(const struct persist *p)

@@ -41,6 +41,7 @@ struct persist_settings {
     uint64_t segment_size;
     size_t buffer_max;
     struct save_points save_points;
+    bool save_or_refuse; /* stop-writes-on-bgsave-error */
     /* A snapshot is taken when the log has grown by so many bytes since the last one, and by this
      * part of its size; 0 percent: never for that reason. */
     uint64_t growth_min;
@@ -127,6 +128,9 @@ static inline bool persist_full(const struct persist *p)
 
 /* Why no change is accepted (mlog_accepts), in words. */
 const char *persist_error(const struct persist *p);
+
+/* Are changes to be refused because only snapshots would keep them, and those fail? */
+bool persist_saves_fail(const struct persist *p);
 
 /* Every change up to this LSN survives any crash. */
 uint64_t persist_durable_lsn(const struct persist *p);

@@ -42,6 +42,40 @@ TEST(cmd_saving, save_says_what_failed)
     harness_free(h);
 }
 
+/* While a log has every change, a snapshot that fails costs nobody anything. */
+TEST(cmd_saving, writes_are_refused_only_when_nothing_but_failed_snapshots_would_keep_them)
+{
+    for (unsigned logs = 0; logs < 2; logs++) {
+        struct harness *h = harness_new();
+        if (logs == 1)
+            harness_start_log(h);
+        struct persist_settings s = h->persist.settings;
+        s.save_or_refuse = true;
+        persist_set(&h->persist, &s);
+        EXPECT_REPLY(h, 2, "SET k 1", "+OK\r\n");
+        sim_run_for(h->sim, 3 * 1000 * 1000);
+        sim_fail_nth(h->sim, 1);
+        EXPECT_REPLY(h, 2, "SAVE", "-ERR input/output error\r\n");
+        EXPECT_REPLY(h, 2, "SET k 2", "+OK\r\n"); /* there are no save points */
+        s.save_points = (struct save_points){.list = {{3600, 1}}, .count = 1};
+        persist_set(&h->persist, &s);
+        EXPECT_PART(h, 2, "SET k 3", logs == 1 ? "+OK" : "-MISCONF Redis is configured to save");
+        EXPECT_PART(h, 2, "GET k", logs == 1 ? "$1\r\n3" : "$1\r\n2");
+        s.save_or_refuse = false;
+        persist_set(&h->persist, &s);
+        EXPECT_REPLY(h, 2, "SET k 4", "+OK\r\n");
+        s.save_or_refuse = true;
+        persist_set(&h->persist, &s);
+        /* Long before the save point is due again. */
+        sim_run_for(h->sim, 6 * 1000 * 1000);
+        persist_tick(&h->persist);
+        sim_run_for(h->sim, 1000 * 1000);
+        EXPECT_REPLY(h, 2, "SET k 5", "+OK\r\n");
+        EXPECT_EQ(h->persist.saver.snapshots.saves, logs == 1 ? 0 : 1);
+        harness_free(h);
+    }
+}
+
 TEST(cmd_saving, lastsave_is_when_the_last_one_succeeded)
 {
     struct harness *h = harness_new();
