@@ -44,6 +44,16 @@ static enum err restore_from(struct offload *o, const char *url, bool explicit)
     return e;
 }
 
+/* A store that can never be used is told of at once, one that is away is not. */
+static enum err check_store(struct offload *o)
+{
+    struct object_store *store;
+    enum err e = open_store(o, o->options.store.url, &store, &o->now.why);
+    if (e == OK)
+        object_store_free(store);
+    return e == ERR_ARG || e == ERR_LIMIT || e == ERR_UNSUPPORTED ? e : OK;
+}
+
 /* A folder that is empty because it was lost must not be taken for a new one: when the store cannot
  * be asked, the server does not start. */
 static enum err prepare(struct offload *o)
@@ -55,6 +65,8 @@ static enum err prepare(struct offload *o)
     enum err e = restore_is_empty(o->io, dir, &empty, why);
     if (e == OK)
         e = restore_is_unfinished(o->io, dir, &unfinished, why);
+    if (e == OK && is_set(options->store.url))
+        e = check_store(o);
     if (e != OK)
         return e;
     if (is_set(options->restore_from))
