@@ -337,8 +337,10 @@ static enum err cut_file(struct restore *r, const struct log_file *f, uint64_t o
     return e == OK ? OK : why_set(why, e, "cannot cut the log: %s", err_text(e));
 }
 
-/* Reads the segments one after the other, and removes what is past the target. */
-static enum err walk_all(struct restore *r, const struct log_files *files, struct why *why)
+/* Reads the segments one after the other, and removes what is past the target. *passed: there was
+ * something. */
+static enum err walk_all(struct restore *r, const struct log_files *files, bool *passed,
+                         struct why *why)
 {
     uint64_t cut = UINT64_MAX;
     enum err e = OK;
@@ -361,22 +363,42 @@ static enum err walk_all(struct restore *r, const struct log_files *files, struc
         if (e == OK && cut != UINT64_MAX)
             e = cut_file(r, f, cut, why);
     }
+    *passed = cut != UINT64_MAX;
     return e;
+}
+
+/* A backup from after the target says that there were changes between the end of the log and it.
+ * Nobody knows which of them are from before the target. */
+static enum err check_reached(const struct restore *r, struct why *why)
+{
+    const struct backup_contents *c = &r->contents;
+    const struct restore_target *t = &r->options->target;
+    char date[DATE_SIZE];
+    if (t->kind == RESTORE_TO_LSN && r->result->lsn < t->lsn)
+        return why_set(why, ERR_NOT_FOUND, "the object store reaches LSN %" PRIu64 " only",
+                       r->result->lsn);
+    for (size_t i = 0; t->kind == RESTORE_TO_TIME && i < c->list_count; i++) {
+        if (is_before_target(r, &c->lists[i]) || c->lists[i].lsn <= r->result->lsn)
+            continue;
+        date_print(r->result->wall_ms, date);
+        return why_set(why, ERR_NOT_FOUND,
+                       "the log in the object store ends at LSN %" PRIu64
+                       " of %s, before that time; this LSN can be restored",
+                       r->result->lsn, date);
+    }
+    return OK;
 }
 
 static enum err cut_log(struct restore *r, struct why *why)
 {
     struct log_files files;
+    bool cut = false;
     enum err e = log_files_read(r->io, r->options->dir, &files, why);
     if (e != OK)
         return e;
-    e = walk_all(r, &files, why);
+    e = walk_all(r, &files, &cut, why);
     log_files_free(&files);
-    const struct restore_target *t = &r->options->target;
-    if (e == OK && t->kind == RESTORE_TO_LSN && r->result->lsn < t->lsn)
-        e = why_set(why, ERR_NOT_FOUND, "the object store reaches LSN %" PRIu64 " only",
-                    r->result->lsn);
-    return e;
+    return e == OK && !cut ? check_reached(r, why) : e;
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */

@@ -33,6 +33,25 @@ static uint64_t bring_back(struct sim *sim, const char *at)
     return lsn;
 }
 
+/* Starts with an empty folder, which must fail. */
+static void expect_no_restore(struct sim *sim, const char *at, enum err expected, const char *text)
+{
+    struct life_options options = life_options_default();
+    options.dir = "again";
+    options.store = "";
+    options.restore_from = LIFE_STORE;
+    options.restore_at = at;
+    EXPECT_EQ(life_start(&life, sim, &options), expected);
+    EXPECT(strstr(life.why.text, text) != NULL);
+    life_end(&life);
+    wipe(sim, "again");
+}
+
+static void add_name(void *user, const char *name)
+{
+    buf_append(user, name, strlen(name) + 1);
+}
+
 /* -- there and back ---------------------------------------------------------------------------- */
 
 TEST(offload, what_was_written_is_there_after_an_interval_and_comes_back)
@@ -139,17 +158,43 @@ TEST(offload, any_lsn_since_the_oldest_backup_can_be_restored)
         EXPECT_EQ(bring_back(sim, text), i);
     }
     EXPECT_EQ(bring_back(sim, ""), 60);
-    options.dir = "again";
-    options.store = "";
-    options.restore_from = LIFE_STORE;
     static const char *const wrong[] = {"61", "@5", "yesterday", "2026-13-01T00:00:00Z"};
     static const enum err errors[] = {ERR_NOT_FOUND, ERR_NOT_FOUND, ERR_SYNTAX, ERR_SYNTAX};
-    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        options.restore_at = wrong[i];
-        EXPECT_EQ(life_start(&life, sim, &options), errors[i]);
-        life_end(&life);
-        wipe(sim, "again");
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        expect_no_restore(sim, wrong[i], errors[i], "");
+    sim_free(sim);
+}
+
+TEST(offload, a_point_that_the_log_in_the_store_does_not_reach_is_refused)
+{
+    struct life_options options = life_options_default();
+    struct sim *sim = sim_new(15, NULL);
+    struct buf names = BUF_INIT(MEM_TEST);
+    char text[32], path[400];
+    options.keep_count = 100;
+    start(&life, sim, &options);
+    life_write(&life, 10);
+    EXPECT_EQ(life_backup(&life, ""), OK);
+    life_run(&life, 5000);
+    life_write(&life, 5);
+    unsigned long long second = sim_io(sim)->ops->wall_us(sim_io(sim)) / 1000000;
+    life_run(&life, 5000);
+    life_write(&life, 5);
+    EXPECT_EQ(life_backup(&life, ""), OK);
+    EXPECT(life_wait_stored(&life));
+    life_end(&life);
+    REQUIRE(sim_io(sim)->ops->list_dir(sim_io(sim), "/store", add_name, &names) == OK);
+    for (size_t at = 0; at < names.len; at += strlen((char *)names.ptr + at) + 1) {
+        (void)snprintf(path, sizeof(path), "/store/%s", (char *)names.ptr + at);
+        if (strstr(path, ".vlog") != NULL)
+            REQUIRE(sim_io(sim)->ops->remove(sim_io(sim), path) == OK);
     }
+    buf_fini(&names);
+    EXPECT_EQ(bring_back(sim, ""), 20);
+    EXPECT_EQ(bring_back(sim, "10"), 10);
+    (void)snprintf(text, sizeof(text), "@%llu", second);
+    expect_no_restore(sim, text, ERR_NOT_FOUND, "ends at LSN 10");
+    expect_no_restore(sim, "15", ERR_NOT_FOUND, "reaches LSN 10 only");
     sim_free(sim);
 }
 
@@ -334,14 +379,7 @@ TEST(offload, old_backups_go_by_count_and_age_and_what_only_they_needed)
         (void)snprintf(text, sizeof(text), "%u", lsn);
         EXPECT_EQ(bring_back(sim, text), lsn);
     }
-    options = life_options_default();
-    options.dir = "again";
-    options.store = "";
-    options.restore_from = LIFE_STORE;
-    options.restore_at = "109";
-    EXPECT_EQ(life_start(&life, sim, &options), ERR_NOT_FOUND);
-    EXPECT(strstr(life.why.text, "goes back to LSN 110") != NULL);
-    life_end(&life);
+    expect_no_restore(sim, "109", ERR_NOT_FOUND, "goes back to LSN 110");
     sim_free(sim);
 }
 
