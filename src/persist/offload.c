@@ -37,6 +37,13 @@ static uint64_t reached_lsn(const struct offload *o)
     return o->log_lsn > o->stored_lsn ? o->log_lsn : o->stored_lsn;
 }
 
+/* Is there anything that the log in the store lacks? A backup is no substitute: between two of them
+ * one restores by the log. */
+static bool log_is_behind(const struct offload *o)
+{
+    return o->persist->aof != NULL && o->log_lsn < last_lsn(o);
+}
+
 static void run_job(struct job *job, struct lane *lane)
 {
     (void)lane;
@@ -141,6 +148,8 @@ enum err offload_request(struct offload *o, struct offload_request *rq, struct w
         return e;
     rq->lsn = last_lsn(o);
     rq->next = NULL;
+    if (rq->url[0] == '\0' && log_is_behind(o))
+        aof_seal_soon(o->persist->aof); /* goes with the snapshot if it is done by then */
     if (!is_ready(o, rq)) {
         e = saver_start(&o->persist->saver, true);
         if (e != OK)
@@ -295,13 +304,6 @@ static void done_job(struct job *job)
 }
 
 /* -- when -------------------------------------------------------------------------------------- */
-
-/* Is there anything that the log in the store lacks? A backup is no substitute: between two of them
- * one restores by the log. */
-static bool log_is_behind(const struct offload *o)
-{
-    return o->persist->aof != NULL && o->log_lsn < last_lsn(o);
-}
 
 /* Has the store everything already? */
 static bool is_up_to_date(const struct offload *o)
