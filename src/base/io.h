@@ -4,9 +4,9 @@
  * disk, driven by a seed). Nothing above this header includes uv.h, time.h, unistd.h or pthread.h.
  *
  * Rules. All calls are made on the loop thread, except the file operations, which block and may be
- * made from one thread per file. Callbacks run on the loop and never inside the call that asked for
- * them. Timers and listeners are owned by the caller; streams by the implementation, until their
- * on_closed() has run. */
+ * made from one thread per file, and the clocks, which any lane may read. Callbacks run on the loop
+ * and never inside the call that asked for them. Timers and listeners are owned by the caller;
+ * streams by the implementation, until their on_closed() has run. */
 #ifndef VDB_BASE_IO_H
 #define VDB_BASE_IO_H
 

@@ -19,6 +19,8 @@ enum {
     LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */
     LIMIT_FILTER_NODES = 4096,            /* operands and operators of one filter */
     LIMIT_FILTER_FIELDS = 256,            /* fields of one filter; each step of a path counts */
+    LIMIT_RETURN_FIELDS = 64,             /* fields of RETURN */
+    LIMIT_TIMEOUT_MS = 3600 * 1000,       /* TIMEOUT of a search */
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */

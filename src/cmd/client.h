@@ -9,6 +9,7 @@
 
 struct command;
 struct search;
+struct removal;
 struct offload_request;
 struct collection;
 struct watch;
@@ -54,6 +55,7 @@ struct client {
     /* A blocked client runs no further command until client_unblock. */
     bool blocked;
     struct search *search;             /* running for it */
+    struct removal *removal;           /* VREMWHERE under way */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
     struct offload_request *backup;    /* the one that VBACKUP waits for */

@@ -6,6 +6,7 @@
 #include "cmd/log_wait.h"
 #include "cmd/saving.h"
 #include "cmd/multi.h"
+#include "cmd/removal.h"
 #include "db/search.h"
 
 /* May a client go on that waits for the pending rows of c? */
@@ -60,6 +61,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env)
 {
     CHECK(env->clients == NULL && env->blocked_count == 0);
+    removals_stop(env);
     watches_fini(env);
     mem_free(MEM_SERVER, env->command_stats);
 }
@@ -67,7 +69,8 @@ void cmd_env_fini(struct cmd_env *env)
 /* What the client waits for. */
 static int reasons(const struct client *client)
 {
-    return (client->search != NULL) + (client->waits_for_room != NULL) + client->waits_for_save +
+    return (client->search != NULL) + (client->removal != NULL) +
+           (client->waits_for_room != NULL) + client->waits_for_save +
            (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
@@ -105,6 +108,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     client->waits_for_room = NULL;
     client->waits_for_save = false;
     saving_forget(client);
+    removal_forget(client);
     log_wait_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);

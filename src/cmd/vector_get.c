@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "cmd/vector.h"
 #include "cmd/vector_job.h"
+#include "cmd/vector_row.h"
 #include "index/hnsw.h"
 #include "index/scratch.h"
 
@@ -66,6 +67,21 @@ void cmd_vemb(struct request *rq)
     mem_free(MEM_CLIENT, room);
 }
 
+static void reply_elements(struct request *rq, const struct collection *c,
+                           const struct row_shape *shape)
+{
+    const struct vget_args *a = rq->args;
+    reply_array(&rq->reply, a->ids.count);
+    for (size_t i = 0; i < a->ids.count; i++) {
+        uint32_t row = collection_find(c, a->ids.items[i]);
+        if (row == ROW_NONE)
+            reply_null(&rq->reply);
+        else
+            reply_row(&rq->reply, shape, row, 0);
+    }
+}
+
+/* Its attribute is shown unless RETURN says what of it. */
 void cmd_vget(struct request *rq)
 {
     const struct vget_args *a = rq->args;
@@ -77,30 +93,21 @@ void cmd_vget(struct request *rq)
     if (c == NULL)
         return;
     struct collection_view view;
+    struct row_shape shape = {0};
+    struct json_pick *pick;
+    struct why why = {{0}};
+    unsigned with = (a->has_fields ? 0u : WITH_ATTRIBUTE) | (a->with_vectors ? WITH_VECTOR : 0u) |
+                    (a->raw ? WITH_RAW : 0u);
     db_view(rq->env->db, c, &view);
-    float *room = mem_try(MEM_CLIENT, c->spec.dim * sizeof(float));
-    if (room == NULL) {
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-        return;
-    }
-    reply_array(&rq->reply, a->ids.count);
-    for (size_t i = 0; i < a->ids.count; i++) {
-        uint32_t row = collection_find(c, a->ids.items[i]);
-        if (row == ROW_NONE) {
-            reply_null(&rq->reply);
-            continue;
-        }
-        struct slice attribute = view_attribute(&view, row);
-        reply_array(&rq->reply, a->with_vectors ? 3 : 2);
-        reply_bulk(&rq->reply, a->ids.items[i]);
-        if (attribute.len > 0)
-            reply_bulk(&rq->reply, attribute);
-        else
-            reply_null(&rq->reply);
-        if (a->with_vectors)
-            reply_vector(&rq->reply, &view, row, a->raw, room);
-    }
-    mem_free(MEM_CLIENT, room);
+    enum err e = read_return(&a->fields, a->has_fields, &pick, &why);
+    if (e == OK)
+        e = row_shape_init(&shape, &view, with, pick);
+    if (e == OK)
+        reply_elements(rq, c, &shape);
+    else
+        reply_err(&rq->reply, e, &why);
+    row_shape_fini(&shape);
+    json_pick_free(pick);
 }
 
 void cmd_vgetattr(struct request *rq)

@@ -10,4 +10,9 @@
  * answered on return; otherwise the client is blocked until done. Errors become its reply. */
 void search_for_client(struct request *rq, struct search *s);
 
+/* A filter with what PARAMS gives: names and values in turn, or NULL. An error says where the text
+ * is wrong. */
+MUST_USE enum err compile_filter(struct slice text, const struct slices *params,
+                                 struct filter **out, struct why *why);
+
 #endif

@@ -5,18 +5,9 @@
 #include "base/limits.h"
 #include "cmd/vector.h"
 #include "cmd/vector_job.h"
-
-/* What encode functions add to each id. */
-enum with { WITH_SCORE = 1, WITH_ATTRIBUTE = 2, WITH_VECTOR = 4, WITH_RAW = 8 };
+#include "cmd/vector_row.h"
 
 /* -- encoding, on a lane ----------------------------------------------------------------------- */
-
-/* Into the search's own buffer: the client's is the loop's. */
-static struct reply reply_of(struct search *s)
-{
-    CHECK(s->proto == 2 || s->proto == 3);
-    return (struct reply){&s->reply, s->proto};
-}
 
 /* Under COSINE a float dot product of a vector with itself misses 1 by its last bit: what is below
  * that is nothing. */
@@ -26,20 +17,11 @@ static double shown_distance(const struct search *s, float dist)
     return cosine && fabsf(dist) <= FLT_EPSILON ? 0 : (double)dist;
 }
 
-static void reply_attribute(struct reply *r, const struct search *s, uint32_t row)
-{
-    struct slice attribute = view_attribute(&s->view, row);
-    if (attribute.len == 0)
-        reply_null(r);
-    else
-        reply_bulk(r, attribute);
-}
-
 /* VSIM's shapes: a flat array, or in RESP3 with WITHSCORES or WITHATTRIBS a map. */
 static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
 {
     CHECK(count <= s->count);
-    struct reply r = reply_of(s);
+    struct reply r = reply_of_search(s);
     bool score = (s->with & WITH_SCORE) != 0, attribute = (s->with & WITH_ATTRIBUTE) != 0;
     if (score || attribute) {
         if (s->proto == 3)
@@ -56,7 +38,7 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
         if (score)
             reply_double(&r, 1 - shown_distance(s, hits[i].dist) / 2);
         if (attribute)
-            reply_attribute(&r, s, hits[i].row);
+            reply_attribute(&r, &s->view, hits[i].row);
     }
 }
 
@@ -64,31 +46,17 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
 static void encode_vsearch(struct search *s, const struct hit *hits, size_t count)
 {
     CHECK(count <= s->count);
-    struct reply r = reply_of(s);
-    unsigned with = s->with;
-    size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
-                     ((with & WITH_VECTOR) != 0);
-    float *room = NULL;
-    if (with & WITH_VECTOR) {
-        room = mem_try(MEM_SCRATCH, s->view.collection->spec.dim * sizeof(float));
-        if (room == NULL) {
-            s->error = ERR_NOMEM;
-            return;
-        }
-    }
-    reply_array(&r, count);
-    for (size_t i = 0; i < count; i++) {
-        if (members > 1)
-            reply_array(&r, members);
-        reply_bulk(&r, view_id(&s->view, hits[i].row));
-        if (with & WITH_SCORE)
-            reply_double(&r, shown_distance(s, hits[i].dist));
-        if (with & WITH_ATTRIBUTE)
-            reply_attribute(&r, s, hits[i].row);
-        if (with & WITH_VECTOR)
-            reply_vector(&r, &s->view, hits[i].row, (with & WITH_RAW) != 0, room);
-    }
-    mem_free(MEM_SCRATCH, room);
+    struct reply r = reply_of_search(s);
+    struct row_shape shape;
+    s->error = row_shape_init(&shape, &s->view, s->with, s->pick);
+    if (s->error != OK)
+        return;
+    size_t first = s->offset < count ? s->offset : count;
+    reply_status(&r, s);
+    reply_array(&r, count - first);
+    for (size_t i = first; i < count; i++)
+        reply_row(&r, &shape, hits[i].row, shown_distance(s, hits[i].dist));
+    row_shape_fini(&shape);
 }
 
 /* -- planning, on the loop --------------------------------------------------------------------- */
@@ -159,8 +127,7 @@ static enum err read_query(struct request *rq, struct collection *c, const struc
     return query_of_element(c, &view, arg->bytes, out, why);
 }
 
-/* params: names and values in turn, or NULL. An error says where the text is wrong. */
-static enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,
+enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,
                                struct why *why)
 {
     struct filter_param pairs[LIMIT_PARAMS];
@@ -202,11 +169,13 @@ void cmd_vsim(struct request *rq)
 
 /* What VSEARCH and VMSEARCH have in common. */
 struct search_options {
-    bool has_count, has_ef, has_filter, has_params, has_after;
-    int64_t count, ef, after;
+    bool has_count, has_offset, has_ef, has_radius, has_filter, has_params, has_after, has_fields,
+        has_timeout;
+    int64_t count, offset, ef, after, timeout;
+    double radius;
     bool exact;
     struct slice filter;
-    struct slices params;
+    struct slices params, fields;
     unsigned with;
 };
 
@@ -216,10 +185,13 @@ struct search_options {
         .has_count = (a)->has_count, .has_ef = (a)->has_ef, .has_filter = (a)->has_filter,         \
         .has_params = (a)->has_params, .has_after = (a)->has_after, .count = (a)->count,           \
         .ef = (a)->ef, .after = (a)->after, .exact = (a)->exact, .filter = (a)->filter,            \
-        .params = (a)->params,                                                                     \
+        .params = (a)->params, .has_offset = (a)->has_offset, .offset = (a)->offset,               \
+        .has_radius = (a)->has_radius, .radius = (a)->radius, .has_fields = (a)->has_fields,       \
+        .fields = (a)->fields, .has_timeout = (a)->has_timeout, .timeout = (a)->timeout,           \
         .with = ((a)->with_dist ? WITH_SCORE : 0u) |                                               \
                 ((a)->with_attributes ? WITH_ATTRIBUTE : 0u) |                                     \
-                ((a)->with_vectors ? WITH_VECTOR : 0u) | ((a)->raw ? WITH_RAW : 0u)                \
+                ((a)->with_vectors ? WITH_VECTOR : 0u) | ((a)->raw ? WITH_RAW : 0u) |              \
+                ((a)->has_timeout ? WITH_STATUS : 0u)                                              \
     }
 
 /* Options that do not go together; AFTER, which everything written so far satisfies: searches see
@@ -234,6 +206,8 @@ static enum err check_options(const struct request *rq, const struct search_opti
         return why_set(why, ERR_ARG, "PARAMS without FILTER");
     if ((o->with & WITH_RAW) != 0 && (o->with & WITH_VECTOR) == 0)
         return why_set(why, ERR_ARG, "RAW goes after WITHVECTORS");
+    if ((o->has_count ? o->count : 10) + (o->has_offset ? o->offset : 0) > LIMIT_EF)
+        return why_set(why, ERR_LIMIT, "OFFSET and COUNT together are at most %d", LIMIT_EF);
     if (o->has_after && (uint64_t)o->after > last)
         return why_set(why, ERR_ARG, "AFTER: LSN %lld has not been reached, the last one is %llu",
                        (long long)o->after, (unsigned long long)last);
@@ -245,13 +219,18 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
 {
     CHECK(!o->has_count || (o->count >= 1 && o->count <= LIMIT_EF));
     CHECK(!o->has_ef || (o->ef >= 1 && o->ef <= LIMIT_EF));
-    s->count = o->has_count ? (size_t)o->count : 10;
+    s->offset = o->has_offset ? (size_t)o->offset : 0;
+    s->count = s->offset + (o->has_count ? (size_t)o->count : 10);
     s->effort = o->has_ef ? (size_t)o->ef : 0;
+    s->radius = o->has_radius ? (float)o->radius : INFINITY;
     s->exact = o->exact;
     s->with = o->with;
     s->encode = encode_vsearch;
-    if (!o->has_filter)
-        return OK;
+    if (o->has_timeout)
+        s->deadline_us = s->db->io->ops->mono_us(s->db->io) + (uint64_t)o->timeout * 1000;
+    enum err e = read_return(&o->fields, o->has_fields, &s->pick, why);
+    if (e != OK || !o->has_filter)
+        return e;
     return compile_filter(o->filter, o->has_params ? &o->params : NULL, &s->filter, why);
 }
 

@@ -43,8 +43,13 @@ struct query_run {
 
 static bool accept(void *user, uint32_t row)
 {
+    return search_accepts(user, row);
+}
+
+static bool deadline_is_over(void *user)
+{
     const struct search *s = user;
-    return filter_match(s->filter, view_attribute(&s->view, row));
+    return s->db->io->ops->mono_us(s->db->io) >= s->deadline_us;
 }
 
 /* -- exact passes ------------------------------------------------------------------------------ */
@@ -215,7 +220,7 @@ static enum err search_filtered(const struct query_run *r, size_t effort, struct
         bool complete;
         s->plan = PLAN_FILTERED_WALK;
         enum err e = walk(r, effort, r->view->live / WALK_SHARE + 1, hits, count, &complete);
-        if (e != OK || (complete && *count >= r->wanted))
+        if (e != OK || (complete && *count >= r->wanted) || s->cost.stopped)
             return e;
     }
     s->plan = PLAN_FILTERED_SCAN;
@@ -234,7 +239,7 @@ static enum err search_graph(const struct query_run *r, size_t effort, struct hi
     s->plan = PLAN_WALK;
     enum err e = walk(r, effort, 0, hits, count, &complete);
     size_t there = r->wanted < r->view->live ? r->wanted : r->view->live;
-    if (e != OK || *count >= there)
+    if (e != OK || *count >= there || s->cost.stopped)
         return e;
     /* Dead rows filled the walk, or the graph is torn by deletes: all that is there is found. */
     s->plan = PLAN_SCAN;
@@ -255,7 +260,8 @@ static enum err search_one(struct search *s, struct lane *lane, const float *que
     struct hit *hits = NULL;
     size_t count = 0;
     enum err e = OK;
-    if (r.wanted == 0) {
+    s->cost.stopped = false;
+    if (r.wanted == 0 || index_stops(&s->cost)) {
         s->plan = PLAN_SCAN;
     } else if (s->exact || s->view.graph == NULL) {
         s->plan = PLAN_SCAN;
@@ -280,6 +286,10 @@ static enum err search_one(struct search *s, struct lane *lane, const float *que
 static void run(struct search *s, struct lane *lane, size_t most)
 {
     size_t dim = s->view.collection->spec.dim;
+    if (s->deadline_us > 0) {
+        s->cost.is_over = deadline_is_over;
+        s->cost.user = s;
+    }
     for (size_t i = 0; i < most && s->answered < s->query_count && s->error == OK; i++) {
         s->error = s->work != NULL ? s->work(s, lane)
                                    : search_one(s, lane, s->queries + s->answered * dim);
@@ -354,7 +364,10 @@ void search_free(struct search *s)
     if (s == NULL)
         return;
     filter_free(s->filter);
+    json_pick_free(s->pick);
     mem_free(MEM_SCRATCH, s->queries);
+    if (s->end_extra != NULL)
+        s->end_extra(s);
     mem_free(MEM_SCRATCH, s->extra);
     buf_fini(&s->reply);
     mem_free(MEM_SCRATCH, s);

@@ -9,6 +9,7 @@
 #include "base/topk.h"
 #include "db/db.h"
 #include "db/filter.h"
+#include "db/json_pick.h"
 
 /* How a search found its hits. */
 enum search_plan { PLAN_SCAN, PLAN_WALK, PLAN_FILTERED_WALK, PLAN_FILTERED_SCAN };
@@ -25,15 +26,18 @@ struct search {
     /* the request */
     float *queries;        /* query_count x dim floats, normalised under COSINE; owned */
     size_t query_count;
-    size_t count;          /* hits wanted per query */
+    size_t count;          /* hits wanted per query, those that encode() passes over too */
+    size_t offset;         /* for encode: so many nearer ones are not shown */
     size_t effort;         /* ef; 0: the collection's default */
     bool exact;
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct filter *filter; /* NULL: none; owned */
+    uint64_t deadline_us;  /* monotonic: then what was found so far has to do; 0: never */
 
     /* [lane] NULL, or what is done in place of searching. */
     enum err (*work)(struct search *s, struct lane *lane);
     void *extra;           /* of work; owned, MEM_SCRATCH */
+    void (*end_extra)(struct search *s); /* [loop] frees what extra owns; NULL: nothing */
     /* [lane] Called for each query in order with its hits, nearest first. */
     void (*encode)(struct search *s, const struct hit *hits, size_t count);
     /* [loop] The search is over: error says how. The callee calls search_free. */
@@ -42,6 +46,7 @@ struct search {
     void *env;
     int proto;             /* for encode: the protocol of the reply */
     unsigned with;         /* for encode: its own flags */
+    struct json_pick *pick; /* for encode: fields to show, or NULL; owned */
 
     /* what came out */
     struct buf reply;
@@ -59,5 +64,11 @@ MUST_USE bool search_start(struct search *s);
 /* Runs it on the loop, whatever it costs. */
 void search_run_here(struct search *s);
 void search_free(struct search *s);
+
+/* [lane] Does the filter let a visible row through? */
+static inline bool search_accepts(const struct search *s, uint32_t row)
+{
+    return s->filter == NULL || filter_match(s->filter, view_attribute(&s->view, row));
+}
 
 #endif

@@ -132,8 +132,11 @@ static size_t walk_filtered(struct filtered *w, struct lane *lane, struct hit st
             *complete = false;
             break;
         }
-        if (hops % YIELD_HOPS == 0)
+        if (hops % YIELD_HOPS == 0) {
             lane_yield(lane);
+            if (index_stops(w->cost))
+                break;
+        }
         ok = follow(w, next.row);
     }
     topk_sort(&w->results);

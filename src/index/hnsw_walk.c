@@ -172,8 +172,11 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     uint32_t beam[BEAM_MAX];
     size_t width;
     for (unsigned steps = 1; (width = choose(&w, beam)) > 0; steps++) {
-        if (steps % YIELD_STEPS == 0)
+        if (steps % YIELD_STEPS == 0) {
             lane_yield(lane);
+            if (index_stops(cost))
+                break;
+        }
         for (size_t i = 0; i < width; i++)
             gather(&w, beam[i]);
         score_found(&w);

@@ -66,7 +66,19 @@ struct index_query {
 struct index_cost {
     uint64_t distances; /* rows scored */
     uint64_t hops;      /* rows whose links were followed */
+    /* May it cost more? Asked now and then; once it says no, passes and walks end with the best so
+     * far. NULL: as much as it takes. */
+    bool (*is_over)(void *user);
+    void *user;
+    bool stopped; /* it has said no */
 };
+
+static inline bool index_stops(struct index_cost *cost)
+{
+    if (cost->is_over != NULL && !cost->stopped)
+        cost->stopped = cost->is_over(cost->user);
+    return cost->stopped;
+}
 
 struct index;
 

@@ -1,6 +1,6 @@
 #include "index/scan.h"
 
-enum { SCAN_BLOCK = 64, SCAN_YIELD_ROWS = 4096 };
+enum { SCAN_BLOCK = 64, SCAN_YIELD_ROWS = 4096, SCAN_LOOK_ROWS = 512 };
 
 /* Scores a block of rows and keeps what the top wants. */
 static void score_block(const struct index_rows *rows, const uint8_t *prepared, const uint32_t *ids,
@@ -32,6 +32,8 @@ void scan_range(const struct index_rows *rows, struct lane *lane, const uint8_t 
     for (uint32_t row = first; row < end; row++) {
         if (row % SCAN_YIELD_ROWS == 0)
             lane_yield(lane);
+        if (row % SCAN_LOOK_ROWS == 0 && index_stops(cost))
+            break;
         if (!counts(rows, filter, row))
             continue;
         ids[count++] = row;
@@ -52,6 +54,8 @@ void scan_list(const struct index_rows *rows, struct lane *lane, const uint8_t *
     for (size_t i = 0; i < size; i++) {
         if (i % SCAN_YIELD_ROWS == 0)
             lane_yield(lane);
+        if (i % SCAN_LOOK_ROWS == 0 && index_stops(cost))
+            break;
         CHECK(list[i] < rows->end);
         if (!counts(rows, filter, list[i]))
             continue;
