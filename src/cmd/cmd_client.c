@@ -98,7 +98,7 @@ void cmd_client_reply(struct request *rq)
 
 /* Which clients LIST shows or KILL closes. What is not given lets all through. */
 struct client_filter {
-    const struct slice *ids; /* checked: each a positive number */
+    const struct slice *ids; /* checked: each a number */
     size_t id_count;
     const struct slice *addr, *laddr;
     bool none; /* of a type that no client here has */
@@ -119,10 +119,10 @@ static bool is_addr(const struct io_addr *addr, struct slice text)
 static bool has_id(const struct client_filter *f, uint64_t id)
 {
     for (size_t i = 0; i < f->id_count; i++) {
-        uint64_t wanted;
-        bool number = slice_to_u64(f->ids[i], &wanted);
+        int64_t wanted;
+        bool number = slice_to_i64(f->ids[i], &wanted);
         CHECK(number); /* are_ids has looked */
-        if (wanted == id)
+        if (wanted > 0 && (uint64_t)wanted == id)
             return true;
     }
     return false;
@@ -158,12 +158,12 @@ static bool read_type(struct request *rq, struct slice type, struct client_filte
     return false;
 }
 
-/* Positive integers, all of them: there is no client 0. */
-static bool are_ids(const struct slice *ids, size_t count)
+/* Integers, all of them. As in Redis, LIST takes any, KILL none below 1. */
+static bool are_ids(const struct slice *ids, size_t count, int64_t min)
 {
     int64_t id;
     for (size_t i = 0; i < count; i++)
-        if (!slice_to_i64(ids[i], &id) || id < 1)
+        if (!slice_to_i64(ids[i], &id) || id < min)
             return false;
     return true;
 }
@@ -177,7 +177,7 @@ static bool read_list_filter(struct request *rq, const struct slices *words,
     if (words->count >= 2 && slice_eq_nocase(words->items[0], "ID")) {
         f->ids = words->items + 1;
         f->id_count = words->count - 1;
-        if (are_ids(f->ids, f->id_count))
+        if (are_ids(f->ids, f->id_count, INT64_MIN))
             return true;
         reply_error(&rq->reply, "ERR Invalid client ID");
         return false;
@@ -255,7 +255,7 @@ static bool read_id(struct request *rq, const struct slice *value, struct client
 {
     f->ids = value;
     f->id_count = 1;
-    if (are_ids(value, 1))
+    if (are_ids(value, 1, 1))
         return true;
     reply_error(&rq->reply, "ERR client-id should be greater than 0");
     return false;

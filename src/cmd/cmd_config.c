@@ -2,13 +2,23 @@
 #include "base/glob.h"
 #include "cmd/keys.h"
 
-/* An option that several patterns match is shown once. */
-static bool wanted(const struct config_option *option, const struct slices *patterns)
+/* The first pattern that an option matches, or NULL: one that several match is shown once. */
+static const struct slice *wanted(const struct config_option *option, const struct slices *patterns)
 {
     for (size_t i = 0; i < patterns->count; i++)
         if (glob_match_nocase(patterns->items[i], slice_of(option->name)))
-            return true;
-    return false;
+            return &patterns->items[i];
+    return NULL;
+}
+
+/* What an option is called in a reply: as in Redis, a name without wildcards is spelled as the
+ * client has spelled it. */
+static struct slice shown_name(const struct config_option *option, struct slice pattern)
+{
+    bool plain = memchr(pattern.ptr, '*', pattern.len) == NULL &&
+                 memchr(pattern.ptr, '?', pattern.len) == NULL &&
+                 memchr(pattern.ptr, '[', pattern.len) == NULL;
+    return plain ? pattern : slice_of(option->name);
 }
 
 void cmd_config_get(struct request *rq)
@@ -19,17 +29,18 @@ void cmd_config_get(struct request *rq)
         if (!pattern_fits(rq, a->patterns.items[i]))
             return;
     for (size_t i = 0; i < config_option_count(); i++)
-        count += wanted(config_option_at(i), &a->patterns);
+        count += wanted(config_option_at(i), &a->patterns) != NULL;
     reply_map(&rq->reply, count);
     size_t shown = 0;
     struct buf value = BUF_INIT(MEM_CLIENT);
     for (size_t i = 0; i < config_option_count(); i++) {
         const struct config_option *option = config_option_at(i);
-        if (!wanted(option, &a->patterns))
+        const struct slice *pattern = wanted(option, &a->patterns);
+        if (pattern == NULL)
             continue;
         buf_clear(&value, SIZE_MAX);
         config_value(rq->env->config, option, &value);
-        reply_text(&rq->reply, option->name);
+        reply_bulk(&rq->reply, shown_name(option, *pattern));
         reply_bulk(&rq->reply, buf_slice(&value));
         shown++;
     }

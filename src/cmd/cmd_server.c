@@ -57,6 +57,10 @@ void cmd_cluster_keyslot(struct request *rq)
 void cmd_memory_usage(struct request *rq)
 {
     const struct memory_usage_args *a = rq->args;
+    if (a->samples < 0) {
+        reply_error(&rq->reply, "ERR syntax error");
+        return;
+    }
     struct object *o = db_find(rq->env->db, a->key);
     if (o == NULL) {
         reply_null(&rq->reply);

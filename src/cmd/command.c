@@ -191,28 +191,30 @@ const char *command_group_name(enum command_group group)
     return names[group];
 }
 
+enum { UNKNOWN_SHOWN = 128 }; /* bytes of an unknown name, and of its arguments together */
+
 /* As Redis says it: the name and the beginning of the arguments. */
 static void reply_unknown(struct request *rq)
 {
-    char text[WHY_SIZE];
+    char args[UNKNOWN_SHOWN * 2];
     struct slice name = rq->argv[0];
     const char *reason = absent_reason(rq->argv, rq->argc);
     if (reason != NULL) {
         reply_errorf(&rq->reply, "ERR %s", reason);
         return;
     }
-    size_t used = (size_t)snprintf(text, sizeof(text),
-                                   "ERR unknown command '%.*s', with args beginning with: ",
-                                   (int)(name.len < 128 ? name.len : 128), (const char *)name.ptr);
-    for (size_t i = 1; i < rq->argc && used + 2 < sizeof(text); i++) {
-        struct slice arg = rq->argv[i];
-        int room = (int)(sizeof(text) - used) - 4;
-        if (room <= 0)
-            break;
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "'%.*s' ",
-                                 (int)arg.len < room ? (int)arg.len : room, (const char *)arg.ptr);
+    args[0] = '\0';
+    size_t used = 0;
+    for (size_t i = 1; i < rq->argc && used < UNKNOWN_SHOWN; i++) {
+        int room = UNKNOWN_SHOWN - (int)used;
+        int shown = rq->argv[i].len < (size_t)room ? (int)rq->argv[i].len : room;
+        used += (size_t)snprintf(args + used, sizeof(args) - used, "'%.*s' ", shown,
+                                 (const char *)rq->argv[i].ptr);
+        CHECK(used < sizeof(args));
     }
-    reply_error(&rq->reply, text);
+    reply_errorf(&rq->reply, "ERR unknown command '%.*s', with args beginning with: %s",
+                 (int)(name.len < UNKNOWN_SHOWN ? name.len : UNKNOWN_SHOWN),
+                 (const char *)name.ptr, args);
 }
 
 /* Is it a container whose next word is none of its subcommands? HELP is one of all. */

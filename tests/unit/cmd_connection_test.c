@@ -287,7 +287,7 @@ TEST(cmd_client, list_has_a_line_for_each)
     EXPECT_REPLY(h, 3, "CLIENT LIST ID 9", "=4\r\ntxt:\r\n");
     EXPECT_REPLIES(h, "CLIENT LIST TYPE foo", "-ERR Unknown client type 'foo'\r\n");
     EXPECT_REPLIES(h, "CLIENT LIST ID x", "-ERR Invalid client ID\r\n");
-    EXPECT_REPLIES(h, "CLIENT LIST ID 0", "-ERR Invalid client ID\r\n");
+    EXPECT_REPLIES(h, "CLIENT LIST ID 1.0", "-ERR Invalid client ID\r\n");
     EXPECT_REPLIES(h, "CLIENT LIST FOO", SYNTAX);
     EXPECT_PART(h, 3, "CLIENT INFO", " cmd=client|info user=default redir=-1 resp=3 ");
     harness_free(h);

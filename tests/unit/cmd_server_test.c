@@ -168,7 +168,7 @@ TEST(cmd_config, get_takes_patterns)
 {
     struct harness *h = harness_new();
     EXPECT_REPLY(h, 2, "CONFIG GET port nothing", "*2\r\n$4\r\nport\r\n$4\r\n6379\r\n");
-    EXPECT_REPLY(h, 3, "CONFIG GET PORT port", "%1\r\n$4\r\nport\r\n$4\r\n6379\r\n");
+    EXPECT_REPLY(h, 3, "CONFIG GET PORT port", "%1\r\n$4\r\nPORT\r\n$4\r\n6379\r\n");
     EXPECT_REPLY(h, 2, "CONFIG GET nothing", "*0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET nothing", "%0\r\n");
     EXPECT_REPLY(h, 3, "CONFIG GET save appendonly",
