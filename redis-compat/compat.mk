@@ -1,0 +1,11 @@
+# Redis and its clients: cases, their page, programs in many languages.
+
+.PHONY: compat compat-replay compat-record compat-page
+compat-replay: all ## recorded replies of Redis, byte for byte, against vdb (T="file ...")
+	redis-compat/compat.py replay $(T)
+compat-record: ## record the cases again from redis-server 7.0.15 (T="file ...")
+	redis-compat/compat.py record $(T)
+compat-page: all ## write redis-compat/COMPATIBILITY.md again
+	redis-compat/compat.py page
+compat: all ## everything below redis-compat: cases, clients of many languages, Redis's tools
+	redis-compat/compat.sh
