@@ -217,7 +217,7 @@ static void on_timer(struct sim *sim, struct sim_event *event)
         mem_free(MEM_TEST, t);
         return;
     }
-    if (!sim->power || t->generation != sim->generation)
+    if ((!sim->power && !sim->apart) || t->generation != sim->generation)
         return; /* the process is dead; timer_stop will free it */
     sim_trace(sim, SIM_TIMER, 0, 0);
     timer_stop(&sim->io, timer);
@@ -316,6 +316,19 @@ void sim_crash(struct sim *sim)
     sim_net_crash(sim);
 }
 
+void sim_kill(struct sim *sim)
+{
+    sim->power = false;
+    sim_trace(sim, SIM_POWER, 2, 0);
+    sim_net_crash(sim);
+}
+
+void sim_take_apart(struct sim *sim)
+{
+    CHECK(!sim->power);
+    sim->apart = true;
+}
+
 /* Steps until done() of every job and on_closed() of all the process has closed have come. */
 static void settle(struct sim *sim)
 {
@@ -330,6 +343,7 @@ void sim_restart(struct sim *sim)
     CHECK(!sim->power);
     settle(sim); /* the dead process must not meet the new one */
     sim->power = true;
+    sim->apart = false;
     sim->generation++;
     sim->power_countdown = 0;
     sim_trace(sim, SIM_POWER, 1, sim->generation);

@@ -115,8 +115,13 @@ uint64_t sim_call_count(const struct sim *sim, uint32_t calls);
 /* The power goes: what was not synced is kept, lost, torn or mixed by the seed; connections are
  * reset, timers and listeners of the process are silent, all its calls fail. The test then frees
  * what the process held, as at any shutdown, and calls sim_restart(), which runs the on_closed()
- * and done() that are still to come. */
+ * and done() that are still to come. What ends only by way of timers needs sim_take_apart() right
+ * after the crash: from there on the timers of the dead process run, until the restart. */
 void sim_crash(struct sim *sim);
+/* The same for the process alone: the system goes on, so the disk keeps all that was written, and
+ * what was not synced is still not safe from the next crash. */
+void sim_kill(struct sim *sim);
+void sim_take_apart(struct sim *sim);
 void sim_restart(struct sim *sim);
 bool sim_has_power(const struct sim *sim);
 

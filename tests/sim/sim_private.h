@@ -59,6 +59,7 @@ struct sim {
     enum sim_call fault_call;
     uint64_t calls[SIM_CALL_COUNT];
     bool power;
+    bool apart;          /* the dead process is being taken apart, with the help of its timers */
     bool ending;         /* sim_free runs: only what it waits for still happens */
     uint32_t generation; /* counts restarts; what was opened in an older one is dead */
 
