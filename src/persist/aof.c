@@ -237,7 +237,7 @@ static void note_success(struct aof *aof)
         note_durable(aof);
     }
     aof->events->on_stable(aof->user);
-    if (heals)
+    if (heals && !aof->stopping)
         aof->events->on_state(aof->user);
 }
 

@@ -21,7 +21,7 @@ struct rig {
     bool recovered, open, stopped;
     enum err result;
     unsigned stables, states, rooms; /* events of the sink */
-    uint64_t top_durable;             /* the highest LSN that was ever said to be durable */
+    uint64_t top_durable;            /* the highest LSN that was ever said to be durable */
 };
 
 struct aof_options rig_options(void);

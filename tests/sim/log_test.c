@@ -187,6 +187,26 @@ TEST(log, writers_are_told_to_wait_and_when_to_go_on)
 }
 
 /* The disk is full for a while: nothing is lost, and writes are let in again by themselves. */
+/* Who has asked for the end does not want to hear of the log any more. */
+TEST(log, heals_in_silence_while_it_ends)
+{
+    static struct rig r;
+    struct sim *sim = sim_new(7, NULL);
+    struct aof_options options = rig_options();
+    rig_start(&r, sim, &options);
+    rig_write(&r, 10, 100);
+    sim_options(sim)->disk_bytes = 1;
+    sim_run_for(sim, 1500 * 1000);
+    EXPECT(r.aof.failed && r.states == 1);
+    sim_options(sim)->disk_bytes = 0;
+    rig_stop(&r);
+    EXPECT_EQ(r.states, 1);
+    rig_start(&r, sim, &options);
+    EXPECT(rig_holds(&r, 10));
+    rig_stop(&r);
+    sim_free(sim);
+}
+
 TEST(log, heals_when_the_disk_does)
 {
     static struct rig r;
