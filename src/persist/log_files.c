@@ -112,7 +112,13 @@ static enum err read_note(struct io *io, const char *dir, struct log_files *file
     io->ops->file_close(file);
     if (e != OK)
         return why_set(why, e, "cannot read %s: %s", LOG_NOTE_NAME, err_text(e));
-    files->has_note = log_note_parse((struct slice){bytes, got}, &files->note);
+    struct slice found = {bytes, got};
+    struct log_segment segment;
+    files->has_note = log_note_parse(found, &files->note);
+    /* A note that is not whole is what a crash leaves; this is what a person leaves. */
+    if (!files->has_note && log_segment_parse(found, &segment, NULL) == OK)
+        return why_set(why, ERR_CORRUPT, "%s is a segment of a log under another name",
+                       LOG_NOTE_NAME);
     return OK;
 }
 
