@@ -4,17 +4,18 @@ CC       ?= cc
 MODE     ?= release
 SAN      ?=
 PREFIX   ?= /usr/local
+PLANTS   ?=
 
 # One folder of objects per compiler and set of flags, so that switching never rebuilds the other.
 CC_NAME  := $(notdir $(firstword $(CC)))
-VARIANT  := $(CC_NAME)-$(MODE)$(if $(SAN),-$(subst $(,),-,$(SAN)))
+VARIANT  := $(CC_NAME)-$(MODE)$(if $(SAN),-$(subst $(,),-,$(SAN)))$(if $(PLANTS),-plants)
 comma    := ,
 VARIANT  := $(subst $(comma),-,$(VARIANT))
 OBJ      := build/$(VARIANT)
 
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
             -Wmissing-prototypes -Wswitch-enum $(if $(CI),-Werror)
-CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP
+CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP $(if $(PLANTS),-DVDB_PLANTS)
 CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
 LDFLAGS  += -pthread
 LDLIBS   += -luv -lxxhash -lcurl -lcrypto -lm -ldl

@@ -60,6 +60,11 @@ part "integration tests" $make integration
 for script in tests/integration/*_test.{sh,py,mjs}; do
     [ ! -x "$script" ] || part "$(basename "$script")" "$script"
 done
+if [ "$mode" = check ]; then
+    part "crashes and damage, simulated, a share" tests/crash/run.sh 1 0
+else
+    part "crashes, damage, planted bugs, simulated" tests/crash/run.sh 10 10
+fi
 [ ! -d /usr/include/fuse3 ] || part "build of the disk that loses power" $make build/blockfile
 for script in tests/crash/real/*_test.py; do
     part "$(basename "$script")" "$script"

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/plant.h"
 #include "db/db.h"
 
 enum { SAVED_ROWS = 1024 /* references copied at once: a page */ };
@@ -77,7 +78,7 @@ static bool keep_early(struct capture *c, struct object *o, uint32_t place)
 static void before_change(struct keyspace_watch *watch, uint32_t place)
 {
     struct capture *c = (struct capture *)((char *)watch - offsetof(struct capture, watch));
-    if (c->failed || place < c->next || place >= c->end ||
+    if (c->failed || place < c->next || place >= c->end || PLANTED(PLANT_KEYS_NOT_HELD) ||
         (c->early[place / 64] >> (place % 64) & 1) != 0)
         return;
     struct object *o = c->db->keys.objects[place];
@@ -215,7 +216,7 @@ static void load_refs(uint8_t *const base[], uint32_t first, uint32_t count, hea
 
 void capture_attribute(struct capture *c, struct collection *collection, uint32_t row)
 {
-    if (collection->uid >= c->uid_end || c->failed)
+    if (collection->uid >= c->uid_end || c->failed || PLANTED(PLANT_ATTRIBUTES_NOT_HELD))
         return;
     struct saved_attributes *s = saved_of(collection);
     if (s == NULL)

@@ -1,5 +1,7 @@
 #include "persist/aof.h"
 
+#include "base/plant.h"
+
 enum {
     CHUNK_SIZE = 256 * 1024,
     SECOND_US = 1000 * 1000,
@@ -127,7 +129,11 @@ static void run_job(struct job *job, struct lane *lane)
         e = begin_segment(aof, false, &aof->to);
     if (e == OK && aof->job_syncs)
         e = log_writer_sync(&aof->writer);
+    if (e != OK && PLANTED(PLANT_SYNC_AGAIN) && aof->writer.file != NULL)
+        e = log_writer_sync(&aof->writer);
     uint64_t durable = aof->job_syncs && !aof->job_unbased ? aof->to.lsn : aof->job_claim;
+    if (PLANTED(PLANT_NOTE_EARLY))
+        durable = aof->to.lsn;
     if (e == OK && aof->job_notes) {
         enum err ignored = log_writer_note(&aof->writer, durable, aof->job_wall_ms, aof->job_ends);
         (void)ignored; /* a note only helps to find damage later */
@@ -143,7 +149,7 @@ static void plan(struct aof *aof);
 
 static uint64_t sync_period_us(const struct aof *aof)
 {
-    return aof->policy == AOF_NO ? LAZY_SYNC_US : SECOND_US;
+    return aof->policy == AOF_NO || PLANTED(PLANT_SYNC_RARELY) ? LAZY_SYNC_US : SECOND_US;
 }
 
 static bool sync_is_due(const struct aof *aof, uint64_t now)
@@ -170,7 +176,7 @@ static void submit(struct aof *aof, uint64_t now)
     CHECK(!aof->busy && !aof->stopped);
     aof->busy = true;
     aof->job_rolls = aof->failed || aof->unopened;
-    aof->from = aof->failed ? aof->durable : aof->written;
+    aof->from = aof->failed && !PLANTED(PLANT_REWRITE_TOO_LITTLE) ? aof->durable : aof->written;
     aof->to = aof->end;
     aof->job_rotates =
         aof->rotate_wanted && !aof->job_rolls && aof->writer.first_lsn <= aof->from.lsn;
@@ -195,7 +201,8 @@ static void note_failure(struct aof *aof)
     aof->failed = true;
     aof->failures++;
     aof->error = aof->job_result;
-    aof->written = aof->durable;
+    if (!PLANTED(PLANT_REWRITE_TOO_LITTLE))
+        aof->written = aof->durable;
     if (!told && !aof->stopping)
         aof->events->on_state(aof->user);
 }
@@ -379,7 +386,8 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload
     struct buf *bytes = &aof->end.chunk->bytes;
     CHECK(aof->end.offset == bytes->len && bytes->capacity - bytes->len >= size);
     struct log_record r = {.lsn = lsn,
-                           .durable_lsn = aof_durable_lsn(aof),
+                           .durable_lsn =
+                               PLANTED(PLANT_DURABLE_LSN) ? lsn - 1 : aof_durable_lsn(aof),
                            .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
                            .kind = LOG_CHANGE,
                            .previous_crc = aof->end.crc,
@@ -398,6 +406,8 @@ static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload
 static uint64_t stable_lsn(const struct mlog_sink *sink)
 {
     const struct aof *aof = aof_of(sink);
+    if (PLANTED(PLANT_ACK_EARLY))
+        return UINT64_MAX;
     bool waits = aof->policy == AOF_ALWAYS && !aof->failed && !aof->unbased;
     return waits ? aof->durable.lsn : UINT64_MAX;
 }
@@ -409,7 +419,8 @@ static uint64_t kept_lsn(const struct mlog_sink *sink)
     const struct aof *aof = aof_of(sink);
     if (aof->unbased)
         return UINT64_MAX;
-    return aof->policy == AOF_ALWAYS ? aof->durable.lsn : aof->kept_lsn;
+    bool waits = aof->policy == AOF_ALWAYS && !PLANTED(PLANT_ACK_EARLY);
+    return waits ? aof->durable.lsn : aof->kept_lsn;
 }
 
 static bool accepts(const struct mlog_sink *sink)

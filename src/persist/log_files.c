@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "persist/log_writer.h"
 
 enum { CLAIMS_WINDOW = 1024 * 1024 };
@@ -81,7 +82,7 @@ static void set_limits(struct log_files *files)
     uint64_t limit = UINT64_MAX;
     for (size_t i = files->count; i > 0; i--) {
         struct log_file *f = &files->list[i - 1];
-        f->limit_lsn = limit;
+        f->limit_lsn = PLANTED(PLANT_STALE_SEGMENT) ? UINT64_MAX : limit;
         if (f->state == OK && f->first_lsn < limit)
             limit = f->first_lsn;
     }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "base/plant.h"
 #include "persist/recover_cut.h"
 
 enum {
@@ -90,6 +91,9 @@ static size_t parse(struct recover_log *r, bool to_end)
         used += r->cursor.offset - before;
         buf_append(&r->records, &record, sizeof(record));
     }
+    if (PLANTED(PLANT_LAST_RECORD) && r->step == LOG_END && r->at + 1 == r->files.count &&
+        r->records.len > 0)
+        r->records.len -= sizeof(struct log_record);
     return r->step == LOG_MORE && used == 0 ? need : 0;
 }
 

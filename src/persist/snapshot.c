@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/plant.h"
 #include "db/capture.h"
 #include "persist/log_clean.h"
 #include "persist/snapshot_clean.h"
@@ -149,7 +150,7 @@ static enum err make_manifest(struct snapshot_run *run)
 static void finish(struct snapshot_run *run)
 {
     struct snapshots *s = run->snapshots;
-    enum err e = pack_writer_sync(&run->packs);
+    enum err e = PLANTED(PLANT_MANIFEST_FIRST) ? OK : pack_writer_sync(&run->packs);
     if (e == OK)
         e = make_manifest(run);
     if (e != OK) {
@@ -163,6 +164,8 @@ static void finish(struct snapshot_run *run)
         return;
     snapshot_clean(s->io, s->dir, &run->next, atomic_load(&s->pinned_lsn));
     uint64_t kept = atomic_load(&s->log_kept_lsn), passed = run->next.previous_lsn;
+    if (PLANTED(PLANT_SEGMENTS_TOO_MANY))
+        passed = s->db->log.last_lsn;
     if (passed > 0)
         log_clean(s->io, s->dir, passed < kept ? passed : kept, &run->log_removed);
 }

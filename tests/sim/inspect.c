@@ -351,8 +351,12 @@ static void digest_object(void *user, const struct object *o)
     const struct collection *c = o->collection;
     static uint32_t links[LINKS_MAX];
     mix(&v->digest, o->bytes, o->key_len);
-    if (o->type != OBJECT_COLLECTION)
+    mix(&v->digest, &o->expire_ms, sizeof(o->expire_ms));
+    if (o->type == OBJECT_STRING) {
+        struct slice value = object_string(o);
+        mix(&v->digest, value.ptr, value.len);
         return;
+    }
     mix(&v->digest, &c->uid, sizeof(c->uid));
     mix(&v->digest, c->columns.base[COL_STATE], c->rows_end);
     for (uint32_t row = 0; row < c->rows_end; row++) {
@@ -361,13 +365,57 @@ static void digest_object(void *user, const struct object *o)
         size_t size;
         const uint8_t *vector = vector_at(c, row, &size);
         struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row));
+        struct slice attribute = attribute_at(c, row);
+        uint64_t birth = birth_of(c, row);
         mix(&v->digest, vector, size);
         mix(&v->digest, id.ptr, id.len);
+        mix(&v->digest, attribute.ptr, attribute.len);
+        mix(&v->digest, &birth, sizeof(birth));
+        mix(&v->digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
         for (int level = 0; c->graph != NULL && level <= hnsw_level(c->graph, row); level++) {
             size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
             mix(&v->digest, links, count * sizeof(links[0]));
         }
     }
+}
+
+static uint64_t element_digest(const struct collection *c, uint32_t row)
+{
+    size_t size;
+    uint64_t digest = 0;
+    const uint8_t *vector = vector_at(c, row, &size);
+    struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row)), attribute = attribute_at(c, row);
+    mix(&digest, id.ptr, id.len);
+    mix(&digest, vector, size);
+    mix(&digest, attribute.ptr, attribute.len);
+    mix(&digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
+    return digest;
+}
+
+/* Sums do not know an order. */
+static void add_object(void *user, const struct object *o)
+{
+    struct visit *v = user;
+    uint64_t digest = 0;
+    mix(&digest, o->bytes, o->type == OBJECT_STRING ? o->key_len + o->value_len : o->key_len);
+    mix(&digest, &o->expire_ms, sizeof(o->expire_ms));
+    const struct collection *c = o->type == OBJECT_COLLECTION ? o->collection : NULL;
+    for (uint32_t row = 0; c != NULL && row < c->rows_end; row++) {
+        uint64_t element = digest;
+        if (!is_live(c, row))
+            continue;
+        uint64_t contents = element_digest(c, row);
+        mix(&element, &contents, sizeof(contents));
+        v->digest += element;
+    }
+    v->digest += digest;
+}
+
+uint64_t inspect_contents(const struct db *db)
+{
+    struct visit v = {.db = db, .digest = db->log.last_lsn};
+    (void)keyspace_scan(&db->keys, 0, SIZE_MAX, add_object, &v);
+    return v.digest;
 }
 
 uint64_t inspect_digest(const struct db *db)

@@ -13,5 +13,7 @@ MUST_USE const char *inspect_difference(const struct db *a, const struct db *b);
 
 /* A number that two databases share when they are the same, rows and links included. */
 uint64_t inspect_digest(const struct db *db);
+/* The same of keys and what they hold, wherever that stands and however it is linked. */
+uint64_t inspect_contents(const struct db *db);
 
 #endif

@@ -101,6 +101,8 @@ static void note_time(struct run *r)
 static void mark_executed(struct run *r, struct peer *p, struct ask *c, uint64_t hi)
 {
     c->executed = true;
+    c->refusable = r->may_refuse;
+    c->failures = r->failures;
     c->now_ms = r->world.now_ms;
     c->lo = r->step_lsn > p->floor ? r->step_lsn : p->floor;
     c->hi = hi;
@@ -244,7 +246,13 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     if (r->short_memory && c->lsn == 0 &&
         (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory")))
         wrong = NULL;
-    bool tells = !reply_is_error(reply, "Protocol error");
+    bool refused = c->lsn == 0 && (reply_is_error(reply, "MISCONF") ||
+                                   (c->refusable && reply_is_error(reply, "EXECABORT")));
+    if (refused && c->refusable) {
+        wrong = NULL;
+        r->refused++;
+    }
+    bool tells = !reply_is_error(reply, "Protocol error") && !refused;
     if (wrong == NULL && tells && r->slow_sink && (c->lsn > 0 ? c->lsn : c->lo) > r->stable)
         wrong = "it left before what it tells was stable";
     if (wrong != NULL) {
@@ -258,9 +266,13 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     /* What comes behind it cannot have seen less. */
     if (c->lo > p->floor)
         p->floor = c->lo;
-    uint64_t told = c->lsn > 0 ? c->lsn : c->lo;
+    /* While the log cannot be written reads go on, though nobody can promise what they tell. */
+    bool excused = c->refusable || c->failures != r->failures;
+    uint64_t told = c->lsn > 0 ? c->lsn : excused ? 0 : c->lo;
     if (tells && told > r->told)
         r->told = told;
+    if (tells && c->lsn > r->told_mine)
+        r->told_mine = c->lsn;
     p->first = c->next;
     if (p->first == NULL)
         p->last = &p->first;
@@ -341,13 +353,16 @@ void run_step(struct run *r)
         run_fail(r, "nothing will ever happen again");
         return;
     }
+    if (r->on_step != NULL)
+        r->on_step(r);
     if (run_over(r))
         return;
     for (unsigned i = 0; i < PEERS; i++)
         observe(r, &r->peers[i]);
     for (unsigned i = 0; i < PEERS && !run_failed(r); i++)
         read_replies(r, &r->peers[i]);
-    if (r->steps % INSPECT_STEPS == 0 && !run_failed(r) && !r->stopped) {
+    bool serves = !r->stopped && r->server->persist.state == PERSIST_SERVING;
+    if (r->steps % INSPECT_STEPS == 0 && serves && !run_failed(r)) {
         const char *broken = inspect_db(&r->server->db, false);
         if (broken != NULL)
             run_fail(r, "after step %llu: %s", (unsigned long long)r->steps, broken);
@@ -578,16 +593,12 @@ void run_open(struct run *r, uint64_t seed)
         forget_connection(&r->peers[i]);
 }
 
-bool run_start_server(struct run *r)
+enum err run_start_server(struct run *r, struct why *why)
 {
-    struct why why = {{0}};
     CHECK(r->server == NULL);
     r->server = mem_calloc(MEM_TEST, sizeof(*r->server));
     r->stopped = false;
-    if (server_start(r->server, sim_io(r->sim), &r->config, NULL, &why) != OK) {
-        run_fail(r, "the server does not start: %s", why.text);
-        return false;
-    }
+    enum err e = server_start(r->server, sim_io(r->sim), &r->config, NULL, why);
     r->server->user = r;
     r->server->on_stopped = on_stopped;
     if (r->seed % 3 != 0) { /* elements move as soon as a few rows are free */
@@ -596,15 +607,16 @@ bool run_start_server(struct run *r)
     }
     r->sink = (struct mlog_sink){.on_record = on_record, .stable = stable_lsn};
     mlog_add_sink(&r->server->db.log, &r->sink);
-    return true;
+    return e;
 }
 
 bool run_start(struct run *r, uint64_t seed)
 {
+    struct why why = {{0}};
     run_open(r, seed);
-    if (!run_start_server(r))
-        return false;
-    while (server_is_loading(r->server) && !run_failed(r))
+    if (run_start_server(r, &why) != OK)
+        run_fail(r, "the server does not start: %s", why.text);
+    while (!run_failed(r) && server_is_loading(r->server))
         run_step(r);
     return !run_failed(r);
 }
@@ -666,6 +678,12 @@ void run_stop_server(struct run *r)
         run_fail(r, "the server does not stop");
     if (run_failed(r))
         return; /* what is left cannot be taken apart safely */
+    run_bury_server(r);
+}
+
+void run_bury_server(struct run *r)
+{
+    CHECK(r->stopped);
     for (unsigned i = 0; i < PEERS; i++) {
         if (r->peers[i].client != NULL)
             sim_client_close(r->peers[i].client);

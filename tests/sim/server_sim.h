@@ -40,21 +40,26 @@ struct run {
     uint64_t stable;    /* LSN up to which replies may leave */
     struct buf records; /* each behind its length, at multiples of 8 */
     struct buf times;   /* virtual microseconds (uint64_t) of each of them */
-    uint64_t told;      /* the highest LSN that a reply has told of */
+    uint64_t told;      /* the highest LSN that a reply has told of, */
+    uint64_t told_mine; /* and that a reply has told to who wrote it */
     uint64_t step_lsn;  /* the last one before the step */
     uint64_t pace;      /* steps between two acts of clients, at most: few leave much undone */
     uint64_t steps, commands, replies, ended;
     bool stopped;
-    bool may_cut;      /* the network, or the limit on output, ends connections */
-    bool short_memory; /* now and then a call for memory fails */
+    bool may_cut;                   /* the network, or the limit on output, ends connections */
+    bool short_memory;              /* now and then a call for memory fails */
+    bool may_refuse;                /* the disk fails: writes may be answered with MISCONF */
+    uint64_t failures;              /* times that this has begun */
+    uint64_t refused;               /* those that were */
+    void (*on_step)(struct run *r); /* after each event; NULL: nobody looks */
     char failure[600];
 };
 
 /* Makes the world of one seed, without a server. */
 void run_open(struct run *r, uint64_t seed);
-/* A server in it. False, with the reason in r->failure. */
-bool run_start_server(struct run *r);
-/* Both. */
+/* A server in it. When it does not start there is still run_bury_server() to call. */
+MUST_USE enum err run_start_server(struct run *r, struct why *why);
+/* Both; false, with the reason in r->failure. */
 bool run_start(struct run *r, uint64_t seed);
 /* Keeps the clients busy with so many commands. */
 void run_load(struct run *r, uint64_t commands);
@@ -66,6 +71,8 @@ void run_find_all(struct run *r);
 void run_compare(struct run *r);
 /* Stops the server, whatever it is doing, and frees it. */
 void run_stop_server(struct run *r);
+/* The same, once it says that it is stopped. */
+void run_bury_server(struct run *r);
 void run_close(struct run *r);
 /* Both. */
 void run_stop(struct run *r);

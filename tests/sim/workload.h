@@ -133,7 +133,7 @@ struct ask {
     struct keys_want keys;
     uint64_t token;
 
-    struct ask *parts;         /* EXEC, DISCARD: in order */
+    struct ask *parts; /* EXEC, DISCARD: in order */
     size_t part_count;
     bool broken;               /* EXEC: a part was refused */
     struct watch_want watched; /* EXEC */
@@ -144,12 +144,14 @@ struct ask {
     size_t size;         /* of its bytes */
     uint64_t start, end; /* of these in what its peer sends */
     bool executed;
-    uint64_t now_ms; /* the clock it ran by */
-    uint64_t lo, hi; /* it ran at one of these LSNs */
-    uint64_t lsn;    /* of its record; 0: it has changed nothing, but what had expired */
-    uint64_t before; /* the state it ran in, as soon as its record says so; a part: its own */
-    size_t changes;  /* of its record, or a part's share of it */
-    bool *pending;   /* by id: was visible and not linked when a search ran; NULL: none */
+    bool refusable;    /* while the log could not be written, */
+    uint64_t failures; /* and how often that had begun by then */
+    uint64_t now_ms;   /* the clock it ran by */
+    uint64_t lo, hi;   /* it ran at one of these LSNs */
+    uint64_t lsn;      /* of its record; 0: it has changed nothing, but what had expired */
+    uint64_t before;   /* the state it ran in, as soon as its record says so; a part: its own */
+    size_t changes;    /* of its record, or a part's share of it */
+    bool *pending;     /* by id: was visible and not linked when a search ran; NULL: none */
     struct ask *next;
 };
 
@@ -169,12 +171,12 @@ struct world {
     unsigned remove_share;       /* of 100 changes of elements; differs from phase to phase */
     unsigned recent[MODEL_KEYS]; /* an id that was added lately: perhaps not linked yet */
     uint64_t next_token;
-    uint64_t now_ms;        /* the clock of the clients */
-    bool short_memory;      /* a command may be refused for that */
-    bool may_refuse;        /* or with MISCONF, because the disk fails */
-    uint64_t kinds[32];     /* by mutation_kind: changes that were logged */
+    uint64_t now_ms;                    /* the clock of the clients */
+    bool short_memory;                  /* a command may be refused for that */
+    bool may_refuse;                    /* or with MISCONF, because the disk fails */
+    uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
-    uint64_t sought, lost;  /* elements much nearer to a query than others are */
+    uint64_t sought, lost;              /* elements much nearer to a query than others are */
     uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };
 
