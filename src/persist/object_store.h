@@ -72,13 +72,16 @@ struct object_store {
     size_t block_size; /* bytes that a download asks for at a time */
 };
 
+enum object_path_style { OBJECT_PATH_STYLE_AUTO, OBJECT_PATH_STYLE_YES, OBJECT_PATH_STYLE_NO };
+enum object_backend { OBJECT_BACKEND_CURL, OBJECT_BACKEND_LIBS3 };
+
 /* How to reach a store. Texts must outlive the opening only. */
 struct object_store_options {
     const char *url;
     const char *endpoint; /* "" for AWS; http://host:port or https://... */
     const char *region;   /* "": from the environment, else us-east-1 */
-    enum { OBJECT_PATH_STYLE_AUTO, OBJECT_PATH_STYLE_YES, OBJECT_PATH_STYLE_NO } path_style;
-    enum { OBJECT_BACKEND_CURL, OBJECT_BACKEND_LIBS3 } backend;
+    enum object_path_style path_style;
+    enum object_backend backend;
     const char *access_key; /* "": from the environment, the file, or the machine */
     const char *secret_key;
     const char *session_token;

@@ -242,6 +242,7 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
             run_fail(r, "a reply that nothing was sent for");
         return;
     }
+    r->world.may_refuse = c->refusable;
     const char *wrong = ask_check_reply(&r->world, c, reply);
     if (r->short_memory && c->lsn == 0 &&
         (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory")))
