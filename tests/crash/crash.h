@@ -35,7 +35,7 @@ void crash_faults(const struct crash_options *o, struct crash_report *report);
 /* The number-th of many attempts to make something fail; all ways take turns. */
 bool crash_attempt(uint64_t seed, uint64_t number, uint64_t *counts, char text[POOL_TEXT]);
 /* One plan, as failures name it. */
-bool crash_one(const char *text, char reason[POOL_TEXT]);
+bool crash_one(const char *text, bool verbose, char reason[POOL_TEXT]);
 /* part_bytes.c: every byte flipped, every length cut, files gone, swapped, twice, or old. */
 void crash_bytes(const struct crash_options *o, struct crash_report *report);
 /* part_planted.c: in a build with VDB_PLANTS, bugs that the parts above must catch. */

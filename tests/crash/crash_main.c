@@ -46,7 +46,7 @@ static void check_kinds(struct crash_report *report)
 {
     printf("    %-16s", "by kind of change");
 #define X(kind, number, text)                                                                      \
-    printf(" %s %llu", #kind + sizeof("MUTATION"), (ull)report->lives[LIVES_KIND + (number)]);     \
+    printf(" %s %llu", &#kind[sizeof("MUTATION")], (ull)report->lives[LIVES_KIND + (number)]);     \
     report->failed += report->lives[LIVES_KIND + (number)] == 0;
     MUTATION_LIST(X)
 #undef X
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
     struct arguments a = parse(argc, argv);
     if (a.one != NULL) {
         char reason[POOL_TEXT] = "";
-        bool ok = crash_one(a.one, reason);
+        bool ok = crash_one(a.one, a.options.verbose, reason);
         printf("%s\n", ok ? "it holds" : reason);
         return ok ? EXIT_SUCCESS : EXIT_FAILURE;
     }

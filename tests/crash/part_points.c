@@ -28,7 +28,7 @@ static bool run_plan(const struct lives_plan *plan, uint64_t *counts, char text[
     return lives_run(plan, counts, text + len, POOL_TEXT - (size_t)len);
 }
 
-bool crash_one(const char *text, char reason[POOL_TEXT])
+bool crash_one(const char *text, bool verbose, char reason[POOL_TEXT])
 {
     unsigned long long seed, fate, commands, cut, fault_at;
     unsigned lives, cut_recoveries, fault;
@@ -46,7 +46,8 @@ bool crash_one(const char *text, char reason[POOL_TEXT])
                               .cut = cut,
                               .cut_recoveries = cut_recoveries != 0,
                               .fault = (enum lives_fault)fault,
-                              .fault_at = fault_at};
+                              .fault_at = fault_at,
+                              .verbose = verbose};
     return run_plan(&plan, counts, reason);
 }
 

@@ -31,6 +31,7 @@ struct lives {
     uint64_t saves;     /* of the server that runs, already counted */
     uint64_t fault_us;  /* when the fault came; 0: not yet, or none */
     bool faulty;        /* it is still there */
+    bool sync_failed;   /* or has, before it had gone */
 };
 
 const char *lives_fault_text(enum lives_fault fault)
@@ -170,6 +171,11 @@ static void fault_comes(struct lives *l)
     r->failures++;
     l->counts[LIVES_FAULTS]++;
     l->counts[LIVES_FAULT_AT + sim_fault_call(r->sim)]++;
+    /* When a sync fails the kernel drops what it had of the file; until it is written again the
+     * process, if any, alone has it. */
+    l->sync_failed = sim_fault_call(r->sim) == SIM_SYNC || l->plan->fault == FAULT_DEAD;
+    if (!l->served && l->sync_failed)
+        l->kept = l->must;
     switch (l->plan->fault) {
     case FAULT_FULL:
         options->disk_bytes = 1;
@@ -254,9 +260,7 @@ static void crash(struct lives *l, enum lives_count count)
     bool killed = below(l, 4) == 0;
     if (l->served)
         l->must = l->kept = lasting_lsn(l);
-    /* When a sync fails the kernel drops what it had of the file; until it is written again the
-     * process alone has it. */
-    if (l->served && l->fault_us == 0 && r->told_mine > l->kept)
+    if (l->served && !l->sync_failed && r->told_mine > l->kept)
         l->kept = r->told_mine;
     if (!killed)
         l->kept = l->must;
@@ -279,7 +283,7 @@ static void make_snapshots_small(struct lives *l)
     l->saves = 0;
     if (l->run.seed % 4 == 0)
         return;
-    s->chunk_bytes = 1024 << l->run.seed % 3;
+    s->chunk_bytes = UINT32_C(1024) << l->run.seed % 3;
     s->slice_places = CAPTURE_PLACES_STEP;
     s->garbage_bytes = 0;
 }
@@ -368,6 +372,7 @@ static void open_run(struct lives *l, const struct lives_plan *plan, uint64_t *c
     r->on_step = on_step;
     r->slow_sink = r->short_memory = false;
     choose_durability(l);
+    sim_options(r->sim)->verbose = plan->verbose;
     if (plan->fate != 0)
         sim_disk_reseed(r->sim, plan->fate);
 }

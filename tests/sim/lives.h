@@ -62,6 +62,7 @@ struct lives_plan {
     bool cut_recoveries;    /* then each recovery is cut, one call later than the one before */
     enum lives_fault fault; /* in the first life, at its call fault_at about files, from 1 */
     uint64_t fault_at;
+    bool verbose; /* every event goes to stderr */
 };
 
 /* False: text says what is wrong. */

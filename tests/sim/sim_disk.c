@@ -7,6 +7,7 @@
  * Names work the same way: every create, rename, remove and make_dir takes effect at once and stays
  * in a list until sync_dir of its folder makes it lasting. A crash keeps all of the list, a part of
  * it, or nothing; a rename happens whole or not at all. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -373,6 +374,8 @@ static void trace_call(struct sim *sim, const char *what, const char *path, enum
     sim_trace(sim, SIM_FILE, e, strlen(path));
     sim_trace_bytes(sim, (const uint8_t *)what, strlen(what));
     sim_trace_bytes(sim, (const uint8_t *)path, strlen(path));
+    if (sim->options.verbose)
+        (void)fprintf(stderr, "%16s%s %s: %s\n", "", what, path, err_text(e));
 }
 
 static enum err open_inode(struct sim_disk *d, const char *path, int flags, struct inode **out)
