@@ -342,7 +342,9 @@ static void run_turn(struct job *job, struct lane *lane)
 
 static void submit_turn(struct relocation *r)
 {
-    struct background *b = r->collection->env->background;
+    struct collection *c = r->collection;
+    struct background *b = c->env->background;
+    CHECK(c->link_jobs == 0 && c->sweep == NULL); /* no list has a second writer */
     r->guard = epoch_enter(b->epoch);
     b->jobs++;
     b->io->ops->submit(b->io, &r->job);
@@ -400,9 +402,10 @@ static void done_turn(struct job *job)
 void relocate_on_link_done(struct collection *c)
 {
     struct relocation *r = c->relocation;
+    CHECK(r == NULL || r->phase != TURNING);
     if (r == NULL || r->phase != DRAINING || c->link_jobs > 0)
         return;
-    CHECK(!c->dropped && c->sweep == NULL);
+    CHECK(!c->dropped);
     r->phase = TURNING;
     r->listed = r->moves.first;
     r->turned = 0;

@@ -90,6 +90,7 @@ static inline void node_lock(struct hnsw_node *node, struct lane *lane)
 {
     while (atomic_exchange_explicit(&node->lock, 1, memory_order_acquire) != 0)
         lane->pause(lane);
+    lane_yield(lane); /* the simulator interrupts who holds it, too */
 }
 
 static inline void node_unlock(struct hnsw_node *node)
