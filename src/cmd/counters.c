@@ -64,6 +64,8 @@ void counters_collect(struct cmd_env *env)
     s->rows_linked = env->db->background.rows_linked;
     s->rows_freed = env->db->background.rows_freed;
     s->link_sweeps = env->db->background.link_sweeps;
+    s->rows_moved = env->db->background.rows_moved;
+    s->rows_relinked = env->db->background.rows_relinked;
     s->expire_cycle_cpu_milliseconds = env->expire_us / 1000;
 }
 
@@ -71,6 +73,7 @@ void counters_reset(struct cmd_env *env)
 {
     struct db *db = env->db;
     db->vectors_added = db->vectors_removed = 0;
+    db->background.rows_moved = db->background.rows_relinked = 0;
     db->background.rows_linked = db->background.rows_freed = db->background.link_sweeps = 0;
     *env->stats = (struct stats){0};
     env->expire_us = 0;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "db/collection.h"
+#include "db/relink.h"
 #include "db/relocate.h"
 #include "db/sweep.h"
 
@@ -287,7 +288,7 @@ static void start_work(struct background *b)
     while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory) {
         struct collection *c = b->work;
         (void)background_compact(c);
-        if (start_sweep(b, c) || start_link(b, c)) {
+        if (start_sweep(b, c) || start_link(b, c) || relink_start(b, c)) {
             b->work = c->work_next;
             continue;
         }

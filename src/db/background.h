@@ -27,7 +27,8 @@ struct background {
      * some collection. */
     void (*on_room)(void *user, struct collection *c);
     void *user;
-    uint64_t rows_linked, rows_freed, link_sweeps, rows_moved; /* counters */
+    uint64_t rows_linked, rows_freed, link_sweeps; /* counters */
+    uint64_t rows_moved, rows_relinked;
 
     /* relocate.c */
     /* Logs MUTATION_TICK; false: not now. */

@@ -98,6 +98,7 @@ struct collection {
     unsigned link_jobs;
     struct sweep *sweep;
     struct relocation *relocation;
+    uint32_t relink_next, relink_end; /* rows where some may have to be linked again */
     struct io_timer
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;

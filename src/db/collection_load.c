@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/background.h"
+#include "db/relink.h"
 #include "index/hnsw.h"
 
 static size_t words_of(uint32_t end)
@@ -232,6 +233,8 @@ static enum err finish_graph(struct collection_load *l)
             continue;
         if (hnsw_image_has(&l->graph, row)) {
             collection_set_state(c, row, ROW_LINKED);
+            if (hnsw_is_worn(c->graph, row))
+                relink_look(c);
             continue;
         }
         c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id_of(c, row)));
@@ -265,7 +268,7 @@ void collection_load_end(struct collection_load *l)
     if (l->dropped)
         drop_attributes(l);
     CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
-    if (c->graph != NULL && pending_count(&c->pending) > 0)
+    if (c->graph != NULL && (pending_count(&c->pending) > 0 || c->relink_end > 0))
         background_wake(c->env->background, c);
     collection_load_abandon(l);
 }

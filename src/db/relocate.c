@@ -1,6 +1,7 @@
 #include "db/relocate.h"
 
 #include "db/background.h"
+#include "db/relink.h"
 #include "db/retire.h"
 #include "index/hnsw.h"
 
@@ -382,6 +383,7 @@ static void go_on_turning(struct relocation *r)
     }
     hnsw_move_finish(c->graph, &r->moves);
     finish_rows(r);
+    relink_on_moved(c);
     end_round(r);
     wait(r, ROUND_GAP_US);
     background_moved(b, c);

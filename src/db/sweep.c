@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "db/relink.h"
 #include "db/retire.h"
 #include "index/hnsw.h"
 
@@ -100,6 +101,8 @@ static void go_on(struct sweep *s)
     retire_rows(c, s->bits, s->dead.end); /* nothing leads to them any more */
     s->bits = NULL;
     link_orphans(s);
+    if (s->found.worn > 0)
+        relink_look(c);
     c->sweep = NULL;
     b->link_sweeps++;
     free_sweep(s);

@@ -58,6 +58,7 @@ static void row_init(struct index *x, uint32_t row, uint64_t hash)
     if (node->upper == ROW_NONE)
         node->level = 0; /* memory is short: a lower level costs a few hops and nothing else */
     atomic_store_explicit(&node->parent, ROW_NONE, memory_order_relaxed);
+    node_set_lost(node, 0);
     for (int level = 0; level <= node->level; level++)
         clear_links(h, row, level);
     node_set_stage(node, NODE_NEW); /* a sweep that runs now may look at the row from here on */
@@ -285,6 +286,13 @@ const char *hnsw_check(const struct index *x, const struct index_rows *rows,
             return broken;
     }
     return NULL;
+}
+
+bool hnsw_is_worn(const struct index *x, uint32_t row)
+{
+    const struct hnsw *h = (const struct hnsw *)x;
+    const struct hnsw_node *node = hnsw_node(h, row);
+    return node_lost(node) >= hnsw_lost_max(h) && node_stage(node) == NODE_LINKED;
 }
 
 bool hnsw_was_linked(const struct index *x, uint32_t row)

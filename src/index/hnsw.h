@@ -26,6 +26,7 @@ struct hnsw_sweep {
     size_t orphan_count;
     size_t orphan_capacity;
     uint64_t repaired;   /* rows whose links changed */
+    uint64_t worn;       /* rows that hnsw_is_worn, perhaps some twice */
 };
 
 /* [lane] Removes the links of rows *row .. end - 1 to dead rows and connects the rows to what those
@@ -61,6 +62,13 @@ void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves);
 /* Level of a row, 0 .. HNSW_LEVELS_MAX - 1, and the highest of all (-1: empty). */
 int hnsw_level(const struct index *x, uint32_t row);
 int hnsw_top_level(const struct index *x);
+
+/* Have sweeps taken so many links from the row that it should be linked again? [loop or lane] */
+bool hnsw_is_worn(const struct index *x, uint32_t row);
+/* [lane] Links the row again if it is worn; of lanes that come to it at once, one does. False when
+ * memory ran out. *linked is raised by one if it was linked. */
+MUST_USE bool hnsw_link_worn(struct index *x, const struct index_rows *rows, struct lane *lane,
+                             uint32_t row, unsigned *linked);
 
 /* Has link finished for the row since row_init? [loop or lane] */
 bool hnsw_was_linked(const struct index *x, uint32_t row);

@@ -8,6 +8,21 @@ size_t hnsw_image_links_max(const struct index *x)
     return h->m0 + (size_t)(HNSW_LEVELS_MAX - 1) * h->m;
 }
 
+enum { WEAR_MAX = (1 << HNSW_WEAR_BITS) - 1 };
+
+uint8_t hnsw_image_wear(const struct index *x, uint32_t lost)
+{
+    const uint32_t most = hnsw_lost_max((const struct hnsw *)x);
+    return (uint8_t)(lost < most ? lost * WEAR_MAX / most : WEAR_MAX);
+}
+
+uint32_t hnsw_image_lost(const struct index *x, uint8_t wear)
+{
+    const uint32_t most = hnsw_lost_max((const struct hnsw *)x);
+    CHECK(wear <= WEAR_MAX);
+    return (wear * most + WEAR_MAX - 1) / WEAR_MAX;
+}
+
 /* Without the lock: a list that is being written has no gap (links_write), and a link that is read
  * twice is dropped when it comes in. With it, a snapshot that loses its core would hold up others.
  */
@@ -19,6 +34,7 @@ bool hnsw_image_get(const struct index *x, uint32_t row, struct hnsw_image_row *
         return false;
     uint32_t *to = out->links;
     out->level = node->level;
+    out->lost = node_lost(node);
     out->parent = node_parent(h, row);
     for (int level = 0; level <= out->level; level++) {
         size_t count = links_copy(h, row, level, to);
@@ -74,8 +90,9 @@ static void raise_entry(struct hnsw_image *g, uint32_t row, int level)
             return;
 }
 
-/* Nobody reads the graph yet: plain order will do, and the job queue publishes it. */
-static void put_list(const struct hnsw *h, uint32_t end, uint32_t row, int level,
+/* Nobody reads the graph yet: plain order will do, and the job queue publishes it. Returns how many
+ * links there are. */
+static uint32_t put_list(const struct hnsw *h, uint32_t end, uint32_t row, int level,
                      const uint32_t *links, size_t count)
 {
     hnsw_link *to = hnsw_links(h, row, level);
@@ -84,8 +101,9 @@ static void put_list(const struct hnsw *h, uint32_t end, uint32_t row, int level
     for (size_t i = 0; i < count; i++)
         if (links[i] < end && links[i] != row)
             atomic_store_explicit(&to[kept++], links[i], memory_order_relaxed);
-    while (kept < max)
-        atomic_store_explicit(&to[kept++], ROW_NONE, memory_order_relaxed);
+    for (uint32_t i = kept; i < max; i++)
+        atomic_store_explicit(&to[i], ROW_NONE, memory_order_relaxed);
+    return kept;
 }
 
 enum err hnsw_image_put(struct hnsw_image *g, uint32_t row, const struct hnsw_image_row *image)
@@ -110,7 +128,9 @@ enum err hnsw_image_put(struct hnsw_image *g, uint32_t row, const struct hnsw_im
                           memory_order_relaxed);
     const uint32_t *links = image->links;
     for (int level = 0; level <= image->level; level++) {
-        put_list(h, g->end, row, level, links, image->sizes[level]);
+        uint32_t kept = put_list(h, g->end, row, level, links, image->sizes[level]);
+        if (level == 0)
+            node_set_lost(node, image->lost + image->sizes[0] - kept);
         links += image->sizes[level];
     }
     atomic_store_explicit(&node->stage, NODE_LINKED, memory_order_relaxed);
@@ -179,6 +199,9 @@ static void check_list(const struct hnsw_image *g, uint32_t row, int level)
             atomic_store_explicit(&links[kept], id, memory_order_relaxed);
         kept++;
     }
+    struct hnsw_node *node = hnsw_node(h, row);
+    if (level == 0)
+        node_set_lost(node, node_lost(node) + count - kept);
     for (; kept < count; kept++)
         atomic_store_explicit(&links[kept], ROW_NONE, memory_order_relaxed);
 }

@@ -13,6 +13,7 @@
 /* One row's part of the graph. */
 struct hnsw_image_row {
     int level;
+    uint32_t lost;                   /* links on level 0, since it was linked */
     uint32_t parent;                 /* ROW_NONE: none */
     uint16_t sizes[HNSW_LEVELS_MAX]; /* of the lists 0 .. level */
     uint32_t *links;                 /* list after list; room for hnsw_image_links_max() */
@@ -20,6 +21,12 @@ struct hnsw_image_row {
 
 /* Links a row has at most, on all levels. */
 size_t hnsw_image_links_max(const struct index *x);
+
+/* What a row has lost as a number of HNSW_WEAR_BITS, and back: it does not grow from turn to turn,
+ * and a row that is worn stays so. */
+enum { HNSW_WEAR_BITS = 4 };
+uint8_t hnsw_image_wear(const struct index *x, uint32_t lost);
+uint32_t hnsw_image_lost(const struct index *x, uint8_t wear);
 
 /* [lane] The row as it is now; false when it is not linked. */
 bool hnsw_image_get(const struct index *x, uint32_t row, struct hnsw_image_row *out);

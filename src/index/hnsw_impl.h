@@ -24,6 +24,8 @@ struct hnsw_node {
     _Atomic uint8_t lock;
     uint8_t level;
     _Atomic uint8_t stage; /* enum node_stage */
+    _Atomic uint8_t lost;  /* links on level 0 that sweeps took since the row was linked, less those
+                              it was given; changed under the lock */
     _Atomic uint32_t parent;
     uint32_t upper; /* first of level consecutive rows of uppers, for levels 1 .. level */
 };
@@ -112,6 +114,23 @@ static inline void node_set_stage(struct hnsw_node *node, enum node_stage stage)
 static inline uint32_t node_parent(const struct hnsw *h, uint32_t row)
 {
     return atomic_load_explicit(&hnsw_node(h, row)->parent, memory_order_acquire);
+}
+
+/* So many links lost, and what is left is the neighbourhood of others: link the row again. */
+static inline uint8_t hnsw_lost_max(const struct hnsw *h)
+{
+    return h->m0 / 2 < UINT8_MAX ? (uint8_t)(h->m0 / 2) : UINT8_MAX;
+}
+
+static inline uint8_t node_lost(const struct hnsw_node *node)
+{
+    return atomic_load_explicit(&((struct hnsw_node *)node)->lost, memory_order_relaxed);
+}
+
+static inline void node_set_lost(struct hnsw_node *node, size_t lost)
+{
+    atomic_store_explicit(&node->lost, (uint8_t)(lost < UINT8_MAX ? lost : UINT8_MAX),
+                          memory_order_relaxed);
 }
 
 static inline bool dead_has(const struct hnsw_dead *dead, uint32_t row)

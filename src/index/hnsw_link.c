@@ -102,6 +102,8 @@ static void write_own(const struct linking *l, int level)
         if (tree_has(h, l->row, old[i]))
             tree_keep(h, l->row, old[i], ids, &count);
     links_write(h, l->row, level, ids, count);
+    if (level == 0)
+        node_set_lost(node, 0);
     node_unlock(node);
 }
 
@@ -157,6 +159,8 @@ static void write_reverse(const struct linking *l, uint32_t of, int level)
     bool there = row_dead(l->rows, of) || row_dead(l->rows, l->row);
     for (size_t i = 0; i < count && !there; i++)
         there = ids[i] == l->row;
+    if (!there && level == 0 && node_lost(node) > 0)
+        node_set_lost(node, node_lost(node) - 1u);
     if (!there && count < max) {
         link_store(&hnsw_links(h, of, level)[count], l->row);
     } else if (!there) {
@@ -268,4 +272,33 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
     (void)raise_entry(&l, false);
     node_set_stage(node, NODE_LINKED);
     return true;
+}
+
+/* Who brings the count down to nothing has the row. */
+static bool take_worn(const struct hnsw *h, struct lane *lane, uint32_t row)
+{
+    struct hnsw_node *node = hnsw_node(h, row);
+    node_lock(node, lane);
+    bool worn = node_lost(node) >= hnsw_lost_max(h);
+    if (worn)
+        node_set_lost(node, 0);
+    node_unlock(node);
+    return worn;
+}
+
+bool hnsw_link_worn(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row,
+                    unsigned *linked)
+{
+    struct hnsw *h = hnsw_of(x);
+    if (!hnsw_is_worn(x, row) || row_dead(rows, row) || !take_worn(h, lane, row))
+        return true;
+    if (hnsw_link_row(x, rows, lane, row)) {
+        ++*linked;
+        return true;
+    }
+    struct hnsw_node *node = hnsw_node(h, row);
+    node_lock(node, lane);
+    node_set_lost(node, hnsw_lost_max(h));
+    node_unlock(node);
+    return false;
 }

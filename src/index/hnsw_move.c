@@ -63,6 +63,7 @@ void hnsw_move_lists(struct index *x, const struct hnsw_moves *moves, uint32_t r
     CHECK(parent != ROW_NONE);
     atomic_store_explicit(&hnsw_node(h, to)->parent, place_now(moves, parent),
                           memory_order_release);
+    node_set_lost(hnsw_node(h, to), node_lost(hnsw_node(h, row)));
     node_set_stage(hnsw_node(h, to), NODE_LINKED);
 }
 

@@ -110,17 +110,24 @@ static enum err repair(const struct sweeping *s, uint32_t row, int level)
     return OK;
 }
 
-static bool has_dead_link(const struct sweeping *s, uint32_t row, int level)
+static size_t count_dead_links(const struct sweeping *s, uint32_t row, int level)
 {
     const hnsw_link *links = hnsw_links(s->h, row, level);
+    size_t count = 0;
     for (uint32_t i = 0; i < hnsw_links_max(s->h, level); i++) {
         uint32_t id = link_load(&links[i]);
         if (id == ROW_NONE)
-            return false;
-        if (dead_has(s->dead, id))
-            return true;
+            break;
+        count += dead_has(s->dead, id);
     }
-    return false;
+    return count;
+}
+
+/* Under the lock. What replaces lost links comes from two steps away and not from all around. */
+static void note_lost(const struct sweeping *s, struct hnsw_node *node, size_t count)
+{
+    node_set_lost(node, node_lost(node) + count);
+    s->sweep->worn += node_lost(node) >= hnsw_lost_max(s->h);
 }
 
 static enum err repair_levels(const struct sweeping *s, uint32_t row)
@@ -129,8 +136,11 @@ static enum err repair_levels(const struct sweeping *s, uint32_t row)
     enum err e = OK;
     for (int level = 0; level <= node->level && e == OK; level++) {
         node_lock(node, s->lane);
-        if (has_dead_link(s, row, level))
+        size_t dead = count_dead_links(s, row, level);
+        if (dead > 0)
             e = repair(s, row, level);
+        if (dead > 0 && level == 0 && e == OK)
+            note_lost(s, node, dead);
         node_unlock(node);
     }
     return e;

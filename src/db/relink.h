@@ -1,0 +1,26 @@
+/* relink.h: linking rows again that sweeps have taken too many links from.
+ *
+ * A sweep gives a row that loses links those its dead neighbours had: good enough for a few. After
+ * 90 % of the rows around have gone, lists lead to what was two steps away, many times over, and
+ * searches find less. So rows that have lost half of a list are linked anew, when nothing else is
+ * to be linked. They stay where they are in the graph meanwhile, so nobody has to scan them.
+ *
+ * Jobs look for such rows themselves, and need no state of a row: they hold a guard, and neither
+ * sweeps of what dies meanwhile nor moves go on before they have come back.
+ *
+ * owner: loop. */
+#ifndef VDB_DB_RELINK_H
+#define VDB_DB_RELINK_H
+
+#include "db/background.h"
+#include "db/collection.h"
+
+/* Rows may be worn: a sweep has found some, or they came from a snapshot so. The caller wakes the
+ * collection. */
+void relink_look(struct collection *c);
+/* Elements have moved to rows that jobs may have passed. No job is out. */
+void relink_on_moved(struct collection *c);
+/* Starts a job when there is something to do and no better time for it; false: it did not. */
+bool relink_start(struct background *b, struct collection *c);
+
+#endif
