@@ -151,7 +151,7 @@ static void each_list(const struct image_links *l,
     for (uint32_t i = 0; i < l->span; i++) {
         if (!image_bit(l->present, i))
             continue;
-        for (uint32_t level = 0; level <= l->levels[nth]; level++, list++) {
+        for (uint32_t level = 0; level <= image_level(l->levels[nth]); level++, list++) {
             on_list(w, l->first + i, level, links, l->sizes[list], l->width);
             links += (size_t)l->sizes[list] * l->width;
         }

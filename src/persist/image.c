@@ -385,11 +385,9 @@ static bool links_gaps_are_zero(const struct image_links *links, const uint8_t *
 static bool links_add_up(const struct image_links *links)
 {
     uint64_t lists = 0, sum = 0;
-    for (uint32_t i = 0; i < links->count; i++) {
-        if (links->levels[i] >= HNSW_LEVELS_MAX)
-            return false;
-        lists += links->levels[i] + 1u;
-    }
+    _Static_assert(1 << IMAGE_LEVEL_BITS == HNSW_LEVELS_MAX, "a level fits in its bits");
+    for (uint32_t i = 0; i < links->count; i++)
+        lists += image_level(links->levels[i]) + 1u;
     for (uint32_t i = 0; i < links->lists; i++)
         sum += links->sizes[i];
     return lists == links->lists && sum == links->links;

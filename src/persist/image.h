@@ -107,20 +107,32 @@ MUST_USE enum err image_alive_open(struct slice body, struct image_alive *out, s
 
 /* -- CHUNK_LINKS ------------------------------------------------------------------------------- */
 
-/* The graph's part of the linked rows among span from first on. For each, in order: its level; its
- * parent; for every level from 0 on the number of links, and then those links. Rows are numbers of
- * width bytes, 3 or 4. */
+/* The graph's part of the linked rows among span from first on. For each, in order: its level and,
+ * in the bits above it, its wear (hnsw_image_wear); its parent; for every level from 0 on the
+ * number of links, and then those links. Rows are numbers of width bytes, 3 or 4. */
 struct image_links {
     uint32_t first, span, count;
     uint32_t lists; /* sum of level + 1 */
     uint32_t links; /* in all of them */
     uint32_t width;
     uint8_t *present;
-    uint8_t *levels;
+    uint8_t *levels;  /* and wear */
     uint16_t *sizes;  /* of lists */
     uint8_t *parents; /* count of rows */
     uint8_t *rows;    /* links of rows */
 };
+
+enum { IMAGE_LEVEL_BITS = 4 };
+
+static inline uint8_t image_level(uint8_t byte)
+{
+    return byte & ((1u << IMAGE_LEVEL_BITS) - 1);
+}
+
+static inline uint8_t image_wear(uint8_t byte)
+{
+    return byte >> IMAGE_LEVEL_BITS;
+}
 
 MUST_USE bool image_links_begin(struct buf *out, struct image_links *links);
 MUST_USE enum err image_links_open(struct slice body, struct image_links *out, struct why *why);

@@ -127,8 +127,8 @@ static void gathered_fini(struct gathered *g)
     buf_fini(&g->links);
 }
 
-/* Links and parents that came after the view; their numbers may be too long for the file. Returns
- * how many links are left. */
+/* Links and parents that came after the view; their numbers may be too long for the file. Links
+ * that they have replaced are lost. Returns how many links are left. */
 static size_t drop_later(struct hnsw_image_row *row, uint32_t end)
 {
     size_t from = 0, kept = 0;
@@ -138,6 +138,8 @@ static size_t drop_later(struct hnsw_image_row *row, uint32_t end)
         for (size_t list_end = from + row->sizes[level]; from < list_end; from++)
             if (row->links[from] < end)
                 row->links[kept++] = row->links[from];
+        if (level == 0)
+            row->lost += row->sizes[0] - (uint32_t)kept;
         row->sizes[level] = (uint16_t)(kept - before);
     }
     if (row->parent >= end)
@@ -152,7 +154,9 @@ static bool gather_row(struct gathered *g, struct collection_encoding *e, uint32
         return false;
     size_t links = drop_later(&row, e->view->codes.end);
     uint32_t lists = (uint32_t)row.level + 1;
-    buf_append_byte(&g->levels, (uint8_t)row.level);
+    uint8_t wear = hnsw_image_wear(e->view->graph, row.lost);
+    _Static_assert(IMAGE_LEVEL_BITS + HNSW_WEAR_BITS == 8, "level and wear share a byte");
+    buf_append_byte(&g->levels, (uint8_t)(row.level | wear << IMAGE_LEVEL_BITS));
     buf_append(&g->sizes, row.sizes, lists * sizeof(row.sizes[0]));
     buf_append(&g->parents, &row.parent, sizeof(row.parent));
     buf_append(&g->links, row.links, links * sizeof(*row.links));

@@ -299,7 +299,8 @@ static enum err put_links(struct load_lane *lane, struct load_collection *lc,
         struct hnsw_image_row row = {.links = (uint32_t *)(void *)lane->links.ptr + link};
         if (!image_bit(links->present, offset))
             continue;
-        row.level = links->levels[at];
+        row.level = image_level(links->levels[at]);
+        row.lost = hnsw_image_lost(l->c->graph, image_wear(links->levels[at]));
         image_unpack(links->parents + (size_t)at * links->width, &row.parent, 1, links->width);
         CHECK(offset < links->span && list + (uint32_t)row.level < links->lists);
         for (int level = 0; level <= row.level; level++) {
