@@ -4,10 +4,12 @@
 //     node node_redis.mjs PORT
 
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { createClient, RESP_TYPES } from 'redis';
 import { finish, near, refused, step } from './steps.mjs';
 
 const port = Number(process.argv[2]);
+const { version } = createRequire(import.meta.url)('redis/package.json');
 const PIPELINE = 5000;
 
 async function connect(resp) {
@@ -217,6 +219,7 @@ async function collections(client) {
     });
 }
 
+console.log(`client node-redis ${version} RESP3, RESP2`);
 for (const resp of [3, 2]) {
     const client = await connect(resp);
     await client.flushAll();

@@ -148,4 +148,5 @@ class RedisPyTest(unittest.TestCase):
 
 
 if __name__ == '__main__':
+    print(f'client redis-py {redis.__version__} RESP2')
     suite.main()

@@ -1,85 +1,146 @@
 #!/usr/bin/python3
-"""run.py: the tests of redis-compat/clients, each with a server of its own.
+"""run.py: vdb through the clients of many languages; ends with a table of them.
 
-    run.py            those whose client is installed
-    run.py install    fetches node-redis from npm first
+    run.py            those that are installed; the others say so in a line that begins with SKIP
+    run.py install    Debian's and npm's clients are installed first; one that is missing after that
+                      has failed
 
-What cannot run says so in a line that begins with SKIP.
+Every program connects to a server of its own and takes the same steps: connect, binary and large
+values, a pipeline of 1,000, a transaction, errors, expiry, a vector set, a collection with binary
+blobs, a pipeline of vectors. Its first line is "client NAME VERSION PROTOCOLS", its last one
+"N passed, N failed, N skipped".
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections import namedtuple
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-sys.path.append(os.path.join(os.path.dirname(os.path.dirname(FOLDER)), 'tests', 'lib'))
+ROOT = os.path.dirname(os.path.dirname(FOLDER))
+BUILD = os.path.join(ROOT, 'build', 'clients')
+sys.path.append(os.path.join(ROOT, 'tests', 'lib'))
 from server import Server
 
-INSTALL_S, TEST_S = 120, 60
+INSTALL_S, BUILD_S, TEST_S = 600, 300, 60
 PYTHON = '/usr/bin/python3' # Debian's, which sees Debian's redis-py
 
+def debian_version(package):
+    said = subprocess.run(['dpkg-query', '-W', '-f', '${Version}', package], capture_output=True,
+                          text=True, check=False).stdout
+    return re.sub(r'^\d+:|-[^-]*$', '', said) or '?'
 
-def succeeds(*command, seconds):
+
+# language, how to start it, what must be there, the Debian packages, how it is built
+Client = namedtuple('Client', 'language command needs packages build', defaults=('', None))
+
+GO = {'GO111MODULE': 'off', 'GOPATH': '/usr/share/gocode', 'GOFLAGS': '',
+      'GOCACHE': os.path.join(BUILD, 'go-cache')}
+
+CLIENTS = (
+    Client('Python', [PYTHON, 'redis_py.py'], [PYTHON, '-c', 'import redis'],
+           'python3 python3-redis'),
+    Client('Python, asyncio', [PYTHON, 'redis_asyncio.py'],
+           [PYTHON, '-c', 'import redis, hiredis'], 'python3 python3-redis python3-hiredis'),
+    Client('C', [f'{BUILD}/hiredis_steps'], ['test', '-e', '/usr/include/hiredis/hiredis.h'],
+           'gcc libc6-dev libhiredis-dev',
+           ['cc', '-std=c17', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-o', f'{BUILD}/hiredis_steps',
+            'hiredis_steps.c', '-lhiredis']),
+    Client('JavaScript', ['node', 'node_redis.mjs'], ['test', '-d', 'node_modules/redis'],
+           'nodejs npm'),
+    Client('JavaScript', ['node', 'ioredis.mjs'], ['test', '-d', 'node_modules/ioredis'],
+           'nodejs npm'),
+    Client('Ruby', ['ruby', 'ruby_redis.rb'], ['ruby', '-e', 'require "redis"'],
+           'ruby ruby-redis'),
+    Client('PHP, extension', ['php', 'phpredis.php'], ['php', '-r', 'new Redis();'],
+           'php-cli php-redis'),
+    Client('PHP', ['php', 'predis.php'], ['test', '-e', '/usr/share/php/Predis/Autoloader.php'],
+           'php-cli php-predis'),
+    Client('Perl', ['perl', 'perl_redis.pl'], ['perl', '-e', 'use Redis'], 'perl libredis-perl'),
+    Client('Lua', ['lua5.1', 'lua_redis.lua'], ['lua5.1', '-e', 'require "redis"'],
+           'lua5.1 lua-redis'),
+    Client('Go', [f'{BUILD}/redigo'],
+           ['test', '-d', '/usr/share/gocode/src/github.com/gomodule/redigo'],
+           'golang-go golang-github-gomodule-redigo-dev',
+           ['env', *(f'{name}={value}' for name, value in GO.items()), 'go', 'build', '-ldflags',
+            f'-X main.version={debian_version("golang-github-gomodule-redigo-dev")}', '-o',
+            f'{BUILD}/redigo', './redigo']),
+    Client('Erlang', ['escript', 'eredis_steps.escript'],
+           ['test', '-d', '/usr/lib/erlang/lib/redis_client-1.2.0'],
+           'erlang-base erlang-redis-client'),
+)
+
+
+def run(command, seconds):
+    """The exit status and what a command said; 1 when it cannot be run."""
     try:
-        return subprocess.run(command, cwd=FOLDER, capture_output=True, timeout=seconds,
-                              check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=seconds,
+                              errors='replace', check=False)
+        return done.returncode, done.stdout + done.stderr
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return 1, str(error)
 
 
-def node_redis_missing(install):
-    """Why node-redis cannot be used, or None."""
-    if not succeeds('node', '--version', seconds=10):
-        return 'there is no node'
-    if install and not succeeds('npm', 'ci', '--no-audit', '--no-fund', seconds=INSTALL_S):
-        return 'npm ci failed: is the registry reachable?'
-    if not os.path.exists(os.path.join(FOLDER, 'node_modules', 'redis')):
-        return 'not installed; make test installs it'
-    return None
+def install():
+    script = f'cd {ROOT} && . tests/packages.sh && need_packages $PACKAGES_CLIENTS'
+    status, said = run(['bash', '-c', script], INSTALL_S)
+    if status != 0:
+        print(said)
+    status, said = run(['npm', 'ci', '--no-audit', '--no-fund'], INSTALL_S)
+    if status != 0:
+        print(f'npm ci failed: is the registry reachable?\n{said}')
 
 
-def redis_py_missing():
-    if not succeeds(PYTHON, '-c', 'import redis', seconds=10):
-        return f'{PYTHON} has no redis module (Debian package python3-redis)'
-    return None
+def missing(client):
+    """Why a client cannot be used, or None."""
+    if run(client.needs, 20)[0] != 0:
+        return f'not installed ({client.packages}); make compat installs it'
+    if client.build is None:
+        return None
+    os.makedirs(BUILD, exist_ok=True)
+    status, said = run(client.build, BUILD_S)
+    return None if status == 0 else f'does not build: {said}'
 
 
-def test(command):
-    """Runs one test; returns how many steps passed, failed and were skipped."""
+def test(client):
+    """Runs one program; returns (name, version, protocols, passed, failed, skipped)."""
     server = Server()
     try:
-        done = subprocess.run([*command, str(server.port)], cwd=FOLDER, capture_output=True,
-                              text=True, timeout=TEST_S, check=False)
-        said = done.stdout + done.stderr
-        status = done.returncode
-    except subprocess.TimeoutExpired:
-        said, status = f'{command}: not done after {TEST_S} s\n', 1
+        status, said = run([*client.command, str(server.port)], TEST_S)
     finally:
         stopped = server.stop()
     sums = re.findall(r'(\d+) passed, (\d+) failed, (\d+) skipped', said)
     passed, failed, skipped = map(int, sums[-1]) if sums else (0, 0, 0)
     if stopped != 0:
-        said += f'the server ended with {stopped}\n'
-    if failed == 0 and (status != 0 or stopped != 0 or not sums):
+        said += f'the server ended with {stopped}\n{server.output}'
+    if failed == 0 and (status != 0 or stopped != 0 or passed == 0):
         failed = 1
-    print(f'{command[-1]}: {passed} passed, {failed} failed')
     if failed > 0:
-        print(said)
-    return passed, failed, skipped
+        print(f'{client.command}:\n{said}')
+    named = re.search(r'(?m)^client (\S+) (\S+) (RESP.*)$', said)
+    return *(named.groups() if named else (client.command[-1], '?', '?')), passed, failed, skipped
 
 
 def main():
-    install = sys.argv[1:] == ['install']
-    clients = (('node-redis', ['node', 'node_redis.mjs'], node_redis_missing(install)),
-               ('redis-py', [PYTHON, 'redis_py.py'], redis_py_missing()))
+    installing = sys.argv[1:] == ['install']
+    if installing:
+        install()
     total = [0, 0, 0]
-    for name, command, missing in clients:
-        if missing:
-            print(f'SKIP {name}: {missing}')
-            total[2] += 1
-        else:
-            total = [a + b for a, b in zip(total, test(command))]
+    rows = []
+    for client in CLIENTS:
+        why = missing(client)
+        if why:
+            print(f'{"FAIL" if installing else "SKIP"} {client.command[-1]}: {why}')
+            total[1 if installing else 2] += 1
+            continue
+        *names, passed, failed, skipped = test(client)
+        total = [a + b for a, b in zip(total, (passed, failed, skipped))]
+        rows.append((names[0], names[1], client.language, names[2], f'{passed}/{passed + failed}'))
+    heads = ('client', 'version', 'language', 'protocol', 'steps passed')
+    widths = [max(len(row[at]) for row in (heads, *rows)) for at in range(len(heads))]
+    for row in (heads, *rows):
+        print('  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
     print(f'{total[0]} passed, {total[1]} failed, {total[2]} skipped')
     sys.exit(0 if total[1] == 0 else 1)
 
