@@ -17,6 +17,8 @@ folder=data/demo-crash # made anew by every run
 files=$folder/files    # the server's option dir
 log=$folder/vdb-server.log
 server=
+rgw=   # the folder of radosgw, while it runs
+store= # options of the server for its object store
 
 say() { printf '%s\n' "$*"; }
 now_ms() { date +%s%3N; }
@@ -33,28 +35,54 @@ ask() {
 }
 
 finish() {
-    [ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
-    [ -z "${rgw:-}" ] || tests/s3/radosgw.sh stop "$rgw"
+    [ -z "$server" ] || kill_server
+    [ -z "$rgw" ] || tests/s3/radosgw.sh stop "$rgw"
+}
+
+# Sets store to radosgw, or to a local folder where that cannot be had.
+open_store() {
+    local rgw_port
+    if [ "$(id -u)" != 0 ]; then
+        say "   Ceph's radosgw needs root here; a local folder is the object store."
+    elif (need_packages $PACKAGES_S3); then
+        rgw_port=$(free_port)
+        rgw=$(mktemp -d /tmp/vdb-demo-rgw-XXXXXX)/rgw
+        if tests/s3/radosgw.sh start "$rgw" "$rgw_port" && tests/s3/radosgw.sh bucket "$rgw" words
+        then
+            . "$rgw/env"
+            export AWS_ACCESS_KEY_ID=$VDB_S3_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$VDB_S3_SECRET_KEY
+            url=s3://words/demo
+            store="--object-store-endpoint $VDB_S3_ENDPOINT"
+            say "   The object store is Ceph's radosgw, $VDB_S3_ENDPOINT."
+            return
+        fi
+        say "   radosgw does not start here; a local folder is the object store."
+    else
+        say "   Ceph cannot be installed; a local folder is the object store."
+    fi
+    url=file://$PWD/$folder/store
 }
 
 # start_server OPTION...: begins to start; who needs it waits.
 start_server() {
-    build/vdb-server --port "$port" --dir $files --save "" "$@" >>$log 2>&1 &
+    # shellcheck disable=SC2086 # words
+    build/vdb-server --port "$port" --dir $files --save "" $store "$@" >>$log 2>&1 &
     server=$!
 }
 
 # kill_server: as a crash does it.
 kill_server() {
-    kill -9 "$server"
-    wait "$server" 2>/dev/null || true
+    kill -9 "$server" 2>/dev/null || true
+    { wait "$server" || true; } 2>/dev/null # no word of bash about it
     server=
 }
 
 # start_until_correct WHAT OPTION...: starts the server, and says how long until the questions had
 # the answers that they had before.
 start_until_correct() {
-    local what=$1 start took
+    local what=$1 start took from
     shift
+    from=$(wc -l <$log)
     start=$(now_ms)
     start_server "$@"
     until [ "$(ask 2>/dev/null)" = "$expected" ]; do
@@ -64,7 +92,7 @@ start_until_correct() {
     done
     took=$(seconds $(($(now_ms) - start)))
     say "   $what: first correct search after $took s; $(cli VCARD $key) vectors."
-    grep 'loaded up to' $log | tail -n 1 | sed 's/^.*\* /   In its own words: /'
+    sed -n "$((from + 1)),\$ { /restored from\|loaded up to/ s/^.*\* /   In its own words: /p }" $log
 }
 
 give_up() {
@@ -114,11 +142,55 @@ crash() {
     wait $adder
     new=$(cat $folder/acknowledged)
     say "   Killed. $new had been acknowledged, which only the log has."
-    start_until_correct "Started again"
+    start_until_correct "Started again" --object-store "$url"
     have=$(($(cli VCARD $key) - $(wc -l <$words.ids)))
     # The last one may have been logged when its answer was lost.
     [ "$have" = "$new" ] || [ "$have" = $((new + 1)) ] || give_up "$have of them came back."
     say "   All that was acknowledged is there."
+}
+
+# wait_stored: until the object store has every change.
+wait_stored() {
+    local start
+    start=$(now_ms)
+    until [ "$(info persistence object_store_lag_records)" = 0 ] &&
+        [ "$(info persistence object_store_in_progress)" = 0 ] &&
+        [ "$(info persistence object_store_log_lsn)" -ge "$1" ]; do
+        [ $(($(now_ms) - start)) -lt 120000 ] ||
+            give_up "the store lags: $(info persistence object_store_last_error)"
+        sleep 0.05
+    done
+}
+
+lose() {
+    local start sent mb before
+    say "2. The whole data folder is lost"
+    start=$(now_ms)
+    sent=$(info persistence object_store_uploaded_bytes)
+    wait_stored "$(cli VBACKUP)"
+    mb=$((($(info persistence object_store_uploaded_bytes) - sent) / 1000000))
+    say "   A backup (VBACKUP) was complete after $(seconds $(($(now_ms) - start))) s, for which $mb MB" \
+        "were sent; the rest was there."
+    before=$(cli VCARD $key)
+    kill_server
+    rm -rf $files
+    start_until_correct "Killed, folder deleted, started again" --object-store "$url"
+    [ "$(cli VCARD $key)" = "$before" ] || give_up "there were $before vectors."
+}
+
+drop() {
+    local moment before
+    say "3. VDROP by mistake"
+    before=$(cli VCARD $key)
+    moment=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+    sleep 0.1
+    say "   $moment: $before vectors. A moment later: VDROP $key: $(cli VDROP $key)"
+    wait_stored "$(cli VBACKUP)"
+    say "   The drop has gone to the store too: $(cli EXISTS $key) of it is left."
+    kill_server
+    rm -rf $files
+    start_until_correct "Restored from the store --at $moment" --restore-from "$url" --at "$moment"
+    [ "$(cli VCARD $key)" = "$before" ] || give_up "there were $before vectors."
 }
 
 need_packages $PACKAGES_RUN python3 $([ -e data/glove100/.complete ] || echo "$PACKAGES_GLOVE100")
@@ -130,9 +202,12 @@ rm -rf $folder
 mkdir -p $folder
 trap finish EXIT
 trap 'exit 1' INT TERM
-start_server
+open_store
+start_server --object-store "$url"
 build/vdb ping --port "$port" --wait 10 >/dev/null || give_up "vdb-server does not answer"
 fill
 expected=$(ask)
 say "   The nearest to king: $(echo "$expected" | head -n 5 | tr '\n' ' ')"
 crash
+lose
+drop

@@ -32,3 +32,11 @@ choose_port() {
     echo "Choose a free one, as in: make run PORT=7000" >&2
     exit 1
 }
+
+# Prints a port that is free.
+free_port() {
+    python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}

@@ -3,6 +3,7 @@
 # loopback, in a folder of its own. radosgw checks signatures, which smaller servers do not.
 #
 #     tests/s3/radosgw.sh start DIR PORT    returns when it answers; DIR must not exist
+#     tests/s3/radosgw.sh bucket DIR NAME   makes a bucket
 #     tests/s3/radosgw.sh stop DIR          ends it and removes DIR
 #
 # DIR/env then has VDB_S3_ENDPOINT, VDB_S3_ACCESS_KEY and VDB_S3_SECRET_KEY, as lines of a shell.
@@ -116,6 +117,15 @@ export VDB_S3_ENDPOINT=http://127.0.0.1:$port VDB_S3_ACCESS_KEY=$key VDB_S3_SECR
 ENV
 }
 
+make_bucket() {
+    . "$dir/env"
+    local nothing
+    nothing=$(printf '' | sha256sum | cut -d ' ' -f 1)
+    curl -sSf -o /dev/null -X PUT --aws-sigv4 aws:amz:us-east-1:s3 \
+        -u "$VDB_S3_ACCESS_KEY:$VDB_S3_SECRET_KEY" -H "x-amz-content-sha256: $nothing" \
+        "$VDB_S3_ENDPOINT/$1" || fail "the bucket $1 could not be made"
+}
+
 # By force, the disk first: nothing of it is worth an orderly end, which takes eight seconds.
 stop() {
     local name
@@ -134,9 +144,13 @@ start)
     trap '[ $? = 0 ] || { tail -n 5 "$dir"/log/*.out >&2; stop; }' EXIT
     start
     ;;
+bucket)
+    [ -f "$dir/env" ] && [ -n "$port" ] || fail "usage: radosgw.sh bucket DIR NAME"
+    make_bucket "$port"
+    ;;
 stop)
     [ -f "$dir/ceph.conf" ] || exit 0
     stop
     ;;
-*) fail "usage: radosgw.sh start DIR PORT | stop DIR" ;;
+*) fail "usage: radosgw.sh start DIR PORT | bucket DIR NAME | stop DIR" ;;
 esac
