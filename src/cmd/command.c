@@ -247,6 +247,11 @@ static bool memory_admits(struct request *rq)
     return false;
 }
 
+const char *command_log_error(const struct cmd_env *env)
+{
+    return env->persist != NULL ? persist_error(env->persist) : "there is none";
+}
+
 /* As Redis says it. */
 static const char saves_fail[] =
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
@@ -264,7 +269,7 @@ static bool log_admits(struct request *rq)
     }
     if ((multi_flags(rq) & CMD_WRITE) && !mlog_accepts(&rq->env->db->log)) {
         reply_errorf(&rq->reply, "MISCONF Errors writing to the AOF file: %s",
-                     persist != NULL ? persist_error(persist) : "there is none");
+                     command_log_error(rq->env));
         return false;
     }
     if ((multi_flags(rq) & CMD_WRITE) && persist != NULL && persist_saves_fail(persist)) {

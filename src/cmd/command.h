@@ -79,6 +79,8 @@ size_t command_index(const struct command *command);
 size_t command_sub_count(const struct command *command);
 /* Is argc, with the name, a number of arguments that the command takes at all? */
 bool command_arity_fits(const struct command *command, size_t argc);
+/* Why the log takes no changes, which it does not now. */
+const char *command_log_error(const struct cmd_env *env);
 /* The first word a client writes after the name of the command itself: argv[1], or argv[2] for a
  * subcommand. */
 size_t command_words(const struct command *command);

@@ -7,6 +7,7 @@
 #include "cmd/removal.h"
 
 #include "base/bytes.h"
+#include "cmd/command.h"
 #include "cmd/env.h"
 #include "cmd/gate.h"
 #include "cmd/log_wait.h"
@@ -136,6 +137,11 @@ static void reply_removed(struct reply *reply, const struct removal *r, enum err
 {
     if (e == OK)
         reply_int(reply, (int64_t)r->removed);
+    else if (e == ERR_IO)
+        reply_errorf(reply,
+                     "MISCONF Errors writing to the AOF file: %s; %zu elements had been removed "
+                     "before that",
+                     command_log_error(r->env), r->removed);
     else if (r->removed == 0)
         reply_err(reply, e, NULL);
     else

@@ -187,6 +187,14 @@ def take_elements(key, names):
     return effect
 
 
+def take_matching(key, attribute):
+    def effect(state, window):
+        held = state[key].elements if key in state else {}
+        names = [name for name, (_, found) in held.items() if found == attribute]
+        return take_elements(key, names)(state, window)
+    return effect
+
+
 def set_attribute(key, name, attribute):
     def effect(state, _):
         if key not in state or name not in state[key].elements:

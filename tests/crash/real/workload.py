@@ -7,6 +7,7 @@ is at least the number acknowledged: nothing acknowledged is lost, nothing is do
 a VMADD is there whole or not at all."""
 
 import collections
+import json
 import time
 
 import effects as fx
@@ -385,6 +386,7 @@ def make_persist(client):
 DIMS = {b'v': 4, b'w': 3}  # v: created collections; w: sets that VADD makes
 METRICS = ('L2', 'COSINE', 'IP')
 IDS = 30
+REMOVED_AS_ONE = 15  # vector_remove.c looks at the clock after more
 
 
 def some_vector(client, dim):
@@ -462,6 +464,22 @@ def make_vrem(client):
     return Command([('VREM', key, *names)], fx.take_elements(key, names))
 
 
+def make_vremwhere(client):
+    """The few elements that share an attribute: as many are removed as one change, whatever the
+    time."""
+    key, _ = any_set(client)
+    if key is None:
+        return None
+    attributes = [attribute for _, attribute in client.sent[key].elements.values() if attribute]
+    if not attributes:
+        return None
+    attribute = client.rng.choice(attributes)
+    if attributes.count(attribute) > REMOVED_AS_ONE:
+        return None
+    expression = b'.serial == %d' % json.loads(attribute)['serial']
+    return Command([('VREMWHERE', key, expression)], fx.take_matching(key, attribute))
+
+
 def make_vsetattr(client):
     key, _ = any_set(client)
     if key is None:
@@ -486,5 +504,5 @@ MAKERS = [
     ('PEXPIREAT', expire_maker('PEXPIREAT', 1, True)), ('PERSIST', make_persist),
     ('VCREATE', make_vcreate), ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
-    ('VSETATTR', make_vsetattr),
+    ('VREMWHERE', make_vremwhere), ('VSETATTR', make_vsetattr),
 ]
