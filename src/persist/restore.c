@@ -104,12 +104,22 @@ enum err restore_is_unfinished(struct io *io, const char *dir, bool *unfinished,
     return OK;
 }
 
+static void ignore_object(void *user, const char *name, uint64_t size)
+{
+    (void)user;
+    (void)name;
+    (void)size;
+}
+
+/* A bucket that is not there is no empty store: its name is wrong. Only a list tells. */
 enum err restore_is_there(struct object_store *store, bool *there, struct why *why)
 {
     struct backup_current current;
     enum err e = backup_get_current(store, &current, why);
     *there = e == OK;
-    return e == ERR_NOT_FOUND ? OK : e;
+    if (e != ERR_NOT_FOUND)
+        return e;
+    return store->ops->list(store, BACKUP_CURRENT, ignore_object, NULL, why);
 }
 
 static enum err remove_file(struct restore *r, const char *name, struct why *why)

@@ -54,7 +54,7 @@ MUST_USE enum err restore_is_empty(struct io *io, const char *dir, bool *empty, 
 /* Was a restore into the folder begun and not ended? */
 MUST_USE enum err restore_is_unfinished(struct io *io, const char *dir, bool *unfinished,
                                         struct why *why);
-/* Is there anything to restore? ERR_NOT_FOUND is no error here. */
+/* Is there anything to restore? ERR_NOT_FOUND: not even the bucket. */
 MUST_USE enum err restore_is_there(struct object_store *store, bool *there, struct why *why);
 
 /* ERR_NOT_FOUND: nothing in the store, or nothing from before the target. ERR_EXISTS: the folder is
