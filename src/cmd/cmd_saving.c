@@ -104,8 +104,8 @@ static void on_backup(struct offload_request *rq, enum err e, uint64_t lsn, cons
     client->backup = NULL;
     if (e == OK)
         reply_int(&reply, (int64_t)lsn);
-    else
-        reply_err(&reply, e, why);
+    else /* NOAUTH would ask the client for its password, and it is the store that refuses ours */
+        reply_err(&reply, e == ERR_NOAUTH ? ERR_IO : e, why);
     gate_replies(env, client, before, false);
     client_unblock(env, client);
 }
