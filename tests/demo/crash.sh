@@ -92,7 +92,8 @@ start_until_correct() {
     done
     took=$(seconds $(($(now_ms) - start)))
     say "   $what: first correct search after $took s; $(cli VCARD $key) vectors."
-    sed -n "$((from + 1)),\$ { /restored from\|loaded up to/ s/^.*\* /   In its own words: /p }" $log
+    tail -n "+$((from + 1))" $log |
+        sed -n '/restored from\|loaded up to/ s/^.*\* /   In its own words: /p'
 }
 
 give_up() {
@@ -169,8 +170,8 @@ lose() {
     sent=$(info persistence object_store_uploaded_bytes)
     wait_stored "$(cli VBACKUP)"
     mb=$((($(info persistence object_store_uploaded_bytes) - sent) / 1000000))
-    say "   A backup (VBACKUP) was complete after $(seconds $(($(now_ms) - start))) s, for which $mb MB" \
-        "were sent; the rest was there."
+    say "   A backup (VBACKUP) was complete after $(seconds $(($(now_ms) - start))) s, for which" \
+        "$mb MB were sent; the rest was there."
     before=$(cli VCARD $key)
     kill_server
     rm -rf $files

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of the S3 backend against a real server (tests/s3/README.md):
+# Runs the tests of the S3 backend, and of vdb-server with it, against a real S3 server
+# (tests/s3/README.md):
 #     tests/s3/run.sh [install] [SUBSTRING ...]
 #
 # With "install", installs Ceph when it is missing. Where the server cannot be had, says so and
@@ -7,15 +8,17 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 . tests/packages.sh
+. tests/demo/port.sh
 install=
 [ "${1:-}" != install ] || { install=yes && shift; }
 
-make -s --no-print-directory s3-tests || exit 1
+make -s --no-print-directory all s3-tests || exit 1
 tests=$(make -s --no-print-directory print-s3-tests)
 
 skip_all() {
     local count
-    count=$(grep -cE '^(TEST|OVERCOMES)\(' tests/s3/s3_test.c)
+    count=$(cat tests/s3/*_test.* tests/lib/backups.py |
+        grep -cE '^(TEST|OVERCOMES)\(|^    def test_')
     echo "SKIP s3: $*"
     echo "0 passed, 0 failed, $count skipped"
     exit 0
@@ -26,13 +29,6 @@ if ! command -v radosgw-admin ceph-mon ceph-osd >/dev/null; then
     [ -n "$install" ] || skip_all "Ceph is not installed; make test installs it (67 MB)"
     (need_packages $PACKAGES_S3) >&2 || skip_all "the packages $PACKAGES_S3 cannot be installed"
 fi
-
-free_port() {
-    python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
 
 folder=$(mktemp -d /tmp/vdb-s3-server-XXXXXX)
 proxies=
@@ -63,4 +59,19 @@ for p in "$proxy_port" "$tls_port"; do
 done
 export VDB_S3_PROXY=http://127.0.0.1:$proxy_port VDB_S3_TLS=https://127.0.0.1:$tls_port \
     VDB_S3_CA=$folder/cert.pem
-"$tests" "$@"
+
+# The server's tests wait most of the time, as the others do: both run at once.
+status=0
+tests/s3/radosgw.sh bucket "$folder/rgw" vdb-server-test || exit 1
+if [ $# = 0 ]; then
+    tests/s3/server_test.py >"$folder/server_test.log" 2>&1 &
+    server_test=$!
+fi
+"$tests" "$@" | tee "$folder/s3_test.log" || status=1
+if [ $# = 0 ]; then
+    wait $server_test || status=1
+    cat "$folder/server_test.log"
+    cat "$folder"/s*_test.log | awk '/passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5 }
+        END { print p " passed, " f " failed, " s " skipped" }'
+fi
+exit $status
