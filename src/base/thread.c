@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -13,6 +14,9 @@
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(struct mutex), "storage of struct mutex");
 _Static_assert(sizeof(sem_t) <= sizeof(struct semaphore), "storage of struct semaphore");
 _Static_assert(sizeof(pthread_t) <= sizeof(struct thread), "storage of struct thread");
+
+/* A tenth of the share of others where all cores are busy. */
+enum { BACKGROUND_NICE = 10 };
 
 static pthread_mutex_t *mutex_of(struct mutex *m)
 {
@@ -120,6 +124,15 @@ void thread_join(struct thread *t)
 {
     int rc = pthread_join(*pthread_of(t), NULL);
     CHECK(rc == 0);
+}
+
+void thread_stand_back(void)
+{
+    /* Linux has both for each thread. Where it refuses, the thread stands in the way of others. */
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    int nice = getpriority(PRIO_PROCESS, 0);
+    (void)setpriority(PRIO_PROCESS, 0, nice + BACKGROUND_NICE);
 }
 
 void thread_yield(void)

@@ -44,6 +44,8 @@ MUST_USE enum err thread_start(struct thread *t, const char *name, void (*main)(
                                void *arg);
 void thread_join(struct thread *t);
 
+/* From here on the calling thread runs mostly while others leave a core idle. */
+void thread_stand_back(void);
 /* Lets another runnable thread have this core. */
 void thread_yield(void);
 void thread_sleep_us(unsigned us);

@@ -38,7 +38,8 @@ struct workers {
     bool stopping;
     unsigned searches_in_a_row; /* taken since the last JOB_LINK */
 
-    unsigned lane_count; /* immutable after start */
+    unsigned lane_count; /* immutable after start, and so is what follows */
+    bool background;
     workers_wake_fn *wake;
     void *user;
     unsigned pending; /* owner: the loop */
@@ -143,6 +144,8 @@ static void push_finished(struct workers *w, struct job *job)
 static void worker_main(void *arg)
 {
     struct worker *me = arg;
+    if (me->pool->background)
+        thread_stand_back();
     for (;;) {
         bool stop;
         struct job *job = take_or_idle(me, &stop);
@@ -197,8 +200,8 @@ static void join_and_free(struct workers *w, unsigned count)
     mem_free(MEM_SERVER, w);
 }
 
-enum err workers_new(const char *name, unsigned lane_count, workers_wake_fn *wake, void *user,
-                     struct workers **out, struct why *why)
+enum err workers_new(const char *name, unsigned lane_count, bool background, workers_wake_fn *wake,
+                     void *user, struct workers **out, struct why *why)
 {
     CHECK(lane_count >= 1 && lane_count <= LANE_COUNT_MAX);
     CHECK(wake != NULL && out != NULL);
@@ -212,6 +215,7 @@ enum err workers_new(const char *name, unsigned lane_count, workers_wake_fn *wak
     for (unsigned i = 0; i < JOB_WORKER_CLASSES; i++)
         w->queues[i].last = &w->queues[i].first;
     w->lane_count = lane_count;
+    w->background = background;
     w->wake = wake;
     w->user = user;
 

@@ -19,10 +19,11 @@ struct workers;
  * workers_collect() soon, and may do nothing else. */
 typedef void workers_wake_fn(void *user);
 
-/* Starts lane_count threads, 1 .. LANE_COUNT_MAX, named name-0 and on. ERR_NOMEM when the
- * system has no more threads. */
-MUST_USE enum err workers_new(const char *name, unsigned lane_count, workers_wake_fn *wake,
-                              void *user, struct workers **out, struct why *why);
+/* Starts lane_count threads, 1 .. LANE_COUNT_MAX, named name-0 and on; background: they stand back
+ * behind others. ERR_NOMEM when the system has no more threads. */
+MUST_USE enum err workers_new(const char *name, unsigned lane_count, bool background,
+                              workers_wake_fn *wake, void *user, struct workers **out,
+                              struct why *why);
 /* Waits until every submitted job has run, calls done() for them here, joins the threads. done()
  * may submit again, but not for ever. */
 void workers_free(struct workers *w);

@@ -617,8 +617,12 @@ static enum err connect_to(struct io *io, const struct io_addr *addr,
 
 /* ---- jobs ---- */
 
-/* In the order of enum job_class, from JOB_AOF on. */
-static const char *const io_thread_names[JOB_IO_CLASSES] = {"aof", "snapshot", "upload"};
+/* In the order of enum job_class, from JOB_AOF on. Acknowledgements wait for the log; snapshots and
+ * the object store take what searches leave of the cores. */
+static const struct {
+    const char *name;
+    bool background;
+} io_threads[JOB_IO_CLASSES] = {{"aof", false}, {"snapshot", true}, {"upload", true}};
 
 static void submit(struct io *io, struct job *job)
 {
@@ -820,9 +824,10 @@ static void end_threads(struct io_uv *u)
 
 static enum err start_threads(struct io_uv *u, unsigned lanes, struct why *why)
 {
-    enum err e = workers_new("worker", lanes, on_job_finished, u, &u->workers, why);
+    enum err e = workers_new("worker", lanes, false, on_job_finished, u, &u->workers, why);
     for (unsigned i = 0; i < JOB_IO_CLASSES && e == OK; i++)
-        e = workers_new(io_thread_names[i], 1, on_job_finished, u, &u->io_threads[i], why);
+        e = workers_new(io_threads[i].name, 1, io_threads[i].background, on_job_finished, u,
+                        &u->io_threads[i], why);
     if (e != OK)
         end_threads(u);
     return e;

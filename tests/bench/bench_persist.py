@@ -26,7 +26,9 @@ from bench_server import Load, Server, print_rows, spare_port
 PARTS = ['always', 'restart', 'tail', 'snapshot', 'shrink']
 RECALL = 0.95
 SETS = {'glove100': (100, 'COSINE', 0.3), 'syn128': (128, 'COSINE', 1.0)}  # dim, metric, bar in s
-CONFIG = {'appendonly': 'yes', 'appendfsync': 'everysec', 'save': '', 'dir': 'files'}
+# Snapshots when they are asked for only.
+CONFIG = {'appendonly': 'yes', 'appendfsync': 'everysec', 'save': '', 'dir': 'files',
+          'auto-aof-rewrite-percentage': '0'}
 TAIL = 50000
 SINGLE_WRITES = 100000
 CHURN, REPLACED = 0.10, 0.01
@@ -193,15 +195,16 @@ class Bench:
 
     def restart_of(self, set_name):
         folder, effort = self.have_snapshot(set_name)
-        rows, middles = [], {}
-        for name, prepare in (('in the page cache', warm), ('cold disk', chill)):
-            runs, stayed = [], []
-            for _ in range(self.args.passes):
-                stayed.append(prepare(folder) or 0.0)
-                runs.append(self.one_restart(folder, set_name, effort))
-            middle = [statistics.median(column) for column in zip(*runs)]
-            middles[name] = middle
-            note = f' ({max(stayed):.0%} of the bytes stayed cached)' if prepare is chill else ''
+        rows, runs, stayed = [], {'in the page cache': [], 'cold disk': []}, []
+        for _ in range(self.args.passes):
+            stayed.append(chill(folder))
+            runs['cold disk'].append(self.one_restart(folder, set_name, effort))
+            warm(folder)
+            runs['in the page cache'].append(self.one_restart(folder, set_name, effort))
+        middles = {name: [statistics.median(column) for column in zip(*runs[name])]
+                   for name in runs}
+        for name, middle in middles.items():
+            note = f' ({max(stayed):.0%} of the bytes stayed cached)' if name == 'cold disk' else ''
             rows.append((name + note, f'{middle[0]:.3f}', f'{middle[1]:.3f}', f'{middle[2]:.4f}',
                          f'{middle[3] / 1e6:,.0f}'))
         size = sum(map(os.path.getsize, files_of(os.path.join(folder, CONFIG['dir']))))
@@ -221,12 +224,11 @@ class Bench:
             self.restart_of(set_name)
 
     def crashed_folder(self):
-        """glove100, all but the last TAIL of it in a snapshot, those in the log; then kill -9."""
+        """A snapshot of glove100; in the log the last TAIL of it, added again; then kill -9."""
         folder = self.fresh_folder()
+        shutil.copytree(self.have_snapshot('glove100')[0], folder, dirs_exist_ok=True)
         server = self.start(folder)
         count = self.rows_of('glove100')
-        self.fill(server, 'glove100', count - TAIL)
-        server.client.call('SAVE')
         self.loader('glove100').run(server.port, '--seconds', 600, '--depth', 1000, '--from',
                                     count - TAIL, 'add=1')
         server.client.call('WAITAOF', 1, 0, 10000)
@@ -260,7 +262,7 @@ class Bench:
             shutil.rmtree(folder)
         shutil.rmtree(crashed)
         seen, linked, pending = (statistics.median(column) for column in zip(*runs))
-        print_rows(f'Restart after kill -9: glove100, the last {TAIL:,} of it in the log only',
+        print_rows(f'Restart after kill -9: glove100, the last {TAIL:,} of it replaced in the log',
                    [('data visible', f'{seen:.3f} s'), ('... of it still to be linked',
                     f'{pending:,.0f}'), ('all linked', f'{linked:.1f} s')])
         self.bar(f'data visible after kill -9 with {TAIL:,} writes in the log', '< 1 s',
@@ -317,13 +319,14 @@ class Bench:
             worst, most = max(worst, p99 / idle), max(most, grown)
             if name == 'second':
                 share = written / first
-        print_rows(f'Snapshots while serving: glove100, searches of {conns} connections', rows,
+        print_rows(f'Snapshots while serving: glove100, searches of {conns} connections, medians '
+                   f'of {len(runs)} runs', rows,
                    ('snapshot', 'p99 us', 'to idle', 'seconds', 'MB written', 'RSS peak, more'))
         return worst, most, share
 
     def snapshot(self):
         runs = {1: [], 8: []}
-        for _ in range(self.args.passes):
+        for _ in range((self.args.passes + 1) // 2):
             for conns, of_conns in runs.items():
                 of_conns.append(self.one_snapshot(conns))
         for conns, of_conns in runs.items():

@@ -23,7 +23,7 @@ static void loop_start(struct loop *loop, unsigned lanes)
     *loop = (struct loop){.workers = NULL};
     semaphore_init(&loop->woken);
     struct why why = {""};
-    REQUIRE(workers_new("worker", lanes, on_wake, loop, &loop->workers, &why) == OK);
+    REQUIRE(workers_new("worker", lanes, lanes == 1, on_wake, loop, &loop->workers, &why) == OK);
     EXPECT_EQ(workers_lane_count(loop->workers), lanes);
 }
 
