@@ -12,7 +12,8 @@
  *                       holds: all flushed bytes, and of the writes after the last flush what SEED
  *                       picks, sector by sector. N = 0: now. A write of one block is kept whole or
  *                       not at all: ext4 counts on that for its superblock and its journal's, and a
- *                       drive with sectors of 4 KiB inside does it.
+ *                       drive with sectors of 4 KiB inside does it. So is block 0, which has the
+ *                       superblock, in a write that the kernel has joined it to.
  *
  * All requests are served one after the other by one thread, so "now" is a point between two. */
 #define FUSE_USE_VERSION 35
@@ -168,6 +169,14 @@ static int disk_save(const struct disk *disk, const char *path)
     return error;
 }
 
+/* How much of the write, from an offset in it on, is kept or lost as one. */
+static size_t unit_of(const struct unflushed *w, size_t from)
+{
+    size_t left = w->len - from;
+    size_t unit = w->len <= BLOCK ? left : w->at + from < BLOCK ? BLOCK - (w->at + from) : SECTOR;
+    return unit < left ? unit : left;
+}
+
 static void disk_cut(struct disk *disk)
 {
     uint64_t rng = disk->cut_seed;
@@ -177,9 +186,8 @@ static void disk_cut(struct disk *disk)
     for (size_t i = 0; i < disk->cached; i++) {
         struct unflushed *w = &disk->cache[i];
         bool whole = fate == FATE_WRITES && rng_below(&rng, 2) != 0;
-        size_t unit = w->len <= BLOCK ? w->len : SECTOR;
-        for (size_t from = 0; from < w->len; from += unit) {
-            size_t len = w->len - from < unit ? w->len - from : unit;
+        for (size_t from = 0, len; from < w->len; from += len) {
+            len = unit_of(w, from);
             disk->sectors_unflushed += len / SECTOR;
             if (!whole && !sector_is_kept(fate, &rng, i, last_kept))
                 continue;
