@@ -99,6 +99,11 @@ static void on_signal(void *user, int signo)
     server_stop(server);
 }
 
+static void on_turn(void *user, uint64_t busy_us)
+{
+    server_note_turn(user, busy_us);
+}
+
 static void on_stopped(struct server *server)
 {
     io_uv_stop(server->io);
@@ -123,6 +128,7 @@ static int run(struct server *server, struct io *io, const struct config *config
         status = EXIT_FAILURE;
     }
     if (started && e == OK) {
+        io_uv_on_turn(io, on_turn, server);
         io_uv_set_keepalive(io, (unsigned)config->tcp_keepalive);
         io_uv_run(io);
         status = server->failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -453,6 +453,11 @@ static void on_cron(struct io_timer *timer)
     server->io->ops->timer_start(server->io, timer, CRON_US);
 }
 
+void server_note_turn(struct server *server, uint64_t busy_us)
+{
+    latency_note_turn(&server->env, busy_us);
+}
+
 /* -- start and end ----------------------------------------------------------------------------- */
 
 enum err server_start(struct server *server, struct io *io, const struct config *config, FILE *log,

@@ -52,6 +52,9 @@ void server_stop(struct server *server);
 /* After on_stopped. */
 void server_fini(struct server *server);
 
+/* The loop has worked so long between two looks at the sockets. */
+void server_note_turn(struct server *server, uint64_t busy_us);
+
 /* For conn.c: brackets around whatever may run commands; at the end of the outermost, clients that
  * were unblocked inside go on. */
 void server_begin(struct server *server);

@@ -204,6 +204,7 @@ size_t mem_machine_bytes(void)
 
 #ifndef VDB_SANITIZER
 int mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size);
+void malloc_stats_print(void (*write)(void *user, const char *text), void *user, const char *opts);
 
 /* Read by jemalloc at start: unused pages go back within a second, so that RSS follows the account
  * (ARCHITECTURE.md P5); the background thread does it without the loop's help. */
@@ -214,8 +215,41 @@ void mem_trim(void)
 {
     (void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: all arenas; best effort */
 }
+/* 0 when the allocator does not know. */
+static uint64_t allocator_figure(const char *name)
+{
+    size_t value = 0, size = sizeof(value);
+    return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+void mem_allocator(struct mem_allocator *out)
+{
+    uint64_t epoch = 1;
+    (void)mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)); /* or figures are older: no harm */
+    *out = (struct mem_allocator){.name = "jemalloc",
+                                  .allocated = allocator_figure("stats.allocated"),
+                                  .active = allocator_figure("stats.active"),
+                                  .resident = allocator_figure("stats.resident")};
+}
+
+void mem_print_allocator(void (*write)(void *user, const char *text), void *user)
+{
+    malloc_stats_print(write, user, NULL);
+}
 #else
 void mem_trim(void)
 {
+}
+
+void mem_allocator(struct mem_allocator *out)
+{
+    uint64_t used = mem_used_total();
+    *out = (struct mem_allocator){
+        .name = "sanitizer", .allocated = used, .active = used, .resident = used};
+}
+
+void mem_print_allocator(void (*write)(void *user, const char *text), void *user)
+{
+    write(user, "this build checks memory and has no statistics of it\n");
 }
 #endif

@@ -69,6 +69,14 @@ void mem_note_peak(void);
 size_t mem_rss_bytes(void);
 /* Memory of the machine or of the cgroup, whichever is less. */
 size_t mem_machine_bytes(void);
+/* What the allocator says: bytes given out, in pages that are in use, in pages it holds. */
+struct mem_allocator {
+    const char *name;
+    uint64_t allocated, active, resident;
+};
+void mem_allocator(struct mem_allocator *out);
+/* Calls write with pieces of a text for people. */
+void mem_print_allocator(void (*write)(void *user, const char *text), void *user);
 /* Gives free pages back to the operating system now. */
 void mem_trim(void);
 

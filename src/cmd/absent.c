@@ -6,7 +6,7 @@
 #define NO_SCRIPTING "scripting is not supported by vdb"
 #define NO_CLUSTER "This instance has cluster support disabled"
 #define NO_REPLICATION "replication is not in this version"
-#define NO_SLOW_LOG "the slow log is not in this version"
+#define NO_PUBSUB "publish and subscribe are not supported by vdb"
 #define NO_ACL "users and access lists are not in this version: see requirepass"
 
 /* sub: NULL when the first word decides. */
@@ -38,14 +38,29 @@ static const struct {
     {"asking", NULL, NO_CLUSTER},
     {"readonly", NULL, NO_CLUSTER},
     {"readwrite", NULL, NO_CLUSTER},
-    {"replicaof", NULL, NO_REPLICATION},
-    {"slaveof", NULL, NO_REPLICATION},
     {"replconf", NULL, NO_REPLICATION},
     {"psync", NULL, NO_REPLICATION},
     {"sync", NULL, NO_REPLICATION},
-    {"wait", NULL, NO_REPLICATION},
-    {"slowlog", NULL, NO_SLOW_LOG},
-    {"acl", NULL, NO_ACL},
+    {"subscribe", NULL, NO_PUBSUB},
+    {"unsubscribe", NULL, NO_PUBSUB},
+    {"psubscribe", NULL, NO_PUBSUB},
+    {"punsubscribe", NULL, NO_PUBSUB},
+    {"ssubscribe", NULL, NO_PUBSUB},
+    {"sunsubscribe", NULL, NO_PUBSUB},
+    {"publish", NULL, NO_PUBSUB},
+    {"spublish", NULL, NO_PUBSUB},
+    {"pubsub", NULL, NO_PUBSUB},
+    {"acl", "list", NO_ACL},
+    {"acl", "users", NO_ACL},
+    {"acl", "cat", NO_ACL},
+    {"acl", "getuser", NO_ACL},
+    {"acl", "setuser", NO_ACL},
+    {"acl", "deluser", NO_ACL},
+    {"acl", "genpass", NO_ACL},
+    {"acl", "load", NO_ACL},
+    {"acl", "save", NO_ACL},
+    {"acl", "log", NO_ACL},
+    {"acl", "dryrun", NO_ACL},
     {"config", "rewrite", "CONFIG REWRITE is not in this version: edit the file"},
     {"debug", NULL, "DEBUG is not supported by vdb"},
     {"monitor", NULL, "MONITOR is not supported by vdb"},

@@ -10,11 +10,13 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
     c->gates = BUF_INIT(MEM_CLIENT);
     c->queue = BUF_INIT(MEM_CLIENT);
     c->held_from = SIZE_MAX;
+    c->muted_from = UINT64_MAX;
 }
 
 void client_fini(struct client *c)
 {
     CHECK(c->search == NULL && c->waits_for_room == NULL && !c->waits_for_save && !c->blocked);
+    CHECK(!c->waits_for_pause && c->slow == NULL);
     CHECK(c->waits_for_log == CLIENT_LOG_NOTHING);
     CHECK(c->watches == NULL && c->queue.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);

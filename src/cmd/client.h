@@ -9,6 +9,7 @@
 
 struct command;
 struct search;
+struct slow_entry;
 struct removal;
 struct offload_request;
 struct collection;
@@ -25,7 +26,9 @@ enum client_flags {
     CLIENT_MULTI = 32,       /* its commands wait for EXEC */
     CLIENT_IN_EXEC = 64,     /* they run */
     CLIENT_DIRTY_CAS = 128,  /* a key that it watches has changed */
-    CLIENT_DIRTY_EXEC = 256  /* one of the commands that were to wait was refused */
+    CLIENT_DIRTY_EXEC = 256, /* one of the commands that were to wait was refused */
+    CLIENT_REPLY_OFF = 512,  /* CLIENT REPLY: wants no replies */
+    CLIENT_REPLY_SKIP_NEXT = 1024 /* none of the next command */
 };
 
 /* What of the log a client waits for (log_wait.h). */
@@ -50,6 +53,7 @@ struct client {
     struct buf out;       /* replies not yet sent */
     uint64_t out_start;   /* position of out in all that was written to the client */
     struct buf gates;     /* replies that wait for the log: gate.h */
+    uint64_t muted_from;  /* position of the reply that it does not want; UINT64_MAX: none */
     size_t held_from;     /* replies from here on wait for room (SIZE_MAX: none do) */
 
     /* A blocked client runs no further command until client_unblock. */
@@ -58,11 +62,13 @@ struct client {
     struct removal *removal;           /* VREMWHERE under way */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
+    bool waits_for_pause;              /* for a CLIENT PAUSE to end */
     struct offload_request *backup;    /* the one that VBACKUP waits for */
     enum client_log_wait waits_for_log;
     struct io_timer log_timer; /* WAITAOF's timeout */
     unsigned log_local;        /* how many it waits for: 0 or 1 */
     uint64_t log_replicas;
+    struct slow_entry *slow;           /* the search that runs for it, should it take long */
     bool retry;                        /* when unblocked, the command runs again */
 
     /* A transaction (multi.h): the commands that wait for EXEC, and the keys that are watched. */

@@ -1,6 +1,7 @@
 /* CLIENT: what clients say of themselves, and of each other. */
 #include "cmd/client_text.h"
 #include "cmd/env.h"
+#include "cmd/log_wait.h"
 
 void cmd_client_id(struct request *rq)
 {
@@ -83,15 +84,44 @@ void cmd_client_no_touch(struct request *rq)
     set_flag(rq, ((const struct client_no_touch_args *)rq->args)->mode, CLIENT_NO_TOUCH);
 }
 
-void cmd_client_reply(struct request *rq)
+/* -- what this server has not ---------------------------------------------------------------------
+ */
+
+/* Nobody is told of changes, so there is nothing to switch off, and switching on is refused. */
+void cmd_client_tracking(struct request *rq)
 {
-    const struct client_reply_args *a = rq->args;
-    if (slice_eq_nocase(a->mode, "ON"))
-        reply_simple(&rq->reply, "OK");
-    else if (slice_eq_nocase(a->mode, "OFF") || slice_eq_nocase(a->mode, "SKIP"))
-        reply_error(&rq->reply, "ERR CLIENT REPLY OFF and SKIP are not in this version");
+    const struct client_tracking_args *a = rq->args;
+    bool on;
+    if (!read_mode(rq, a->mode, &on))
+        return;
+    if (on)
+        reply_error(&rq->reply, "ERR client-side caching is not supported by vdb");
     else
-        reply_error(&rq->reply, "ERR syntax error");
+        reply_simple(&rq->reply, "OK");
+}
+
+void cmd_client_caching(struct request *rq)
+{
+    reply_error(&rq->reply, "ERR CLIENT CACHING can be called only when the client is in tracking "
+                            "mode with OPTIN or OPTOUT mode enabled");
+}
+
+void cmd_client_trackinginfo(struct request *rq)
+{
+    struct reply *r = &rq->reply;
+    reply_map(r, 3);
+    reply_text(r, "flags");
+    reply_set(r, 1);
+    reply_text(r, "off");
+    reply_text(r, "redirect");
+    reply_int(r, -1);
+    reply_text(r, "prefixes");
+    reply_array(r, 0);
+}
+
+void cmd_client_getredir(struct request *rq)
+{
+    reply_int(&rq->reply, -1);
 }
 
 /* -- choosing clients -------------------------------------------------------------------------- */
@@ -211,6 +241,26 @@ void cmd_client_info(struct request *rq)
     client_print(rq->env, rq->client, &text);
     reply_verbatim(&rq->reply, "txt", buf_slice(&text));
     buf_fini(&text);
+}
+
+/* -- UNBLOCK ----------------------------------------------------------------------------------- */
+
+/* Whoever waits in WAITAOF hears now what it would have heard at its timeout, or an error. Other
+ * waits end by themselves and nothing can end them sooner. */
+void cmd_client_unblock(struct request *rq)
+{
+    const struct client_unblock_args *a = rq->args;
+    bool error = a->has_reason && slice_eq_nocase(a->reason, "ERROR");
+    if (a->has_reason && !error && !slice_eq_nocase(a->reason, "TIMEOUT")) {
+        reply_error(&rq->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    for (struct client *c = rq->env->clients; c != NULL; c = c->next)
+        if (c->id == (uint64_t)a->id && log_wait_end(rq->env, c, error)) {
+            reply_int(&rq->reply, 1);
+            return;
+        }
+    reply_int(&rq->reply, 0);
 }
 
 /* -- KILL -------------------------------------------------------------------------------------- */

@@ -46,9 +46,15 @@ enum category {
 };
 
 static const struct word category_words[] = {
-    {CAT_KEYSPACE, "@keyspace"}, {CAT_READ, "@read"},           {CAT_WRITE, "@write"},
-    {CAT_STRING, "@string"},     {CAT_ADMIN, "@admin"},         {CAT_FAST, "@fast"},
-    {CAT_SLOW, "@slow"},         {CAT_DANGEROUS, "@dangerous"}, {CAT_CONNECTION, "@connection"},
+    {CAT_KEYSPACE, "@keyspace"},
+    {CAT_READ, "@read"},
+    {CAT_WRITE, "@write"},
+    {CAT_STRING, "@string"},
+    {CAT_ADMIN, "@admin"},
+    {CAT_FAST, "@fast"},
+    {CAT_SLOW, "@slow"},
+    {CAT_DANGEROUS, "@dangerous"},
+    {CAT_CONNECTION, "@connection"},
     {CAT_TRANSACTION, "@transaction"},
 };
 
@@ -85,6 +91,15 @@ static void reply_words(struct reply *r, unsigned set, const struct word *words,
 
 /* -- COMMAND INFO ------------------------------------------------------------------------------ */
 
+/* What the command does with its keys. */
+static void reply_key_flags(struct reply *r, const struct command *c)
+{
+    bool writes = (c->flags & CMD_WRITE) != 0;
+    reply_set(r, 2);
+    reply_simple(r, writes ? "RW" : "RO");
+    reply_simple(r, writes ? "update" : "access");
+}
+
 /* Where the keys are, in the words of key specifications: they begin at an index and stand in a
  * range. */
 static void reply_key_specs(struct reply *r, const struct command *c)
@@ -93,12 +108,9 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     if (c->first_key == 0)
         return;
     CHECK(c->last_key != 0 && c->key_step > 0);
-    bool writes = (c->flags & CMD_WRITE) != 0;
     reply_map(r, 3);
     reply_text(r, "flags");
-    reply_set(r, 2);
-    reply_simple(r, writes ? "RW" : "RO");
-    reply_simple(r, writes ? "update" : "access");
+    reply_key_flags(r, c);
     reply_text(r, "begin_search");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -262,28 +274,46 @@ void cmd_command_list(struct request *rq)
 
 /* -- COMMAND GETKEYS --------------------------------------------------------------------------- */
 
-void cmd_command_getkeys(struct request *rq)
+/* Replies an error and returns NULL when the words are no command with keys. */
+static const struct command *command_with_keys(struct request *rq, const struct slices *words)
 {
-    const struct command_getkeys_args *a = rq->args;
-    size_t argc = a->words.count;
-    const struct command *c = command_lookup(a->words.items, argc);
-    if (c == NULL) {
+    const struct command *c = command_lookup(words->items, words->count);
+    if (c == NULL)
         reply_error(&rq->reply, "ERR Invalid command specified");
-        return;
-    }
-    if (c->first_key == 0) {
+    else if (c->first_key == 0)
         reply_error(&rq->reply, "ERR The command has no key arguments");
+    else if (!command_arity_fits(c, words->count))
+        reply_error(&rq->reply, "ERR Invalid number of arguments specified for command");
+    else
+        return c;
+    return NULL;
+}
+
+static void reply_keys(struct request *rq, const struct slices *words, bool flags)
+{
+    const struct command *c = command_with_keys(rq, words);
+    if (c == NULL)
         return;
-    }
     CHECK(c->first_key > 0 && c->key_step > 0);
     size_t first = (size_t)c->first_key, step = (size_t)c->key_step;
-    if (!command_arity_fits(c, argc)) {
-        reply_error(&rq->reply, "ERR Invalid number of arguments specified for command");
-        return;
-    }
-    size_t last = c->last_key < 0 ? argc - (size_t)-c->last_key : (size_t)c->last_key;
-    CHECK(last >= first && last < argc);
+    size_t last = c->last_key < 0 ? words->count - (size_t)-c->last_key : (size_t)c->last_key;
+    CHECK(last >= first && last < words->count);
     reply_array(&rq->reply, (last - first) / step + 1);
-    for (size_t i = first; i <= last; i += step)
-        reply_bulk(&rq->reply, a->words.items[i]);
+    for (size_t i = first; i <= last; i += step) {
+        if (flags)
+            reply_array(&rq->reply, 2);
+        reply_bulk(&rq->reply, words->items[i]);
+        if (flags)
+            reply_key_flags(&rq->reply, c);
+    }
+}
+
+void cmd_command_getkeys(struct request *rq)
+{
+    reply_keys(rq, &((const struct command_getkeys_args *)rq->args)->words, false);
+}
+
+void cmd_command_getkeysandflags(struct request *rq)
+{
+    reply_keys(rq, &((const struct command_getkeysandflags_args *)rq->args)->words, true);
 }

@@ -39,7 +39,9 @@ void cmd_reset(struct request *rq)
 {
     struct client *c = rq->client;
     c->proto = 2;
-    c->flags &= ~(unsigned)(CLIENT_AUTHENTICATED | CLIENT_NO_EVICT | CLIENT_NO_TOUCH);
+    c->flags &= ~(unsigned)(CLIENT_AUTHENTICATED | CLIENT_NO_EVICT | CLIENT_NO_TOUCH |
+                            CLIENT_REPLY_OFF | CLIENT_REPLY_SKIP_NEXT);
+    c->muted_from = UINT64_MAX;
     if (rq->env->config->requirepass[0] == '\0')
         c->flags |= CLIENT_AUTHENTICATED;
     client_set_text(&c->name, (struct slice){0});

@@ -19,13 +19,19 @@ static void print_server(struct cmd_env *env, struct buf *out)
     struct process_info process;
     process_info(&process);
     buf_printf(out,
-               "redis_version:%s\r\nvdb_version:%s\r\nserver_name:vdb\r\nredis_mode:standalone\r\n"
-               "os:%s\r\narch_bits:%d\r\nmultiplexing_api:libuv\r\nprocess_id:%" PRId64 "\r\n",
-               VDB_REDIS_VERSION, VDB_VERSION, process.os, (int)sizeof(void *) * 8, process.id);
+               "redis_version:%s\r\nredis_git_sha1:00000000\r\nredis_git_dirty:0\r\n"
+               "redis_build_id:0\r\nvdb_version:%s\r\nserver_name:vdb\r\n"
+               "redis_mode:standalone\r\nos:%s\r\narch_bits:%d\r\n"
+               "monotonic_clock:POSIX clock_gettime\r\nmultiplexing_api:libuv\r\n"
+               "gcc_version:%s\r\nprocess_id:%" PRId64 "\r\nprocess_supervised:no\r\n",
+               VDB_REDIS_VERSION, VDB_VERSION, process.os, (int)sizeof(void *) * 8, __VERSION__,
+               process.id);
     buf_printf(out, "run_id:%s\r\ntcp_port:%d\r\nserver_time_usec:%" PRIu64 "\r\n", env->run_id,
                env->port, env->io->ops->wall_us(env->io));
     buf_printf(out, "uptime_in_seconds:%" PRIu64 "\r\nuptime_in_days:%" PRIu64 "\r\n",
                uptime_s(env), uptime_s(env) / 86400);
+    buf_printf(out, "hz:10\r\nconfigured_hz:10\r\nlru_clock:%u\r\nio_threads_active:0\r\n",
+               (unsigned)(env->io->ops->wall_us(env->io) / 1000000 & 0xffffff));
     buf_printf(out, "worker_threads:%u\r\nkernels:%s\r\n", env->io->ops->lane_count(env->io),
                env->db->env.kernels->name);
 }
@@ -33,64 +39,30 @@ static void print_server(struct cmd_env *env, struct buf *out)
 static void print_clients(struct cmd_env *env, struct buf *out)
 {
     CHECK(env->blocked_count <= env->client_count);
-    size_t watching = 0;
-    for (const struct client *c = env->clients; c != NULL; c = c->next)
+    size_t watching = 0, query = 0, output = 0;
+    for (const struct client *c = env->clients; c != NULL; c = c->next) {
         watching += c->watch_count > 0;
+        query = c->query.capacity > query ? c->query.capacity : query;
+        output = c->out.capacity > output ? c->out.capacity : output;
+    }
     buf_printf(out,
                "connected_clients:%zu\r\ncluster_connections:0\r\nmaxclients:%d\r\n"
-               "blocked_clients:%zu\r\ntracking_clients:0\r\nwatching_clients:%zu\r\n"
-               "total_watched_keys:%zu\r\n",
-               env->client_count, env->config->maxclients, env->blocked_count, watching,
-               map_count(&env->watches.map));
+               "client_recent_max_input_buffer:%zu\r\nclient_recent_max_output_buffer:%zu\r\n"
+               "blocked_clients:%zu\r\ntracking_clients:0\r\nclients_in_timeout_table:0\r\n"
+               "watching_clients:%zu\r\ntotal_watched_keys:%zu\r\n",
+               env->client_count, env->config->maxclients, query, output, env->blocked_count,
+               watching, map_count(&env->watches.map));
 }
 
-/* A size, and the same as people read it. */
-static void print_size(struct buf *out, const char *name, uint64_t bytes)
+static uint64_t longest(const struct latency *l, enum latency_event a, enum latency_event b)
 {
-    static const char units[] = "BKMGTPE";
-    double value = (double)bytes;
-    size_t unit = 0;
-    for (; value >= 1024 && unit + 2 < sizeof(units); unit++)
-        value /= 1024;
-    buf_printf(out, "%s:%" PRIu64 "\r\n%s_human:%.*f%c\r\n", name, bytes, name, unit == 0 ? 0 : 2,
-               value, units[unit]);
-}
-
-/* Lanes allocate while this reads, so sums may be off by what they did meanwhile: a difference may
- * come out negative, and is then shown as 0 or with its sign. */
-static void print_memory(struct cmd_env *env, struct buf *out)
-{
-    uint64_t overhead =
-        mem_used(MEM_SERVER) + mem_used(MEM_CLIENT) + mem_used(MEM_LOG) + mem_used(MEM_SCRATCH);
-    uint64_t used = mem_used_total();
-    uint64_t peak = mem_peak_total() > used ? mem_peak_total() : used;
-    uint64_t dataset = used > overhead ? used - overhead : 0;
-    uint64_t rss = mem_rss_bytes();
-    print_size(out, "used_memory", used);
-    print_size(out, "used_memory_rss", rss);
-    print_size(out, "used_memory_peak", peak);
-    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\n",
-               peak == 0 ? 100 : 100 * (double)used / (double)peak);
-    buf_printf(out,
-               "used_memory_overhead:%" PRIu64 "\r\nused_memory_startup:0\r\n"
-               "used_memory_dataset:%" PRIu64 "\r\nused_memory_dataset_perc:%.2f%%\r\n",
-               overhead, dataset, used == 0 ? 0 : 100 * (double)dataset / (double)used);
-    print_size(out, "total_system_memory", env->db->env.machine_bytes);
-    print_size(out, "used_memory_lua", 0);
-    print_size(out, "maxmemory", env->config->maxmemory);
-    buf_append_text(out, "maxmemory_policy:noeviction\r\n");
-    buf_printf(out, "mem_fragmentation_ratio:%.2f\r\nmem_fragmentation_bytes:%" PRId64 "\r\n",
-               used == 0 ? 0 : (double)rss / (double)used, (int64_t)rss - (int64_t)used);
-    buf_printf(out, "mem_clients_normal:%zu\r\nmem_aof_buffer:%zu\r\n", mem_used(MEM_CLIENT),
-               mem_used(MEM_LOG));
-    for (int tag = 0; tag < MEM_TEST; tag++)
-        buf_printf(out, "mem_%s:%zu\r\n", mem_tag_name((enum mem_tag)tag),
-                   mem_used((enum mem_tag)tag));
+    return l->longest_us[a] > l->longest_us[b] ? l->longest_us[a] : l->longest_us[b];
 }
 
 static void print_stats(struct cmd_env *env, struct buf *out)
 {
     const struct rates *r = &env->rates;
+    const struct latency *l = &env->latency;
     buf_printf(out,
                "instantaneous_ops_per_sec:%" PRIu64 "\r\ninstantaneous_input_kbps:%.2f\r\n"
                "instantaneous_output_kbps:%.2f\r\n",
@@ -98,8 +70,20 @@ static void print_stats(struct cmd_env *env, struct buf *out)
                (double)r->bytes_out_per_s / 1024);
     stats_print_info(env->stats, STATS_SECTION_STATS, out);
     buf_append_text(out, "expired_stale_perc:0.00\r\n"); /* the heap knows of no stale keys */
-    buf_append_text(out, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n"
-                         "pubsub_channels:0\r\npubsub_patterns:0\r\nlatest_fork_usec:0\r\n");
+    buf_append_text(out, "total_net_repl_input_bytes:0\r\ntotal_net_repl_output_bytes:0\r\n"
+                         "instantaneous_input_repl_kbps:0.00\r\n"
+                         "instantaneous_output_repl_kbps:0.00\r\nsync_full:0\r\n"
+                         "sync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
+                         "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n"
+                         "latest_fork_usec:0\r\ntotal_forks:0\r\ntracking_total_keys:0\r\n"
+                         "unexpected_error_replies:0\r\n");
+    buf_printf(out,
+               "eventloop_cycles:%" PRIu64 "\r\neventloop_duration_sum:%" PRIu64 "\r\n"
+               "eventloop_duration_cmd_sum:%" PRIu64 "\r\nlongest_loop_usec:%" PRIu64 "\r\n"
+               "longest_command_usec:%" PRIu64 "\r\nlongest_slice_usec:%" PRIu64 "\r\n",
+               l->loop_turns, l->loop_us, l->command_us, l->longest_us[LATENCY_LOOP],
+               longest(l, LATENCY_COMMAND, LATENCY_FAST_COMMAND),
+               longest(l, LATENCY_SLICE, LATENCY_EXPIRE));
 }
 
 /* The offset is the LSN: both count changes that a replica would have to have seen. */
@@ -107,7 +91,10 @@ static void print_replication(struct cmd_env *env, struct buf *out)
 {
     buf_printf(out,
                "role:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n"
-               "master_replid:%s\r\nmaster_repl_offset:%" PRIu64 "\r\n",
+               "master_replid:%s\r\nmaster_replid2:0000000000000000000000000000000000000000\r\n"
+               "master_repl_offset:%" PRIu64 "\r\nsecond_repl_offset:-1\r\n"
+               "repl_backlog_active:0\r\nrepl_backlog_size:0\r\n"
+               "repl_backlog_first_byte_offset:0\r\nrepl_backlog_histlen:0\r\n",
                env->run_id, env->db->log.last_lsn);
 }
 
@@ -146,6 +133,24 @@ static void print_command_stats(struct cmd_env *env, struct buf *out)
     }
 }
 
+static void print_latency_stats(struct cmd_env *env, struct buf *out)
+{
+    static const struct {
+        const char *name;
+        double percent;
+    } shown[] = {{"p50", 50}, {"p99", 99}, {"p99.9", 99.9}};
+    for (size_t i = 0; i < command_count(); i++) {
+        const struct histogram *h = env->latency.commands[i];
+        if (h == NULL)
+            continue;
+        buf_printf(out, "latency_percentiles_usec_%s:", command_at(i)->name);
+        for (size_t p = 0; p < COUNT_OF(shown); p++)
+            buf_printf(out, "%s%s=%" PRIu64 ".000", p == 0 ? "" : ",", shown[p].name,
+                       histogram_percentile(h, shown[p].percent));
+        buf_append_text(out, "\r\n");
+    }
+}
+
 static void print_error_stats(struct cmd_env *env, struct buf *out)
 {
     for (size_t i = 0; i < ERROR_COUNTS_MAX && env->errors[i].count > 0; i++)
@@ -181,7 +186,7 @@ static const struct {
 } sections[] = {
     {"server", "Server", print_server, true},
     {"clients", "Clients", print_clients, true},
-    {"memory", "Memory", print_memory, true},
+    {"memory", "Memory", info_memory, true},
     {"persistence", "Persistence", info_persistence, true},
     {"stats", "Stats", print_stats, true},
     {"replication", "Replication", print_replication, true},
@@ -189,6 +194,7 @@ static const struct {
     {"modules", "Modules", print_nothing, true},
     {"commandstats", "Commandstats", print_command_stats, false},
     {"errorstats", "Errorstats", print_error_stats, true},
+    {"latencystats", "Latencystats", print_latency_stats, false},
     {"cluster", "Cluster", print_cluster, true},
     {"keyspace", "Keyspace", print_keyspace, true},
     {"vectors", "Vectors", print_vectors, true},

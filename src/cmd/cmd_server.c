@@ -1,4 +1,4 @@
-/* The server itself: its clock, its role, its end, its memory. */
+/* The server itself: its clock, its role, its end. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -34,13 +34,8 @@ void cmd_shutdown(struct request *rq)
     rq->env->hooks->shutdown(rq->env, save);
 }
 
-/* Tools ask for these two on connecting; an empty list is an answer, an error would not be. */
+/* Tools ask for it on connecting; an empty list is an answer, an error would not be. */
 void cmd_module_list(struct request *rq)
-{
-    reply_array(&rq->reply, 0);
-}
-
-void cmd_latency_latest(struct request *rq)
 {
     reply_array(&rq->reply, 0);
 }
@@ -52,57 +47,32 @@ void cmd_cluster_keyslot(struct request *rq)
     reply_int(&rq->reply, slot_of_key(a->key));
 }
 
-/* -- memory ------------------------------------------------------------------------------------ */
-
-void cmd_memory_usage(struct request *rq)
+/* One server is nobody's replica, which is what NO ONE asks for. */
+static void replicate(struct request *rq, struct slice host, struct slice port)
 {
-    const struct memory_usage_args *a = rq->args;
-    if (a->samples < 0) {
-        reply_error(&rq->reply, "ERR syntax error");
-        return;
-    }
-    struct object *o = db_find(rq->env->db, a->key);
-    if (o == NULL) {
-        reply_null(&rq->reply);
-        return;
-    }
-    /* Each key also takes a place in the table of objects and about two slots of the map. */
-    size_t bytes = mem_size(o) + sizeof(o) + 2 * sizeof(struct map_slot);
-    CHECK((o->type == OBJECT_COLLECTION) == (o->collection != NULL));
-    if (o->type == OBJECT_COLLECTION)
-        bytes += collection_bytes(o->collection);
-    reply_int(&rq->reply, (int64_t)bytes);
+    int64_t number;
+    if (slice_eq_nocase(host, "NO") && slice_eq_nocase(port, "ONE"))
+        reply_simple(&rq->reply, "OK");
+    else if (!slice_to_i64(port, &number) || number < 0 || number > 65535)
+        reply_error(&rq->reply, "ERR Invalid master port");
+    else
+        reply_error(&rq->reply, "ERR replication is not in this version");
 }
 
-/* Redis's names where there is the same thing, then a line per tag of mem.h. */
-void cmd_memory_stats(struct request *rq)
+void cmd_replicaof(struct request *rq)
 {
-    struct reply *r = &rq->reply;
-    size_t keys = keyspace_count(&rq->env->db->keys);
-    size_t overhead = mem_used(MEM_SERVER) + mem_used(MEM_CLIENT) + mem_used(MEM_LOG);
-    size_t used = mem_used_total();
-    reply_map(r, 6 + MEM_TEST);
-    reply_text(r, "peak.allocated");
-    reply_int(r, (int64_t)mem_peak_total());
-    reply_text(r, "total.allocated");
-    reply_int(r, (int64_t)used);
-    reply_text(r, "overhead.total");
-    reply_int(r, (int64_t)overhead);
-    reply_text(r, "keys.count");
-    reply_int(r, (int64_t)keys);
-    reply_text(r, "keys.bytes-per-key");
-    reply_int(r, keys == 0 ? 0 : (int64_t)((used - overhead) / keys));
-    reply_text(r, "dataset.bytes");
-    reply_int(r, (int64_t)(used - overhead));
-    for (int tag = 0; tag < MEM_TEST; tag++) {
-        reply_text(r, mem_tag_name((enum mem_tag)tag));
-        reply_int(r, (int64_t)mem_used((enum mem_tag)tag));
-    }
+    const struct replicaof_args *a = rq->args;
+    replicate(rq, a->host, a->port);
 }
 
-/* Pages that the allocator keeps for later go back to the system now. */
-void cmd_memory_purge(struct request *rq)
+void cmd_slaveof(struct request *rq)
 {
-    mem_trim();
-    reply_simple(&rq->reply, "OK");
+    const struct slaveof_args *a = rq->args;
+    replicate(rq, a->host, a->port);
+}
+
+/* There is one user. */
+void cmd_acl_whoami(struct request *rq)
+{
+    reply_text(&rq->reply, "default");
 }

@@ -185,8 +185,8 @@ size_t command_words(const struct command *command)
 
 const char *command_group_name(enum command_group group)
 {
-    static const char *const names[] = {"connection", "server", "generic",
-                                        "string",     "module", "cluster", "transactions"};
+    static const char *const names[] = {"connection", "server",  "generic",     "string",
+                                        "module",     "cluster", "transactions"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }
@@ -359,6 +359,11 @@ static void run(struct request *rq)
     uint64_t end = env->io->ops->mono_us(env->io);
     CHECK(end >= start);
     stats->usec += end - start;
+    latency_note_command(env, command_index(rq->command), end - start);
+    if (client->search != NULL)
+        client->slow = slowlog_begin(rq, start);
+    else
+        slowlog_note(rq, start, end);
 }
 
 void command_run_queued(struct request *rq)
@@ -385,9 +390,13 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     size_t before = client->out.len;
     uint64_t lsn = env->db->log.last_lsn;
     client->active_us = env->io->ops->mono_us(env->io);
+    mute_begin(client);
     env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
     if (!admitted(&rq)) {
         refused(&rq, before);
+    } else if (pause_takes(&rq)) {
+        mute_again(client);
+        return;
     } else if (multi_takes(&rq)) {
         multi_queue(&rq);
     } else {
@@ -399,6 +408,10 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         env->deferred = false;
         env->hooks->deferred(env);
     }
+    if (!client->blocked)
+        mute_end(client);
+    else if (client->retry)
+        mute_again(client);
     bool wrote = env->db->log.last_lsn > lsn;
     gate_replies(env, client, before, wrote);
     if (wrote && !client->blocked && env->persist != NULL && persist_full(env->persist))

@@ -79,5 +79,6 @@ void counters_reset(struct cmd_env *env)
     env->expire_us = 0;
     memset(env->errors, 0, sizeof(env->errors));
     memset(env->command_stats, 0, command_count() * sizeof(*env->command_stats));
+    latency_reset_stats(&env->latency);
     env->rates = (struct rates){.at_us = env->io->ops->mono_us(env->io)};
 }

@@ -49,6 +49,8 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 {
     *env = (struct cmd_env){.io = io, .db = db, .config = config, .stats = stats};
     env->command_stats = mem_calloc(MEM_SERVER, command_count() * sizeof(*env->command_stats));
+    latency_init(&env->latency);
+    env->startup_bytes = mem_used_total();
     env->started_us = io->ops->mono_us(io);
     env->started_wall_us = io->ops->wall_us(io);
     watches_init(env);
@@ -63,6 +65,9 @@ void cmd_env_fini(struct cmd_env *env)
     CHECK(env->clients == NULL && env->blocked_count == 0);
     removals_stop(env);
     watches_fini(env);
+    pause_fini(env);
+    slowlog_clear(&env->slowlog);
+    latency_fini(&env->latency);
     mem_free(MEM_SERVER, env->command_stats);
 }
 
@@ -70,7 +75,7 @@ void cmd_env_fini(struct cmd_env *env)
 static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->removal != NULL) +
-           (client->waits_for_room != NULL) + client->waits_for_save +
+           (client->waits_for_room != NULL) + client->waits_for_save + client->waits_for_pause +
            (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
@@ -89,6 +94,9 @@ void client_unblock(struct cmd_env *env, struct client *client)
     CHECK(reasons(client) == 0);
     client->blocked = false;
     env->blocked_count--;
+    mute_end(client);
+    slowlog_end(env, client->slow);
+    client->slow = NULL;
     env->hooks->resume(env, client);
 }
 
@@ -109,6 +117,9 @@ void client_abandon(struct cmd_env *env, struct client *client)
     client->waits_for_save = false;
     saving_forget(client);
     removal_forget(client);
+    pause_forget(client);
+    slowlog_drop(client->slow);
+    client->slow = NULL;
     log_wait_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);

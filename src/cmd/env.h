@@ -4,6 +4,9 @@
 
 #include "cmd/client.h"
 #include "cmd/counters.h"
+#include "cmd/latency.h"
+#include "cmd/pause.h"
+#include "cmd/slowlog.h"
 #include "cmd/watch.h"
 #include "conf/config.h"
 #include "conf/stats.h"
@@ -60,9 +63,13 @@ struct cmd_env {
     size_t client_count;
     size_t blocked_count;       /* of these, those with blocked set */
     struct command_stats *command_stats; /* by command_index */
+    struct pause pause;
+    struct slowlog slowlog;
+    struct latency latency;
     struct error_count errors[ERROR_COUNTS_MAX]; /* in use while count > 0 */
     struct rates rates;
     uint64_t started_us;        /* monotonic */
+    size_t startup_bytes;       /* of memory, before there was data */
     uint64_t started_wall_us;
     char run_id[41];
     int port;                   /* that is really listened on; 0: none */

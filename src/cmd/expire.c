@@ -26,7 +26,7 @@ bool expire_keys_of(struct request *rq)
     enum err e = OK;
     if (c->first_key == 0 || !expiry_is_due(&db->keys.expiry, db->now_ms))
         return true;
-    if (!(c->flags & CMD_WRITE) && !mlog_accepts(&db->log))
+    if (!(c->flags & CMD_WRITE) && (!mlog_accepts(&db->log) || pause_is_on(&rq->env->pause)))
         return true;
     size_t last = c->last_key < 0 ? rq->argc - (size_t)-c->last_key : (size_t)c->last_key;
     for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc && e == OK;
@@ -46,7 +46,8 @@ bool expire_some(struct cmd_env *env)
     struct db *db = env->db;
     struct io *io = env->io;
     db->now_ms = io->ops->wall_us(io) / 1000;
-    if (!expiry_is_due(&db->keys.expiry, db->now_ms) || !mlog_accepts(&db->log))
+    if (!expiry_is_due(&db->keys.expiry, db->now_ms) || !mlog_accepts(&db->log) ||
+        pause_is_on(&env->pause))
         return false;
     uint64_t start = io->ops->mono_us(io), now = start;
     enum err e = OK;
@@ -59,7 +60,9 @@ bool expire_some(struct cmd_env *env)
             now = io->ops->mono_us(io);
     }
     db_commit(db);
-    env->expire_us += io->ops->mono_us(io) - start;
+    uint64_t took = io->ops->mono_us(io) - start;
+    env->expire_us += took;
+    latency_note(env, LATENCY_EXPIRE, took);
     bool more = e == OK && expiry_is_due(&db->keys.expiry, db->now_ms);
     env->stats->expired_time_cap_reached_count += more;
     return more;

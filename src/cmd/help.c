@@ -119,3 +119,17 @@ void help_reply_unknown(struct request *rq)
     reply_errorf(&rq->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
                  (int)(word.len < 128 ? word.len : 128), (const char *)word.ptr, name);
 }
+
+void help_reply_wrong_count(struct request *rq)
+{
+    const char *bar = strchr(rq->command->name, '|');
+    CHECK(bar != NULL && rq->argc >= 2);
+    struct slice word = rq->argv[1];
+    char name[64];
+    upper_case(name, sizeof(name),
+               (struct slice){(const uint8_t *)rq->command->name,
+                              (size_t)(bar - rq->command->name)});
+    reply_errorf(&rq->reply,
+                 "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try %s HELP.",
+                 (int)(word.len < 128 ? word.len : 128), (const char *)word.ptr, name);
+}

@@ -12,5 +12,7 @@ void help_reply_unknown(struct request *rq);
 
 /* Appends the arguments of a command: "key value [NX|XX] [EX seconds]". */
 void help_usage(const struct command *command, struct buf *out);
+/* Redis's words where one of its subcommands counts its arguments by itself. */
+void help_reply_wrong_count(struct request *rq);
 
 #endif

@@ -6,6 +6,7 @@
 
 struct cmd_env;
 
+void info_memory(struct cmd_env *env, struct buf *out);
 void info_persistence(struct cmd_env *env, struct buf *out);
 
 #endif

@@ -70,6 +70,31 @@ static void on_timeout(struct io_timer *timer)
     answer(timer->user, client);
 }
 
+bool log_wait_end(struct cmd_env *env, struct client *client, bool error)
+{
+    if (client->waits_for_log != CLIENT_LOG_DURABLE)
+        return false;
+    if (!error) {
+        answer(env, client);
+        return true;
+    }
+    struct reply reply = {&client->out, client->proto};
+    stop_waiting(env, client);
+    reply_error(&reply, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    client_unblock(env, client);
+    return true;
+}
+
+/* There are no replicas, and none can come: waiting for them would be in vain. */
+void cmd_wait(struct request *rq)
+{
+    const struct wait_args *a = rq->args;
+    if (a->timeout < 0)
+        reply_error(&rq->reply, "ERR timeout is negative");
+    else
+        reply_int(&rq->reply, 0);
+}
+
 void cmd_waitaof(struct request *rq)
 {
     const struct waitaof_args *a = rq->args;

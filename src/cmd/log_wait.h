@@ -16,6 +16,10 @@ void log_wait_for_room(struct cmd_env *env, struct client *client);
 /* Room, or durability, has come for some: they go on. */
 void log_wait_wake(struct cmd_env *env);
 
+/* Ends a wait for durability before its time, with the answer as it is or with an error. False when
+ * the client does not wait for that. */
+bool log_wait_end(struct cmd_env *env, struct client *client, bool error);
+
 /* The client goes away. */
 void log_wait_forget(struct cmd_env *env, struct client *client);
 

@@ -41,6 +41,12 @@ const struct config_option *config_option_find(struct slice name)
     return NULL;
 }
 
+bool config_option_is_secret(const struct config_option *option)
+{
+    CHECK(option >= options && option < options + COUNT_OF(options));
+    return option->type->secret;
+}
+
 static enum err parse_value(struct config *c, const struct config_option *option,
                             struct slice value, struct why *why)
 {

@@ -86,6 +86,7 @@ struct config_save {
 #define CONFIG_FIELD_STORE_BACKEND(field) int field;
 #define CONFIG_FIELD_ALLOWED(field) int field;
 #define CONFIG_FIELD_INT(field) int field;
+#define CONFIG_FIELD_LONG(field) int64_t field;
 #define CONFIG_FIELD_OCTAL(field) int field;
 #define CONFIG_FIELD_BOOL(field) bool field;
 #define CONFIG_FIELD_BYTES(field) uint64_t field;
@@ -123,6 +124,9 @@ size_t config_option_count(void);
 const struct config_option *config_option_at(size_t index);
 /* Without case; NULL when there is none. */
 const struct config_option *config_option_find(struct slice name);
+
+/* Is its value for nobody's eyes? */
+bool config_option_is_secret(const struct config_option *option);
 
 /* Every option at its default. */
 void config_init(struct config *c);

@@ -67,11 +67,30 @@ static void print_int(const struct config_option *o, const void *field, struct b
     buf_printf(out, "%d", *(const int *)field);
 }
 
+/* The same for numbers that an int has no room for. */
+static enum err parse_long(const struct config_option *o, struct slice text, void *field,
+                           struct why *why)
+{
+    int64_t value;
+    if (!slice_to_i64(text, &value))
+        return why_set(why, ERR_ARG, "argument couldn't be parsed into an integer");
+    enum err e = check_bounds(o, value, why);
+    if (e == OK)
+        *(int64_t *)field = value;
+    return e;
+}
+
+static void print_long(const struct config_option *o, const void *field, struct buf *out)
+{
+    (void)o;
+    buf_printf(out, "%" PRId64, *(const int64_t *)field);
+}
+
 static void print_int_range(const struct config_option *o, struct buf *out)
 {
     if (o->min == o->max)
         buf_printf(out, "Only %" PRId64, o->min);
-    else if (o->max == INT_MAX)
+    else if (o->max == INT_MAX || o->max == INT64_MAX)
         buf_printf(out, "At least %" PRId64, o->min);
     else
         buf_printf(out, "%" PRId64 " to %" PRId64, o->min, o->max);
@@ -381,6 +400,8 @@ const struct config_type config_type_HIDDEN = {
     .parse = parse_text, .print = print_hidden, .text = true, .secret = true};
 const struct config_type config_type_INT = {
     .parse = parse_int, .print = print_int, .print_range = print_int_range};
+const struct config_type config_type_LONG = {
+    .parse = parse_long, .print = print_long, .print_range = print_int_range};
 const struct config_type config_type_OCTAL = {
     .parse = parse_octal, .print = print_octal, .print_range = print_octal_range};
 const struct config_type config_type_BOOL = {

@@ -32,13 +32,16 @@ struct io_uv {
     uv_async_t wake;
     atomic_bool asleep; /* a worker that finishes a job must send wake */
     struct workers *workers;
-    struct workers *io_threads[JOB_IO_CLASSES]; /* one lane each */
-    struct timer *timers;                       /* all there are */
-    struct timer *spare_timers;                 /* those no io_timer uses */
-    struct timer *soon, **soon_last;            /* those of 0 us, in order */
-    uint64_t turn;                              /* of the loop */
-    uv_idle_t spin;                             /* while there are some, the loop does not sleep */
-    struct stream *failed_writers;              /* on_written(error) is due */
+    struct workers *io_threads[JOB_IO_CLASSES];    /* one lane each */
+    struct timer *timers;                          /* all there are */
+    struct timer *spare_timers;                    /* those no io_timer uses */
+    struct timer *soon, **soon_last;               /* those of 0 us, in order */
+    uint64_t turn;                                 /* of the loop */
+    void (*on_turn)(void *user, uint64_t busy_us); /* NULL: nobody asks */
+    void *turn_user;
+    uint64_t turn_end_ns, idle_ns; /* of the last turn; slept until then */
+    uv_idle_t spin;                /* while there are some, the loop does not sleep */
+    struct stream *failed_writers; /* on_written(error) is due */
     struct signal_watch *signals;
     unsigned keepalive_s;
     uint8_t read_buffer[READ_BUFFER_SIZE]; /* on_read copies, so one serves every stream */
@@ -669,6 +672,26 @@ static bool jobs_finished(const struct io_uv *u)
     return any;
 }
 
+static void end_turn(struct io_uv *u)
+{
+    uint64_t now = uv_hrtime(), idle = uv_metrics_idle_time(&u->loop);
+    uint64_t passed = now - u->turn_end_ns, slept = idle - u->idle_ns;
+    CHECK(now >= u->turn_end_ns && idle >= u->idle_ns);
+    u->turn_end_ns = now;
+    u->idle_ns = idle;
+    u->on_turn(u->turn_user, passed > slept ? (passed - slept) / 1000 : 0);
+}
+
+void io_uv_on_turn(struct io *io, void (*fn)(void *user, uint64_t busy_us), void *user)
+{
+    struct io_uv *u = io_uv_of(io);
+    CHECK(u->on_turn == NULL && fn != NULL);
+    u->on_turn = fn;
+    u->turn_user = user;
+    u->turn_end_ns = uv_hrtime();
+    u->idle_ns = uv_metrics_idle_time(&u->loop);
+}
+
 /* Everything that became due without a system call is done before the loop may sleep. */
 static void before_poll(uv_prepare_t *prepare)
 {
@@ -680,8 +703,11 @@ static void before_poll(uv_prepare_t *prepare)
         if (u->failed_writers != NULL)
             continue;
         atomic_store(&u->asleep, true);
-        if (!jobs_finished(u))
+        if (!jobs_finished(u)) {
+            if (u->on_turn != NULL)
+                end_turn(u);
             return;
+        }
         atomic_store(&u->asleep, false);
     }
     (void)uv_async_send(&u->wake); /* more to do, after a look at the sockets */
@@ -770,6 +796,8 @@ static enum err start_handles(struct io_uv *u, struct why *why)
     int rc = uv_loop_init(&u->loop);
     if (rc != 0)
         return why_set(why, ERR_IO, "cannot start the event loop: %s", uv_strerror(rc));
+    rc = uv_loop_configure(&u->loop, UV_METRICS_IDLE_TIME);
+    CHECK(rc == 0); /* known since libuv 1.39 */
     rc = uv_async_init(&u->loop, &u->wake, on_wake);
     if (rc != 0) {
         (void)uv_loop_close(&u->loop); /* no handle is left in it */

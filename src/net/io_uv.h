@@ -22,6 +22,9 @@ void io_uv_free(struct io *io);
 MUST_USE enum err io_uv_on_signal(struct io *io, int signo, void (*fn)(void *user, int signo),
                                   void *user, struct why *why);
 
+/* fn(user, us) runs once a turn of the loop, before it sleeps: so long it worked since it slept. */
+void io_uv_on_turn(struct io *io, void (*fn)(void *user, uint64_t busy_us), void *user);
+
 /* Accepted and connected TCP streams that come after this are probed when silent for so long; 0,
  * the default, never. */
 void io_uv_set_keepalive(struct io *io, unsigned after_s);
