@@ -133,24 +133,35 @@ static struct slice attribute_of(const struct collection *c, uint32_t row)
     return ref == HEAP_NONE ? (struct slice){0} : heap_get(&c->heap, ref);
 }
 
-/* The attribute an element will have: a new one, or that of the element it replaces. */
-static struct slice attribute_after(const struct collection *c, const struct mutation_element *e)
+/* The longest attribute that a put sets. */
+static size_t longest_set(const struct mutation *m)
 {
-    if (e->set_attribute || c->attributes == 0)
-        return e->attribute;
-    uint32_t before = collection_find(c, e->id);
-    return before == ROW_NONE ? (struct slice){0} : attribute_of(c, before);
+    size_t longest = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->elements[i].set_attribute && m->elements[i].attribute.len > longest)
+            longest = m->elements[i].attribute.len;
+    return longest;
 }
 
-/* Bytes of the heap that a put takes. */
+/* The longest attribute that an element which sets none may inherit: from the one it replaces, or
+ * from one before it in the same put, which may have its id. */
+static size_t inherited(const struct collection *c, struct slice id, size_t longest)
+{
+    uint32_t before = c->attributes == 0 ? ROW_NONE : collection_find(c, id);
+    size_t len = before == ROW_NONE ? 0 : attribute_of(c, before).len;
+    return len > longest ? len : longest;
+}
+
+/* Bytes of the heap that a put takes, at most. */
 static size_t put_size(const struct collection *c, const struct mutation *m)
 {
-    size_t size = 0;
+    size_t size = 0, longest = longest_set(m);
     for (size_t i = 0; i < m->count; i++) {
-        struct slice attribute = attribute_after(c, &m->elements[i]);
-        size += heap_record_size(m->elements[i].id.len);
-        if (attribute.len > 0)
-            size += heap_record_size(attribute.len);
+        const struct mutation_element *e = &m->elements[i];
+        size_t attribute = e->set_attribute ? e->attribute.len : inherited(c, e->id, longest);
+        size += heap_record_size(e->id.len);
+        if (attribute > 0)
+            size += heap_record_size(attribute);
     }
     return size;
 }

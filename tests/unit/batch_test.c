@@ -295,3 +295,36 @@ TEST(batch, holds_what_was_applied_whichever_allocation_fails)
     }
     mem_fail_spare(MEM_TAG_COUNT);
 }
+
+/* No command makes such a record, but the format has it. An element inherits the attribute of the
+ * one before it, for which there must be room. */
+TEST(batch, one_id_many_times_with_and_without_an_attribute)
+{
+    enum { COUNT = 40, LENGTH = 700 };
+    static const float vector[3] = {1, 0, 0};
+    struct mutation_element elements[COUNT] = {0};
+    uint8_t attribute[LENGTH];
+    memset(attribute, '7', sizeof(attribute)); /* a number, as JSON */
+    for (size_t i = 0; i < COUNT; i++)
+        elements[i] =
+            (struct mutation_element){.id = slice_of("e"),
+                                      .vector = vector,
+                                      .norm = 1,
+                                      .set_attribute = i == 0,
+                                      .attribute = {attribute, i == 0 ? sizeof(attribute) : 0}};
+    struct mutation m = put_of("c", elements);
+    m.count = COUNT;
+    struct buf record = BUF_INIT(MEM_TEST);
+    struct fixture f;
+    struct collection *c;
+    open_fixture(&f);
+    batch_begin(&record);
+    batch_add(&record, &m);
+    REQUIRE(db_replay_record(&f.db, batch_record(&record, 1), 1, NULL) == OK);
+    REQUIRE(db_collection(&f.db, slice_of("c"), &c) == OK && c != NULL);
+    EXPECT_EQ(c->live, 1);
+    EXPECT_EQ(c->attributes, 1);
+    EXPECT(collection_find(c, slice_of("e")) != ROW_NONE);
+    buf_fini(&record);
+    close_fixture(&f);
+}
