@@ -63,7 +63,7 @@ done
 if [ "$mode" = check ]; then
     part "crashes and damage, simulated, a share" tests/crash/run.sh 1 0
 else
-    part "crashes and damage, simulated" tests/crash/run.sh 10 0
+    part "crashes, damage, planted bugs, simulated" tests/crash/run.sh 6 2000
 fi
 [ ! -d /usr/include/fuse3 ] || part "build of the disk that loses power" $make build/blockfile
 for script in tests/crash/real/*_test.py; do

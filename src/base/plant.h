@@ -33,7 +33,6 @@
     X(PLANT_CHUNK_CRC, "the checksum of a chunk is not looked at")                                 \
     X(PLANT_CHUNK_KEPT, "a chunk of equal size counts as unchanged")                               \
     X(PLANT_LINKS_UNCHECKED, "links of a snapshot are taken as they are")                          \
-    X(PLANT_KEYS_NOT_HELD, "a key that changes under a snapshot is not captured before")           \
     X(PLANT_ATTRIBUTES_NOT_HELD, "an attribute that changes under a snapshot is not kept for it")
 
 enum plant {

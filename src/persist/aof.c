@@ -127,13 +127,13 @@ static void run_job(struct job *job, struct lane *lane)
         e = log_writer_name(&aof->writer);
     if (e == OK && aof->job_seals && aof->writer.first_lsn <= aof->to.lsn)
         e = begin_segment(aof, false, &aof->to);
+    if (e == OK && PLANTED(PLANT_NOTE_EARLY))
+        e = log_writer_note(&aof->writer, aof->to.lsn, aof->job_wall_ms, false);
     if (e == OK && aof->job_syncs)
         e = log_writer_sync(&aof->writer);
     if (e != OK && PLANTED(PLANT_SYNC_AGAIN) && aof->writer.file != NULL)
         e = log_writer_sync(&aof->writer);
     uint64_t durable = aof->job_syncs && !aof->job_unbased ? aof->to.lsn : aof->job_claim;
-    if (PLANTED(PLANT_NOTE_EARLY))
-        durable = aof->to.lsn;
     if (e == OK && aof->job_notes) {
         enum err ignored = log_writer_note(&aof->writer, durable, aof->job_wall_ms, aof->job_ends);
         (void)ignored; /* a note only helps to find damage later */

@@ -3,6 +3,7 @@
 #ifndef VDB_TESTS_CRASH_CRASH_H
 #define VDB_TESTS_CRASH_CRASH_H
 
+#include "crash/datadir.h"
 #include "crash/pool.h"
 #include "sim/lives.h"
 
@@ -15,6 +16,7 @@ struct crash_options {
     bool all_bytes;   /* else a sample */
     unsigned workers;
     bool verbose;
+    uint64_t attempts; /* to make each planted bug fail, from each of three seeds */
     uint64_t plant; /* only this one; UINT64_MAX: all */
 };
 
@@ -23,6 +25,7 @@ struct crash_report {
     uint64_t lives[LIVES_COUNT];
     uint64_t seeds, points, point_runs, fault_runs;
     uint64_t flips[5], cuts[5], files[5]; /* tried, refused, checked, harmless, silent */
+    uint64_t damaged_kinds[DATADIR_KINDS]; /* mutations, by number, in the log that was damaged */
     uint64_t planted, caught;
     uint64_t failed;
     bool incomplete; /* time ended before all that was asked for was done */
@@ -38,6 +41,8 @@ bool crash_attempt(uint64_t seed, uint64_t number, uint64_t *counts, char text[P
 bool crash_one(const char *text, bool verbose, char reason[POOL_TEXT]);
 /* part_bytes.c: every byte flipped, every length cut, files gone, swapped, twice, or old. */
 void crash_bytes(const struct crash_options *o, struct crash_report *report);
+/* A few of those, to a directory of a seed. */
+bool crash_damage(uint64_t seed, char text[POOL_TEXT]);
 /* part_planted.c: in a build with VDB_PLANTS, bugs that the parts above must catch. */
 void crash_planted(const struct crash_options *o, struct crash_report *report);
 

@@ -8,7 +8,7 @@ $(OBJ)/crash-tests: $(call objects,$(CRASH_SRC)) $(OBJ)/libvdb.a
 crash-tests: $(OBJ)/crash-tests
 	@echo $<
 test-crash: ## crashes, faults, damage, planted bugs, kill -9 (S=60: seconds of each part)
-	@MAKE="$(MAKE)" tests/crash/run.sh $(or $(S),60) $(or $(S),60) $(or $(S),60)
+	@MAKE="$(MAKE)" tests/crash/run.sh $(or $(S),60) 3000 $(or $(S),60)
 
 # A disk whose power can be cut, for tests/crash/real/power.py.
 $(OBJ)/tests/crash/real/blockfile.o: CPPFLAGS += -I/usr/include/fuse3

@@ -8,13 +8,13 @@
 #include "crash/crash.h"
 #include "crash/datadir.h"
 
-enum { HANG_S = 60, SAMPLED = 7 };
+enum { HANG_S = 60, SAMPLED = 7, DAMAGES = 32 };
 
 enum { COUNT_TRIED, COUNT_REFUSED, COUNT_CHECKED, COUNT_HARMLESS, COUNT_SILENT, COUNTS };
 
 /* One thing to do to one file, or to two. */
 struct damage_plan {
-    const struct crash_options *options;
+    const struct crash_options *options; /* of all; else NULL */
     const struct datadir *dir, *earlier;
 };
 
@@ -253,6 +253,30 @@ static bool run_files(void *user, uint64_t task, uint64_t *counts, char text[POO
     return run_stale(plan, task - n * n * 2, counts, text);
 }
 
+/* -- a bit of it ---------------------------------------------------------------------------------
+ */
+
+bool crash_damage(uint64_t seed, char text[POOL_TEXT])
+{
+    static struct datadir dir, earlier; /* large */
+    uint64_t kinds[DATADIR_KINDS] = {0}, counts[COUNTS] = {0};
+    const struct damage_plan plan = {.dir = &dir, .earlier = &earlier};
+    uint64_t rng = seed + 1;
+    bool ok = datadir_make(seed, &dir, &earlier, kinds, text);
+    for (unsigned i = 0; i < DAMAGES && ok; i++) {
+        uint64_t task = rng_next(&rng);
+        if (i % 8 == 0)
+            ok = run_files((void *)&plan, task % file_task_count(&plan), counts, text);
+        else if (i % 8 < 3)
+            ok = run_cuts((void *)&plan, task % total_bytes(&dir), counts, text);
+        else
+            ok = run_flips((void *)&plan, task % total_bytes(&dir), counts, text);
+    }
+    datadir_free(&dir);
+    datadir_free(&earlier);
+    return ok;
+}
+
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
@@ -281,7 +305,7 @@ void crash_bytes(const struct crash_options *o, struct crash_report *report)
     static struct datadir dir, earlier; /* large */
     char text[DATADIR_TEXT_MAX];
     struct damage_plan plan = {.options = o, .dir = &dir, .earlier = &earlier};
-    if (!datadir_make(o->seed, &dir, &earlier, report->lives + LIVES_KIND, text)) {
+    if (!datadir_make(o->seed, &dir, &earlier, report->damaged_kinds, text)) {
         printf("FAILED to make a data directory: %s\n", text);
         report->failed++;
         return;

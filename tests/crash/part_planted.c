@@ -5,7 +5,7 @@
 #include "base/plant.h"
 #include "crash/crash.h"
 
-enum { SEEDS = 3, ATTEMPTS = 3000, HANG_S = 120 };
+enum { SEEDS = 3, CONTROL_ATTEMPTS = 60, HANG_S = 120 };
 
 #ifdef VDB_PLANTS
 enum plant plant_chosen = PLANT_NONE;
@@ -29,13 +29,13 @@ static bool attempt(void *user, uint64_t task, uint64_t *counts, char text[POOL_
 }
 
 /* Attempts that it took to fail; 0: none did. */
-static uint64_t hunt(const struct crash_options *o, uint64_t seed, char text[POOL_TEXT])
+static uint64_t hunt(const struct crash_options *o, uint64_t seed, uint64_t attempts,
+                     char text[POOL_TEXT])
 {
     struct pool p = {.run = attempt,
                      .user = &seed,
-                     .to = ATTEMPTS,
+                     .to = attempts,
                      .workers = o->workers,
-                     .seconds = o->seconds,
                      .hang_seconds = HANG_S,
                      .failures_max = 1};
     pool_run(&p);
@@ -51,9 +51,10 @@ static void try_plant(const struct crash_options *o, enum plant plant, struct cr
     uint64_t attempts[SEEDS];
     char text[POOL_TEXT] = "";
     bool control = plant == PLANT_NONE;
+    uint64_t most = control && o->attempts > CONTROL_ATTEMPTS ? CONTROL_ATTEMPTS : o->attempts;
     plant_chosen = plant;
     for (unsigned i = 0; i < SEEDS; i++) {
-        attempts[i] = hunt(o, o->seed + (plant * SEEDS + i) * UINT64_C(1000003), text);
+        attempts[i] = hunt(o, o->seed + (plant * SEEDS + i) * UINT64_C(1000003), most, text);
         caught += attempts[i] > 0;
     }
     bool good = caught == (control ? 0 : SEEDS);

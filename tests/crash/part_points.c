@@ -5,7 +5,13 @@
 
 #include "crash/crash.h"
 
-enum { SCRIPT_COMMANDS = 90, LIFE_COMMANDS = 250, HANG_S = 120, SCRIPTS_MAX = 4096 };
+enum {
+    SCRIPT_COMMANDS = 90,
+    LIFE_COMMANDS = 250,
+    HANG_S = 120,
+    SCRIPTS_MAX = 4096,
+    LIVES_MIN = 40
+};
 
 _Static_assert((int)LIVES_COUNT <= (int)POOL_COUNTS, "a pool counts what a life counts");
 
@@ -20,21 +26,21 @@ struct points {
 
 static bool run_plan(const struct lives_plan *plan, uint64_t *counts, char text[POOL_TEXT])
 {
-    int len =
-        snprintf(text, POOL_TEXT, "--one %llu:%llu:%llu:%u:%llu:%u:%u:%llu  ",
-                 (unsigned long long)plan->seed, (unsigned long long)plan->fate,
-                 (unsigned long long)plan->commands, plan->lives, (unsigned long long)plan->cut,
-                 plan->cut_recoveries, (unsigned)plan->fault, (unsigned long long)plan->fault_at);
+    int len = snprintf(text, POOL_TEXT, "--one %llu:%llu:%llu:%u:%llu:%u:%u:%llu:%u  ",
+                       (unsigned long long)plan->seed, (unsigned long long)plan->fate,
+                       (unsigned long long)plan->commands, plan->lives,
+                       (unsigned long long)plan->cut, plan->cut_recoveries, (unsigned)plan->fault,
+                       (unsigned long long)plan->fault_at, plan->how);
     return lives_run(plan, counts, text + len, POOL_TEXT - (size_t)len);
 }
 
 bool crash_one(const char *text, bool verbose, char reason[POOL_TEXT])
 {
     unsigned long long seed, fate, commands, cut, fault_at;
-    unsigned lives, cut_recoveries, fault;
+    unsigned lives, cut_recoveries, fault, how;
     uint64_t counts[LIVES_COUNT] = {0};
-    if (sscanf(text, "%llu:%llu:%llu:%u:%llu:%u:%u:%llu", &seed, &fate, &commands, &lives, &cut,
-               &cut_recoveries, &fault, &fault_at) != 8 ||
+    if (sscanf(text, "%llu:%llu:%llu:%u:%llu:%u:%u:%llu:%u", &seed, &fate, &commands, &lives, &cut,
+               &cut_recoveries, &fault, &fault_at, &how) != 9 ||
         fault >= FAULT_COUNT) {
         (void)snprintf(reason, POOL_TEXT, "not a plan: %s", text);
         return false;
@@ -47,6 +53,7 @@ bool crash_one(const char *text, bool verbose, char reason[POOL_TEXT])
                               .cut_recoveries = cut_recoveries != 0,
                               .fault = (enum lives_fault)fault,
                               .fault_at = fault_at,
+                              .how = how,
                               .verbose = verbose};
     return run_plan(&plan, counts, reason);
 }
@@ -61,6 +68,7 @@ static bool run_life(void *user, uint64_t task, uint64_t *counts, char text[POOL
                               .fate = task,
                               .commands = 1 + task * 7919 % LIFE_COMMANDS,
                               .lives = 1 + (unsigned)(task % 4),
+                              .how = task % 3 == 0 ? LIVES_SAVES_OFTEN : 0,
                               .cut_recoveries = task % 5 == 0};
     return run_plan(&plan, counts, text);
 }
@@ -72,6 +80,7 @@ void crash_lives(const struct crash_options *o, struct crash_report *report)
                      .to = o->lives == UINT64_MAX ? UINT64_MAX : o->seed + o->lives,
                      .workers = o->workers,
                      .seconds = o->seconds,
+                     .at_least = LIVES_MIN, /* in which every kind of change comes */
                      .hang_seconds = HANG_S,
                      .failures_max = POOL_FAILURES};
     pool_run(&p);
@@ -183,18 +192,25 @@ bool crash_attempt(uint64_t seed, uint64_t number, uint64_t *counts, char text[P
                               .fate = seed,
                               .commands = 20 + seed % LIFE_COMMANDS,
                               .lives = 1 + (unsigned)(seed % 3)};
-    switch (number % 4) {
+    switch (number % 8) {
     case 0:
-        plan.cut_recoveries = seed % 8 == 0;
+        plan.cut_recoveries = seed % 16 == 0;
         break;
     case 1:
         plan.cut = 1 + seed % 200;
         break;
     case 2:
-        plan.fault = (enum lives_fault)(FAULT_ONCE + seed % (FAULT_COUNT - FAULT_ONCE));
-        plan.fault_at = 1 + seed % 300;
+    case 4:
+    case 6:
+        plan.lives = (unsigned)(number / 8 % 3);
+        plan.fault = (enum lives_fault)(FAULT_ONCE + number / 2 % (FAULT_COUNT - FAULT_ONCE));
+        plan.how = LIVES_FAULT_OF_CHANGES | (number % 8 == 4 ? LIVES_EVERYSEC : 0);
+        plan.fault_at = 1 + seed * 7919 % 100;
         break;
+    case 3:
+        return crash_damage(seed, text);
     default:
+        plan.how = LIVES_SAVES_OFTEN | (number % 8 == 7 ? LIVES_EVERYSEC : 0);
         break;
     }
     return run_plan(&plan, counts, text);

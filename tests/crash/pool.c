@@ -42,7 +42,8 @@ static uint64_t now_ms(void)
 
 static bool is_over(const struct pool *p, struct hall *hall)
 {
-    if (hall->end_ms != 0 && now_ms() >= hall->end_ms)
+    if (hall->end_ms != 0 && now_ms() >= hall->end_ms &&
+        atomic_load(&hall->next) >= p->from + p->at_least)
         return true;
     if (p->failures_max != 0 && atomic_load(&hall->failures) >= p->failures_max)
         return true;

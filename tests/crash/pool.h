@@ -25,6 +25,7 @@ struct pool {
     uint64_t from, to;     /* tasks from .. to - 1 */
     unsigned workers;      /* 1 .. POOL_WORKERS_MAX */
     double seconds;        /* no task starts later; 0: no limit */
+    uint64_t at_least;     /* but for so many, which a busy machine must not take away */
     unsigned hang_seconds; /* a task that takes longer has failed */
     unsigned failures_max; /* no task starts after so many have failed; 0: no limit */
 

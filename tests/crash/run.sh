@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # make test-crash: everything that crashes, faults and damage do to a server, as one table.
-#     tests/crash/run.sh SECONDS [PLANT_SECONDS [REAL_SECONDS]]
-# SECONDS: for each of the simulated parts lives, points, faults and bytes. PLANT_SECONDS: at most,
-# for each of three seeds of each planted bug, in a build that has them. REAL_SECONDS: for each part
-# on the real system (real/run.py). Those with 0 are left out. CRASH_OPTIONS goes to the simulated
+#     tests/crash/run.sh SECONDS [ATTEMPTS [REAL_SECONDS]]
+# SECONDS: for each of the simulated parts lives, points, faults and bytes. ATTEMPTS: at most, for
+# each of three seeds of each planted bug, in a build that has them. REAL_SECONDS: for each part on
+# the real system (real/run.py). Those with 0 are left out. CRASH_OPTIONS goes to the simulated
 # parts. Figures of long runs stand in tests/sim/README.md.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
-seconds=$1 plant_seconds=${2:-0} real_seconds=${3:-0}
+seconds=$1 attempts=${2:-0} real_seconds=${3:-0}
 make="${MAKE:-make} -s --no-print-directory -j$(nproc)"
 logs=build/tests/crash
 rm -rf $logs
@@ -23,10 +23,10 @@ unset MAKEFLAGS MAKELEVEL MFLAGS
 plain=$($make crash-tests | tail -n 1) || exit 1
 # shellcheck disable=SC2086
 part "simulated, $seconds s for each part" "$plain" --seconds "$seconds" ${CRASH_OPTIONS:-}
-if [ "$plant_seconds" != 0 ]; then
+if [ "$attempts" != 0 ]; then
     planted=$($make PLANTS=1 crash-tests | tail -n 1) || exit 1
     part "planted bugs, and how many attempts each of three seeds took" \
-        "$planted" --part planted --seconds "$plant_seconds"
+        "$planted" --part planted --attempts "$attempts"
 fi
 if [ "$real_seconds" != 0 ]; then
     $make all build/blockfile || exit 1

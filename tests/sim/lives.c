@@ -15,6 +15,7 @@ enum {
     LOAD_MAX_US = 60 * SECOND_US,
     END_MAX_US = 60 * SECOND_US,
     EVERYSEC_US = 2 * SECOND_US,
+    DOWN_MAX_US = 3 * SECOND_US,
     START_TRIES = 10,
     CHAIN_MAX = 3000 /* recoveries cut in a row; no small folder needs so many calls */
 };
@@ -272,8 +273,11 @@ static void crash(struct lives *l, enum lives_count count)
         sim_crash(r->sim);
     sim_take_apart(r->sim);
     bury(l);
-    if (!run_failed(r))
-        sim_restart(r->sim);
+    if (run_failed(r))
+        return;
+    sim_restart(r->sim);
+    if (below(l, 4) == 0)
+        sim_run_for(r->sim, below(l, DOWN_MAX_US));
 }
 
 /* Many chunks, and packs that are given up soon. */
@@ -352,9 +356,10 @@ static bool recover(struct lives *l, bool cut)
 /* -- the whole -----------------------------------------------------------------------------------
  */
 
-/* Small files, so that there are many. */
+/* Small files, so that there are many; disks of several speeds. */
 static void choose_durability(struct lives *l)
 {
+    static const uint32_t call_us[] = {100, 100, 1000, 5000};
     static const int policies[] = {FSYNC_ALWAYS, FSYNC_ALWAYS, FSYNC_ALWAYS, FSYNC_EVERYSEC,
                                    FSYNC_NO};
     struct config *config = &l->run.config;
@@ -362,6 +367,11 @@ static void choose_durability(struct lives *l)
     config->appendfsync = policies[below(l, COUNT_OF(policies))];
     config->aof_segment_size = (size_t)4096 << below(l, 6);
     l->save_pace = below(l, 3) == 0 ? 0 : 50 + below(l, 2000);
+    sim_options(l->run.sim)->disk_max_us = call_us[below(l, COUNT_OF(call_us))];
+    if (l->plan->how & LIVES_EVERYSEC)
+        config->appendfsync = FSYNC_EVERYSEC;
+    if (l->plan->how & LIVES_SAVES_OFTEN)
+        l->save_pace = 10 + below(l, 100);
 }
 
 static void open_run(struct lives *l, const struct lives_plan *plan, uint64_t *counts)
@@ -394,6 +404,22 @@ static void live(struct lives *l, unsigned life)
     run_load(r, planned ? l->plan->commands : 1 + below(l, 2 * l->plan->commands));
     if (planned || below(l, 4) == 0)
         drain(l);
+    /* Until everything has to be safe. */
+    if (below(l, 8) == 0)
+        run_time(r, grace_us(l) + SECOND_US);
+}
+
+/* What the plan wants to happen to the first life. */
+static void begin_life(struct lives *l, unsigned life)
+{
+    struct sim *sim = l->run.sim;
+    const struct lives_plan *plan = l->plan;
+    bool cut = life == 0 && plan->cut != 0;
+    sim_options(sim)->fault_calls =
+        cut || (plan->how & LIVES_FAULT_OF_CHANGES) ? SIM_CALLS_CHANGES : SIM_CALLS_FILES;
+    sim_cut_power_at_nth(sim, cut ? plan->cut : 0);
+    if (life == 0 && plan->fault != FAULT_NONE)
+        sim_fail_nth(sim, plan->fault_at);
 }
 
 static void run_lives(struct lives *l)
@@ -401,15 +427,13 @@ static void run_lives(struct lives *l)
     struct run *r = &l->run;
     const struct lives_plan *plan = l->plan;
     for (unsigned life = 0; life < plan->lives && !run_failed(r); life++) {
-        bool cut = life == 0 && plan->cut != 0;
-        sim_options(r->sim)->fault_calls = cut ? SIM_CALLS_CHANGES : SIM_CALLS_FILES;
-        sim_cut_power_at_nth(r->sim, cut ? plan->cut : 0);
-        if (life == 0 && plan->fault != FAULT_NONE)
-            sim_fail_nth(r->sim, plan->fault_at);
+        begin_life(l, life);
         if (recover(l, life > 0 && plan->cut_recoveries))
             live(l, life);
         crash(l, LIVES_CRASHES);
     }
+    if (plan->lives == 0)
+        begin_life(l, 0);
     if (!recover(l, plan->cut_recoveries))
         return;
     run_load(r, plan->commands / 2);
@@ -418,10 +442,13 @@ static void run_lives(struct lives *l)
     run_find_all(r);
 }
 
-/* What was stopped in order is all there again. */
+/* What was stopped in order, by a server whose disk is well, is all there again. */
 static void stop_and_look(struct lives *l)
 {
     struct run *r = &l->run;
+    sim_fail_nth(r->sim, 0);
+    if (r->may_refuse && !run_failed(r))
+        run_time(r, FAULT_US + HEAL_US + SECOND_US);
     if (run_failed(r))
         return;
     run_stop_server(r);

@@ -53,16 +53,19 @@ enum lives_count {
     LIVES_COUNT = LIVES_KIND + 64
 };
 
+enum { LIVES_FAULT_OF_CHANGES = 1, LIVES_SAVES_OFTEN = 2, LIVES_EVERYSEC = 4 };
+
 struct lives_plan {
     uint64_t seed;     /* what clients do, and when */
     uint64_t fate;     /* what crashes leave on the disk */
     uint64_t commands; /* of each life, about */
-    unsigned lives;    /* that end with a crash; a last one ends in order */
+    unsigned lives;    /* that end with a crash, perhaps none; a last one ends in order */
     uint64_t cut; /* the change of files, from 1, at which the first life ends; 0: any moment */
     bool cut_recoveries;    /* then each recovery is cut, one call later than the one before */
-    enum lives_fault fault; /* in the first life, at its call fault_at about files, from 1 */
-    uint64_t fault_at;
-    bool verbose; /* every event goes to stderr */
+    enum lives_fault fault; /* in the first life, at its call fault_at about files, from 1, */
+    uint64_t fault_at;      /* or with LIVES_FAULT_OF_CHANGES of those that change them */
+    unsigned how;           /* these bits */
+    bool verbose;           /* every event goes to stderr */
 };
 
 /* False: text says what is wrong. */
