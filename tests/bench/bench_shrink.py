@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """bench_shrink.py: does memory come back after deletes? Prints a table.
 
-    bench_shrink.py --server build/vdb-server --tools DIR [--share 0.9]
+    bench_shrink.py --server build/vdb-server --tools DIR [--share 0.9] [--restart log]
 
 Fills a server with glove100, deletes a share of the elements in random order, watches the resident
-set and the recall of searches meanwhile, and compares recall of the rest before and after. What
-the figures mean is in README.md beside this file.
+set and the recall of searches meanwhile, and compares recall before and after, after a restart, and
+in a new collection of what is left. What the figures mean is in README.md beside this file.
 """
 
 import argparse
@@ -20,12 +20,14 @@ import time
 from bench_server import Server, print_rows
 
 SET = 'glove100'
-CONFIG = {'appendonly': 'no', 'save': ''}
+CONFIG = {'snapshot': {'appendonly': 'no', 'save': ''},
+          'log': {'appendonly': 'yes', 'appendfsync': 'everysec', 'save': ''}}
 QUERIES = 500
 COUNT = 10
 EFFORT = 60
 IN_FLIGHT = 1000
 WAIT_S = 60
+REST_S = 15
 BAR = 0.70  # of the resident set, to be given back within WAIT_S
 
 
@@ -34,6 +36,15 @@ def read_queries(path, count):
     with open(path, 'rb') as f:
         rows, dim = struct.unpack('<II', f.read(8))
         return [f.read(4 * dim) for _ in range(min(count, rows))]
+
+
+def read_vectors(path, rows):
+    """Some vectors of an .fbin file, by row."""
+    with open(path, 'rb') as f:
+        _, dim = struct.unpack('<II', f.read(8))
+        for row in sorted(rows):
+            f.seek(8 + 4 * dim * row)
+            yield row, f.read(4 * dim)
 
 
 def pipelined(client, commands):
@@ -49,9 +60,9 @@ def pipelined(client, commands):
 
 
 class Shrink:
-    def __init__(self, args, server=None):
+    def __init__(self, args, server):
         self.args = args
-        self.use(server or Server(args.server, CONFIG))
+        self.use(server)
         self.queries = read_queries(os.path.join(args.data, SET, 'query.fbin'), QUERIES)
 
     def use(self, server):
@@ -71,8 +82,20 @@ class Shrink:
                         str(self.server.port), '--data', self.args.data, '--set', SET,
                         '--seconds', '600', '--depth', '1000', 'add=1'],
                        stdout=subprocess.DEVNULL, check=True)
+        self.wait_for_links()
+
+    def wait_for_links(self):
         while int(self.info()['pending']) > 0:
             time.sleep(0.1)
+
+    def fill_again(self, rows):
+        """The same elements in a collection that never had others."""
+        self.client.call('DEL', SET)
+        self.client.call('VCREATE', SET, 'DIM', 100, 'METRIC', 'COSINE')
+        path = os.path.join(self.args.data, SET, 'train.fbin')
+        pipelined(self.client, [(b'VADD', SET.encode(), b'FP32', vector, b'%d' % row)
+                                for row, vector in read_vectors(path, rows)])
+        self.wait_for_links()
 
     def search(self, query, *how):
         return self.client.call('VSEARCH', SET, 'FP32', query, 'COUNT', COUNT, *how)
@@ -144,8 +167,36 @@ class Shrink:
             (f'recall@10 at EF {EFFORT}: all, the rest at the end, lowest meanwhile',
              f'{full:.4f}, {final:.4f}, {worst:.4f}'),
             ('answers with an element twice, or too few', str(doubles))])
-        return {'before': before, 'after': after, 'reached': reached, 'recall': final,
-                'truth': truth}
+        return {'before': before, 'after': after, 'reached': reached, 'full': full,
+                'recall': final, 'truth': truth, 'kept': [int(i) for i in kept]}
+
+
+def restart(shrink, options):
+    """Ends the server and starts it again."""
+    client, server = shrink.client, shrink.server
+    if shrink.args.restart == 'snapshot':
+        client.call('SAVE')
+    server.stop()
+    shrink.use(Server(shrink.args.server, options, server.folder))
+
+
+def compare(shrink, options):
+    """Recall of the rest after a restart, and as a new graph has it."""
+    figures = shrink.run()
+    restart(shrink, options)
+    shrink.wait_for_links()
+    at_once = shrink.recall(figures['truth'])[0]
+    time.sleep(REST_S)
+    later = shrink.recall(figures['truth'])[0]
+    relinked = shrink.client.info('all').get('rows_relinked', '-')
+    shrink.fill_again(figures['kept'])
+    fresh = shrink.recall(shrink.truth())[0]
+    print_rows(f'recall@10 at EF {EFFORT}', [
+        ('all, before', f'{figures["full"]:.4f}'),
+        ('the rest, when all is quiet', f'{figures["recall"]:.4f}'),
+        (f'... after a restart from the {shrink.args.restart}, at once', f'{at_once:.4f}'),
+        (f'... {REST_S} s later ({relinked} rows linked again)', f'{later:.4f}'),
+        ('... in a new collection', f'{fresh:.4f}')])
 
 
 def main():
@@ -155,13 +206,16 @@ def main():
     parser.add_argument('--data', default='data')
     parser.add_argument('--share', type=float, default=0.9, help='of the elements is deleted')
     parser.add_argument('--wait', type=float, default=WAIT_S, help='seconds')
+    parser.add_argument('--restart', default='snapshot', choices=CONFIG, help='from what')
     args = parser.parse_args()
     args.tools, args.data = os.path.abspath(args.tools), os.path.abspath(args.data)
-    shrink = Shrink(args)
-    try:
-        shrink.run()
-    finally:
-        shrink.server.stop()
+    options = CONFIG[args.restart]
+    with tempfile.TemporaryDirectory(prefix='bench-shrink-') as folder:
+        shrink = Shrink(args, Server(args.server, options, folder))
+        try:
+            compare(shrink, options)
+        finally:
+            shrink.server.stop()
 
 
 if __name__ == '__main__':
