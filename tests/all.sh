@@ -73,6 +73,7 @@ if [ "$mode" = test ]; then
     part "kills and faults on the real system" tests/crash/real/run.py --seconds 12
 fi
 part "replies as recorded from Redis" redis-compat/compat.py replay
+part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
     part "S3 against Ceph's radosgw" tests/s3/run.sh install
