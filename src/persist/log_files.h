@@ -19,6 +19,7 @@ struct log_file {
     struct log_segment head; /* when OK; else its salt alone, as far as anything says it */
     uint64_t limit_lsn;      /* records from here on are superseded; UINT64_MAX: none are */
     struct why why;          /* when not OK, or cut */
+    uint64_t sure_offset;    /* for recovery: the note says that what stands before was durable */
     uint64_t cut_offset; /* for recovery: what stands here is damaged, and of no interest; or 0 */
     uint64_t cut_lsn;    /* that should stand there */
     bool resumed;        /* records behind the damage count */

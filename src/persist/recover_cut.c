@@ -142,13 +142,13 @@ static enum err drop(struct recover_log *r, size_t file)
     return torn ? r->io->ops->remove(r->io, path) : set_aside(r, path);
 }
 
-/* Copies a whole file. */
-static enum err copy(struct io *io, struct io_file *from, struct io_file *to)
+/* Copies a file from an offset on, to another or onto itself, and syncs. */
+static enum err copy(struct io *io, struct io_file *from, struct io_file *to, uint64_t at)
 {
     uint8_t *bytes = mem_alloc(MEM_LOG, COPY_SIZE);
     size_t got = COPY_SIZE;
     enum err e = OK;
-    for (uint64_t at = 0; e == OK && got == COPY_SIZE; at += COPY_SIZE) {
+    for (; e == OK && got == COPY_SIZE; at += COPY_SIZE) {
         e = io->ops->file_read(from, at, bytes, COPY_SIZE, &got);
         if (e == OK)
             e = io->ops->file_write(to, at, bytes, got);
@@ -170,26 +170,29 @@ static enum err keep_copy(struct recover_log *r, const char *path)
         return e;
     e = io->ops->file_open(io, to_path, IO_WRITE | IO_CREATE | IO_EXCLUSIVE, &to, &r->why);
     if (e == OK) {
-        e = copy(io, from, to);
+        e = copy(io, from, to, 0);
         io->ops->file_close(to);
     }
     io->ops->file_close(from);
     return e == OK ? io->ops->sync_dir(io, r->options.dir) : e;
 }
 
-/* What was read from a file may be in memory only, if the process died and not the machine. size:
- * what is left of it; UINT64_MAX: all. */
-static enum err sync_file(struct recover_log *r, const char *path, uint64_t size)
+/* What was read from a file may be in memory only, if the process died and not the machine. A sync
+ * alone would not do: after one that failed the kernel may take for clean what it has never
+ * written. So all that nobody has called durable is written again, as it is. size: what is left of
+ * the file. */
+static enum err sync_file(struct recover_log *r, const struct log_file *f, const char *path,
+                          uint64_t size)
 {
+    struct io *io = r->io;
     struct io_file *file;
-    enum err e = r->io->ops->file_open(r->io, path, IO_WRITE, &file, &r->why);
+    enum err e = io->ops->file_open(io, path, IO_READ | IO_WRITE, &file, &r->why);
     if (e != OK)
         return e;
-    if (size != UINT64_MAX)
-        e = r->io->ops->file_truncate(file, size);
+    e = io->ops->file_truncate(file, size);
     if (e == OK)
-        e = r->io->ops->file_sync(file);
-    r->io->ops->file_close(file);
+        e = copy(io, file, file, f->sure_offset < size ? f->sure_offset : size);
+    io->ops->file_close(file);
     return e;
 }
 
@@ -206,19 +209,19 @@ static enum err settle(struct recover_log *r, size_t i)
         r->kept_bytes += r->cut_offset;
         if (!r->torn)
             e = keep_copy(r, path);
-        return e == OK ? sync_file(r, path, r->cut_offset) : e;
+        return e == OK ? sync_file(r, f, path, r->cut_offset) : e;
     case RECOVER_KEEP:
         break;
     }
     /* A torn tail that a snapshot has made good. */
     if (f->cut_offset > 0 && !f->resumed && r->claim_lsn < f->cut_lsn) {
         r->kept_bytes += f->cut_offset;
-        return sync_file(r, path, f->cut_offset);
+        return sync_file(r, f, path, f->cut_offset);
     }
     r->kept_bytes += f->size;
     if (PLANTED(PLANT_RECOVERED_UNSYNCED))
         return OK;
-    return f->limit_lsn <= r->claim_lsn + 1 ? OK : sync_file(r, path, UINT64_MAX);
+    return f->limit_lsn <= r->claim_lsn + 1 ? OK : sync_file(r, f, path, f->size);
 }
 
 /* After a repair the note claims what is lost. */

@@ -77,19 +77,22 @@ static enum err fill(struct recover_log *r, size_t size, bool *to_end)
 static size_t parse(struct recover_log *r, bool to_end)
 {
     size_t used = 0, need = 0;
-    uint64_t limit = file_at(r)->limit_lsn;
+    struct log_file *f = &r->files.list[r->at];
+    uint64_t noted = r->files.has_note ? r->files.note.durable_lsn : 0;
     buf_clear(&r->records, SIZE_MAX);
     for (;;) {
         struct slice rest = {r->window.ptr + used, r->window.len - used};
         struct log_record record;
         uint64_t before = r->cursor.offset;
-        r->step = r->cursor.lsn >= limit
+        r->step = r->cursor.lsn >= f->limit_lsn
                       ? LOG_END
                       : log_cursor_next(&r->cursor, rest, to_end, &record, &need, &r->cut_why);
         if (r->step != LOG_RECORD)
             break;
         used += r->cursor.offset - before;
         buf_append(&r->records, &record, sizeof(record));
+        if (record.lsn <= noted)
+            f->sure_offset = r->cursor.offset;
     }
     if (PLANTED(PLANT_LAST_RECORD) && r->step == LOG_END && r->at + 1 == r->files.count &&
         r->records.len > 0)
