@@ -2,7 +2,7 @@
 FROM debian:12 AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev make libuv1-dev libjemalloc-dev libxxhash-dev libhiredis-dev \
-        libcurl4-openssl-dev libssl-dev \
+        libcurl4-openssl-dev libssl-dev libroaring-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /vdb
 COPY Makefile ./
@@ -12,7 +12,7 @@ RUN make -j"$(nproc)" all
 
 FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libuv1 libjemalloc2 libxxhash0 libhiredis0.14 libcurl4 libssl3 ca-certificates \
+        libuv1 libjemalloc2 libxxhash0 libhiredis0.14 libroaring0 libcurl4 libssl3 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /data --create-home vdb
 COPY --from=build /vdb/build/vdb-server /vdb/build/vdb /usr/local/bin/

@@ -18,7 +18,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-protot
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP $(if $(PLANTS),-DVDB_PLANTS)
 CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
 LDFLAGS  += -pthread
-LDLIBS   += -luv -lxxhash -lcurl -lcrypto -lm -ldl
+LDLIBS   += -luv -lxxhash -lroaring -lcurl -lcrypto -lm -ldl
 
 ifeq ($(MODE),release)
 CFLAGS   += -O3 -fPIE -fstack-protector-strong -fstack-clash-protection

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 
 enum {
-    COLUMNS_MAX = 8,
+    COLUMNS_MAX = 16,
     COLUMNS_SLAB_MAX = 64 * 1024,
     COLUMNS_SHRINK_STEP = 2 * 1024 * 1024 /* a huge page */
 };

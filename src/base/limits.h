@@ -19,6 +19,9 @@ enum {
     LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */
     LIMIT_FILTER_NODES = 4096,            /* operands and operators of one filter */
     LIMIT_FILTER_FIELDS = 256,            /* fields of one filter; each step of a path counts */
+    LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
+    LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */
+    LIMIT_TAG_SIZE = 1024,                /* bytes of a string that a TAG column holds */
     LIMIT_RETURN_FIELDS = 64,             /* fields of RETURN */
     LIMIT_TIMEOUT_MS = 3600 * 1000,       /* TIMEOUT of a search */
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */

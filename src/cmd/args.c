@@ -227,6 +227,10 @@ static enum err read_option(struct reading *r, const struct arg *arg)
         return read_counted(r, arg, to);
     case ARG_OPT_PAIRS:
         return read_pairs(r, arg, to);
+    case ARG_OPT_REST:
+        *(struct slices *)to = (struct slices){r->argv + r->at, left(r)};
+        r->at = r->argc;
+        return OK;
     case ARG_END:
     case ARG_KEY:
     case ARG_BULK:

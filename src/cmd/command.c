@@ -59,6 +59,7 @@
     OPTION_(ARG_OPT_FLOAT, field, word_, name_, min_, max_, error_)
 #define OPT_LIST(field, word_, name_) OPTION_(ARG_OPT_LIST, field, word_, name_, 1, 0, NULL)
 #define OPT_PAIRS(field, word_, name_) OPTION_(ARG_OPT_PAIRS, field, word_, name_, 2, 0, NULL)
+#define OPT_REST(field, word_, name_) OPTION_(ARG_OPT_REST, field, word_, name_, 1, 0, NULL)
 enum { ARGS_SIZE_MAX = 1024 };
 
 #define CONTAINER(name_, flags_, group_, since_, summary_)

@@ -129,6 +129,9 @@ void command_run_queued(struct request *rq);
 #define OPT_PAIRS(field, word, name)                                                               \
     struct slices field;                                                                           \
     bool has_##field;
+#define OPT_REST(field, word, name)                                                                \
+    struct slices field;                                                                           \
+    bool has_##field;
 #define CONTAINER(name, flags, group, since, summary)
 #define COMMAND(id, name, arity, flags, group, since, complexity, keys, unknown, summary, args)    \
     struct id##_args {                                                                             \

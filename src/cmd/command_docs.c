@@ -151,6 +151,10 @@ static const struct arg *reply_arg(struct reply *r, const struct command *c, con
     case ARG_OPT_PAIRS:
         reply_counted(r, c, arg);
         break;
+    case ARG_OPT_REST:
+        reply_doc(r, &(struct doc){slice_of(arg->word), "block", arg->word, DOC_OPTIONAL, 1});
+        reply_repeated(r, c, arg->name, 0);
+        break;
     case ARG_MAYBE:
         reply_plain(r, arg->name, "string", NULL, DOC_OPTIONAL);
         break;

@@ -62,6 +62,9 @@ static const struct arg *print_arg(const struct arg *arg, struct buf *out)
     case ARG_OPT_PAIRS:
         buf_printf(out, "[%s <count> <%s> ...]", arg->word, arg->name);
         break;
+    case ARG_OPT_REST:
+        buf_printf(out, "[%s <%s> ...]", arg->word, arg->name);
+        break;
     case ARG_END:
         CHECK(false);
     }

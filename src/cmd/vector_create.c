@@ -62,6 +62,30 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
     return e;
 }
 
+/* SCHEMA field TYPE field TYPE ...: the last option, since it takes all that follows. */
+static enum err read_schema(const struct slices *words, struct schema *schema, struct why *why)
+{
+    static const char *const kinds[] = {"TAG", "NUMERIC", "BOOL", "TEXT", "GEO"};
+    for (size_t i = 0; i < words->count; i += 2) {
+        struct slice name = words->items[i];
+        int shown = (int)(name.len < 64 ? name.len : 64), kind = 0;
+        if (i + 1 == words->count)
+            return why_set(why, ERR_ARG, "SCHEMA: the field '%.*s' lacks its type (SCHEMA is the "
+                                         "last option)",
+                           shown, (const char *)name.ptr);
+        enum err e = pick("SCHEMA", words->items[i + 1], kinds, COUNT_OF(kinds), &kind, why);
+        if (e == OK && kind >= SCHEMA_KIND_COUNT)
+            return why_set(why, ERR_UNSUPPORTED, "SCHEMA: %s fields are not in this version",
+                           kinds[kind]);
+        CHECK(e != OK || strcmp(kinds[kind], schema_kind_name((enum schema_kind)kind)) == 0);
+        if (e == OK)
+            e = schema_add(schema, name, (enum schema_kind)kind, why);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
 /* What VCREATE asks for, with defaults for what it does not say. The seed is drawn here, once: it
  * goes into the log with the rest, so that a replay builds the same graph. */
 static enum err read_spec(struct request *rq, const struct vcreate_args *a,
@@ -89,7 +113,7 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
     if (a->has_ef)
         spec->ef = (uint32_t)a->ef;
     spec->seed = rng_next(&rq->env->db->random);
-    return OK;
+    return a->has_schema ? read_schema(&a->schema, &spec->schema, why) : OK;
 }
 
 void cmd_vcreate(struct request *rq)
@@ -211,7 +235,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 13 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 14 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c)
@@ -227,6 +251,18 @@ static void redis_fields(struct reply *r, const struct collection *c)
     field_int(r, "attributes-count", c->attributes);
     field_int(r, "vset-uid", c->uid);
     field_int(r, "hnsw-max-node-uid", c->rows_end);
+}
+
+/* An array per field: its name and its type. */
+static void field_schema(struct reply *r, const struct schema *schema)
+{
+    reply_simple(r, "schema");
+    reply_array(r, schema->count);
+    for (size_t i = 0; i < schema->count; i++) {
+        reply_array(r, 2);
+        reply_bulk(r, schema_name(schema, i));
+        reply_simple(r, schema_kind_name(schema_kind(schema, i)));
+    }
 }
 
 /* What an implicit set does not show: tools that know Redis expect nine fields of it. */
@@ -245,6 +281,7 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_int(r, "free-rows", c->free_rows.count);
     field_int(r, "memory-bytes", collection_bytes(c));
     field_int(r, "bytes-per-vector", c->live == 0 ? 0 : collection_bytes(c) / c->live);
+    field_schema(r, &c->spec.schema);
 }
 
 void cmd_vinfo(struct request *rq)

@@ -72,6 +72,15 @@ struct collection *collection_new(const struct collection_env *env,
     codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
     codec_init(&c->exact, QUANT_NONE, spec->metric, spec->dim, env->kernels);
     init_columns(c);
+    if (spec->schema.count > 0) {
+        c->fields = fields_new(&c->spec.schema, env->epoch, env->hash_seed, c->columns.rows_max);
+        if (c->fields == NULL) {
+            columns_fini(&c->columns);
+            mem_free(MEM_VECTOR, c->projection);
+            mem_free(MEM_KEYSPACE, c);
+            return NULL;
+        }
+    }
     heap_init(&c->heap, env->epoch, MEM_ID);
     map_init(&c->ids, MEM_ID, id_equal, c);
     pending_init(&c->pending, env->epoch);
@@ -88,6 +97,7 @@ static void free_all(struct job *job, struct lane *lane)
     if (c->graph != NULL)
         c->graph->ops->free(c->graph);
     columns_fini(&c->columns);
+    fields_free(c->fields);
     heap_fini(&c->heap);
     map_fini(&c->ids);
     pending_fini(&c->pending);
@@ -114,6 +124,7 @@ void collection_drop(struct collection *c)
 {
     CHECK(!c->dropped);
     c->dropped = true;
+    c->env->background->io->ops->timer_stop(c->env->background->io, &c->fields_timer);
     background_forget(c->env->background, c);
     if (c->pending_waiters > 0)
         c->env->background->on_room(c->env->background->user, c);
@@ -180,6 +191,8 @@ size_t collection_put_cost(const struct collection *c, const struct mutation *m)
     size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, put_size(c, m));
     if (c->graph != NULL)
         cost += c->graph->ops->cost(c->graph, end);
+    if (c->fields != NULL)
+        cost += fields_cost(c->fields, end, m->count);
     return cost;
 }
 
@@ -258,6 +271,8 @@ enum err collection_prepare_put(struct collection *c, const struct mutation *m)
     if (end > LIMIT_ROWS)
         return ERR_LIMIT;
     enum err e = columns_reserve(&c->columns, end);
+    if (e == OK && c->fields != NULL)
+        e = fields_reserve(c->fields, end);
     if (e == OK)
         e = heap_reserve(&c->heap, put_size(c, m));
     if (e == OK && !map_reserve(&c->ids, m->count))
@@ -307,6 +322,8 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
     uint8_t *const *base = c->columns.base;
     _Atomic uint64_t *death = (_Atomic uint64_t *)base[COL_DEATH];
     atomic_store_explicit(&death[row], lsn, memory_order_release);
+    if (c->fields != NULL && fields_has(c->fields, row))
+        fields_forget(c->fields, row);
     heap_drop(&c->heap, atomic_load_explicit(column_ref(base, COL_ID, row), memory_order_relaxed));
     drop_attribute(c, atomic_load_explicit(column_ref(base, COL_ATTR, row), memory_order_relaxed));
     CHECK(c->live > 0);
@@ -382,6 +399,8 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
         c->attributes++;
     }
     atomic_store_explicit(column_ref(c->columns.base, COL_ATTR, row), ref, memory_order_relaxed);
+    if (c->fields != NULL && fields_has(c->fields, row))
+        fields_set(c->fields, row, attribute);
     if (before == MAP_NONE) {
         map_put(&c->ids, hash, row);
     } else {
@@ -420,9 +439,14 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
     }
     if (c->env->capture != NULL)
         capture_attribute(c->env->capture, c, row);
+    bool indexed = c->fields != NULL && fields_has(c->fields, row);
+    if (indexed)
+        fields_unset(c->fields, row);
     _Atomic uint32_t *at = column_ref(c->columns.base, COL_ATTR, row);
     drop_attribute(c, atomic_load_explicit(at, memory_order_relaxed));
     atomic_store_explicit(at, ref, memory_order_release);
+    if (indexed)
+        fields_set(c->fields, row, attribute);
 }
 
 /* -- states ------------------------------------------------------------------------------------ */
@@ -493,6 +517,18 @@ void collection_leave_queue(struct collection *c, uint32_t row)
     c->dead_linked++;
 }
 
+/* While fields are built, only rows below a point are there. */
+static void move_fields(struct collection *c, uint32_t from, uint32_t to)
+{
+    bool was = fields_has(c->fields, from), is = fields_has(c->fields, to);
+    if (was && is)
+        fields_move(c->fields, from, to);
+    else if (was)
+        fields_forget(c->fields, from);
+    else if (is)
+        fields_set(c->fields, to, attribute_of(c, to));
+}
+
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)
 {
     uint8_t *const *base = c->columns.base;
@@ -513,6 +549,8 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
         if (ref != HEAP_NONE)
             heap_set_row(&c->heap, ref, to);
     }
+    if (c->fields != NULL)
+        move_fields(c, from, to);
     heap_ref id = atomic_load_explicit(column_ref(base, COL_ID, to), memory_order_relaxed);
     map_replace(&c->ids, collection_id_hash(c, heap_get(&c->heap, id)), from, to);
     _Atomic uint64_t *birth = (_Atomic uint64_t *)base[COL_BIRTH];
@@ -545,6 +583,8 @@ size_t collection_bytes(const struct collection *c)
     size_t sum = sizeof(*c) + columns_bytes(&c->columns) + c->heap.held_bytes + map_bytes(&c->ids);
     if (c->graph != NULL)
         sum += c->graph->ops->bytes(c->graph);
+    if (c->fields != NULL)
+        sum += fields_bytes(c->fields);
     if (c->projection != NULL)
         sum += mem_size(c->projection);
     return sum + c->free_rows.words * sizeof(uint64_t);

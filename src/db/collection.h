@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "base/rowset.h"
+#include "db/fields.h"
 #include "db/mutation.h"
 #include "db/pending.h"
 #include "index/index.h"
@@ -76,6 +77,8 @@ struct collection {
     struct codec codec;          /* of what walks read */
     struct codec exact;          /* of the exact vectors */
     float *projection;           /* dim x projection_from, or NULL */
+    struct fields *fields;       /* of the schema, or NULL: there is none */
+    struct io_timer fields_timer; /* the next slice of building them */
     struct columns columns;
     struct heap heap;
     struct map ids;
@@ -148,6 +151,8 @@ struct collection_view {
     struct index_rows exact;       /* exact vectors; codes.codes when there are none */
     bool has_exact;
     uint8_t *base[COLUMNS_MAX];
+    bool has_fields;               /* they are complete */
+    uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
     struct pending_span pending;
     size_t live;
 };
@@ -169,6 +174,9 @@ void view_vector(const struct collection_view *v, uint32_t row, float *out);
 
 /* For collection_load.c, besides. The hash that the map of ids knows an id by. */
 uint32_t collection_id_hash(const struct collection *c, struct slice id);
+/* Rows have come without their fields: those are made in slices, from the first row on. Until then
+ * searches read attributes. */
+void collection_build_fields(struct collection *c);
 /* Decides the level of a row in the graph: the same on every node and after every restart. */
 uint64_t collection_level_hash(const struct collection *c, struct slice id);
 /* An empty graph with room for so many rows. The columns are large. */

@@ -270,5 +270,7 @@ void collection_load_end(struct collection_load *l)
     CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
     if (c->graph != NULL && (pending_count(&c->pending) > 0 || c->relink_end > 0))
         background_wake(c->env->background, c);
+    if (c->fields != NULL && c->rows_end > 0)
+        collection_build_fields(c);
     collection_load_abandon(l);
 }

@@ -33,6 +33,9 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .live = c->live,
     };
     memcpy(out->base, c->columns.base, sizeof(out->base));
+    out->has_fields = c->fields != NULL && !c->fields->building;
+    if (out->has_fields)
+        memcpy(out->field_base, c->fields->columns.base, sizeof(out->field_base));
 }
 
 struct slice view_id(const struct collection_view *v, uint32_t row)

@@ -55,7 +55,7 @@ static inline double to_number(const struct value *v)
     return v->kind == VALUE_STRING ? text_number(v) : 0;
 }
 
-static inline bool truth(const struct value *v)
+bool value_truth(const struct value *v)
 {
     if (LIKELY(v->kind == VALUE_NUMBER))
         return v->number != 0;
@@ -128,7 +128,7 @@ static double arithmetic(uint16_t code, double a, double b)
     }
 }
 
-static double binary(const struct filter *f, uint16_t code, const struct value *a,
+double filter_binary(const struct filter *f, uint16_t code, const struct value *a,
                      const struct value *b)
 {
     switch (code) {
@@ -176,14 +176,14 @@ static bool run(const struct filter *f, const struct json_value *fields, struct 
             *++top = number_value(fields[op.arg].kind != JSON_MISSING);
             break;
         case FILTER_NOT:
-            *top = number_value(!truth(top));
+            *top = number_value(!value_truth(top));
             break;
         case FILTER_BOOL:
-            *top = number_value(truth(top));
+            *top = number_value(value_truth(top));
             break;
         case FILTER_AND_TEST:
         case FILTER_OR_TEST:
-            if (truth(top) == (op.code == FILTER_OR_TEST)) {
+            if (value_truth(top) == (op.code == FILTER_OR_TEST)) {
                 *top = number_value(op.code == FILTER_OR_TEST);
                 at = op.arg - 1u; /* the loop adds one */
             } else {
@@ -192,11 +192,11 @@ static bool run(const struct filter *f, const struct json_value *fields, struct 
             break;
         default:
             top--;
-            *top = number_value(binary(f, op.code, top, top + 1));
+            *top = number_value(filter_binary(f, op.code, top, top + 1));
         }
     }
     CHECK(top == stack);
-    return truth(top);
+    return value_truth(top);
 }
 
 static __attribute__((noinline)) bool match_small(const struct filter *f, struct slice json)

@@ -88,6 +88,11 @@ struct filter {
     struct buf text; /* bytes of the string constants */
 };
 
+/* A binary operator on two values, and whether a value counts as true (filter_eval.c). */
+double filter_binary(const struct filter *f, uint16_t code, const struct value *a,
+                     const struct value *b);
+bool value_truth(const struct value *v);
+
 /* Strings as the operators see them (filter_text.c). All take VALUE_STRINGs. */
 bool text_equals(const struct value *a, const struct value *b);
 bool text_in(const struct value *needle, const struct value *hay);

@@ -68,17 +68,38 @@ static bool same_step(const struct json_paths *paths, const struct json_node *a,
     return a->by_index || memcmp(paths->names.ptr + a->name_at, step.ptr + 1, a->name_size) == 0;
 }
 
+static uint32_t find_child(const struct json_paths *paths, uint32_t parent, struct slice step)
+{
+    struct json_node node = node_of_step(step);
+    for (uint32_t i = node_at(paths, parent)->first_child; i != 0;
+         i = node_at(paths, i)->next_sibling)
+        if (same_step(paths, node_at(paths, i), &node, step))
+            return i;
+    return 0;
+}
+
+uint32_t json_paths_find(const struct json_paths *paths, struct slice path)
+{
+    uint32_t node = 0;
+    CHECK(path.len > 0 && json_path_size(path) == path.len);
+    while (path.len > 0) {
+        size_t size = step_size(path);
+        node = find_child(paths, node, (struct slice){path.ptr, size});
+        if (node == 0)
+            return 0;
+        path = (struct slice){path.ptr + size, path.len - size};
+    }
+    return node;
+}
+
 /* The child of parent for a step, made when there is none. */
 static enum err child_for_step(struct json_paths *paths, uint32_t parent, struct slice step,
                                uint32_t *child, struct why *why)
 {
     struct json_node node = node_of_step(step);
-    for (uint32_t i = node_at(paths, parent)->first_child; i != 0;
-         i = node_at(paths, i)->next_sibling)
-        if (same_step(paths, node_at(paths, i), &node, step)) {
-            *child = i;
-            return OK;
-        }
+    *child = find_child(paths, parent, step);
+    if (*child != 0)
+        return OK;
     if (paths->count > LIMIT_FILTER_FIELDS)
         return why_set(why, ERR_LIMIT, "FILTER expression reads more than %d fields",
                        (int)LIMIT_FILTER_FIELDS);

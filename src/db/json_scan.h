@@ -66,6 +66,9 @@ size_t json_path_size(struct slice text);
 MUST_USE enum err json_paths_add(struct json_paths *paths, struct slice path, uint32_t *slot,
                                  struct why *why);
 
+/* The slot of a path that was added; 0: it was not. */
+uint32_t json_paths_find(const struct json_paths *paths, struct slice path);
+
 /* Checks all of json and fills values[0 .. paths->count). False: not valid; values are undefined.
  */
 bool json_read(struct slice json, const struct json_paths *paths, struct json_value *values);

@@ -154,6 +154,8 @@ static size_t excess(const struct collection *c)
     size_t sum = columns_excess(&c->columns, c->rows_end);
     if (c->graph != NULL)
         sum += c->graph->ops->excess(c->graph, c->rows_end);
+    if (c->fields != NULL)
+        sum += columns_excess(&c->fields->columns, c->rows_end);
     return sum;
 }
 
@@ -173,6 +175,8 @@ static void shrink_slice(struct relocation *r)
     struct collection *c = r->collection;
     if (c->env->background->rows_held == 0 &&
         (columns_shrink(&c->columns, c->rows_end, SHRINK_BYTES) ||
+         (c->fields != NULL &&
+          columns_shrink(&c->fields->columns, c->rows_end, SHRINK_BYTES)) ||
          (c->graph != NULL && c->graph->ops->shrink(c->graph, c->rows_end, SHRINK_BYTES)) ||
          background_compact(c))) {
         start_timer(r, SLICE_GAP_US);

@@ -336,9 +336,23 @@ struct search *search_new(struct db *db, struct collection *c, size_t query_coun
     return s;
 }
 
+/* What the search reads from now on. False: memory is short, which s->error says. */
+static bool begin(struct search *s)
+{
+    struct collection *c = s->view.collection;
+    db_view(s->db, c, &s->view);
+    if (s->filter == NULL)
+        return true;
+    s->predicate = predicate_new(s->filter, c->fields);
+    if (s->predicate == NULL)
+        s->error = ERR_NOMEM;
+    return s->predicate != NULL;
+}
+
 void search_run_here(struct search *s)
 {
-    db_view(s->db, s->view.collection, &s->view);
+    if (!begin(s))
+        return;
     run(s, &s->db->lane, SIZE_MAX);
 }
 
@@ -351,7 +365,7 @@ bool search_start(struct search *s)
         search_run_here(s);
         return true;
     }
-    db_view(s->db, c, &s->view);
+    (void)begin(s); /* run() looks at the error */
     c->searched_us = s->db->io->ops->mono_us(s->db->io);
     s->guard = epoch_enter(&s->db->epoch);
     s->job = (struct job){.run = run_job, .done = done_job, .class = JOB_SEARCH};
@@ -363,6 +377,7 @@ void search_free(struct search *s)
 {
     if (s == NULL)
         return;
+    predicate_free(s->predicate);
     filter_free(s->filter);
     json_pick_free(s->pick);
     mem_free(MEM_SCRATCH, s->queries);

@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "db/filter.h"
 #include "db/json_pick.h"
+#include "db/predicate.h"
 
 /* How a search found its hits. */
 enum search_plan { PLAN_SCAN, PLAN_WALK, PLAN_FILTERED_WALK, PLAN_FILTERED_SCAN };
@@ -54,6 +55,8 @@ struct search {
     size_t answered;       /* queries */
     struct index_cost cost;
     enum search_plan plan; /* of the last query */
+
+    struct predicate *predicate; /* the filter, bound when the search starts; owned */
 };
 
 /* A search of c with room for query_count queries. NULL when memory is short. */
@@ -68,7 +71,7 @@ void search_free(struct search *s);
 /* [lane] Does the filter let a visible row through? */
 static inline bool search_accepts(const struct search *s, uint32_t row)
 {
-    return s->filter == NULL || filter_match(s->filter, view_attribute(&s->view, row));
+    return s->predicate == NULL || predicate_match(s->predicate, &s->view, row);
 }
 
 #endif

@@ -42,6 +42,7 @@ void spec_encode(const struct collection_spec *s, struct buf *out)
     bytes_put_u32(out, s->projection_from);
     bytes_put_u32(out, s->projection_version);
     bytes_put_u64(out, s->seed);
+    schema_encode(&s->schema, out);
 }
 
 bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
@@ -56,7 +57,9 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     s->projection_from = bytes_get_u32(r);
     s->projection_version = bytes_get_u32(r);
     s->seed = bytes_get_u64(r);
-    if (r->broken || metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
+    if (!schema_decode(r, &s->schema) || r->broken)
+        return false;
+    if (metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
         return false;
     s->metric = (enum metric)metric;
     s->quant = (enum quant)quant;

@@ -3,6 +3,7 @@
 #define VDB_DB_SPEC_H
 
 #include "base/bytes.h"
+#include "db/schema.h"
 #include "vec/codec.h"
 
 #define INDEX_KIND_LIST(X)                                                                         \
@@ -40,6 +41,7 @@ struct collection_spec {
     uint32_t projection_from;
     uint32_t projection_version;
     uint64_t seed; /* of the projection and of the levels of the graph */
+    struct schema schema;
 };
 
 /* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */

@@ -305,6 +305,18 @@ static void make_vsetattr(struct world *w, struct ask *c, struct ask_args *a)
     ask_add_text(a, c->attributes[0]);
 }
 
+/* Fields that the filters of the model read, as what they mostly are, and once in a while not. */
+static void add_schema(struct world *w, struct ask_args *a)
+{
+    ask_add_text(a, "SCHEMA");
+    ask_add_text(a, "n");
+    ask_add_text(a, one_in(w, 8) ? "TAG" : "NUMERIC");
+    if (one_in(w, 4))
+        return;
+    ask_add_text(a, "s");
+    ask_add_text(a, one_in(w, 8) ? "BOOL" : "TAG");
+}
+
 static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const metrics[] = {"COSINE", "L2", "ip"};
@@ -338,6 +350,8 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
     c->flag = one_in(w, 2);
     if (c->flag)
         ask_add_text(a, "IFNOTEXISTS");
+    if (one_in(w, 2))
+        add_schema(w, a);
 }
 
 /* -- searches ------------------------------------------------------------------------------------

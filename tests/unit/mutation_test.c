@@ -24,6 +24,9 @@ static struct collection_spec some_spec(void)
     s.projection_from = 300;
     s.projection_version = PROJECTION_VERSION;
     s.seed = 0x0123456789abcdef;
+    CHECK(schema_add(&s.schema, slice_of("year"), SCHEMA_NUMERIC, NULL) == OK);
+    CHECK(schema_add(&s.schema, slice_of(".a.b[0]"), SCHEMA_TAG, NULL) == OK);
+    CHECK(schema_add(&s.schema, slice_of("x"), SCHEMA_BOOL, NULL) == OK);
     return s;
 }
 

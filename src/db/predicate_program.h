@@ -1,0 +1,43 @@
+/* predicate_program.h: what a filter becomes when it runs over columns: its own program with fields
+ * read from columns, and comparisons of a field with constants as one instruction each. Between
+ * predicate.c, which makes and runs it, and plan.c, which estimates by it. */
+#ifndef VDB_DB_PREDICATE_PROGRAM_H
+#define VDB_DB_PREDICATE_PROGRAM_H
+
+#include "db/filter_program.h"
+#include "db/predicate.h"
+
+/* Behind all codes of filters. */
+enum {
+    PREDICATE_COMPARE = FILTER_OR + 1, /* push: field arg (a number) compare number */
+    PREDICATE_TAG                      /* push: is field arg one of the tags; negated: is it not */
+};
+
+struct predicate_op {
+    uint16_t code;
+    uint16_t arg;      /* place among reads; of jumps the instruction; constants as in the filter */
+    uint16_t compare;  /* PREDICATE_COMPARE: FILTER_GT .. FILTER_NE */
+    bool negated;      /* PREDICATE_TAG */
+    uint32_t tag_first, tag_count; /* PREDICATE_TAG: of tags; texts no row holds are not there */
+    double number;     /* PREDICATE_COMPARE */
+};
+
+/* A field of the schema that the program reads. */
+struct predicate_read {
+    uint8_t field;
+    enum schema_kind kind;
+    bool may_miss; /* reads as null when missing: the filter asks exists() too, or only that */
+};
+
+struct predicate {
+    const struct filter *filter;
+    const struct fields *fields; /* NULL: not columnar */
+    struct predicate_op *ops;
+    uint32_t op_count;
+    struct predicate_read reads[LIMIT_SCHEMA_FIELDS];
+    uint32_t read_count;
+    uint32_t *tags;
+    uint32_t tag_count;
+};
+
+#endif

@@ -1,0 +1,258 @@
+/* Filters over columns answer what they answer over the attributes themselves, whatever the fields
+ * hold and however the elements have changed. */
+#include "base/rng.h"
+#include "db/predicate.h"
+#include "lib/cmd_harness.h"
+
+enum { ELEMENTS = 60, CHANGES = 400, EXPRESSIONS = 60, DEPTH_MAX = 3 };
+
+struct rig {
+    struct harness *h;
+    uint64_t random;
+    struct buf text;
+};
+
+static size_t below(struct rig *r, size_t bound)
+{
+    return (size_t)rng_below(&r->random, bound);
+}
+
+static const char *one_of(struct rig *r, const char *const *texts, size_t count)
+{
+    return texts[below(r, count)];
+}
+
+#define ONE_OF(r, ...)                                                                             \
+    one_of(r, (const char *const[]){__VA_ARGS__},                                                  \
+           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+static void rig_init(struct rig *r, uint64_t seed)
+{
+    *r = (struct rig){.h = harness_new(), .random = seed, .text = BUF_INIT(MEM_TEST)};
+    EXPECT_REPLY(r->h, 2,
+                 "VCREATE c DIM 1 METRIC L2 SCHEMA n NUMERIC .m NUMERIC t TAG b BOOL o.x TAG",
+                 "+OK\r\n");
+}
+
+static void rig_fini(struct rig *r)
+{
+    buf_fini(&r->text);
+    harness_free(r->h);
+}
+
+static struct collection *collection_of(struct rig *r)
+{
+    struct collection *c = NULL;
+    REQUIRE(db_collection(&r->h->db, slice_of("c"), &c) == OK && c != NULL);
+    return c;
+}
+
+/* -- elements ---------------------------------------------------------------------------------- */
+
+static const char *random_value(struct rig *r, const char *field)
+{
+    if (below(r, 5) == 0) /* of any type */
+        return ONE_OF(r, "null", "true", "false", "[1,2]", "[\"a\"]", "{\"x\":1}", "[{}]", "\"3\"",
+                      "7", "\"\"", "1e999");
+    if (*field == 't' || *field == 'o')
+        return ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\\u0061\"", "\"c\\n\"", "\"12\"");
+    if (*field == 'b')
+        return ONE_OF(r, "true", "false", "1", "0");
+    return ONE_OF(r, "0", "1", "2", "3", "-1", "2.5", "3.0", "-0", "1e2", "12");
+}
+
+static void make_attribute(struct rig *r, struct buf *out)
+{
+    const char *comma = "";
+    out->len = 0;
+    if (below(r, 12) == 0) {
+        buf_append_text(out, ONE_OF(r, "", "{", "7", "[]", "null"));
+        return;
+    }
+    buf_append_byte(out, '{');
+    for (const char *const *field = (const char *const[]){"n", "m", "t", "b", "o", "free", NULL};
+         *field != NULL; field++) {
+        if (below(r, 5) == 0)
+            continue;
+        bool nested = **field == 'o' && below(r, 4) > 0;
+        buf_printf(out, nested ? "%s\"%s\":{\"x\":%s}" : "%s\"%s\":%s", comma, *field,
+                   random_value(r, *field));
+        comma = ",";
+    }
+    buf_append_byte(out, '}');
+}
+
+static void change(struct rig *r)
+{
+    char id[16], x[16];
+    struct buf attribute = BUF_INIT(MEM_TEST);
+    int size = snprintf(id, sizeof(id), "e%zu", below(r, ELEMENTS));
+    int x_size = snprintf(x, sizeof(x), "%zu", below(r, 100));
+    CHECK(size > 0 && x_size > 0);
+    make_attribute(r, &attribute);
+    struct slice key = slice_of("c"), element = slice_of(id), value = buf_slice(&attribute);
+    switch (below(r, 4)) {
+    case 0:
+        (void)harness_run_args(
+            r->h, 2, (struct slice[]){slice_of("VSETATTR"), key, element, value}, 4);
+        break;
+    case 1:
+        (void)harness_run_args(r->h, 2, (struct slice[]){slice_of("VREM"), key, element}, 3);
+        break;
+    case 2: /* keeps its attribute */
+        (void)harness_run_args(r->h, 2,
+                               (struct slice[]){slice_of("VADD"), key, slice_of("VALUES"),
+                                                slice_of("1"), slice_of(x), element},
+                               6);
+        break;
+    default:
+        (void)harness_run_args(r->h, 2,
+                               (struct slice[]){slice_of("VADD"), key, slice_of("VALUES"),
+                                                slice_of("1"), slice_of(x), element,
+                                                slice_of("SETATTR"), value},
+                               8);
+    }
+    buf_fini(&attribute);
+}
+
+/* -- expressions ------------------------------------------------------------------------------- */
+
+static void make_leaf(struct rig *r, struct buf *out)
+{
+    static const char *const compares[] = {"==", "!=", "<", "<=", ">", ">="};
+    const char *compare = one_of(r, compares, COUNT_OF(compares));
+    const char *number = ONE_OF(r, "0", "1", "2.5", "3", "-1", "100", "\"3\"", "\"x\"",
+                                "null", "$p");
+    switch (below(r, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m", ".b"), compare, number);
+        return;
+    case 3:
+        buf_printf(out, "%s %s %s", number, compare, ONE_OF(r, ".n", ".m", ".b"));
+        return;
+    case 4:
+    case 5:
+        buf_printf(out, "%s %s %s", ONE_OF(r, ".t", ".o.x"), ONE_OF(r, "==", "!="),
+                   ONE_OF(r, "\"a\"", "\"b\"", "\"zz\"", "\"12\"", "\"\"", "$p"));
+        return;
+    case 6:
+        buf_printf(out, "%s in %s", ONE_OF(r, ".t", ".o.x"),
+                   ONE_OF(r, "[\"a\"]", "[\"a\",\"b\",\"nobody\"]", "[]", "[\"a\",1]", "[null]"));
+        return;
+    case 7:
+        buf_printf(out, "exists(%s)", ONE_OF(r, ".n", ".t", ".b", ".o.x", ".m"));
+        return;
+    case 8:
+        buf_append_text(out, ONE_OF(r, ".b", ".n", ".n + .m > 3", ".n in [1, 2, \"3\"]",
+                                    ".n * 2 == .m", "1", ".n - 1", "3 in .n"));
+        return;
+    case 9:
+        buf_append_text(out, ONE_OF(r, ".t like \"a*\"", "\"a\" in .t", ".t contains \"b\"",
+                                    ".t == .n", ".t", ".t == 12", ".free == 1", ".o"));
+        return;
+    default:
+        buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m"), compare,
+                   ONE_OF(r, "0", "1", "2", "3"));
+    }
+}
+
+static void make_expression(struct rig *r, struct buf *out, int depth)
+{
+    if (depth == 0 || below(r, 3) == 0) {
+        make_leaf(r, out);
+        return;
+    }
+    if (below(r, 5) == 0)
+        buf_append_text(out, "not ");
+    buf_append_byte(out, '(');
+    make_expression(r, out, depth - 1);
+    buf_append_text(out, ONE_OF(r, " and ", " or ", " && ", " || "));
+    make_expression(r, out, depth - 1);
+    buf_append_byte(out, ')');
+}
+
+/* -- comparing --------------------------------------------------------------------------------- */
+
+/* Every element by columns and by its attribute. Returns whether columns could be used. */
+static bool compare_all(struct rig *r, const struct filter *f, struct slice expression)
+{
+    struct collection *c = collection_of(r);
+    struct collection_view v;
+    db_view(&r->h->db, c, &v);
+    struct predicate *p = predicate_new(f, c->fields);
+    REQUIRE(p != NULL);
+    for (uint32_t row = 0; row < v.codes.end; row++) {
+        if (!row_visible(&v.codes, row))
+            continue;
+        bool by_text = filter_match(f, view_attribute(&v, row));
+        struct slice attribute = view_attribute(&v, row);
+        if (predicate_match(p, &v, row) != by_text)
+            test_fail(__FILE__, __LINE__, "%.*s of %.*s: %d by the attribute", (int)expression.len,
+                      (const char *)expression.ptr, (int)attribute.len,
+                      (const char *)attribute.ptr, by_text);
+    }
+    bool columnar = predicate_is_columnar(p);
+    predicate_free(p);
+    return columnar;
+}
+
+static size_t compare_expressions(struct rig *r)
+{
+    const struct filter_param param = {slice_of("p"), slice_of(ONE_OF(r, "a", "3", ""))};
+    size_t columnar = 0;
+    for (int i = 0; i < EXPRESSIONS; i++) {
+        struct filter *f;
+        struct why why;
+        r->text.len = 0;
+        make_expression(r, &r->text, DEPTH_MAX);
+        enum err e = filter_compile(buf_slice(&r->text), &param, 1, &f, &why);
+        if (e != OK)
+            test_fail(__FILE__, __LINE__, "%.*s: %s", (int)r->text.len, (char *)r->text.ptr,
+                      why.text);
+        REQUIRE(e == OK);
+        columnar += compare_all(r, f, buf_slice(&r->text));
+        filter_free(f);
+    }
+    return columnar;
+}
+
+TEST(predicate, columns_answer_what_attributes_do)
+{
+    size_t columnar = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct rig r;
+        rig_init(&r, seed);
+        for (int round = 0; round < 4; round++) {
+            for (int i = 0; i < CHANGES / 4; i++)
+                change(&r);
+            columnar += compare_expressions(&r);
+        }
+        rig_fini(&r);
+    }
+    EXPECT(columnar > 12 * 4 * EXPRESSIONS / 3);
+}
+
+TEST(predicate, fields_that_are_built_again_are_the_same)
+{
+    struct rig r;
+    rig_init(&r, 77);
+    for (int i = 0; i < CHANGES; i++)
+        change(&r);
+    struct collection *c = collection_of(&r);
+    for (uint32_t row = 0; row < c->rows_end; row++)
+        if (atomic_load(&((_Atomic uint64_t *)c->columns.base[COL_DEATH])[row]) == LSN_NEVER)
+            fields_forget(c->fields, row);
+    collection_build_fields(c);
+    EXPECT(compare_expressions(&r) == 0); /* by attributes alone, meanwhile */
+    for (int i = 0; i < 20; i++)
+        change(&r);
+    sim_run_for(r.h->sim, 1000 * 1000);
+    EXPECT(!c->fields->building);
+    EXPECT(compare_expressions(&r) > EXPRESSIONS / 3);
+    for (int i = 0; i < 50; i++)
+        change(&r);
+    EXPECT(compare_expressions(&r) > EXPRESSIONS / 3);
+    rig_fini(&r);
+}
