@@ -8,7 +8,8 @@ PLANTS   ?=
 
 # One folder of objects per compiler and set of flags, so that switching never rebuilds the other.
 CC_NAME  := $(notdir $(firstword $(CC)))
-VARIANT  := $(CC_NAME)-$(MODE)$(if $(SAN),-$(subst $(,),-,$(SAN)))$(if $(PLANTS),-plants)
+VARIANT  := $(CC_NAME)-$(MODE)$(if $(LIBS3),-libs3)
+VARIANT  := $(VARIANT)$(if $(SAN),-$(subst $(,),-,$(SAN)))$(if $(PLANTS),-plants)
 comma    := ,
 VARIANT  := $(subst $(comma),-,$(VARIANT))
 OBJ      := build/$(VARIANT)
@@ -36,13 +37,20 @@ else
 LDLIBS   += -ljemalloc
 endif
 
+# libs3 is GPL-3, so what has it in is too: README.md, "Back up to S3 or MinIO".
+ifneq ($(LIBS3),)
+CPPFLAGS += -DVDB_LIBS3
+LDLIBS   += -ls3
+endif
+
 # Kernels are compiled once per instruction set; the table is chosen at start.
 $(OBJ)/src/vec/kernels_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c -mpopcnt
 $(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni \
                                            -mavx512vpopcntdq -mfma -mpopcnt
 
 LAYERS     := base conf vec net index db persist cluster cmd
-LIB_SRC    := $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c)) \
+LIB_SRC    := $(filter-out $(if $(LIBS3),,%/store_libs3.c),\
+                $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c))) \
               $(filter-out src/main.c,$(wildcard src/*.c))
 TOOL_SRC   := $(wildcard src/tool/*.c)
 UNIT_SRC   := $(filter-out %/replay_main.c,$(wildcard tests/lib/*.c tests/unit/*.c tests/sim/*.c \
@@ -86,10 +94,11 @@ integration: $(OBJ)/integration-tests $(OBJ)/vdb-server ## test a running server
 
 $(OBJ)/s3-tests: $(call objects,tests/s3/s3_test.c tests/lib/test.c) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-.PHONY: s3 s3-tests print-s3-tests
+.PHONY: s3 s3-tests print-s3-tests s3-server
 s3: ## test the S3 backend against a real server, Ceph's radosgw (T="substring ...")
 	@tests/s3/run.sh install $(T)
 s3-tests: $(OBJ)/s3-tests
+s3-server: $(OBJ)/vdb-server
 print-s3-tests:
 	@echo $(OBJ)/s3-tests
 

@@ -17,6 +17,7 @@ esac
 . tests/packages.sh
 [ "$mode" = check ] || need_packages $PACKAGES_TEST
 [ "$mode" = check ] || (need_packages $PACKAGES_WATCH) || echo "going on without $PACKAGES_WATCH"
+[ "$mode" = check ] || (need_packages $PACKAGES_LIBS3) || echo "going on without $PACKAGES_LIBS3"
 
 unset MAKEFLAGS MAKELEVEL MFLAGS
 cores=$(nproc)
@@ -76,6 +77,8 @@ part "replies as recorded from Redis" redis-compat/compat.py replay
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
+    [ ! -f /usr/include/libs3.h ] ||
+        part "build with libs3" $make LIBS3=1 MODE=debug s3-tests s3-server
     part "S3 against Ceph's radosgw" tests/s3/run.sh install
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit

@@ -19,6 +19,8 @@ PACKAGES_TEST="$PACKAGES_BUILD $PACKAGES_CRASH redis-tools python3 python3-redis
 PACKAGES_WATCH="prometheus-redis-exporter"
 # A real S3 server for the tests: 46 packages, 67 MB to fetch and 250 MB on the disk.
 PACKAGES_S3="ceph-mon ceph-osd radosgw ceph-common curl openssl"
+# For make LIBS3=1, which the tests build beside.
+PACKAGES_LIBS3="libs3-dev"
 # The clients of Redis that redis-compat/clients uses: 70 packages where none of it is there.
 PACKAGES_CLIENTS="gcc libc6-dev libhiredis-dev python3 python3-redis python3-hiredis nodejs npm \
     ruby ruby-redis php-cli php-redis php-predis perl libredis-perl lua5.1 lua-redis golang-go \

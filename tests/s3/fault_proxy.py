@@ -173,6 +173,8 @@ def serve(connection, state, server_port):
         return
     fault = state.take()
     size = body_size(headers)
+    if header(headers, b'expect') is not None:
+        connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')  # else the client waits a second
     if fault == 'reset-request':
         stream.read(size // 2)
         reset(connection)

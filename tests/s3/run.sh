@@ -14,6 +14,12 @@ install=
 
 make -s --no-print-directory all s3-tests || exit 1
 tests=$(make -s --no-print-directory print-s3-tests)
+libs3= # the folder of a build with libs3, when the library is there
+if [ -f /usr/include/libs3.h ]; then
+    make_libs3="make -s --no-print-directory LIBS3=1 MODE=debug"
+    $make_libs3 s3-tests s3-server || exit 1
+    libs3=$(dirname "$($make_libs3 print-s3-tests)")
+fi
 
 skip_all() {
     local count
@@ -54,24 +60,40 @@ proxies=$!
 tls_port=$(free_port)
 tests/s3/fault_proxy.py "$tls_port" "$port" --tls "$folder/cert.pem" "$folder/key.pem" &
 proxies="$proxies $!"
-for p in "$proxy_port" "$tls_port"; do
+libs3_port=$(free_port)
+tests/s3/fault_proxy.py "$libs3_port" "$port" &
+proxies="$proxies $!"
+for p in "$proxy_port" "$tls_port" "$libs3_port"; do
     until (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; do sleep 0.05; done
 done
 export VDB_S3_PROXY=http://127.0.0.1:$proxy_port VDB_S3_TLS=https://127.0.0.1:$tls_port \
     VDB_S3_CA=$folder/cert.pem
 
-# The server's tests wait most of the time, as the others do: both run at once.
-status=0
+# They wait most of the time, so all run at once.
 tests/s3/radosgw.sh bucket "$folder/rgw" vdb-server-test || exit 1
-if [ $# = 0 ]; then
-    tests/s3/server_test.py >"$folder/server_test.log" 2>&1 &
-    server_test=$!
+if [ $# != 0 ]; then
+    "$tests" "$@"
+    exit
 fi
-"$tests" "$@" | tee "$folder/s3_test.log" || status=1
-if [ $# = 0 ]; then
-    wait $server_test || status=1
-    cat "$folder/server_test.log"
-    cat "$folder"/s*_test.log | awk '/passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5 }
-        END { print p " passed, " f " failed, " s " skipped" }'
+"$tests" >"$folder/1.log" 2>&1 &
+running=$!
+tests/s3/server_test.py >"$folder/2.log" 2>&1 &
+running="$running $!"
+if [ -n "$libs3" ]; then
+    VDB_S3_PROXY=http://127.0.0.1:$libs3_port "$libs3/s3-tests" s3_libs3 >"$folder/3.log" 2>&1 &
+    running="$running $!"
+    VDB_S3_BACKEND=libs3 VDB_SERVER=$libs3/vdb-server tests/s3/server_test.py \
+        Radosgw.test_a_lost_folder_comes_back Radosgw.test_files_of_many_parts_come_back \
+        >"$folder/4.log" 2>&1 &
+    running="$running $!"
+else
+    echo "SKIP s3_libs3: libs3-dev is not installed"
 fi
+status=0
+for process in $running; do
+    wait "$process" || status=1
+done
+cat "$folder"/[1-4].log
+cat "$folder"/[1-4].log | awk '/passed, .* failed, .* skipped$/ { p += $1; f += $3; s += $5 }
+    END { print p " passed, " f " failed, " s " skipped" }'
 exit $status

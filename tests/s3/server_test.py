@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A real server with a real S3 store, Ceph's radosgw, which tests/s3/run.sh starts: what holds of
-every store (tests/lib/backups.py), parts of large files, and who may."""
+every store (tests/lib/backups.py), parts of large files, and who may. VDB_S3_BACKEND: libs3, when
+VDB_SERVER has it."""
 
 import glob
 import os
@@ -19,7 +20,7 @@ BUCKET = 'vdb-server-test'
 
 class Radosgw(Backups, unittest.TestCase):
     places = 0
-    backend = 'curl'
+    backend = os.environ.get('VDB_S3_BACKEND', 'curl')
 
     def store_url(self):
         Radosgw.places += 1
