@@ -74,7 +74,7 @@ class Injection:
         with open(self.output, encoding='ascii', errors='replace') as file:
             for line in file:
                 if '(INJECTED)' in line:
-                    self.injected[re.search(r'(\w+)\(', line)[1]] += 1
+                    self.injected[re.search(r'(\w+)(?:\(| resumed)', line)[1]] += 1
 
 
 def traced(pid):
