@@ -9,3 +9,7 @@ compat-page: all ## write redis-compat/COMPATIBILITY.md again
 	redis-compat/compat.py page
 compat: all ## everything below redis-compat: cases, clients of many languages, Redis's tools
 	redis-compat/compat.sh
+
+.PHONY: redis-suite
+redis-suite: all ## the parts of Redis's own tests that apply, from Debian's source (T="part ...")
+	redis-compat/suite/run.sh $(T)

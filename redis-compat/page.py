@@ -25,7 +25,8 @@ byte in RESP2 and RESP3; never edited by hand. [README.md](README.md) says how.
 - **own**: a command that Redis does not have.
 - **newer**: Redis has it since a version after 7.0; its cases are written by hand.
 
-A number is how many cases a command has, errors among them.
+A number is how many cases a command has, errors among them. Every container has HELP; its text is
+vdb's.
 """
 
 ORDER = ['string', 'generic', 'transactions', 'connection', 'server', 'vector_set', 'collection',
@@ -96,6 +97,12 @@ def without_case(files, listed):
     return [name for name in listed if not found[name] and name not in containers]
 
 
+def is_there(name, listed):
+    """HELP is not in COMMAND LIST, though every container has it."""
+    return name in listed or (name.endswith('|help') and
+                              any(other.startswith(name[:-4]) for other in listed))
+
+
 def group_of(name, redis):
     if name in VECTOR_SETS:
         return 'vector_set'
@@ -146,6 +153,8 @@ def text(files, listed):
     containers = {name.split('|')[0] for name in [*listed, *redis] if '|' in name}
     groups = {}
     for name in sorted(set(listed) | set(redis)):
+        if name.endswith('|help') and is_there(name, listed):
+            continue
         # A container that does nothing by itself is told by its subcommands.
         if name in containers and name != 'command' and (name in listed) == any(
                 sub in listed for sub in redis if sub.startswith(name + '|')):

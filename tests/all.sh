@@ -79,6 +79,7 @@ part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo i
 if [ "$mode" = test ]; then
     [ ! -f /usr/include/libs3.h ] ||
         part "build with libs3" $make LIBS3=1 MODE=debug s3-tests s3-server
+    part "Redis's own tests" redis-compat/suite/run.sh
     part "S3 against Ceph's radosgw" tests/s3/run.sh install
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit

@@ -228,7 +228,10 @@ static bool lacks_subcommand(const struct request *rq)
 static void reply_no_subcommand(struct request *rq)
 {
     const char *reason = absent_reason(rq->argv, rq->argc);
-    if (reason != NULL)
+    if (slice_eq_nocase(rq->argv[1], "HELP"))
+        reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s|help' command",
+                     rq->command->name);
+    else if (reason != NULL)
         reply_errorf(&rq->reply, "ERR %s", reason);
     else
         help_reply_unknown(rq);

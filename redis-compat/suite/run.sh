@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# run.sh: the parts of Redis's own test suite that apply, against vdb-server.
+#
+#     redis-compat/suite/run.sh            every part below
+#     redis-compat/suite/run.sh PART ...   some: unit/type/string unit/expire
+#
+# The suite comes from Debian's source package of redis 7.0.15 (apt-get source, 3 MB) into
+# build/redis-suite and is run in its mode for external servers. It leaves out what has one of the
+# TAGS below, and the tests that skipped.txt names, each with its reason.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/packages.sh
+need_packages tcl redis-tools dpkg-dev ca-certificates
+
+PARTS="unit/type/string unit/type/incr unit/keyspace unit/expire unit/scan unit/multi \
+    unit/introspection unit/introspection-2 unit/protocol unit/querybuf unit/limits unit/auth \
+    unit/other unit/dump unit/quit unit/info-command unit/slowlog unit/latency-monitor unit/pause \
+    unit/maxmemory unit/obuf-limits"
+TAGS="-needs:repl -needs:debug -needs:save -external:skip -cluster:skip -list -hash -set -zset \
+    -stream -hyperloglog -geo -bitops -scripting -pubsub -acl"
+folder=$PWD/build/redis-suite
+suite=$folder/redis-7.0.15
+
+# apt's own lists may have no sources, and are not ours to change: these have lists of their own.
+fetch() {
+    local apt=(apt-get -q -o Dir::Etc::sourcelist="$folder/none"
+        -o Dir::Etc::sourceparts="$folder/parts" -o Dir::State::lists="$folder/lists"
+        -o APT::Sandbox::User=root)
+    mkdir -p "$folder/parts" "$folder/lists/partial"
+    : >"$folder/none"
+    local place=deb.debian.org key=/usr/share/keyrings/debian-archive-keyring.gpg
+    {
+        echo "deb-src [signed-by=$key] http://$place/debian bookworm main"
+        echo "deb-src [signed-by=$key] http://$place/debian-security bookworm-security main"
+    } >"$folder/parts/redis.list"
+    "${apt[@]}" update
+    (cd "$folder" && "${apt[@]}" source --download-only redis && tar xzf redis_7.0.15.orig.tar.gz)
+}
+
+# The suite prepares a server by commands and options that vdb does not have.
+adapt() {
+    sed -i -e 's/^    r function flush$/    catch {r function flush}/' \
+        -e 's/^        r config set \$param \$val$/        catch {r config set $param $val}/' \
+        "$suite/tests/support/server.tcl"
+    ln -sf "$(command -v redis-cli)" "$(command -v redis-benchmark)" "$suite/src/"
+}
+
+if [ ! -e "$suite/adapted" ]; then
+    mkdir -p "$folder"
+    if ! fetch >"$folder/fetch.log" 2>&1; then
+        cat "$folder/fetch.log"
+        echo "SKIP Redis's own tests: Debian's source package of redis cannot be fetched"
+        echo "0 passed, 0 failed, 1 skipped"
+        exit 0
+    fi
+    adapt
+    touch "$suite/adapted"
+fi
+exec python3 redis-compat/suite/run.py "$suite" "$TAGS" ${@:-$PARTS}
