@@ -14,6 +14,8 @@ enum {
 static void set_limits(struct session *s)
 {
     const struct config *config = s->env->config;
+    if (config->requirepass[0] == '\0') /* taken away while the client was connected */
+        s->client.flags |= CLIENT_AUTHENTICATED;
     bool known = (s->client.flags & CLIENT_AUTHENTICATED) != 0;
     s->reader.unauthenticated = !known;
     s->reader.arg_count_max = known ? LIMIT_ARG_COUNT : LIMIT_ARG_COUNT_NOAUTH;
