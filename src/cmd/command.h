@@ -48,6 +48,7 @@ struct request {
     size_t argc;
     const void *args;    /* struct <command>_args; NULL before parsing and after the handler */
     struct reply reply;  /* appends to client->out */
+    int explain;         /* enum search_explain: it runs for VEXPLAIN */
 };
 
 /* immutable */

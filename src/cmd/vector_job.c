@@ -3,6 +3,7 @@
 #include "cmd/vector_job.h"
 
 #include "cmd/env.h"
+#include "cmd/explain.h"
 #include "cmd/gate.h"
 
 /* What the search found, or its error, as the client's reply; and the counters. */
@@ -15,6 +16,8 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
     env->stats->search_distance_computations += s->cost.distances;
     if (s->error != OK)
         reply_err(&reply, s->error, NULL);
+    else if (s->explain != EXPLAIN_NO)
+        explain_reply(&reply, s);
     else
         buf_append_slice(&client->out, buf_slice(&s->reply));
     if (!(client->flags & CLIENT_IN_EXEC)) /* whose reply leaves as a whole */
@@ -43,6 +46,7 @@ void search_for_client(struct request *rq, struct search *s)
     s->user = rq->client;
     s->env = rq->env;
     s->done = on_done;
+    s->explain = (enum search_explain)rq->explain;
     bool here = (rq->client->flags & CLIENT_IN_EXEC) != 0;
     if (here)
         search_run_here(s);

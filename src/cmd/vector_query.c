@@ -8,6 +8,7 @@
 #include "cmd/vector_job.h"
 #include "cmd/vector_row.h"
 #include "db/query.h"
+#include "db/search_find.h"
 
 /* Replies the error of a search that does not start, and frees it. */
 static void refuse(struct request *rq, struct search *s, enum err e, const struct why *why)
@@ -31,6 +32,8 @@ static enum err run_query(struct search *s, struct lane *lane)
         return e;
     struct reply r = reply_of_search(s);
     e = row_shape_init(&shape, &s->view, s->with, s->pick);
+    search_stage(s, STAGE_ENCODE);
+    s->hits = count;
     if (e == OK) {
         reply_status(&r, s);
         reply_array(&r, count);
@@ -113,7 +116,12 @@ static enum err run_count(struct search *s, struct lane *lane)
 {
     int64_t count = 0;
     struct reply r = reply_of_search(s);
-    query_each(s, lane, count_row, &count);
+    if (s->plan.exact) {
+        s->way = WAY_INDEX;
+        count = (int64_t)s->plan.bound; /* as the index knew when the view was taken */
+    } else {
+        query_each(s, lane, count_row, &count);
+    }
     reply_int(&r, count);
     return OK;
 }

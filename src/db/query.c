@@ -4,10 +4,32 @@
 
 enum { YIELD_ROWS = 4096, LOOK_ROWS = 512 };
 
+static void each_candidate(struct search *s, struct lane *lane,
+                           bool (*fn)(void *user, uint32_t row), void *user)
+{
+    for (size_t i = 0; i < s->plan.row_count; i++) {
+        uint32_t row = s->plan.rows[i];
+        if (i % YIELD_ROWS == 0)
+            lane_yield(lane);
+        if (i % LOOK_ROWS == 0 && index_stops(&s->cost))
+            return;
+        s->candidates++;
+        if (row_visible(&s->view.codes, row) && (s->plan.exact || search_accepts(s, row)) &&
+            !fn(user, row))
+            return;
+    }
+}
+
 void query_each(struct search *s, struct lane *lane, bool (*fn)(void *user, uint32_t row),
                 void *user)
 {
     const struct index_rows *rows = &s->view.codes;
+    /* In the order of rows either way: an index must not be seen in an answer. */
+    if (s->plan.rows != NULL && plan_tidy(&s->plan, rows->end)) {
+        each_candidate(s, lane, fn, user);
+        return;
+    }
+    s->candidates += s->view.live;
     for (uint32_t row = 0; row < rows->end; row++) {
         if (row % YIELD_ROWS == 0)
             lane_yield(lane);

@@ -10,12 +10,36 @@
 #include "db/db.h"
 #include "db/filter.h"
 #include "db/json_pick.h"
-#include "db/predicate.h"
+#include "db/plan.h"
 
-/* How a search found its hits. */
-enum search_plan { PLAN_SCAN, PLAN_WALK, PLAN_FILTERED_WALK, PLAN_FILTERED_SCAN };
+/* How a search finds its hits. */
+enum search_way {
+    WAY_SCAN,
+    WAY_WALK,
+    WAY_POST_FILTER,
+    WAY_CANDIDATES,
+    WAY_FILTERED_SCAN,
+    WAY_INDEX, /* a count, and no row is looked at */
+    WAY_COUNT
+};
 
-const char *search_plan_name(enum search_plan plan);
+const char *search_way_name(enum search_way way);
+
+/* What the time of a search goes into. */
+enum search_stage {
+    STAGE_PLAN,   /* on the loop */
+    STAGE_WAIT,   /* for a lane, and for the loop */
+    STAGE_OTHER,
+    STAGE_SAMPLE, /* of rows, to see how many match */
+    STAGE_WALK,
+    STAGE_SCAN,
+    STAGE_RANK,   /* by exact distances */
+    STAGE_ENCODE, /* the reply */
+    STAGE_COUNT
+};
+
+/* VEXPLAIN: only decide, or run and tell. */
+enum search_explain { EXPLAIN_NO, EXPLAIN_PLAN, EXPLAIN_ANALYZE };
 
 /* owner: loop, then the lane, then the loop again */
 struct search {
@@ -54,9 +78,21 @@ struct search {
     enum err error;
     size_t answered;       /* queries */
     struct index_cost cost;
-    enum search_plan plan; /* of the last query */
 
-    struct predicate *predicate; /* the filter, bound when the search starts; owned */
+    /* the filter, bound and estimated when the search starts; owned */
+    struct predicate *predicate;
+    struct plan plan;
+
+    /* how it went; of several queries the last one's way, and sums */
+    enum search_way way;
+    bool fell_back;           /* the way that was chosen had not found enough */
+    bool sampled;             /* plan.matches is from a sample */
+    double way_ns[WAY_COUNT]; /* estimated costs; INFINITY: not possible */
+    uint64_t candidates;      /* rows that an index named, or a walk found */
+    uint64_t hits;
+    enum search_explain explain;
+    enum search_stage stage;  /* with explain: the one that runs, or STAGE_COUNT */
+    uint64_t stage_since_us, stage_us[STAGE_COUNT];
 };
 
 /* A search of c with room for query_count queries. NULL when memory is short. */

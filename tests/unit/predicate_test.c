@@ -1,7 +1,7 @@
 /* Filters over columns answer what they answer over the attributes themselves, whatever the fields
  * hold and however the elements have changed. */
 #include "base/rng.h"
-#include "db/predicate.h"
+#include "db/plan.h"
 #include "lib/cmd_harness.h"
 
 enum { ELEMENTS = 60, CHANGES = 400, EXPRESSIONS = 60, DEPTH_MAX = 3 };
@@ -10,6 +10,7 @@ struct rig {
     struct harness *h;
     uint64_t random;
     struct buf text;
+    size_t plans, exact_plans; /* that named rows; that named the matches and nothing else */
 };
 
 static size_t below(struct rig *r, size_t bound)
@@ -175,6 +176,32 @@ static void make_expression(struct rig *r, struct buf *out, int depth)
 
 /* -- comparing --------------------------------------------------------------------------------- */
 
+/* What the indexes say: all matches are among the rows of the plan, and are they when it is exact. */
+static void check_plan(struct rig *r, const struct predicate *p, const struct collection_view *v,
+                       const bool *matches, size_t count, struct slice expression)
+{
+    struct plan plan;
+    plan_make(&plan, p, v->live);
+    bool ok = !plan.exact || plan.bound == count;
+    if (plan.rows != NULL) {
+        bool among[4096] = {false};
+        size_t found = 0;
+        REQUIRE(plan_tidy(&plan, v->codes.end) && v->codes.end <= 4096);
+        for (size_t i = 0; i < plan.row_count; i++) {
+            ok = ok && row_visible(&v->codes, plan.rows[i]) && !among[plan.rows[i]];
+            among[plan.rows[i]] = true;
+            found += matches[plan.rows[i]];
+        }
+        ok = ok && found == count && (!plan.exact || plan.row_count == count);
+        r->plans++;
+    }
+    r->exact_plans += plan.exact;
+    if (!ok)
+        test_fail(__FILE__, __LINE__, "%.*s: %zu match, %zu are named", (int)expression.len,
+                  (const char *)expression.ptr, count, plan.row_count);
+    plan_fini(&plan);
+}
+
 /* Every element by columns and by its attribute. Returns whether columns could be used. */
 static bool compare_all(struct rig *r, const struct filter *f, struct slice expression)
 {
@@ -183,16 +210,22 @@ static bool compare_all(struct rig *r, const struct filter *f, struct slice expr
     db_view(&r->h->db, c, &v);
     struct predicate *p = predicate_new(f, c->fields);
     REQUIRE(p != NULL);
+    bool matches[4096] = {false};
+    size_t count = 0;
+    REQUIRE(v.codes.end <= COUNT_OF(matches));
     for (uint32_t row = 0; row < v.codes.end; row++) {
         if (!row_visible(&v.codes, row))
             continue;
         bool by_text = filter_match(f, view_attribute(&v, row));
+        matches[row] = by_text;
+        count += by_text;
         struct slice attribute = view_attribute(&v, row);
         if (predicate_match(p, &v, row) != by_text)
             test_fail(__FILE__, __LINE__, "%.*s of %.*s: %d by the attribute", (int)expression.len,
                       (const char *)expression.ptr, (int)attribute.len,
                       (const char *)attribute.ptr, by_text);
     }
+    check_plan(r, p, &v, matches, count, expression);
     bool columnar = predicate_is_columnar(p);
     predicate_free(p);
     return columnar;
@@ -220,7 +253,7 @@ static size_t compare_expressions(struct rig *r)
 
 TEST(predicate, columns_answer_what_attributes_do)
 {
-    size_t columnar = 0;
+    size_t columnar = 0, plans = 0, exact_plans = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         struct rig r;
         rig_init(&r, seed);
@@ -229,9 +262,12 @@ TEST(predicate, columns_answer_what_attributes_do)
                 change(&r);
             columnar += compare_expressions(&r);
         }
+        plans += r.plans;
+        exact_plans += r.exact_plans;
         rig_fini(&r);
     }
     EXPECT(columnar > 12 * 4 * EXPRESSIONS / 3);
+    EXPECT(plans > 500 && exact_plans > 20);
 }
 
 TEST(predicate, fields_that_are_built_again_are_the_same)

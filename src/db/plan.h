@@ -1,0 +1,31 @@
+/* plan.h: what the indexes know of a filter: how many elements match, and which may.
+ *
+ * Made by the loop when a search starts, in well under half a millisecond: counts cost a walk down
+ * a tree or a look at a bitmap, and the rows themselves are copied when they are few enough. A part
+ * of an `and` that an index can answer is a driver: all matches are among its rows. The smallest
+ * drives; the rest of the filter is looked at row by row, on a lane. */
+#ifndef VDB_DB_PLAN_H
+#define VDB_DB_PLAN_H
+
+#include "db/predicate.h"
+
+enum { PLAN_ROWS_MAX = 64 * 1024 };
+
+struct plan {
+    bool known;       /* the counts below are; otherwise a sample has to do */
+    bool exact;       /* the driver's rows are the matches, no more and no less */
+    double matches;   /* estimated, or counted when exact */
+    int field;        /* of the driver; -1: there is none, or it is of several fields */
+    size_t bound;     /* the driver's rows, when there is one */
+    uint32_t *rows;   /* copies of them, or NULL; owned */
+    size_t row_count; /* of rows */
+    bool tidy;        /* they ascend, and none comes twice */
+};
+
+/* live: elements there are. On shortage of memory there are no rows. */
+void plan_make(struct plan *plan, const struct predicate *p, size_t live);
+/* [lane] Makes rows tidy; all are below end. False: memory is short. */
+MUST_USE bool plan_tidy(struct plan *plan, uint32_t end);
+void plan_fini(struct plan *plan);
+
+#endif

@@ -1,0 +1,406 @@
+/* search_find.c: how a query finds its hits, and the finding.
+ *
+ * Without a filter: a walk of the graph over codes, with the pending rows scanned beside, and exact
+ * distances of the best. With one, the cheapest of three by the costs below, which were measured
+ * (tests/bench/README.md, "Filters"):
+ *
+ * - a scan of the candidates that an index names, when they are few;
+ * - a walk wide enough that as many matches as are wanted will be among its rows, which are then
+ *   looked at, nearest first, until there are enough: a share p lets through needs wanted / p rows
+ *   and some more. It reads attributes of hardly more rows than that;
+ * - a scan of all rows.
+ *
+ * A walk that did not meet enough matches (they are farther away than others are) has seen how many
+ * there are near the query: the choice is made again with that, for a wider walk or a scan. So a
+ * search ends with as many hits as there are, up to what was wanted, whatever the estimates were.
+ */
+#include "db/search_find.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "index/scan.h"
+#include "index/scratch.h"
+
+enum {
+    RERANK_EXTRA = 10, /* candidates re-ranked exactly, beyond the wanted ones */
+    SAMPLE_ROWS = 200, /* looked at to estimate how many rows a filter lets through */
+    SAMPLE_TRIES = 800,
+    SCAN_EF_SHARE = 8,   /* scan when 1 row in so many would be a candidate anyway */
+    EXACT_ROWS = 1000,   /* up to so many candidates are compared exactly at once */
+    CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
+};
+
+/* Nanoseconds, of the machine the benchmarks ran on; what counts is their ratio. */
+static const double cost_walk_row = 1000, cost_walk = 15000; /* per unit of effort; for any walk */
+static const double cost_column = 6, cost_text = 300;        /* one row through the filter */
+static const double cost_score = 10, cost_score_exact = 30;
+/* A walk meets matches by chance: this many times the rows that would do on average. */
+static const double walk_reserve = 2.0;
+
+const char *search_way_name(enum search_way way)
+{
+    static const char *const names[] = {
+        [WAY_SCAN] = "scan of all",
+        [WAY_WALK] = "walk",
+        [WAY_POST_FILTER] = "walk, then filter",
+        [WAY_CANDIDATES] = "scan of candidates",
+        [WAY_FILTERED_SCAN] = "scan of all through the filter",
+        [WAY_INDEX] = "the index alone",
+    };
+    CHECK(way < COUNT_OF(names));
+    return names[way];
+}
+
+/* One query on a lane. */
+struct query_run {
+    struct search *search;
+    const struct collection_view *view;
+    struct lane *lane;
+    const float *query;
+    struct index_filter filter;
+    size_t wanted;
+    size_t effort;
+};
+
+static bool accept(void *user, uint32_t row)
+{
+    return search_accepts(user, row);
+}
+
+void search_stage(struct search *s, enum search_stage stage)
+{
+    if (s->explain == EXPLAIN_NO)
+        return;
+    uint64_t now = s->db->io->ops->mono_us(s->db->io);
+    if (s->stage != STAGE_COUNT)
+        s->stage_us[s->stage] += now - s->stage_since_us;
+    s->stage = stage;
+    s->stage_since_us = now;
+}
+
+/* -- exact passes ------------------------------------------------------------------------------ */
+
+static enum err prepare(const struct query_run *r, const struct codec *codec, uint8_t **prepared)
+{
+    *prepared = scratch_get(r->lane, SCRATCH_QUERY_A, codec->query_size);
+    if (*prepared == NULL)
+        return ERR_NOMEM;
+    codec_query(codec, r->query, *prepared);
+    return OK;
+}
+
+/* Puts exact distances in place of scores of codes, and sorts. */
+static enum err rank(const struct query_run *r, struct hit *hits, size_t count)
+{
+    const struct collection_view *v = r->view;
+    if (v->codes.codec->quant != QUANT_NONE && v->has_exact) {
+        uint8_t *query;
+        search_stage(r->search, STAGE_RANK);
+        enum err e = prepare(r, v->exact.codec, &query);
+        if (e != OK)
+            return e;
+        enum { BLOCK = 64 };
+        uint32_t ids[BLOCK];
+        float scores[BLOCK];
+        for (size_t at = 0; at < count; at += BLOCK) {
+            size_t size = count - at < BLOCK ? count - at : BLOCK;
+            for (size_t i = 0; i < size; i++)
+                ids[i] = hits[at + i].row;
+            codec_score_many(v->exact.codec, query, v->exact.codes, ids, size, scores);
+            for (size_t i = 0; i < size; i++)
+                hits[at + i].dist = scores[i];
+        }
+        r->search->cost.distances += count;
+    }
+    hits_sort(hits, count);
+    return OK;
+}
+
+/* Every visible row that the filter lets through, by its exact distance. */
+static enum err scan_all(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    const struct index_rows *rows = &r->view->exact;
+    size_t most = r->wanted < rows->end ? r->wanted : rows->end;
+    uint8_t *prepared;
+    search_stage(r->search, STAGE_SCAN);
+    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (most + 1) * sizeof(*room));
+    enum err e = prepare(r, rows->codec, &prepared);
+    if (room == NULL || e != OK)
+        return ERR_NOMEM;
+    struct topk top;
+    topk_init(&top, room, most);
+    scan_range(rows, r->lane, prepared, &r->filter, 0, rows->end, &top, &r->search->cost);
+    topk_sort(&top);
+    *hits = room;
+    *count = top.count;
+    return OK;
+}
+
+/* The rows that an index names, through the rest of the filter. Many are compared by their codes,
+ * and the best of them exactly. */
+static enum err scan_candidates(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    const struct collection_view *v = r->view;
+    struct search *s = r->search;
+    bool by_code = s->plan.row_count > EXACT_ROWS && !s->exact && v->has_exact &&
+                   v->codes.codec->quant != QUANT_NONE && v->codes.codec->quant != QUANT_BIN;
+    const struct index_rows *rows = by_code ? &v->codes : &v->exact;
+    size_t most = by_code ? CANDIDATE_RERANK * r->wanted + RERANK_EXTRA : r->wanted;
+    uint8_t *prepared;
+    search_stage(s, STAGE_SCAN);
+    if (most > s->plan.row_count)
+        most = s->plan.row_count;
+    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (most + 1) * sizeof(*room));
+    enum err e = prepare(r, rows->codec, &prepared);
+    if (room == NULL || e != OK)
+        return ERR_NOMEM;
+    struct topk top;
+    struct index_filter filter = s->plan.exact ? (struct index_filter){0} : r->filter;
+    if (!plan_tidy(&s->plan, v->codes.end))
+        return ERR_NOMEM;
+    topk_init(&top, room, most);
+    scan_list(rows, r->lane, prepared, &filter, s->plan.rows, s->plan.row_count, &top, &s->cost);
+    s->candidates += s->plan.row_count;
+    topk_sort(&top);
+    *hits = room;
+    *count = top.count;
+    return by_code ? rank(r, room, top.count) : OK;
+}
+
+/* -- walks ------------------------------------------------------------------------------------- */
+
+struct pending_scan {
+    const struct query_run *run;
+    const uint8_t *prepared;
+    struct topk *top;
+};
+
+static void scan_pending_rows(void *user, const uint32_t *rows, size_t count)
+{
+    const struct pending_scan *p = user;
+    scan_list(&p->run->view->codes, p->run->lane, p->prepared, &p->run->filter, rows, count, p->top,
+              &p->run->search->cost);
+}
+
+/* Keeps the hits of a walk that are visible and match, nearest first, at most most. */
+static size_t keep(const struct query_run *r, struct hit *hits, size_t count, size_t most)
+{
+    const struct index_filter *filter = &r->filter;
+    size_t kept = 0, at = 0;
+    for (; at < count && kept < most; at++)
+        if (row_visible(&r->view->codes, hits[at].row) &&
+            (filter->accept == NULL || filter->accept(filter->user, hits[at].row)))
+            hits[kept++] = hits[at];
+    r->search->candidates += at;
+    return kept;
+}
+
+static int by_row(const void *a, const void *b)
+{
+    uint32_t x = ((const struct hit *)a)->row, y = ((const struct hit *)b)->row;
+    return (x > y) - (x < y);
+}
+
+/* A row may have been found by the walk and in the pending set. */
+static size_t drop_twins(struct hit *hits, size_t count)
+{
+    qsort(hits, count, sizeof(*hits), by_row);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || hits[kept - 1].row != hits[i].row)
+            hits[kept++] = hits[i];
+    return kept;
+}
+
+/* How many candidates are looked at exactly. One bit per dimension orders poorly: all of them. */
+static size_t rerank_count(const struct query_run *r, size_t effort)
+{
+    const struct collection_view *v = r->view;
+    if (v->codes.codec->quant == QUANT_NONE || !v->has_exact)
+        return r->wanted;
+    if (v->codes.codec->quant == QUANT_BIN)
+        return effort;
+    size_t count = r->wanted + (r->wanted > RERANK_EXTRA ? r->wanted : RERANK_EXTRA);
+    return count < effort ? count : effort;
+}
+
+/* Walks the graph and scans the pending rows; the filter is applied to what the walk found. */
+static enum err walk(const struct query_run *r, size_t effort, struct hit **hits, size_t *count)
+{
+    const struct collection_view *v = r->view;
+    struct search *s = r->search;
+    size_t most = rerank_count(r, effort);
+    uint8_t *prepared;
+    search_stage(s, STAGE_WALK);
+    enum err e = prepare(r, v->codes.codec, &prepared);
+    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (effort + most) * sizeof(*room));
+    struct hit *fresh = scratch_get(r->lane, SCRATCH_HITS_2, (most + 1) * sizeof(*fresh));
+    if (e != OK || room == NULL || fresh == NULL)
+        return ERR_NOMEM;
+    struct index_query query = {.prepared = prepared, .effort = effort};
+    bool complete;
+    size_t found =
+        v->graph->ops->search(v->graph, &v->codes, r->lane, &query, room, &complete, &s->cost);
+    if (found == SIZE_MAX)
+        return ERR_NOMEM;
+    found = keep(r, room, found, most);
+    struct topk top;
+    topk_init(&top, fresh, most);
+    struct pending_scan pending = {r, prepared, &top};
+    search_stage(s, STAGE_SCAN);
+    pending_each(&v->pending, scan_pending_rows, &pending);
+    if (top.count > 0) {
+        memcpy(room + found, fresh, top.count * sizeof(*fresh));
+        found = drop_twins(room, found + top.count);
+    }
+    *hits = room;
+    *count = found;
+    return rank(r, room, found);
+}
+
+/* -- choosing ---------------------------------------------------------------------------------- */
+
+/* The share of visible rows that the filter lets through, from a sample. */
+static double sample_share(const struct query_run *r)
+{
+    const struct index_rows *rows = &r->view->codes;
+    uint64_t state = rows->lsn ^ rows->end;
+    size_t seen = 0, matched = 0;
+    search_stage(r->search, STAGE_SAMPLE);
+    for (int i = 0; i < SAMPLE_TRIES && seen < SAMPLE_ROWS; i++) {
+        uint32_t row = (uint32_t)rng_below(&state, rows->end);
+        if (!row_visible(rows, row))
+            continue;
+        seen++;
+        matched += r->filter.accept(r->filter.user, row);
+    }
+    /* None among so many: as if half a one had been. */
+    return seen == 0 ? 0 : (matched == 0 ? 0.5 : (double)matched) / (double)seen;
+}
+
+/* The effort of a walk among whose rows enough will match. */
+static size_t walk_effort(const struct query_run *r, double matches)
+{
+    double rows = (double)r->view->live;
+    double effort = matches <= 0 ? rows : (double)r->wanted * rows / matches * walk_reserve;
+    if (effort < (double)r->effort)
+        return r->effort;
+    return effort < rows ? (size_t)effort : (size_t)rows;
+}
+
+/* What each way would cost, into s->way_ns; the cheapest. */
+static enum search_way choose(const struct query_run *r)
+{
+    struct search *s = r->search;
+    double rows = (double)r->view->live, matches = s->plan.matches;
+    double look =
+        predicate_is_columnar(s->predicate) && r->view->has_fields ? cost_column : cost_text;
+    double effort = (double)walk_effort(r, matches);
+    enum search_way best = WAY_FILTERED_SCAN;
+    for (int way = 0; way < WAY_COUNT; way++)
+        s->way_ns[way] = INFINITY;
+    s->way_ns[WAY_FILTERED_SCAN] = rows * look + matches * cost_score_exact;
+    if (s->plan.rows != NULL) {
+        double count = (double)s->plan.row_count;
+        double score = count > EXACT_ROWS ? cost_score : cost_score_exact;
+        s->way_ns[WAY_CANDIDATES] = count * (s->plan.exact ? 1 : look) + matches * score;
+    }
+    if (!s->exact && r->view->graph != NULL && effort * SCAN_EF_SHARE <= rows) {
+        double looked = matches <= 0 ? rows : (double)r->wanted * rows / matches;
+        s->way_ns[WAY_POST_FILTER] = cost_walk + effort * cost_walk_row + looked * look;
+    }
+    for (int way = 0; way < WAY_COUNT; way++)
+        if (s->way_ns[way] < s->way_ns[best])
+            best = (enum search_way)way;
+    return best;
+}
+
+static enum err search_filtered(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct search *s = r->search;
+    double live = (double)r->view->live, known = s->plan.matches;
+    if (!s->plan.known && !s->sampled) {
+        known = s->plan.matches = sample_share(r) * live;
+        s->sampled = true;
+    }
+    while ((s->way = choose(r)) == WAY_POST_FILTER && s->explain != EXPLAIN_PLAN) {
+        size_t effort = walk_effort(r, s->plan.matches);
+        enum err e = walk(r, effort, hits, count);
+        if (e != OK || *count >= r->wanted || s->cost.stopped) {
+            s->plan.matches = known; /* of all, for the next query */
+            return e;
+        }
+        /* So many match near the query: at most half as many as were expected. */
+        double near = (*count == 0 ? 0.5 : (double)*count) / (double)effort * live;
+        s->plan.matches = near < s->plan.matches / 2 ? near : s->plan.matches / 2;
+        s->fell_back = true;
+    }
+    s->plan.matches = known;
+    if (s->explain == EXPLAIN_PLAN)
+        return OK;
+    return s->way == WAY_CANDIDATES ? scan_candidates(r, hits, count) : scan_all(r, hits, count);
+}
+
+static enum err search_graph(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct search *s = r->search;
+    s->way = r->effort * SCAN_EF_SHARE > r->view->live ? WAY_SCAN : WAY_WALK;
+    if (s->explain == EXPLAIN_PLAN)
+        return OK;
+    if (s->way == WAY_SCAN)
+        return scan_all(r, hits, count);
+    enum err e = walk(r, r->effort, hits, count);
+    size_t there = r->wanted < r->view->live ? r->wanted : r->view->live;
+    if (e != OK || *count >= there || s->cost.stopped)
+        return e;
+    /* Dead rows filled the walk, or the graph is torn by deletes: all that is there is found. */
+    s->way = WAY_SCAN;
+    s->fell_back = true;
+    return scan_all(r, hits, count);
+}
+
+static enum err find(struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct search *s = r->search;
+    if (r->wanted == 0 || index_stops(&s->cost)) {
+        s->way = WAY_SCAN;
+        return OK;
+    }
+    if (s->filter != NULL)
+        return search_filtered(r, hits, count);
+    if (!s->exact && r->view->graph != NULL)
+        return search_graph(r, hits, count);
+    s->way = WAY_SCAN;
+    return s->explain == EXPLAIN_PLAN ? OK : scan_all(r, hits, count);
+}
+
+enum err search_find(struct search *s, struct lane *lane, const float *query)
+{
+    struct query_run r = {.search = s, .view = &s->view, .lane = lane, .query = query};
+    if (s->filter != NULL)
+        r.filter = (struct index_filter){accept, s};
+    r.wanted = s->count < s->view.live ? s->count : s->view.live;
+    r.effort = s->effort > 0 ? s->effort : s->view.collection->spec.ef;
+    if (r.effort < r.wanted)
+        r.effort = r.wanted;
+    if (r.effort > s->view.codes.end)
+        r.effort = s->view.codes.end;
+    struct hit *hits = NULL;
+    size_t count = 0;
+    s->cost.stopped = false;
+    enum err e = find(&r, &hits, &count);
+    if (e != OK)
+        return e;
+    if (count > r.wanted)
+        count = r.wanted;
+    while (count > 0 && hits[count - 1].dist > s->radius)
+        count--;
+    search_stage(s, STAGE_ENCODE);
+    if (s->explain != EXPLAIN_PLAN)
+        s->encode(s, hits, count);
+    s->hits += count;
+    return s->error;
+}
