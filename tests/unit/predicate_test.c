@@ -94,8 +94,8 @@ static void change(struct rig *r)
     struct slice key = slice_of("c"), element = slice_of(id), value = buf_slice(&attribute);
     switch (below(r, 4)) {
     case 0:
-        (void)harness_run_args(
-            r->h, 2, (struct slice[]){slice_of("VSETATTR"), key, element, value}, 4);
+        (void)harness_run_args(r->h, 2, (struct slice[]){slice_of("VSETATTR"), key, element, value},
+                               4);
         break;
     case 1:
         (void)harness_run_args(r->h, 2, (struct slice[]){slice_of("VREM"), key, element}, 3);
@@ -122,8 +122,8 @@ static void make_leaf(struct rig *r, struct buf *out)
 {
     static const char *const compares[] = {"==", "!=", "<", "<=", ">", ">="};
     const char *compare = one_of(r, compares, COUNT_OF(compares));
-    const char *number = ONE_OF(r, "0", "1", "2.5", "3", "-1", "100", "\"3\"", "\"x\"",
-                                "null", "$p");
+    const char *number =
+        ONE_OF(r, "0", "1", "2.5", "3", "-1", "100", "\"3\"", "\"x\"", "null", "$p");
     switch (below(r, 12)) {
     case 0:
     case 1:
@@ -154,8 +154,7 @@ static void make_leaf(struct rig *r, struct buf *out)
                                     ".t == .n", ".t", ".t == 12", ".free == 1", ".o"));
         return;
     default:
-        buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m"), compare,
-                   ONE_OF(r, "0", "1", "2", "3"));
+        buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m"), compare, ONE_OF(r, "0", "1", "2", "3"));
     }
 }
 
@@ -176,7 +175,8 @@ static void make_expression(struct rig *r, struct buf *out, int depth)
 
 /* -- comparing --------------------------------------------------------------------------------- */
 
-/* What the indexes say: all matches are among the rows of the plan, and are they when it is exact. */
+/* What the indexes say: all matches are among the rows of the plan, and are they when it is exact.
+ */
 static void check_plan(struct rig *r, const struct predicate *p, const struct collection_view *v,
                        const bool *matches, size_t count, struct slice expression)
 {
@@ -222,8 +222,8 @@ static bool compare_all(struct rig *r, const struct filter *f, struct slice expr
         struct slice attribute = view_attribute(&v, row);
         if (predicate_match(p, &v, row) != by_text)
             test_fail(__FILE__, __LINE__, "%.*s of %.*s: %d by the attribute", (int)expression.len,
-                      (const char *)expression.ptr, (int)attribute.len,
-                      (const char *)attribute.ptr, by_text);
+                      (const char *)expression.ptr, (int)attribute.len, (const char *)attribute.ptr,
+                      by_text);
     }
     check_plan(r, p, &v, matches, count, expression);
     bool columnar = predicate_is_columnar(p);
