@@ -429,7 +429,9 @@ static void on_expire(struct io_timer *timer)
 {
     struct server *server = timer->user;
     server_begin(server);
-    if (!server->stopping && expire_some(&server->env))
+    bool more = !server->stopping && expire_some(&server->env);
+    more |= !server->stopping && evict_some(&server->env);
+    if (more)
         server->io->ops->timer_start(server->io, timer, EXPIRE_PAUSE_US);
     server_end(server);
 }

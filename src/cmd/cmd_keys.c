@@ -221,19 +221,30 @@ void cmd_object_refcount(struct request *rq)
         reply_int(&rq->reply, 1);
 }
 
+#define WILL_ADJUST                                                                                \
+    "Please note that when switching between policies at runtime LRU and LFU data will take some " \
+    "time to adjust."
+
 void cmd_object_freq(struct request *rq)
 {
     const struct object_freq_args *a = rq->args;
-    if (described_object(rq, a->key) != NULL)
-        reply_error(&rq->reply,
-                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
-                    "Please note that when switching between policies at runtime LRU and LFU data "
-                    "will take some time to adjust.");
+    const struct access *access = &rq->env->db->keys.access;
+    const struct object *o = described_object(rq, a->key);
+    if (o != NULL && access->lfu)
+        reply_int(&rq->reply, access_frequency(access, o->access));
+    else if (o != NULL)
+        reply_error(&rq->reply, "ERR An LFU maxmemory policy is not selected, access frequency not "
+                                "tracked. " WILL_ADJUST);
 }
 
 void cmd_object_idletime(struct request *rq)
 {
     const struct object_idletime_args *a = rq->args;
-    if (described_object(rq, a->key) != NULL)
-        reply_error(&rq->reply, "ERR times of access are not kept in this version");
+    const struct access *access = &rq->env->db->keys.access;
+    const struct object *o = described_object(rq, a->key);
+    if (o != NULL && !access->lfu)
+        reply_int(&rq->reply, (int64_t)(access_idle_ms(access, o->access) / 1000));
+    else if (o != NULL)
+        reply_error(&rq->reply,
+                    "ERR An LFU maxmemory policy is selected, idle time not tracked. " WILL_ADJUST);
 }

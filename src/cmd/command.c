@@ -214,8 +214,8 @@ static void reply_unknown(struct request *rq)
         CHECK(used < sizeof(args));
     }
     reply_errorf(&rq->reply, "ERR unknown command '%.*s', with args beginning with: %s",
-                 (int)(name.len < UNKNOWN_SHOWN ? name.len : UNKNOWN_SHOWN),
-                 (const char *)name.ptr, args);
+                 (int)(name.len < UNKNOWN_SHOWN ? name.len : UNKNOWN_SHOWN), (const char *)name.ptr,
+                 args);
 }
 
 /* Is it a container whose next word is none of its subcommands? HELP is one of all. */
@@ -303,7 +303,7 @@ static bool admitted(struct request *rq)
         reply_no_subcommand(rq);
         return false;
     }
-    return log_admits(rq) && memory_admits(rq);
+    return log_admits(rq);
 }
 
 /* The arguments live on this stack frame, so a handler copies what must outlive it. */
@@ -345,6 +345,13 @@ static bool count_error(struct cmd_env *env, const struct client *client, size_t
     return error;
 }
 
+/* Does finding a key count as using it? */
+static bool touches(const struct request *rq)
+{
+    return !(rq->command->flags & CMD_NO_TOUCH) &&
+           (!(rq->client->flags & CLIENT_NO_TOUCH) || rq->command->run == cmd_touch);
+}
+
 /* Runs what was let in. */
 static void run(struct request *rq)
 {
@@ -356,7 +363,9 @@ static void run(struct request *rq)
     client->command = rq->command;
     client->commands++;
     env->stats->total_commands_processed++;
+    env->db->touches = touches(rq);
     parse_and_run(rq);
+    env->db->touches = false;
     CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
     stats->calls++;
     stats->failed += count_error(env, client, before);
@@ -392,15 +401,17 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     rq.command = command_lookup(argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
-    uint64_t lsn = env->db->log.last_lsn;
     client->active_us = env->io->ops->mono_us(env->io);
     mute_begin(client);
-    env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
-    if (!admitted(&rq)) {
-        refused(&rq, before);
-    } else if (pause_takes(&rq)) {
+    evict_set_clock(env);
+    bool runs = admitted(&rq);
+    if (runs && (pause_takes(&rq) || evict_takes(&rq))) {
         mute_again(client);
         return;
+    }
+    uint64_t lsn = env->db->log.last_lsn;
+    if (!runs || !memory_admits(&rq)) {
+        refused(&rq, before);
     } else if (multi_takes(&rq)) {
         multi_queue(&rq);
     } else {

@@ -26,7 +26,8 @@ enum command_flags {
     CMD_DANGEROUS = 2048,
     CMD_CONTAINER = 4096, /* the next word names a subcommand: the rows after, "client|list" */
     CMD_EMPTY_KEY = 8192, /* a missing key gives an empty array, whatever else is wrong */
-    CMD_AT_ONCE = 16384   /* inside MULTI too, where others wait for EXEC */
+    CMD_AT_ONCE = 16384,  /* inside MULTI too, where others wait for EXEC */
+    CMD_NO_TOUCH = 32768  /* looks at keys without using them */
 };
 
 enum command_group {

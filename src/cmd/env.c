@@ -66,6 +66,7 @@ void cmd_env_fini(struct cmd_env *env)
     removals_stop(env);
     watches_fini(env);
     pause_fini(env);
+    evict_fini(env);
     slowlog_clear(&env->slowlog);
     latency_fini(&env->latency);
     mem_free(MEM_SERVER, env->command_stats);
@@ -74,8 +75,8 @@ void cmd_env_fini(struct cmd_env *env)
 /* What the client waits for. */
 static int reasons(const struct client *client)
 {
-    return (client->search != NULL) + (client->removal != NULL) +
-           (client->waits_for_room != NULL) + client->waits_for_save + client->waits_for_pause +
+    return (client->search != NULL) + (client->removal != NULL) + (client->waits_for_room != NULL) +
+           client->waits_for_save + client->waits_for_pause + client->waits_for_eviction +
            (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
@@ -118,6 +119,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     saving_forget(client);
     removal_forget(client);
     pause_forget(client);
+    evict_forget(env, client);
     slowlog_drop(client->slow);
     client->slow = NULL;
     log_wait_forget(env, client);

@@ -4,6 +4,7 @@
 
 #include "cmd/client.h"
 #include "cmd/counters.h"
+#include "cmd/evict.h"
 #include "cmd/latency.h"
 #include "cmd/pause.h"
 #include "cmd/slowlog.h"
@@ -64,6 +65,7 @@ struct cmd_env {
     size_t blocked_count;       /* of these, those with blocked set */
     struct command_stats *command_stats; /* by command_index */
     struct pause pause;
+    struct evict evict;
     struct slowlog slowlog;
     struct latency latency;
     struct error_count errors[ERROR_COUNTS_MAX]; /* in use while count > 0 */

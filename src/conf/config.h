@@ -23,15 +23,14 @@ enum { CONFIG_TEXT_MAX = 1023, CONFIG_SAVE_POINTS_MAX = 32 };
     X(LOGLEVEL_NOTICE, "notice", NULL)                                                             \
     X(LOGLEVEL_WARNING, "warning", NULL)
 
-#define CONFIG_NO_EVICTION "eviction is not in this version: only noeviction is accepted"
 #define CONFIG_POLICY_LIST(X)                                                                      \
-    X(POLICY_VOLATILE_LRU, "volatile-lru", CONFIG_NO_EVICTION)                                     \
-    X(POLICY_VOLATILE_LFU, "volatile-lfu", CONFIG_NO_EVICTION)                                     \
-    X(POLICY_VOLATILE_RANDOM, "volatile-random", CONFIG_NO_EVICTION)                               \
-    X(POLICY_VOLATILE_TTL, "volatile-ttl", CONFIG_NO_EVICTION)                                     \
-    X(POLICY_ALLKEYS_LRU, "allkeys-lru", CONFIG_NO_EVICTION)                                       \
-    X(POLICY_ALLKEYS_LFU, "allkeys-lfu", CONFIG_NO_EVICTION)                                       \
-    X(POLICY_ALLKEYS_RANDOM, "allkeys-random", CONFIG_NO_EVICTION)                                 \
+    X(POLICY_VOLATILE_LRU, "volatile-lru", NULL)                                     \
+    X(POLICY_VOLATILE_LFU, "volatile-lfu", NULL)                                     \
+    X(POLICY_VOLATILE_RANDOM, "volatile-random", NULL)                               \
+    X(POLICY_VOLATILE_TTL, "volatile-ttl", NULL)                                     \
+    X(POLICY_ALLKEYS_LRU, "allkeys-lru", NULL)                                       \
+    X(POLICY_ALLKEYS_LFU, "allkeys-lfu", NULL)                                       \
+    X(POLICY_ALLKEYS_RANDOM, "allkeys-random", NULL)                                 \
     X(POLICY_NOEVICTION, "noeviction", NULL)
 
 #define CONFIG_FSYNC_LIST(X)                                                                       \

@@ -332,6 +332,8 @@ void background_init(struct background *b, struct io *io, struct epoch *epoch,
                              .last_lsn = last_lsn,
                              .move_bytes_min = MOVE_BYTES_MIN,
                              .move_delay_us = MOVE_DELAY_US};
+    b->retired = mem_calloc(MEM_SERVER, sizeof(*b->retired));
+    b->retired->users = 1;
     b->retry = (struct io_timer){.fn = on_retry_timer, .user = b};
     b->room = (struct io_timer){.fn = on_room_timer, .user = b};
 }
@@ -341,4 +343,12 @@ void background_fini(struct background *b)
     CHECK(b->jobs == 0 && b->work == NULL);
     b->io->ops->timer_stop(b->io, &b->retry);
     b->io->ops->timer_stop(b->io, &b->room);
+    retired_leave(b->retired);
+}
+
+void retired_leave(struct retired *r)
+{
+    CHECK(r->users > 0);
+    if (--r->users == 0)
+        mem_free(MEM_SERVER, r);
 }

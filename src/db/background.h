@@ -13,7 +13,16 @@
 
 struct collection;
 
+/* Bytes of what is out of sight and not yet freed. Jobs that free may come back when the rest is
+ * gone: whoever comes last frees this. */
+struct retired {
+    size_t bytes;
+    size_t users;
+};
+void retired_leave(struct retired *r);
+
 struct background {
+    struct retired *retired;
     struct io *io;
     struct epoch *epoch;
     const uint64_t *last_lsn;      /* of the log */

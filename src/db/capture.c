@@ -46,13 +46,17 @@ static struct captured capture_object(struct object *o, uint32_t place)
         .place = place, .type = o->type, .object = o, .expire_ms = o->expire_ms};
 }
 
-static void let_go(struct object *o)
+static void let_go(struct capture *c, struct object *o)
 {
     CHECK(o->hold != OBJECT_LOOSE);
     bool left = o->hold == OBJECT_LEFT;
     o->hold = OBJECT_LOOSE;
-    if (left)
-        object_free(o);
+    if (!left)
+        return;
+    size_t size = mem_size(o);
+    CHECK(c->db->background.retired->bytes >= size);
+    c->db->background.retired->bytes -= size;
+    object_free(o);
 }
 
 static bool keep_early(struct capture *c, struct object *o, uint32_t place)
@@ -179,7 +183,7 @@ void capture_return(struct capture *c, struct capture_slice *slice)
 {
     CHECK(slice->end <= c->next);
     for (size_t i = 0; i < slice->count; i++)
-        let_go(slice->keys[i].object);
+        let_go(c, slice->keys[i].object);
     mem_free(MEM_SNAPSHOT, slice->views);
     slice->count = 0;
     slice->views = NULL;
@@ -277,7 +281,7 @@ void capture_end(struct capture *c)
     db->keys.watch = NULL; /* or it is another keyspace by now, which has none */
     for (uint32_t i = 0; i < c->early_count; i++)
         if (c->early_keys[i].object != NULL)
-            let_go(c->early_keys[i].object);
+            let_go(c, c->early_keys[i].object);
     map_fini(&c->held);
     mem_free(MEM_SNAPSHOT, c->early_keys);
     mem_free(MEM_SNAPSHOT, c->early);

@@ -19,8 +19,8 @@ enum {
 static bool id_equal(const void *owner, uint32_t row, struct slice id)
 {
     const struct collection *c = owner;
-    heap_ref ref = atomic_load_explicit(column_ref(c->columns.base, COL_ID, row),
-                                        memory_order_relaxed);
+    heap_ref ref =
+        atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
     return slice_eq(heap_get(&c->heap, ref), id);
 }
 
@@ -62,8 +62,8 @@ struct collection *collection_new(const struct collection_env *env,
     c->spec = *spec;
     c->uid = uid;
     if (spec->projection_from > 0) {
-        c->projection = projection_new(spec->projection_from, spec->dim, spec->seed,
-                                       spec->projection_version);
+        c->projection =
+            projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
         if (c->projection == NULL) {
             mem_free(MEM_KEYSPACE, c);
             return NULL;
@@ -108,7 +108,12 @@ static void free_all(struct job *job, struct lane *lane)
 
 static void free_rest(struct job *job)
 {
-    mem_free(MEM_KEYSPACE, (char *)job - offsetof(struct collection, end_job));
+    struct collection *c =
+        (struct collection *)((char *)job - offsetof(struct collection, end_job));
+    CHECK(c->retired->bytes >= c->retired_bytes);
+    c->retired->bytes -= c->retired_bytes;
+    retired_leave(c->retired);
+    mem_free(MEM_KEYSPACE, c);
 }
 
 /* Nobody holds it any more. */
@@ -125,6 +130,10 @@ void collection_drop(struct collection *c)
     CHECK(!c->dropped);
     c->dropped = true;
     c->env->background->io->ops->timer_stop(c->env->background->io, &c->fields_timer);
+    c->retired_bytes = collection_bytes(c);
+    c->retired = c->env->background->retired;
+    c->retired->bytes += c->retired_bytes;
+    c->retired->users++;
     background_forget(c->env->background, c);
     if (c->pending_waiters > 0)
         c->env->background->on_room(c->env->background->user, c);
@@ -139,8 +148,8 @@ uint32_t collection_find(const struct collection *c, struct slice id)
 
 static struct slice attribute_of(const struct collection *c, uint32_t row)
 {
-    heap_ref ref = atomic_load_explicit(column_ref(c->columns.base, COL_ATTR, row),
-                                        memory_order_relaxed);
+    heap_ref ref =
+        atomic_load_explicit(column_ref(c->columns.base, COL_ATTR, row), memory_order_relaxed);
     return ref == HEAP_NONE ? (struct slice){0} : heap_get(&c->heap, ref);
 }
 

@@ -92,6 +92,8 @@ struct collection {
     size_t sweeping;             /* rows that are ROW_SWEEPING */
     _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
     uint64_t uid;
+    struct retired *retired;     /* once it is dropped */
+    size_t retired_bytes;        /* what it took then */
     bool dropped;                /* out of the keyspace: no new work for it */
     bool wants_graph;            /* somebody asked for links of a small collection */
 

@@ -3,6 +3,8 @@
 #include "base/plant.h"
 #include "db/batch.h"
 
+enum { PASSING_BYTES_MAX = 32 << 20 };
+
 static bool never(struct lane *lane)
 {
     (void)lane;
@@ -64,9 +66,25 @@ void db_fini(struct db *db)
         db->lane.scratch_free(db->lane.scratch);
 }
 
+/* Removals fill the log for a moment before they free memory: that alone must not remove more. */
+static size_t passing_bytes(const struct db *db)
+{
+    return db->background.retired->bytes + mem_used(MEM_LOG);
+}
+
+size_t db_used_bytes(const struct db *db)
+{
+    size_t used = mem_used_total(), passing = passing_bytes(db);
+    return used > passing ? used - passing : 0;
+}
+
 bool db_has_room(const struct db *db, size_t bytes)
 {
-    return db->maxmemory == 0 || db->replaying || mem_used_total() + bytes <= db->maxmemory;
+    if (db->maxmemory == 0 || db->replaying)
+        return true;
+    size_t used = mem_used_total(), passing = db->evicts ? passing_bytes(db) : 0;
+    passing = passing < PASSING_BYTES_MAX ? passing : PASSING_BYTES_MAX;
+    return used + bytes <= db->maxmemory + passing;
 }
 
 static enum err collection_of(struct object *o, struct collection **out)
@@ -80,13 +98,17 @@ static enum err collection_of(struct object *o, struct collection **out)
     return OK;
 }
 
-struct object *db_find(const struct db *db, struct slice key)
+struct object *db_find(struct db *db, struct slice key)
 {
     struct object *o = keyspace_get(&db->keys, key);
-    return o == NULL || object_expired(o, db->now_ms) ? NULL : o;
+    if (o == NULL || object_expired(o, db->now_ms))
+        return NULL;
+    if (db->touches)
+        o->access = access_used(&db->keys.access, o->access);
+    return o;
 }
 
-enum err db_collection(const struct db *db, struct slice key, struct collection **out)
+enum err db_collection(struct db *db, struct slice key, struct collection **out)
 {
     return collection_of(db_find(db, key), out);
 }
@@ -102,7 +124,7 @@ static enum err prepare_object(struct db *db, struct slice key, enum object_type
                                struct slice value, uint64_t expire_ms)
 {
     CHECK(db->object == NULL);
-    if (!db_has_room(db, sizeof(struct object) + key.len + value.len))
+    if (!db_has_room(db, object_size(key.len, value.len)))
         return ERR_NOMEM;
     db->object = keyspace_prepare(&db->keys, key, type, value, expire_ms);
     return db->object == NULL ? ERR_NOMEM : OK;
@@ -238,12 +260,14 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
 
 /* -- applying ---------------------------------------------------------------------------------- */
 
-static void free_object(struct object *o)
+static void free_object(struct db *db, struct object *o)
 {
     if (o == NULL)
         return;
     if (o->type == OBJECT_COLLECTION)
         collection_drop(o->collection);
+    if (o->hold == OBJECT_HELD)
+        db->background.retired->bytes += mem_size(o);
     object_free(o);
 }
 
@@ -252,7 +276,7 @@ static void publish(struct db *db)
     struct object *o = db->object;
     CHECK(o != NULL);
     db->object = NULL;
-    free_object(keyspace_publish(&db->keys, o));
+    free_object(db, keyspace_publish(&db->keys, o));
 }
 
 static void apply_put(struct db *db, const struct mutation *m, uint64_t lsn)
@@ -279,7 +303,7 @@ static void apply_remove(struct db *db, const struct mutation *m, uint64_t lsn)
     db->vectors_removed += removed;
     db->changes += removed;
     if (c->live == 0 && c->spec.implicit)
-        free_object(keyspace_take(&db->keys, m->key));
+        free_object(db, keyspace_take(&db->keys, m->key));
 }
 
 static void apply_expire(struct db *db, const struct mutation *m)
@@ -294,9 +318,14 @@ static void apply_rename(struct db *db, const struct mutation *m)
 {
     struct object *old = keyspace_take(&db->keys, m->key);
     CHECK(old != NULL && db->object != NULL && old->type == db->object->type);
-    db->object->collection = old->collection;
+    struct object *o = db->object;
+    o->collection = old->collection;
+    uint32_t access = old->access;
+    if (old->hold == OBJECT_HELD)
+        db->background.retired->bytes += mem_size(old);
     object_free(old);
     publish(db);
+    o->access = access;
 }
 
 static void apply_attribute(struct db *db, const struct mutation *m)
@@ -312,8 +341,9 @@ void db_clear(struct db *db)
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
     keyspace_init(&db->keys, all.hash_seed);
+    db->keys.access = all.access;
     for (uint32_t i = 0; i < all.used; i++) {
-        free_object(all.objects[i]);
+        free_object(db, all.objects[i]);
         all.objects[i] = NULL;
     }
     keyspace_fini(&all);
@@ -360,7 +390,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         apply_rename(db, m);
         break;
     case MUTATION_KEY_REMOVE:
-        free_object(keyspace_take(&db->keys, m->key));
+        free_object(db, keyspace_take(&db->keys, m->key));
         break;
     case MUTATION_FLUSH:
         db_clear(db);

@@ -31,6 +31,8 @@ struct db {
     struct mlog log;
     struct keyspace keys;
     size_t maxmemory;
+    bool evicts;             /* keys go when memory is short, by cmd/evict.h */
+    bool touches;            /* finding a key counts as using it */
     uint64_t now_ms;         /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
     uint64_t random;         /* state of rng.h */
@@ -73,16 +75,19 @@ MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t ls
  * nothing by itself: no element moves to another row. */
 void db_replay_end(struct db *db);
 
-/* Would so many more bytes stay under maxmemory? */
+/* Bytes in use, but for what is retired and about to be freed, and changes on their way to disk. */
+size_t db_used_bytes(const struct db *db);
+/* Would so many more bytes stay under maxmemory? With eviction on, part of what db_used_bytes
+ * leaves out is left out here, too. */
 bool db_has_room(const struct db *db, size_t bytes);
 
 /* What a key holds at now_ms; NULL when there is no such key, or its time has passed. Changes are
  * prepared and applied to what the log says is there, which a mutation has to remove. */
-struct object *db_find(const struct db *db, struct slice key);
+struct object *db_find(struct db *db, struct slice key);
 
 /* The collection at a key, likewise: NULL when there is no such key; ERR_TYPE when it holds another
  * type. */
-MUST_USE enum err db_collection(const struct db *db, struct slice key, struct collection **out);
+MUST_USE enum err db_collection(struct db *db, struct slice key, struct collection **out);
 
 /* What a search started now reads. Take a guard of db->epoch with it. */
 void db_view(struct db *db, struct collection *c, struct collection_view *out);

@@ -83,7 +83,7 @@ static bool reserve_place(struct keyspace *ks)
 struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum object_type type,
                                 struct slice value, uint64_t expire_ms)
 {
-    CHECK(key.len <= UINT32_MAX);
+    CHECK(key.len <= UINT32_MAX && value.len <= UINT32_MAX);
     if (!reserve_place(ks) || !map_reserve(&ks->map, 1))
         return NULL;
     if (expire_ms > 0 && !expiry_reserve(&ks->expiry))
@@ -91,18 +91,25 @@ struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum obje
     return keyspace_make_object(ks, key, type, value, expire_ms);
 }
 
+/* A struct is written whole, whatever of its end the bytes take. */
+size_t object_size(size_t key_len, size_t value_len)
+{
+    size_t size = offsetof(struct object, bytes) + key_len + value_len;
+    return size > sizeof(struct object) ? size : sizeof(struct object);
+}
+
 struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
                                     enum object_type type, struct slice value, uint64_t expire_ms)
 {
-    struct object *o = mem_try(MEM_KEYSPACE, sizeof(*o) + key.len + value.len);
+    struct object *o = mem_try(MEM_KEYSPACE, object_size(key.len, value.len));
     if (o == NULL)
         return NULL;
-    *o = (struct object){.type = type,
+    *o = (struct object){.type = (uint8_t)type,
                          .hash = hash_key(ks, key),
                          .key_len = (uint32_t)key.len,
                          .expiry_at = EXPIRY_NONE,
                          .expire_ms = expire_ms,
-                         .value_len = value.len};
+                         .value_len = (uint32_t)value.len};
     if (key.len > 0)
         memcpy(o->bytes, key.ptr, key.len);
     if (value.ptr != NULL && value.len > 0)
@@ -129,6 +136,7 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
         struct object *before = ks->objects[at];
         touch(ks, at);
         expiry_remove(&ks->expiry, before);
+        o->access = ks->access.lfu ? before->access : access_new(&ks->access);
         ks->objects[at] = o;
         if (o->expire_ms > 0)
             expiry_add(&ks->expiry, o);
@@ -137,6 +145,7 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     at = ks->free_count > 0 ? ks->free_list[--ks->free_count] : ks->used++;
     CHECK(at < ks->capacity);
     touch(ks, at);
+    o->access = access_new(&ks->access);
     ks->objects[at] = o;
     if (o->expire_ms > 0)
         expiry_add(&ks->expiry, o);
@@ -195,6 +204,7 @@ enum err keyspace_load(struct keyspace *ks, uint32_t place, struct object *o)
         return ERR_CORRUPT;
     if (!map_put_new(&ks->map, o->hash, place, object_key(o)))
         return ERR_CORRUPT;
+    o->access = access_new(&ks->access);
     ks->objects[place] = o;
     if (o->expire_ms == 0)
         return OK;
@@ -241,4 +251,16 @@ struct object *keyspace_random(const struct keyspace *ks, uint64_t random)
 {
     uint32_t at = map_random(&ks->map, random);
     return at == MAP_NONE ? NULL : ks->objects[at];
+}
+
+uint32_t keyspace_place(const struct keyspace *ks, const struct object *o)
+{
+    uint32_t at = map_get(&ks->map, o->hash, object_key(o));
+    CHECK(at != MAP_NONE && ks->objects[at] == o);
+    return at;
+}
+
+struct object *keyspace_at(const struct keyspace *ks, uint32_t place)
+{
+    return place < ks->used ? ks->objects[place] : NULL;
 }

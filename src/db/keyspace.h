@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/map.h"
+#include "db/access.h"
 #include "db/expiry.h"
 
 struct collection;
@@ -28,16 +29,17 @@ enum object_hold {
     OBJECT_LEFT /* and object_free was called meanwhile: the capture frees it */
 };
 
-/* A key with its value, in one piece of memory. */
+/* A key with its value, in one piece of memory. The bytes follow the last field without a gap. */
 struct object {
-    enum object_type type : 16;
-    enum object_hold hold : 16;
+    uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
+    struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
     uint32_t hash;
     uint32_t key_len;
+    uint32_t value_len;            /* OBJECT_STRING */
     uint32_t expiry_at;            /* its place in the keyspace's heap, or EXPIRY_NONE */
-    uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
-    size_t value_len;              /* OBJECT_STRING */
-    struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
+    uint32_t access;               /* access.h: changes with every use, on the loop alone */
+    uint8_t type;                  /* enum object_type */
+    uint8_t hold;                  /* enum object_hold */
     uint8_t bytes[];               /* the key, then the string */
 };
 
@@ -55,6 +57,7 @@ struct keyspace {
     uint32_t used;             /* places of objects in use or free */
     uint32_t capacity;
     struct expiry expiry;      /* of the objects that expire */
+    struct access access;      /* the clock of their use */
     struct keyspace_watch *watch; /* NULL: nobody */
     uint64_t hash_seed[2];
 };
@@ -116,7 +119,12 @@ size_t keyspace_count(const struct keyspace *ks);
 /* As map_scan, over objects. */
 uint64_t keyspace_scan(const struct keyspace *ks, uint64_t cursor, size_t count,
                        void (*fn)(void *user, const struct object *o), void *user);
+/* The place of an object that is in the keyspace, and what is at a place: NULL when nothing is. */
+uint32_t keyspace_place(const struct keyspace *ks, const struct object *o);
+struct object *keyspace_at(const struct keyspace *ks, uint32_t place);
 /* Some object; NULL when there is none. */
 struct object *keyspace_random(const struct keyspace *ks, uint64_t random);
+/* Bytes of memory that an object's key and string take. */
+size_t object_size(size_t key_len, size_t value_len);
 
 #endif

@@ -53,7 +53,7 @@ static void send_adds(struct sim_client *client, const char *key, unsigned from,
 
 static bool k_is_linked(void *user)
 {
-    const struct server *server = user;
+    struct server *server = user;
     struct collection *c = NULL;
     return db_collection(&server->db, slice_of("k"), &c) == OK && c != NULL && c->link_jobs > 0;
 }

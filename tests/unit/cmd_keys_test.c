@@ -283,7 +283,7 @@ TEST(cmd_keys, encodings)
     EXPECT_REPLY(h, 3, "OBJECT REFCOUNT none", "_\r\n");
     EXPECT_PART(h, 2, "OBJECT FREQ k", "-ERR An LFU maxmemory policy is not selected");
     EXPECT_REPLY(h, 2, "OBJECT FREQ none", "$-1\r\n");
-    EXPECT_REPLIES(h, "OBJECT IDLETIME k", "-ERR times of access are not kept in this version\r\n");
+    EXPECT_REPLIES(h, "OBJECT IDLETIME k", ":0\r\n");
     EXPECT_REPLIES(h, "OBJECT FOO k", "-ERR unknown subcommand 'FOO'. Try OBJECT HELP.\r\n");
     arity(h, "OBJECT ENCODING", "object|encoding");
     arity(h, "OBJECT", "object");

@@ -175,7 +175,7 @@ TEST(cmd_config, get_takes_patterns)
                  "%2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n$4\r\nsave\r\n"
                  "$23\r\n3600 1 300 100 60 10000\r\n");
     EXPECT_PART(h, 2, "CONFIG GET *", "$9\r\ndatabases\r\n$1\r\n1\r\n");
-    EXPECT_PART(h, 3, "CONFIG GET max*", "%3\r\n$10\r\nmaxclients\r\n");
+    EXPECT_PART(h, 3, "CONFIG GET max*", "%4\r\n$10\r\nmaxclients\r\n");
     arity(h, "CONFIG GET", "config|get");
     arity(h, "CONFIG", "config");
     harness_free(h);

@@ -205,8 +205,7 @@ TEST(config, words_are_those_of_the_list)
     EXPECT_SET("protected-mode", "true", "!argument must be 'yes' or 'no'");
     EXPECT_SET("vset-keep-originals", "no", "no");
     EXPECT_SET("maxmemory-policy", "noeviction", "noeviction");
-    EXPECT_SET("maxmemory-policy", "allkeys-lru",
-               "!eviction is not in this version: only noeviction is accepted");
+    EXPECT_SET("maxmemory-policy", "Allkeys-LRU", "allkeys-lru");
     EXPECT_SET("maxmemory-policy", "x",
                "!argument(s) must be one of the following: volatile-lru, volatile-lfu, "
                "volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, "
