@@ -1,11 +1,14 @@
 #include "cmd/expire.h"
 
 #include "cmd/env.h"
+#include "db/aging.h"
 
 enum {
     SLICE_US = 500,    /* of the loop's time */
     SLICE_KEYS = 2000, /* in one record */
-    LOOK_EVERY = 16    /* keys between two looks at the clock */
+    LOOK_EVERY = 16,   /* keys between two looks at the clock */
+    SLICE_ELEMENTS = 32,   /* in one mutation */
+    SLICE_COLLECTIONS = 4096 /* looked at */
 };
 
 static enum err remove_expired(struct cmd_env *env, struct slice key, struct why *why)
@@ -41,29 +44,97 @@ bool expire_keys_of(struct request *rq)
     return false;
 }
 
+/* Keys, until the time is over. */
+static enum err expire_keys(struct cmd_env *env, uint64_t until_us)
+{
+    struct db *db = env->db;
+    struct io *io = env->io;
+    enum err e = OK;
+    for (unsigned i = 1; e == OK && i <= SLICE_KEYS && expiry_is_due(&db->keys.expiry, db->now_ms);
+         i++) {
+        e = remove_expired(env, object_key(expiry_first(&db->keys.expiry)), NULL);
+        if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= until_us)
+            break;
+    }
+    return e;
+}
+
+/* The next collection with elements whose time is over, in turn; NULL when there is none, or none
+ * among so many. */
+static struct aging *next_due(struct db *db)
+{
+    struct aging *a = db->aging_next;
+    for (unsigned looked = 0; looked < SLICE_COLLECTIONS; looked++) {
+        if (a == NULL)
+            a = db->agings;
+        if (a == NULL || aging_is_due(a, db->now_ms))
+            break;
+        a = a->next;
+        if (a == db->aging_next || (a == NULL && db->aging_next == NULL))
+            return NULL;
+    }
+    db->aging_next = a;
+    return a != NULL && aging_is_due(a, db->now_ms) ? a : NULL;
+}
+
+/* A few elements of one collection, the soonest first. */
+static enum err remove_due(struct cmd_env *env, struct aging *a)
+{
+    struct db *db = env->db;
+    struct collection_view view;
+    uint32_t rows[SLICE_ELEMENTS];
+    struct slice ids[SLICE_ELEMENTS];
+    uint64_t lsn;
+    size_t found = aging_soonest(a, SLICE_ELEMENTS, rows), count = 0;
+    if (found == SIZE_MAX)
+        return ERR_NOMEM;
+    collection_view(a->collection, db->log.last_lsn, &view);
+    while (count < found && aging_is_over(a, rows[count], db->now_ms)) {
+        ids[count] = view_id(&view, rows[count]);
+        count++;
+    }
+    CHECK(count > 0 && a->collection->object != NULL);
+    struct mutation m = {.kind = MUTATION_REMOVE,
+                         .key = object_key(a->collection->object),
+                         .ids = ids,
+                         .count = count};
+    enum err e = db_write(db, &m, &lsn, NULL);
+    if (e == OK)
+        env->stats->expired_elements += count;
+    return e;
+}
+
+static enum err expire_elements(struct cmd_env *env, uint64_t until_us, bool *more)
+{
+    struct io *io = env->io;
+    enum err e = OK;
+    struct aging *a = next_due(env->db);
+    while (e == OK && a != NULL && io->ops->mono_us(io) < until_us) {
+        e = remove_due(env, a);
+        a = next_due(env->db);
+    }
+    *more = e == OK && a != NULL;
+    return e;
+}
+
 bool expire_some(struct cmd_env *env)
 {
     struct db *db = env->db;
     struct io *io = env->io;
     db->now_ms = io->ops->wall_us(io) / 1000;
-    if (!expiry_is_due(&db->keys.expiry, db->now_ms) || !mlog_accepts(&db->log) ||
-        pause_is_on(&env->pause))
+    bool keys = expiry_is_due(&db->keys.expiry, db->now_ms), more = false;
+    if ((!keys && next_due(db) == NULL) || !mlog_accepts(&db->log) || pause_is_on(&env->pause))
         return false;
-    uint64_t start = io->ops->mono_us(io), now = start;
-    enum err e = OK;
+    uint64_t start = io->ops->mono_us(io);
     db_begin(db);
-    for (unsigned i = 1; e == OK && i <= SLICE_KEYS && now - start < SLICE_US &&
-                         expiry_is_due(&db->keys.expiry, db->now_ms);
-         i++) {
-        e = remove_expired(env, object_key(expiry_first(&db->keys.expiry)), NULL);
-        if (i % LOOK_EVERY == 0)
-            now = io->ops->mono_us(io);
-    }
+    enum err e = expire_keys(env, start + SLICE_US);
+    if (e == OK)
+        e = expire_elements(env, start + SLICE_US, &more);
     db_commit(db);
     uint64_t took = io->ops->mono_us(io) - start;
     env->expire_us += took;
     latency_note(env, LATENCY_EXPIRE, took);
-    bool more = e == OK && expiry_is_due(&db->keys.expiry, db->now_ms);
+    more = e == OK && (more || expiry_is_due(&db->keys.expiry, db->now_ms));
     env->stats->expired_time_cap_reached_count += more;
     return more;
 }

@@ -1,5 +1,5 @@
-/* expire.h: keys whose time is over leave the data, by changes in the log like any other. Until
- * then db_find hides them. */
+/* expire.h: keys and elements whose time is over leave the data, by changes in the log like any
+ * other. Until then db_find hides keys, and db_element and views hide elements. */
 #ifndef VDB_CMD_EXPIRE_H
 #define VDB_CMD_EXPIRE_H
 
@@ -10,8 +10,9 @@
  * false returned. */
 MUST_USE bool expire_keys_of(struct request *rq);
 
-/* Removes keys that have expired, the oldest first, for at most half a millisecond and in one
- * record. Returns whether more are due. Not inside a command, and not while data is loaded. */
+/* Removes keys and elements that have expired, the oldest first, for at most half a millisecond
+ * and in one record. Returns whether more are due. Not inside a command, and not while data is
+ * loaded. */
 bool expire_some(struct cmd_env *env);
 
 #endif

@@ -112,6 +112,8 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
         spec->ef_build = (uint32_t)a->efc;
     if (a->has_ef)
         spec->ef = (uint32_t)a->ef;
+    if (a->has_element_ttl)
+        spec->element_ttl_s = (uint32_t)a->element_ttl;
     spec->seed = rng_next(&rq->env->db->random);
     return a->has_schema ? read_schema(&a->schema, &spec->schema, why) : OK;
 }
@@ -191,7 +193,7 @@ void cmd_vcard(struct request *rq)
     bool missing;
     struct collection *c = find_collection(rq, a->key, &missing);
     if (c != NULL || missing)
-        reply_int(&rq->reply, c == NULL ? 0 : (int64_t)c->live);
+        reply_int(&rq->reply, c == NULL ? 0 : (int64_t)collection_count(c, rq->env->db->now_ms));
 }
 
 void cmd_vdim(struct request *rq)
@@ -235,10 +237,10 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 14 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 16 };
 
 /* Redis's nine, in Redis's order. */
-static void redis_fields(struct reply *r, const struct collection *c)
+static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
 {
     int top = c->graph == NULL ? -1 : hnsw_top_level(c->graph);
     CHECK(c->live <= c->rows_end && c->attributes <= c->live);
@@ -246,7 +248,7 @@ static void redis_fields(struct reply *r, const struct collection *c)
     field_int(r, "hnsw-m", c->spec.m);
     field_int(r, "vector-dim", c->spec.dim);
     field_int(r, "projection-input-dim", c->spec.projection_from);
-    field_int(r, "size", c->live);
+    field_int(r, "size", collection_count(c, now_ms));
     field_int(r, "max-level", top > 0 ? (size_t)top : 0);
     field_int(r, "attributes-count", c->attributes);
     field_int(r, "vset-uid", c->uid);
@@ -281,6 +283,8 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_int(r, "free-rows", c->free_rows.count);
     field_int(r, "memory-bytes", collection_bytes(c));
     field_int(r, "bytes-per-vector", c->live == 0 ? 0 : collection_bytes(c) / c->live);
+    field_int(r, "element-ttl", c->spec.element_ttl_s);
+    field_int(r, "expiring", c->aging == NULL ? 0 : c->aging->count);
     field_schema(r, &c->spec.schema);
 }
 
@@ -294,7 +298,7 @@ void cmd_vinfo(struct request *rq)
     if (c == NULL)
         return;
     reply_map(&rq->reply, REDIS_FIELDS + (c->spec.implicit ? 0 : OWN_FIELDS));
-    redis_fields(&rq->reply, c);
+    redis_fields(&rq->reply, c, rq->env->db->now_ms);
     if (!c->spec.implicit)
         own_fields(&rq->reply, c);
 }

@@ -16,7 +16,7 @@ static uint32_t find_element(struct request *rq, struct slice key, struct slice 
     bool missing;
     *c = find_collection(rq, key, &missing);
     *replied = *c == NULL && !missing;
-    uint32_t row = *c == NULL ? ROW_NONE : collection_find(*c, id);
+    uint32_t row = *c == NULL ? ROW_NONE : db_element(rq->env->db, *c, id);
     CHECK(row == ROW_NONE || row < (*c)->rows_end);
     return row;
 }
@@ -73,7 +73,7 @@ static void reply_elements(struct request *rq, const struct collection *c,
     const struct vget_args *a = rq->args;
     reply_array(&rq->reply, a->ids.count);
     for (size_t i = 0; i < a->ids.count; i++) {
-        uint32_t row = collection_find(c, a->ids.items[i]);
+        uint32_t row = db_element(rq->env->db, c, a->ids.items[i]);
         if (row == ROW_NONE)
             reply_null(&rq->reply);
         else
@@ -97,7 +97,7 @@ void cmd_vget(struct request *rq)
     struct json_pick *pick;
     struct why why = {{0}};
     unsigned with = (a->has_fields ? 0u : WITH_ATTRIBUTE) | (a->with_vectors ? WITH_VECTOR : 0u) |
-                    (a->raw ? WITH_RAW : 0u);
+                    (a->raw ? WITH_RAW : 0u) | (a->with_ttl ? WITH_TTL : 0u);
     db_view(rq->env->db, c, &view);
     enum err e = read_return(&a->fields, a->has_fields, &pick, &why);
     if (e == OK)
@@ -213,30 +213,42 @@ void cmd_vlinks(struct request *rq)
 
 /* -- VRANDMEMBER ------------------------------------------------------------------------------- */
 
-/* Of any living element, each as likely as any other; there is one. */
-static uint32_t random_row(struct request *rq, const struct collection *c)
+/* Of any visible element, each as likely as any other; there is one. Where nearly all have expired,
+ * and are not gone yet, the next one from anywhere on. */
+static uint32_t random_row(struct request *rq, const struct collection *c,
+                           const struct collection_view *v)
 {
-    uint32_t row = map_random(&c->ids, rng_next(&rq->env->db->random));
-    CHECK(row < c->rows_end); /* MAP_NONE is larger */
+    enum { TRIES = 256 };
+    uint64_t *random = &rq->env->db->random;
+    uint32_t row = ROW_NONE;
+    for (int i = 0; i < TRIES; i++) {
+        row = map_random(&c->ids, rng_next(random));
+        CHECK(row < c->rows_end); /* MAP_NONE is larger */
+        if (row_visible(&v->codes, row))
+            return row;
+    }
+    do
+        row = row + 1 < c->rows_end ? row + 1 : 0;
+    while (!row_visible(&v->codes, row));
     return row;
 }
 
 /* Floyd's sampling over positions would need an order of elements: distinct rows are drawn and kept
  * in a bitset, and when most are wanted, all are taken and the rest left out. */
 static void reply_distinct(struct request *rq, const struct collection *c,
-                           const struct collection_view *v, size_t count)
+                           const struct collection_view *v, size_t live, size_t count)
 {
-    CHECK(count > 0 && count <= c->live); /* more would be drawn forever */
+    CHECK(count > 0 && count <= live); /* more would be drawn forever */
     uint64_t *seen = mem_try_calloc(MEM_CLIENT, ((size_t)c->rows_end + 63) / 64 * sizeof(*seen));
     if (seen == NULL) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
     }
-    bool leave_out = count > c->live / 2;
-    size_t draws = leave_out ? c->live - count : count;
+    bool leave_out = count > live / 2;
+    size_t draws = leave_out ? live - count : count;
     reply_array(&rq->reply, count);
     while (draws > 0) {
-        uint32_t row = random_row(rq, c);
+        uint32_t row = random_row(rq, c, v);
         if ((seen[row / 64] >> (row % 64) & 1) != 0)
             continue;
         seen[row / 64] |= (uint64_t)1 << (row % 64);
@@ -262,7 +274,8 @@ void cmd_vrandmember(struct request *rq)
     struct collection *c = find_collection(rq, a->key, &missing);
     if (c == NULL && !missing)
         return;
-    if (c == NULL || c->live == 0 || count == 0) {
+    size_t live = c == NULL ? 0 : collection_count(c, rq->env->db->now_ms);
+    if (live == 0 || count == 0) {
         if (a->has_count)
             reply_array(&rq->reply, 0);
         else
@@ -272,13 +285,13 @@ void cmd_vrandmember(struct request *rq)
     struct collection_view v;
     db_view(rq->env->db, c, &v);
     if (!a->has_count) {
-        reply_bulk(&rq->reply, view_id(&v, random_row(rq, c)));
+        reply_bulk(&rq->reply, view_id(&v, random_row(rq, c, &v)));
     } else if (count < 0) {
         reply_array(&rq->reply, (size_t)-count);
         for (; count < 0; count++)
-            reply_bulk(&rq->reply, view_id(&v, random_row(rq, c)));
+            reply_bulk(&rq->reply, view_id(&v, random_row(rq, c, &v)));
     } else {
-        reply_distinct(rq, c, &v, (size_t)count < c->live ? (size_t)count : c->live);
+        reply_distinct(rq, c, &v, live, (size_t)count < live ? (size_t)count : live);
     }
 }
 

@@ -4,10 +4,61 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/rng.h"
+#include "cmd/expire_time.h"
 #include "cmd/vector.h"
 #include "db/projection.h"
 
 enum { SMALL_DIM = 1024 };
+
+/* When elements are put, and until when they stay. */
+struct put_options {
+    bool nx, xx;        /* only those that are not there; only those that are */
+    uint64_t expire_ms; /* 0: never */
+};
+
+/* What becomes of an element: the numbers are replied. */
+enum outcome { PUT_REPLACES = 0, PUT_ADDS = 1, PUT_SKIPS };
+
+/* Replies the error. spec: of the collection, as it is or will be. */
+static bool read_put_options(struct request *rq, const struct expire_options *when, bool nx,
+                             bool xx, const struct collection_spec *spec, struct put_options *out)
+{
+    *out = (struct put_options){.nx = nx, .xx = xx};
+    if (nx && xx) {
+        reply_error(&rq->reply, "ERR NX and XX contradict each other");
+        return false;
+    }
+    if (!expire_options_fit(rq, when) || !expire_options_read(rq, when, &out->expire_ms))
+        return false;
+    if (out->expire_ms == 0 && spec->element_ttl_s > 0)
+        out->expire_ms = rq->env->db->now_ms + (uint64_t)spec->element_ttl_s * 1000;
+    return true;
+}
+
+/* there: an element of the id is, as far as clients can see. One whose time is over and that is not
+ * gone yet leaves nothing to the one that takes its place. */
+static enum outcome plan_element(const struct put_options *o, const struct collection *c,
+                                 bool there, struct mutation_element *e)
+{
+    e->expire_ms = o->expire_ms;
+    if (there ? o->nx : o->xx)
+        return PUT_SKIPS;
+    if (there)
+        return PUT_REPLACES;
+    if (c != NULL && collection_find(c, e->id) != ROW_NONE)
+        e->set_attribute = true; /* to none, unless the command has one */
+    return PUT_ADDS;
+}
+
+static void reply_outcome(struct reply *r, enum outcome outcome, bool as_bool)
+{
+    if (outcome == PUT_SKIPS)
+        reply_null(r);
+    else if (as_bool)
+        reply_bool(r, outcome == PUT_ADDS);
+    else
+        reply_int(r, outcome);
+}
 
 /* What a VADD to a missing key makes, as Redis would. count: floats of its vector, checked. */
 static struct collection_spec implicit_spec(struct request *rq, const struct vadd_args *a,
@@ -81,8 +132,8 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
     if (c != NULL || spec->projection_from == 0)
         return vector_prepare(spec, c == NULL ? NULL : c->projection, k, room, room + count, norm,
                               why);
-    float *matrix = projection_new(spec->projection_from, spec->dim, spec->seed,
-                                   spec->projection_version);
+    float *matrix =
+        projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
     if (matrix == NULL)
         return ERR_NOMEM;
     enum err e = vector_prepare(spec, matrix, k, room, room + count, norm, why);
@@ -95,6 +146,8 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
 static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
                     const struct collection_spec *spec, const float *vector, float norm)
 {
+    const struct expire_options when = EXPIRE_OPTIONS(a, false);
+    struct put_options options;
     struct mutation_element element = {
         .id = a->element,
         .vector = vector,
@@ -110,10 +163,13 @@ static void put_one(struct request *rq, const struct vadd_args *a, struct collec
                          .elements = &element,
                          .count = 1};
     size_t from = rq->client->out.len;
-    bool added = c == NULL || collection_find(c, a->element) == ROW_NONE;
-    if (!write_mutation(rq, &m))
+    if (!read_put_options(rq, &when, a->nx, a->xx, spec, &options))
         return;
-    reply_bool(&rq->reply, added);
+    bool there = c != NULL && db_element(rq->env->db, c, a->element) != ROW_NONE;
+    enum outcome outcome = plan_element(&options, c, there, &element);
+    if (outcome != PUT_SKIPS && !write_mutation(rq, &m))
+        return;
+    reply_outcome(&rq->reply, outcome, true);
     if (c != NULL)
         wait_for_room(rq, c, from);
 }
@@ -163,9 +219,9 @@ struct batch {
     struct mutation_element *elements; /* the valid ones, valid_count of them */
     size_t valid_count;
     float *vectors;
-    struct why *errors;                /* per element; empty: valid */
-    bool *added;
-    struct map fresh;                  /* ids that come for the first time, to their elements */
+    struct why *errors;     /* per element; empty: valid */
+    enum outcome *outcomes; /* per element */
+    struct map fresh;       /* ids that come for the first time, to their elements */
 };
 
 static bool batch_id_equal(const void *owner, uint32_t i, struct slice id)
@@ -182,8 +238,8 @@ static bool batch_init(struct batch *b, size_t count, uint32_t dim)
     b->elements = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->elements));
     b->vectors = mem_try(MEM_CLIENT, count * dim * sizeof(float));
     b->errors = NULL;
-    b->added = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->added));
-    return b->elements != NULL && b->vectors != NULL && b->added != NULL &&
+    b->outcomes = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->outcomes));
+    return b->elements != NULL && b->vectors != NULL && b->outcomes != NULL &&
            map_reserve(&b->fresh, count);
 }
 
@@ -192,21 +248,23 @@ static void batch_fini(struct batch *b)
     mem_free(MEM_CLIENT, b->elements);
     mem_free(MEM_CLIENT, b->vectors);
     mem_free(MEM_CLIENT, b->errors);
-    mem_free(MEM_CLIENT, b->added);
+    mem_free(MEM_CLIENT, b->outcomes);
     map_fini(&b->fresh);
 }
 
-/* Is the id of the next valid element new to the collection, and not met before in this batch? */
-static bool is_fresh(struct batch *b, const struct collection *c, struct slice id)
+/* What becomes of the next valid element: is its id in the collection, or earlier in this batch? */
+static enum outcome plan_next(struct batch *b, const struct db *db, const struct collection *c,
+                              const struct put_options *options)
 {
-    if (collection_find(c, id) != ROW_NONE)
-        return false;
+    struct mutation_element *e = &b->elements[b->valid_count];
+    uint32_t hash = (uint32_t)hash_bytes(e->id, c->env->hash_seed);
     CHECK(b->valid_count < b->count); /* the map has room for one per element */
-    uint32_t hash = (uint32_t)hash_bytes(id, c->env->hash_seed);
-    if (map_get(&b->fresh, hash, id) != MAP_NONE)
-        return false;
-    map_put(&b->fresh, hash, (uint32_t)b->valid_count);
-    return true;
+    bool before = map_get(&b->fresh, hash, e->id) != MAP_NONE;
+    enum outcome outcome =
+        plan_element(options, c, before || db_element(db, c, e->id) != ROW_NONE, e);
+    if (outcome == PUT_ADDS)
+        map_put(&b->fresh, hash, (uint32_t)b->valid_count);
+    return outcome;
 }
 
 /* Notes why an element is not added; the notes exist from the first one on. */
@@ -236,7 +294,8 @@ static enum err read_element(const struct collection *c, const struct vmadd_args
 }
 
 /* Reads all elements. False when memory ran out. */
-static bool read_batch(struct batch *b, struct collection *c, const struct vmadd_args *a)
+static bool read_batch(struct batch *b, const struct db *db, struct collection *c,
+                       const struct vmadd_args *a, const struct put_options *options)
 {
     uint32_t dim = c->spec.dim;
     float *room = mem_try(MEM_CLIENT, input_dim(&c->spec) * sizeof(float));
@@ -254,15 +313,16 @@ static bool read_batch(struct batch *b, struct collection *c, const struct vmadd
         e->set_attribute = a->has_attributes;
         if (a->has_attributes)
             e->attribute = a->attributes.items[i];
-        b->added[i] = is_fresh(b, c, e->id);
-        b->valid_count++;
+        b->outcomes[i] = plan_next(b, db, c, options);
+        b->valid_count += b->outcomes[i] != PUT_SKIPS;
     }
     CHECK(b->valid_count <= b->count);
     mem_free(MEM_CLIENT, room);
     return ok;
 }
 
-/* Per element 1 (new), 0 (replaced) or its error: one bad element does not spoil the others. */
+/* Per element 1 (new), 0 (replaced), null (NX, XX) or its error: one bad element does not spoil the
+ * others. */
 static void reply_batch(struct request *rq, const struct batch *b)
 {
     reply_array(&rq->reply, b->count);
@@ -270,18 +330,18 @@ static void reply_batch(struct request *rq, const struct batch *b)
         if (b->errors != NULL && b->errors[i].text[0] != '\0')
             reply_errorf(&rq->reply, "ERR %s", b->errors[i].text);
         else
-            reply_int(&rq->reply, b->added[i]);
+            reply_outcome(&rq->reply, b->outcomes[i], false);
     }
 }
 
 /* Do the counts fit each other? Without that no element can be told from the next. */
-static enum err check_batch(const struct vmadd_args *a, const struct collection *c,
-                            struct why *why)
+static enum err check_batch(const struct vmadd_args *a, const struct collection *c, struct why *why)
 {
     size_t needed = a->ids.count * input_dim(&c->spec) * sizeof(float);
     if (a->blob.len == 2 * needed)
-        return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu ids of %u floats need %zu: "
-                                     "float64 blob?",
+        return why_set(why, ERR_ARG,
+                       "the blob has %zu bytes, %zu ids of %u floats need %zu: "
+                       "float64 blob?",
                        a->blob.len, a->ids.count, input_dim(&c->spec), needed);
     if (a->blob.len != needed)
         return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu ids of %u floats need %zu",
@@ -308,9 +368,14 @@ void cmd_vmadd(struct request *rq)
         reply_err(&rq->reply, e, &why);
         return;
     }
+    const struct expire_options when = EXPIRE_OPTIONS(a, false);
+    struct put_options options;
+    if (!read_put_options(rq, &when, a->nx, a->xx, &c->spec, &options))
+        return;
     struct batch b;
     size_t from = rq->client->out.len;
-    if (!batch_init(&b, a->ids.count, c->spec.dim) || !read_batch(&b, c, a)) {
+    if (!batch_init(&b, a->ids.count, c->spec.dim) ||
+        !read_batch(&b, rq->env->db, c, a, &options)) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         batch_fini(&b);
         return;
@@ -331,12 +396,13 @@ void cmd_vmadd(struct request *rq)
 
 /* Of the elements named, those that are there: the log holds no removals of nothing. One named
  * twice stays twice, and its second removal finds nothing. NULL when memory is short. */
-static struct slice *present(const struct collection *c, struct slices ids, size_t *count)
+static struct slice *present(const struct db *db, const struct collection *c, struct slices ids,
+                             size_t *count)
 {
     struct slice *found = mem_try(MEM_CLIENT, ids.count * sizeof(*found));
     *count = 0;
     for (size_t i = 0; i < ids.count && found != NULL; i++)
-        if (collection_find(c, ids.items[i]) != ROW_NONE)
+        if (db_element(db, c, ids.items[i]) != ROW_NONE)
             found[(*count)++] = ids.items[i];
     return found;
 }
@@ -349,7 +415,7 @@ void cmd_vrem(struct request *rq)
     if (c == NULL && !missing)
         return;
     size_t count = 0;
-    struct slice *ids = c == NULL ? NULL : present(c, a->elements, &count);
+    struct slice *ids = c == NULL ? NULL : present(rq->env->db, c, a->elements, &count);
     if (c != NULL && ids == NULL) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
@@ -374,7 +440,7 @@ void cmd_vsetattr(struct request *rq)
     struct collection *c = find_collection(rq, a->key, &missing);
     if (c == NULL && !missing)
         return;
-    if (c == NULL || collection_find(c, a->element) == ROW_NONE) {
+    if (c == NULL || db_element(rq->env->db, c, a->element) == ROW_NONE) {
         reply_bool(&rq->reply, false);
         return;
     }

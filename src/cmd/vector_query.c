@@ -74,7 +74,8 @@ static enum err plan_query(struct search *s, const struct vquery_args *a, struct
     query->count = a->has_count ? (size_t)a->count : 10;
     s->work = run_query;
     s->with = (a->with_attributes ? WITH_ATTRIBUTE : 0u) | (a->with_vectors ? WITH_VECTOR : 0u) |
-              (a->raw ? WITH_RAW : 0u) | (a->has_timeout ? WITH_STATUS : 0u);
+              (a->raw ? WITH_RAW : 0u) | (a->has_timeout ? WITH_STATUS : 0u) |
+              (a->with_ttl ? WITH_TTL : 0u);
     if (a->has_timeout)
         s->deadline_us = s->db->io->ops->mono_us(s->db->io) + (uint64_t)a->timeout * 1000;
     enum err e = compile_filter(a->expression, a->has_params ? &a->params : NULL, &s->filter, why);
@@ -134,7 +135,7 @@ void cmd_vcount(struct request *rq)
     if (c == NULL)
         return;
     if (!a->has_expression) {
-        reply_int(&rq->reply, (int64_t)c->live);
+        reply_int(&rq->reply, (int64_t)collection_count(c, rq->env->db->now_ms));
         return;
     }
     struct search *s = search_new(rq->env->db, c, 1);
@@ -167,6 +168,8 @@ struct id_listing {
 static void list_id(void *user, uint32_t row)
 {
     struct id_listing *l = user;
+    if (!row_visible(&l->view.codes, row))
+        return;
     struct slice id = view_id(&l->view, row);
     if (l->pattern != NULL && !glob_match(*l->pattern, id))
         return;

@@ -98,7 +98,7 @@ static bool next_matches(struct removal *r, const struct collection *c,
 {
     *id = bytes_get_slice(&r->left);
     CHECK(!r->left.broken);
-    uint32_t row = collection_find(c, *id);
+    uint32_t row = db_element(r->env->db, c, *id);
     return row != ROW_NONE && filter_match(r->filter, view_attribute(view, row));
 }
 

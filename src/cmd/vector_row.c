@@ -66,11 +66,19 @@ static void reply_fields(struct reply *r, const struct row_shape *shape, uint32_
         reply_field(r, &values[i]);
 }
 
+static void reply_time_left(struct reply *r, const struct collection_view *v, uint32_t row)
+{
+    uint64_t expire_ms = view_expiry(v, row);
+    CHECK(expire_ms == 0 || expire_ms >= v->codes.now_ms); /* or the row would not be visible */
+    reply_int(r, expire_ms == 0 ? -1 : (int64_t)(expire_ms - v->codes.now_ms));
+}
+
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist)
 {
     unsigned with = shape->with;
     size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
-                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL);
+                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) +
+                     ((with & WITH_TTL) != 0);
     if (members > 1)
         reply_array(r, members);
     reply_bulk(r, view_id(shape->view, row));
@@ -82,6 +90,8 @@ void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, dou
         reply_vector(r, shape->view, row, (with & WITH_RAW) != 0, shape->room);
     if (shape->pick != NULL)
         reply_fields(r, shape, row);
+    if (with & WITH_TTL)
+        reply_time_left(r, shape->view, row);
 }
 
 void reply_status(struct reply *r, const struct search *s)

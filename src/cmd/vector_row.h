@@ -11,6 +11,7 @@ enum row_with {
     WITH_ATTRIBUTE = 2,
     WITH_VECTOR = 4,
     WITH_RAW = 8,    /* the vector as a blob */
+    WITH_TTL = 32,   /* milliseconds it has left, -1: it does not expire */
     WITH_STATUS = 16 /* TIMEOUT was given: is it all, or what was found in time? */
 };
 
@@ -27,8 +28,8 @@ MUST_USE enum err row_shape_init(struct row_shape *shape, const struct collectio
                                  unsigned with, const struct json_pick *pick);
 void row_shape_fini(struct row_shape *shape);
 
-/* The id, or an array of it and what it is shown with: distance, attribute, vector, fields, in this
- * order. dist: with WITH_SCORE. [lane or loop] */
+/* The id, or an array of it and what it is shown with: distance, attribute, vector, fields, time
+ * left, in this order. dist: with WITH_SCORE. [lane or loop] */
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist);
 
 /* The attribute of a row as it was set, null when there is none. */

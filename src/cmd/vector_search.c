@@ -62,10 +62,11 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
 /* -- planning, on the loop --------------------------------------------------------------------- */
 
 /* The vector of an element as a query: dim floats, normalised as it is stored. ERR_NOT_FOUND. */
-static enum err query_of_element(struct collection *c, const struct collection_view *v,
-                                 struct slice id, float *out, struct why *why)
+static enum err query_of_element(const struct db *db, struct collection *c,
+                                 const struct collection_view *v, struct slice id, float *out,
+                                 struct why *why)
 {
-    uint32_t row = collection_find(c, id);
+    uint32_t row = db_element(db, c, id);
     if (row == ROW_NONE)
         return why_set(why, ERR_NOT_FOUND, "element not found in set");
     CHECK(row < v->exact.end);
@@ -124,7 +125,7 @@ static enum err read_query(struct request *rq, struct collection *c, const struc
         return query_of_vector(rq, c, arg, out, why);
     struct collection_view view;
     db_view(rq->env->db, c, &view);
-    return query_of_element(c, &view, arg->bytes, out, why);
+    return query_of_element(rq->env->db, c, &view, arg->bytes, out, why);
 }
 
 enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,

@@ -102,6 +102,7 @@ static void free_all(struct job *job, struct lane *lane)
     map_fini(&c->ids);
     pending_fini(&c->pending);
     rowset_fini(&c->free_rows);
+    aging_free(c->aging);
     mem_free(MEM_VECTOR, c->projection);
     c->graph = NULL;
 }
@@ -134,6 +135,7 @@ void collection_drop(struct collection *c)
     c->retired = c->env->background->retired;
     c->retired->bytes += c->retired_bytes;
     c->retired->users++;
+    aging_unlist(c->aging, c->env->aging_next);
     background_forget(c->env->background, c);
     if (c->pending_waiters > 0)
         c->env->background->on_room(c->env->background->user, c);
@@ -144,6 +146,13 @@ uint32_t collection_find(const struct collection *c, struct slice id)
 {
     uint32_t row = map_get(&c->ids, collection_id_hash(c, id), id);
     return row == MAP_NONE ? ROW_NONE : row;
+}
+
+size_t collection_count(const struct collection *c, uint64_t now_ms)
+{
+    size_t due = c->aging == NULL ? 0 : aging_count_due(c->aging, now_ms);
+    CHECK(due <= c->live);
+    return c->live - due;
 }
 
 static struct slice attribute_of(const struct collection *c, uint32_t row)
@@ -202,6 +211,8 @@ size_t collection_put_cost(const struct collection *c, const struct mutation *m)
         cost += c->graph->ops->cost(c->graph, end);
     if (c->fields != NULL)
         cost += fields_cost(c->fields, end, m->count);
+    if (c->aging != NULL)
+        cost += aging_cost(c->aging, end, m->count);
     return cost;
 }
 
@@ -273,6 +284,32 @@ enum err collection_need_graph(struct collection *c)
     return build_graph(c, c->rows_end);
 }
 
+enum err collection_make_aging(struct collection *c)
+{
+    if (c->aging == NULL)
+        c->aging = aging_new(c, c->env->epoch, c->columns.rows_max);
+    return c->aging == NULL ? ERR_NOMEM : OK;
+}
+
+static enum err prepare_aging(struct collection *c, const struct mutation *m, uint32_t end)
+{
+    bool wanted = spec_ages(&c->spec);
+    for (size_t i = 0; i < m->count && !wanted; i++)
+        wanted = m->elements[i].expire_ms > 0;
+    if (c->aging != NULL || !wanted)
+        return c->aging == NULL ? OK : aging_reserve(c->aging, end, m->count);
+    enum err e = collection_make_aging(c);
+    if (e == OK)
+        e = aging_reserve(c->aging, end, m->count);
+    if (e == OK) {
+        aging_list(c->aging, c->env->agings);
+    } else {
+        aging_free(c->aging); /* readers take it for one that knows of all rows */
+        c->aging = NULL;
+    }
+    return e;
+}
+
 enum err collection_prepare_put(struct collection *c, const struct mutation *m)
 {
     CHECK(m->dim == c->spec.dim);
@@ -282,6 +319,8 @@ enum err collection_prepare_put(struct collection *c, const struct mutation *m)
     enum err e = columns_reserve(&c->columns, end);
     if (e == OK && c->fields != NULL)
         e = fields_reserve(c->fields, end);
+    if (e == OK)
+        e = prepare_aging(c, m, end);
     if (e == OK)
         e = heap_reserve(&c->heap, put_size(c, m));
     if (e == OK && !map_reserve(&c->ids, m->count))
@@ -333,6 +372,8 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
     atomic_store_explicit(&death[row], lsn, memory_order_release);
     if (c->fields != NULL && fields_has(c->fields, row))
         fields_forget(c->fields, row);
+    if (c->aging != NULL)
+        aging_forget(c->aging, row);
     heap_drop(&c->heap, atomic_load_explicit(column_ref(base, COL_ID, row), memory_order_relaxed));
     drop_attribute(c, atomic_load_explicit(column_ref(base, COL_ATTR, row), memory_order_relaxed));
     CHECK(c->live > 0);
@@ -402,6 +443,8 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
         attribute = before == MAP_NONE ? (struct slice){0} : attribute_of(c, before);
     uint32_t row = take_row(c);
     fill_row(c, row, e);
+    if (c->aging != NULL)
+        aging_set(c->aging, row, e->expire_ms, 0);
     heap_ref ref = HEAP_NONE;
     if (attribute.len > 0) {
         ref = heap_put(&c->heap, row, attribute);
@@ -560,6 +603,8 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
     }
     if (c->fields != NULL)
         move_fields(c, from, to);
+    if (c->aging != NULL)
+        aging_move(c->aging, from, to);
     heap_ref id = atomic_load_explicit(column_ref(base, COL_ID, to), memory_order_relaxed);
     map_replace(&c->ids, collection_id_hash(c, heap_get(&c->heap, id)), from, to);
     _Atomic uint64_t *birth = (_Atomic uint64_t *)base[COL_BIRTH];
@@ -596,5 +641,7 @@ size_t collection_bytes(const struct collection *c)
         sum += fields_bytes(c->fields);
     if (c->projection != NULL)
         sum += mem_size(c->projection);
+    if (c->aging != NULL)
+        sum += aging_bytes(c->aging);
     return sum + c->free_rows.words * sizeof(uint64_t);
 }

@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "base/rowset.h"
+#include "db/aging.h"
 #include "db/fields.h"
 #include "db/mutation.h"
 #include "db/pending.h"
@@ -30,6 +31,7 @@
 
 struct background;
 struct capture;
+struct object;
 struct saved_attributes;
 
 enum collection_column {
@@ -62,6 +64,8 @@ struct collection_env {
     struct epoch *epoch;
     struct background *background;
     struct capture *capture; /* the one under way, or NULL; of db */
+    struct aging **agings, **aging_next; /* all there are, and a place among them; of db */
+    const uint64_t *now_ms;  /* of db */
     const struct vec_kernels *kernels;
     size_t machine_bytes;
     uint64_t hash_seed[2];
@@ -85,6 +89,8 @@ struct collection {
     struct index *graph;         /* NULL while flat */
     struct pending pending;
     struct rowset free_rows;
+    struct aging *aging;         /* NULL: no element expires */
+    const struct object *object; /* that leads to it, in the keyspace */
     uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
     size_t live;
     size_t attributes;
@@ -131,6 +137,9 @@ void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn
 bool collection_remove(struct collection *c, struct slice id, uint64_t lsn);
 void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute);
 
+/* Elements that have not expired at now_ms. */
+size_t collection_count(const struct collection *c, uint64_t now_ms);
+
 /* Makes the graph now, whatever the size, for who wants to see links. */
 MUST_USE enum err collection_need_graph(struct collection *c);
 
@@ -155,6 +164,7 @@ struct collection_view {
     uint8_t *base[COLUMNS_MAX];
     bool has_fields;               /* they are complete */
     uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
+    const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */
     struct pending_span pending;
     size_t live;
 };
@@ -171,10 +181,14 @@ static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collectio
 struct slice view_id(const struct collection_view *v, uint32_t row);
 struct slice view_attribute(const struct collection_view *v, uint32_t row);
 float view_norm(const struct collection_view *v, uint32_t row);
+/* When it expires; 0: never. */
+uint64_t view_expiry(const struct collection_view *v, uint32_t row);
 /* dim floats: the exact vector, or what the code stands for. Not multiplied by the norm. */
 void view_vector(const struct collection_view *v, uint32_t row, float *out);
 
-/* For collection_load.c, besides. The hash that the map of ids knows an id by. */
+/* For collection_load.c, besides: from here on its elements may expire. ERR_NOMEM. */
+MUST_USE enum err collection_make_aging(struct collection *c);
+/* The hash that the map of ids knows an id by. */
 uint32_t collection_id_hash(const struct collection *c, struct slice id);
 /* Rows have come without their fields: those are made in slices, from the first row on. Until then
  * searches read attributes. */

@@ -20,8 +20,10 @@ void collection_load_abandon(struct collection_load *l)
     hnsw_image_fini(&l->graph);
     mem_free(MEM_SNAPSHOT, l->alive);
     mem_free(MEM_SNAPSHOT, l->hashes);
+    mem_free(MEM_SNAPSHOT, l->expires);
     l->alive = NULL;
     l->hashes = NULL;
+    l->expires = NULL;
 }
 
 static enum err begin_graph(struct collection_load *l, uint32_t upper_lists)
@@ -42,6 +44,7 @@ enum err collection_load_begin(struct collection_load *l, struct collection *c, 
     atomic_init(&l->live, 0);
     atomic_init(&l->attributes, 0);
     atomic_init(&l->filled, 0);
+    atomic_init(&l->aging, false);
     enum err e = large ? columns_make_large(&c->columns) : OK;
     if (e == OK)
         e = columns_reserve(&c->columns, end);
@@ -57,7 +60,8 @@ enum err collection_load_begin(struct collection_load *l, struct collection *c, 
     c->rows_end = end;
     l->alive = mem_try_calloc(MEM_SNAPSHOT, words_of(end) * sizeof(*l->alive));
     l->hashes = mem_try(MEM_SNAPSHOT, (size_t)end * sizeof(*l->hashes));
-    return l->alive == NULL || l->hashes == NULL ? ERR_NOMEM : OK;
+    l->expires = mem_try_calloc(MEM_SNAPSHOT, (size_t)end * sizeof(*l->expires));
+    return l->alive == NULL || l->hashes == NULL || l->expires == NULL ? ERR_NOMEM : OK;
 }
 
 static _Atomic uint64_t *lsn_at(const struct collection_load *l, enum collection_column column,
@@ -117,6 +121,10 @@ enum err collection_load_row(struct collection_load *l, struct heap_cursor *curs
     if (e != OK)
         return e;
     l->hashes[at] = collection_id_hash(c, row->id);
+    if (row->expire_ms > 0) {
+        l->expires[at] = row->expire_ms;
+        atomic_store_explicit(&l->aging, true, memory_order_relaxed);
+    }
     atomic_store_explicit(column_ref(base, COL_ID, at), id, memory_order_relaxed);
     ((float *)(void *)base[COL_NORM])[at] = row->norm;
     if (spec[COL_CODE].stride > 0)
@@ -248,6 +256,19 @@ static enum err finish_graph(struct collection_load *l)
     return OK;
 }
 
+static enum err finish_aging(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    if (!atomic_load_explicit(&l->aging, memory_order_relaxed) && !spec_ages(&c->spec))
+        return OK;
+    if (collection_make_aging(c) != OK || aging_reserve(c->aging, l->end, c->live) != OK)
+        return ERR_NOMEM;
+    for (uint32_t row = 0; row < l->end; row++)
+        if (collection_load_is_alive(l, row))
+            aging_set(c->aging, row, l->expires[row], 0);
+    return OK;
+}
+
 enum err collection_load_finish(struct collection_load *l)
 {
     struct collection *c = l->c;
@@ -259,6 +280,8 @@ enum err collection_load_finish(struct collection_load *l)
     for (uint32_t row = 0; row < l->end; row++)
         if (!collection_load_is_alive(l, row))
             rowset_add(&c->free_rows, row);
+    if (finish_aging(l) != OK)
+        return ERR_NOMEM;
     return l->has_graph ? finish_graph(l) : OK;
 }
 
@@ -272,5 +295,7 @@ void collection_load_end(struct collection_load *l)
         background_wake(c->env->background, c);
     if (c->fields != NULL && c->rows_end > 0)
         collection_build_fields(c);
+    if (c->aging != NULL)
+        aging_list(c->aging, c->env->agings);
     collection_load_abandon(l);
 }

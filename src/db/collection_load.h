@@ -29,6 +29,8 @@ struct collection_load {
     size_t room;           /* left in the heap of a small one */
     bool large, has_graph;
     bool dropped; /* some rows were */
+    uint64_t *expires; /* by row; 0: never */
+    atomic_bool aging; /* one of them is not 0 */
     struct hnsw_image graph;
     _Atomic uint32_t live, attributes, filled; /* counted as they come */
 };
@@ -38,6 +40,7 @@ struct collection_load_row {
     uint32_t row;
     uint64_t birth;
     float norm;
+    uint64_t expire_ms; /* 0: never */
     struct slice id;
     const uint8_t *code;   /* not looked at when the collection has none */
     const uint8_t *vector; /* likewise */

@@ -29,6 +29,8 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .exact = vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn)
                          : rows_of(c, &c->codec, COL_CODE, lsn),
         .has_exact = vectors,
+        .expire = c->aging == NULL ? NULL
+                                   : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
         .pending = pending_span(&c->pending),
         .live = c->live,
     };
@@ -53,6 +55,11 @@ struct slice view_attribute(const struct collection_view *v, uint32_t row)
 float view_norm(const struct collection_view *v, uint32_t row)
 {
     return ((const float *)(const void *)v->base[COL_NORM])[row];
+}
+
+uint64_t view_expiry(const struct collection_view *v, uint32_t row)
+{
+    return v->expire == NULL ? 0 : atomic_load_explicit(&v->expire[row], memory_order_relaxed);
 }
 
 void view_vector(const struct collection_view *v, uint32_t row, float *out)

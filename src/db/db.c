@@ -42,6 +42,9 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     db->env = (struct collection_env){
         .epoch = &db->epoch,
         .background = &db->background,
+        .agings = &db->agings,
+        .aging_next = &db->aging_next,
+        .now_ms = &db->now_ms,
         .kernels = options->kernels,
         .machine_bytes = mem_machine_bytes(),
         .hash_seed = {seed[0], seed[1]},
@@ -116,6 +119,15 @@ enum err db_collection(struct db *db, struct slice key, struct collection **out)
 void db_view(struct db *db, struct collection *c, struct collection_view *out)
 {
     collection_view(c, db->log.last_lsn, out);
+    out->codes.expire = out->exact.expire = out->expire;
+    out->codes.now_ms = out->exact.now_ms = db->now_ms;
+}
+
+uint32_t db_element(const struct db *db, const struct collection *c, struct slice id)
+{
+    uint32_t row = collection_find(c, id);
+    bool over = row != ROW_NONE && c->aging != NULL && aging_is_over(c->aging, row, db->now_ms);
+    return over ? ROW_NONE : row;
 }
 
 /* -- preparing --------------------------------------------------------------------------------- */
@@ -276,6 +288,8 @@ static void publish(struct db *db)
     struct object *o = db->object;
     CHECK(o != NULL);
     db->object = NULL;
+    if (o->type == OBJECT_COLLECTION)
+        o->collection->object = o;
     free_object(db, keyspace_publish(&db->keys, o));
 }
 

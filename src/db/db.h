@@ -30,6 +30,8 @@ struct db {
     struct collection_env env;
     struct mlog log;
     struct keyspace keys;
+    struct aging *agings;    /* of collections with elements that may expire */
+    struct aging *aging_next; /* whose turn it is to be looked at; NULL: the first */
     size_t maxmemory;
     bool evicts;             /* keys go when memory is short, by cmd/evict.h */
     bool touches;            /* finding a key counts as using it */
@@ -88,6 +90,9 @@ struct object *db_find(struct db *db, struct slice key);
 /* The collection at a key, likewise: NULL when there is no such key; ERR_TYPE when it holds another
  * type. */
 MUST_USE enum err db_collection(struct db *db, struct slice key, struct collection **out);
+
+/* The row of an element that is there at now_ms; ROW_NONE when there is none. */
+uint32_t db_element(const struct db *db, const struct collection *c, struct slice id);
 
 /* What a search started now reads. Take a guard of db->epoch with it. */
 void db_view(struct db *db, struct collection *c, struct collection_view *out);

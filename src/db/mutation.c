@@ -8,6 +8,9 @@
 /* Vectors in a record stand at multiples of this, so that they can be used where they are. */
 enum { VECTOR_ALIGNMENT = 8 };
 
+/* What is said of an element of a put. */
+enum { ELEMENT_ATTRIBUTE = 1, ELEMENT_EXPIRES = 2, ELEMENT_FLAGS = 3 };
+
 const char *mutation_name(enum mutation_kind kind)
 {
     switch (kind) {
@@ -41,9 +44,12 @@ static void put_elements(struct buf *out, const struct mutation *m, size_t start
         const struct mutation_element *e = &m->elements[i];
         bytes_put_f32(out, e->norm);
         bytes_put_slice(out, e->id);
-        bytes_put_u8(out, e->set_attribute);
+        bytes_put_u8(out, (uint8_t)((e->set_attribute ? ELEMENT_ATTRIBUTE : 0) |
+                                    (e->expire_ms > 0 ? ELEMENT_EXPIRES : 0)));
         if (e->set_attribute)
             bytes_put_slice(out, e->attribute);
+        if (e->expire_ms > 0)
+            bytes_put_u64(out, e->expire_ms);
     }
 }
 
@@ -103,6 +109,13 @@ static void get_padding(struct bytes_reader *r, const uint8_t *start)
         r->broken |= padding.ptr[i] != 0;
 }
 
+/* Times are what fits a client's signed integer. */
+static enum err get_time(struct bytes_reader *r, uint64_t *ms)
+{
+    *ms = bytes_get_u64(r);
+    return *ms <= INT64_MAX ? OK : ERR_CORRUPT;
+}
+
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     m->creates = bytes_get_bool(r);
@@ -128,9 +141,13 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
         e->vector = (const float *)(const void *)(vectors.ptr + (size_t)i * m->dim * sizeof(float));
         e->norm = bytes_get_f32(r);
         e->id = bytes_get_slice(r);
-        e->set_attribute = bytes_get_bool(r);
+        uint8_t flags = bytes_get_u8(r);
+        e->set_attribute = (flags & ELEMENT_ATTRIBUTE) != 0;
         if (e->set_attribute)
             e->attribute = bytes_get_slice(r);
+        if (flags & ELEMENT_EXPIRES)
+            r->broken |= get_time(r, &e->expire_ms) != OK || e->expire_ms == 0;
+        r->broken |= flags > ELEMENT_FLAGS;
     }
     return r->broken ? ERR_CORRUPT : OK;
 }
@@ -148,13 +165,6 @@ static enum err get_ids(struct bytes_reader *r, struct mutation *m)
     for (uint32_t i = 0; i < count; i++)
         ids[i] = bytes_get_slice(r);
     return r->broken ? ERR_CORRUPT : OK;
-}
-
-/* Times are what fits a client's signed integer. */
-static enum err get_time(struct bytes_reader *r, uint64_t *ms)
-{
-    *ms = bytes_get_u64(r);
-    return *ms <= INT64_MAX ? OK : ERR_CORRUPT;
 }
 
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)

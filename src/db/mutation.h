@@ -41,6 +41,7 @@ struct mutation_element {
     struct slice id;
     const float *vector;
     float norm; /* length of the vector before it was normalised; 1 otherwise */
+    uint64_t expire_ms; /* Unix time; 0: never */
     bool set_attribute;
     struct slice attribute; /* len 0: none */
 };

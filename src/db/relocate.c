@@ -177,6 +177,7 @@ static void shrink_slice(struct relocation *r)
         (columns_shrink(&c->columns, c->rows_end, SHRINK_BYTES) ||
          (c->fields != NULL &&
           columns_shrink(&c->fields->columns, c->rows_end, SHRINK_BYTES)) ||
+         (c->aging != NULL && columns_shrink(&c->aging->columns, c->rows_end, SHRINK_BYTES)) ||
          (c->graph != NULL && c->graph->ops->shrink(c->graph, c->rows_end, SHRINK_BYTES)) ||
          background_compact(c))) {
         start_timer(r, SLICE_GAP_US);

@@ -20,6 +20,22 @@ enum index_kind {
 
 const char *index_kind_name(enum index_kind kind);
 
+/* What a put does about a collection that is full. */
+#define EVICT_LIST(X)                                                                              \
+    X(EVICT_REFUSE, "REFUSE") /* it is refused */                                                  \
+    X(EVICT_LRU, "LRU")       /* what was not used for longest goes */                             \
+    X(EVICT_LFU, "LFU")       /* what is used least often goes */                                  \
+    X(EVICT_TTL, "TTL")       /* what expires soonest goes */
+
+enum eviction {
+#define X(evict, word) evict,
+    EVICT_LIST(X)
+#undef X
+        EVICT_COUNT
+};
+
+const char *eviction_name(enum eviction evict);
+
 enum {
     SPEC_M_DEFAULT = 16,
     SPEC_EF_BUILD_DEFAULT = 200,
@@ -40,12 +56,29 @@ struct collection_spec {
     /* REDUCE: vectors of projection_from floats are projected to dim. */
     uint32_t projection_from;
     uint32_t projection_version;
+    uint32_t element_ttl_s; /* of elements that are put without a time; 0: for ever */
+    uint64_t max_len;       /* elements, */
+    uint64_t max_bytes;     /* and bytes of elements, a put may lead to; 0: no limit */
+    enum eviction evict;
     uint64_t seed; /* of the projection and of the levels of the graph */
     struct schema schema;
 };
 
 /* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
 struct collection_spec spec_default(uint32_t dim);
+
+/* Is it known of elements when they were used? */
+static inline bool spec_counts_use(const struct collection_spec *s)
+{
+    return (s->max_len > 0 || s->max_bytes > 0) &&
+           (s->evict == EVICT_LRU || s->evict == EVICT_LFU);
+}
+
+/* Has every collection of it a struct aging, whatever is put? */
+static inline bool spec_ages(const struct collection_spec *s)
+{
+    return s->element_ttl_s > 0 || spec_counts_use(s);
+}
 
 /* Its bytes, in the log and in snapshots; spec_decode is false when they are not one that a command
  * could have made. */

@@ -28,6 +28,8 @@ struct index_rows {
     const _Atomic uint64_t *death;  /* set once by the loop; acquire */
     uint64_t lsn;                   /* a row is visible when birth <= lsn < death */
     uint32_t end;                   /* rows are 0 .. end - 1 */
+    const _Atomic uint64_t *expire; /* Unix time in ms, 0: never; NULL: nothing expires */
+    uint64_t now_ms;                /* a row that has expired by then is not visible */
 };
 
 /* Death is read before birth. A row that is used again gets birth LSN_NEVER, then death LSN_NEVER,
@@ -35,8 +37,13 @@ struct index_rows {
 static inline bool row_visible(const struct index_rows *rows, uint32_t row)
 {
     uint64_t death = atomic_load_explicit(&rows->death[row], memory_order_acquire);
-    return atomic_load_explicit(&rows->birth[row], memory_order_acquire) <= rows->lsn &&
-           rows->lsn < death;
+    if (atomic_load_explicit(&rows->birth[row], memory_order_acquire) > rows->lsn ||
+        rows->lsn >= death)
+        return false;
+    if (rows->expire == NULL)
+        return true;
+    uint64_t expire_ms = atomic_load_explicit(&rows->expire[row], memory_order_relaxed);
+    return expire_ms == 0 || expire_ms >= rows->now_ms;
 }
 
 static inline bool row_dead(const struct index_rows *rows, uint32_t row)

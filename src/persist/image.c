@@ -127,7 +127,7 @@ enum err image_key_get(struct bytes_reader *keys, struct image_key *out, struct 
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
-/* u32 first, span, count, code size, vector size, ids size, zero, zero; then the arrays. */
+/* u32 first, span, count, code size, vector size, ids size, expire size, zero; then the arrays. */
 enum { ROWS_HEADER = 32 };
 
 /* Where the arrays stand behind base; returns the size of all. */
@@ -140,6 +140,7 @@ static uint64_t rows_layout(struct image_rows *rows, uint8_t *base)
     uint64_t ids = place(&at, rows->ids_size);
     uint64_t codes = place(&at, (uint64_t)rows->count * rows->code_size);
     uint64_t vectors = place(&at, (uint64_t)rows->count * rows->vector_size);
+    uint64_t expires = place(&at, (uint64_t)rows->count * rows->expire_size);
     if (base == NULL)
         return at;
     rows->present = base + present;
@@ -148,6 +149,7 @@ static uint64_t rows_layout(struct image_rows *rows, uint8_t *base)
     rows->ids = base + ids;
     rows->codes = base + codes;
     rows->vectors = base + vectors;
+    rows->expires = rows->expire_size == 0 ? NULL : (uint64_t *)(void *)(base + expires);
     return at;
 }
 
@@ -159,7 +161,8 @@ bool image_rows_begin(struct buf *out, struct image_rows *rows)
         return false;
     (void)rows_layout(rows, base);
     const uint32_t header[] = {rows->first,     rows->span,        rows->count,
-                               rows->code_size, rows->vector_size, rows->ids_size};
+                               rows->code_size, rows->vector_size, rows->ids_size,
+                               rows->expire_size};
     memcpy(base, header, sizeof(header));
     return true;
 }
@@ -182,7 +185,18 @@ static bool rows_gaps_are_zero(const struct image_rows *rows, const uint8_t *bas
         if (!all_zero(base, end, aligned(end)))
             return false;
     }
-    return all_zero(base, 24, ROWS_HEADER);
+    return all_zero(base, 28, ROWS_HEADER);
+}
+
+/* Times that fit a client's integer, and one at least, or there would be no array. */
+static bool expires_fit(const struct image_rows *rows)
+{
+    uint64_t any = 0;
+    if (rows->expire_size == 0)
+        return true;
+    for (uint32_t i = 0; i < rows->count; i++)
+        any |= rows->expires[i];
+    return any > 0 && any <= INT64_MAX;
 }
 
 enum err image_rows_open(struct slice body, struct image_rows *rows, struct slice *rest,
@@ -199,10 +213,13 @@ enum err image_rows_open(struct slice body, struct image_rows *rows, struct slic
         .code_size = field_u32(base + 12),
         .vector_size = field_u32(base + 16),
         .ids_size = field_u32(base + 20),
+        .expire_size = field_u32(base + 24),
     };
     /* Counts below the size of the body: the sums of the layout cannot wrap. */
     if (rows->count > rows->span || rows->count > body.len || rows->span / 8 > body.len)
         return corrupt(why, "rows that do not fit into their chunk");
+    if (rows->expire_size != 0 && rows->expire_size != sizeof(*rows->expires))
+        return corrupt(why, "times of rows of another size");
     uint64_t size = rows_layout(rows, NULL);
     if (size > body.len)
         return corrupt(why, "rows that do not fit into their chunk");
@@ -214,6 +231,8 @@ enum err image_rows_open(struct slice body, struct image_rows *rows, struct slic
         return corrupt(why, "counts of rows that do not agree");
     if (!rows_gaps_are_zero(rows, base))
         return corrupt(why, "the padding between rows is not zero");
+    if (!expires_fit(rows))
+        return corrupt(why, "times at which rows cannot expire");
     *rest = (struct slice){body.ptr + size, body.len - size};
     return OK;
 }

@@ -58,12 +58,14 @@ struct image_rows {
     uint32_t first, span, count;
     uint32_t code_size, vector_size; /* bytes of a row; 0: there are none */
     uint32_t ids_size;
+    uint32_t expire_size; /* 8; 0: none of them expires */
     uint8_t *present;
     float *norms;
     uint16_t *id_sizes;
     uint8_t *ids;
     uint8_t *codes;
     uint8_t *vectors;
+    uint64_t *expires; /* Unix time in ms; 0: never. NULL: there are none */
 };
 
 /* Appends a body whose sizes are those of rows, all zero, and points rows into it. False when there

@@ -63,8 +63,11 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         .code_size = e->c->spec.quant == QUANT_NONE ? 0 : e->c->codec.row_size,
         .vector_size = v->has_exact ? e->c->exact.row_size : 0,
     };
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         image.ids_size += (uint32_t)view_id(v, rows[i]).len;
+        if (view_expiry(v, rows[i]) > 0)
+            image.expire_size = sizeof(*image.expires);
+    }
     if (!image_rows_begin(&e->x->body, &image))
         return ERR_NOMEM;
     uint8_t *ids = image.ids;
@@ -86,6 +89,8 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
     for (uint32_t i = 0; i < count && image.vector_size > 0; i++)
         memcpy(image.vectors + (size_t)i * image.vector_size, row_code(&v->exact, rows[i]),
                image.vector_size);
+    for (uint32_t i = 0; i < count && image.expire_size > 0; i++)
+        image.expires[i] = view_expiry(v, rows[i]);
     return OK;
 }
 

@@ -153,8 +153,10 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
     if (key->type != OBJECT_COLLECTION)
         return OK;
     out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
-    if (out->object->collection != NULL)
+    if (out->object->collection != NULL) {
+        out->object->collection->object = out->object;
         return OK;
+    }
     object_free(out->object);
     out->object = NULL;
     return ERR_NOMEM;

@@ -24,6 +24,7 @@ static bool next_row(struct row_cursor *r, uint64_t birth, struct collection_loa
         .row = image->first + r->offset,
         .birth = birth,
         .norm = image->norms[r->at],
+        .expire_ms = image->expires == NULL ? 0 : image->expires[r->at],
         .id = {r->id, size},
         .code = image->codes + (size_t)r->at * image->code_size,
         .vector = image->vectors + (size_t)r->at * image->vector_size,

@@ -39,6 +39,7 @@ MUST_USE enum err snapshot_read_chunk(struct snapshot_reader *r, const struct ch
 struct snapshot_element {
     uint32_t row;
     float norm;
+    uint64_t expire_ms; /* 0: never */
     struct slice id;
     struct slice attribute; /* len 0: none */
     const uint8_t *code;    /* NULL: none are kept */

@@ -67,6 +67,14 @@ static void put_spec(struct dump *d, const struct collection_spec *s)
                s->implicit ? " made by VADD" : "", s->seed);
     if (s->projection_from > 0)
         buf_printf(&d->text, " projected from %u", s->projection_from);
+    if (s->element_ttl_s > 0)
+        buf_printf(&d->text, " elements live %u s", s->element_ttl_s);
+    if (s->max_len > 0)
+        buf_printf(&d->text, " at most %" PRIu64 " elements", s->max_len);
+    if (s->max_bytes > 0)
+        buf_printf(&d->text, " at most %" PRIu64 " bytes", s->max_bytes);
+    if (s->evict != EVICT_REFUSE)
+        buf_printf(&d->text, " evicts %s", eviction_name(s->evict));
 }
 
 static void write_line(struct dump *d)
@@ -118,6 +126,7 @@ static void on_element(struct dump *d, const struct image_key *key,
         buf_append_byte(&d->text, ' ');
         put_quoted(d, e->attribute);
     }
+    put_expiry(d, e->expire_ms);
     write_line(d);
 }
 
@@ -148,6 +157,7 @@ static void put_elements(struct dump *d, const struct mutation *m)
             buf_append_byte(&d->text, ' ');
             put_quoted(d, e->attribute);
         }
+        put_expiry(d, e->expire_ms);
     }
 }
 

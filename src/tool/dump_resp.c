@@ -60,10 +60,18 @@ static void put_set(struct dump *d, struct slice key, struct slice value, uint64
     put_number(d, expire_ms);
 }
 
+static void put_option(struct dump *d, const char *word, uint64_t value)
+{
+    if (value == 0)
+        return;
+    put_text(d, word);
+    put_number(d, value);
+}
+
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
     bool flat = s->index == INDEX_FLAT;
-    put_command(d, "VCREATE", flat ? 14 : 18);
+    put_command(d, "VCREATE", (flat ? 14u : 18u) + (s->element_ttl_s > 0 ? 2u : 0u));
     put_slice(d, key);
     put_text(d, "DIM");
     put_number(d, s->dim);
@@ -77,6 +85,7 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_text(d, s->keep_originals ? "KEEP" : "DROP");
     put_text(d, "EF");
     put_number(d, s->ef);
+    put_option(d, "ELEMENTTTL", s->element_ttl_s);
     if (flat)
         return;
     put_text(d, "M");
@@ -97,10 +106,12 @@ static struct slice scaled(struct dump *d, const void *vector, float norm, uint3
 /* A set made by VADD is made by it again, with the words that it was made with. */
 static void put_add(struct dump *d, struct slice key, const struct collection_spec *s,
                     struct slice vector, struct slice id, bool set_attribute,
-                    struct slice attribute)
+                    struct slice attribute, uint64_t expire_ms)
 {
     static const char *const quants[] = {"NOQUANT", "Q8", "BIN"};
-    put_command(d, "VADD", 5 + (s->implicit ? 5u : 0u) + (set_attribute ? 2u : 0u));
+    put_command(d, "VADD",
+                5 + (s->implicit ? 5u : 0u) + (set_attribute ? 2u : 0u) +
+                    (expire_ms > 0 ? 2u : 0u));
     put_slice(d, key);
     put_text(d, "FP32");
     put_slice(d, vector);
@@ -116,6 +127,7 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
         put_text(d, "SETATTR");
         put_slice(d, attribute);
     }
+    put_option(d, "PXAT", expire_ms);
 }
 
 static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
@@ -143,7 +155,7 @@ static void on_element(struct dump *d, const struct image_key *key,
         vector = d->vector;
     }
     put_add(d, key->key, &key->spec, scaled(d, vector, e->norm, key->spec.dim), e->id,
-            e->attribute.len > 0, e->attribute);
+            e->attribute.len > 0, e->attribute, e->expire_ms);
     write_out(d);
 }
 
@@ -164,13 +176,14 @@ static void on_key_end(struct dump *d, const struct image_key *key)
 
 /* -- of the log -------------------------------------------------------------------------------- */
 
-/* Elements [first, end) of a put, which agree on whether they set attributes. VMADD asks for none
- * of the words that made the set. */
+/* Elements [first, end) of a put, which agree on whether they set attributes, and on their time.
+ * VMADD asks for none of the words that made the set. */
 static void put_many(struct dump *d, const struct mutation *m, size_t first, size_t end)
 {
     size_t count = end - first;
     bool attributes = m->elements[first].set_attribute;
-    put_command(d, "VMADD", 5 + count + (attributes ? 2 + count : 0));
+    uint64_t expire_ms = m->elements[first].expire_ms;
+    put_command(d, "VMADD", 5 + count + (attributes ? 2 + count : 0) + (expire_ms > 0 ? 2 : 0));
     put_slice(d, m->key);
     put_text(d, "FP32");
     put_number(d, count);
@@ -180,12 +193,18 @@ static void put_many(struct dump *d, const struct mutation *m, size_t first, siz
     for (size_t i = first; i < end; i++)
         buf_append_slice(&d->text, scaled(d, m->elements[i].vector, m->elements[i].norm, m->dim));
     buf_append(&d->text, "\r\n", 2);
-    if (!attributes)
-        return;
-    put_text(d, "ATTRS");
-    put_number(d, count);
-    for (size_t i = first; i < end; i++)
+    if (attributes) {
+        put_text(d, "ATTRS");
+        put_number(d, count);
+    }
+    for (size_t i = first; i < end && attributes; i++)
         put_slice(d, m->elements[i].attribute);
+    put_option(d, "PXAT", expire_ms);
+}
+
+static bool agree(const struct mutation_element *a, const struct mutation_element *b)
+{
+    return a->set_attribute == b->set_attribute && a->expire_ms == b->expire_ms;
 }
 
 static void put_elements(struct dump *d, const struct mutation *m)
@@ -198,12 +217,12 @@ static void put_elements(struct dump *d, const struct mutation *m)
         if (!m->spec.implicit)
             put_create(d, m->key, &m->spec);
         put_add(d, m->key, &m->spec, scaled(d, e->vector, e->norm, m->dim), e->id, e->set_attribute,
-                e->attribute);
+                e->attribute, e->expire_ms);
         first = 1;
     }
     while (first < m->count) {
         size_t end = first + 1;
-        while (end < m->count && m->elements[end].set_attribute == m->elements[first].set_attribute)
+        while (end < m->count && agree(&m->elements[end], &m->elements[first]))
             end++;
         put_many(d, m, first, end);
         first = end;

@@ -236,7 +236,12 @@ void graph_move_down(struct graph *g)
 
 struct index_rows graph_rows(const struct graph *g)
 {
-    return (struct index_rows){&g->codec, g->codes, g->birth, g->death, g->lsn, g->end};
+    return (struct index_rows){.codec = &g->codec,
+                               .codes = g->codes,
+                               .birth = g->birth,
+                               .death = g->death,
+                               .lsn = g->lsn,
+                               .end = g->end};
 }
 
 static uint8_t *prepare(struct graph *g, struct lane *lane, const float *query)

@@ -56,6 +56,7 @@ static struct collection_spec spec_of(struct slice key)
     spec.implicit = number % 7 == 2;
     spec.m = 4 + number % 3;
     spec.ef_build = 20;
+    spec.element_ttl_s = number % 4 == 1 ? 1000 : 0;
     spec.seed = number;
     return spec;
 }
@@ -76,6 +77,7 @@ static void make_elements(struct mutations *m, struct mutation *out)
             .vector = m->vectors[i],
             .norm = 1 + (float)rng_unit(&m->rng),
             .set_attribute = set_attribute,
+            .expire_ms = below(m, 4) == 0 ? 1 + below(m, 1u << 30) : 0,
         };
         if (m->elements[i].set_attribute)
             m->elements[i].attribute = attribute;

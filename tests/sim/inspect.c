@@ -16,6 +16,7 @@ struct inspection {
     size_t states[ROW_STATES];
     size_t live;
     size_t attributes;
+    size_t expiring;
     size_t heap_bytes;
     uint8_t *queued; /* by row: stands in the pending queue */
 };
@@ -45,6 +46,11 @@ static heap_ref ref_of(const struct collection *c, enum collection_column column
 /* -- rows ----------------------------------------------------------------------------------------
  */
 
+static uint64_t expiry_of(const struct collection *c, uint32_t row)
+{
+    return c->aging == NULL ? 0 : aging_expiry(c->aging, row);
+}
+
 static const char *look_at_live(struct inspection *in, uint32_t row)
 {
     const struct collection *c = in->c;
@@ -54,6 +60,7 @@ static const char *look_at_live(struct inspection *in, uint32_t row)
         return "a live row is not visible";
     if (collection_find(c, id) != row)
         return "an id leads to another row";
+    in->expiring += expiry_of(c, row) > 0;
     in->heap_bytes += heap_record_size(id.len);
     if (attribute == HEAP_NONE)
         return NULL;
@@ -109,6 +116,8 @@ static const char *look_at_counters(const struct inspection *in)
         return "the number of free rows is wrong";
     if (c->dead_linked != n[ROW_DEAD_LINKED] || c->sweeping != n[ROW_SWEEPING])
         return "the number of dead rows is wrong";
+    if (c->aging != NULL && (c->aging->count != in->expiring || !aging_check(c->aging)))
+        return "the heap of elements that expire is wrong";
     if (c->attributes != in->attributes)
         return "the number of attributes is wrong";
     if (c->heap.live_bytes != in->heap_bytes)
@@ -290,6 +299,8 @@ static const char *compare_row(const struct collection *a, uint32_t row, const s
     if (memcmp(a->columns.base[COL_NORM] + row * sizeof(float),
                b->columns.base[COL_NORM] + other * sizeof(float), sizeof(float)) != 0)
         return "a length differs";
+    if (expiry_of(a, row) != expiry_of(b, other))
+        return "an element expires at another time";
     return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
 }
 
@@ -370,7 +381,9 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, vector, size);
         mix(&v->digest, id.ptr, id.len);
         mix(&v->digest, attribute.ptr, attribute.len);
+        uint64_t expire_ms = expiry_of(c, row);
         mix(&v->digest, &birth, sizeof(birth));
+        mix(&v->digest, &expire_ms, sizeof(expire_ms));
         mix(&v->digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
         for (int level = 0; c->graph != NULL && level <= hnsw_level(c->graph, row); level++) {
             size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
@@ -385,6 +398,8 @@ static uint64_t element_digest(const struct collection *c, uint32_t row)
     uint64_t digest = 0;
     const uint8_t *vector = vector_at(c, row, &size);
     struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row)), attribute = attribute_at(c, row);
+    uint64_t expire_ms = expiry_of(c, row);
+    mix(&digest, &expire_ms, sizeof(expire_ms));
     mix(&digest, id.ptr, id.len);
     mix(&digest, vector, size);
     mix(&digest, attribute.ptr, attribute.len);

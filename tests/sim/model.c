@@ -99,6 +99,18 @@ struct model_element *model_element_at(const struct model_collection *c, unsigne
     return e != NULL && at < e->death ? e : NULL;
 }
 
+bool model_element_over(const struct model_element *e, uint64_t now_ms)
+{
+    return e->expire_ms > 0 && e->expire_ms < now_ms;
+}
+
+struct model_element *model_element_seen(const struct model_collection *c, unsigned id, uint64_t at,
+                                         uint64_t now_ms)
+{
+    struct model_element *e = model_element_at(c, id, at);
+    return e == NULL || model_element_over(e, now_ms) ? NULL : e;
+}
+
 struct slice model_attribute_at(const struct model_element *e, uint64_t at)
 {
     const struct model_attribute *a = e->attribute;
@@ -121,11 +133,11 @@ bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms)
     return expire_ms > 0 && expire_ms < now_ms;
 }
 
-size_t model_count_at(const struct model_collection *c, uint64_t at)
+size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t now_ms)
 {
     size_t count = 0;
     for (unsigned id = 0; id < MODEL_IDS; id++)
-        count += model_element_at(c, id, at) != NULL;
+        count += model_element_seen(c, id, at, now_ms) != NULL;
     return count;
 }
 
@@ -266,6 +278,7 @@ static void put(struct model *m, struct model_collection *c, unsigned id,
     struct model_element *e = mem_calloc(MEM_TEST, sizeof(*e));
     e->birth = m->at;
     e->death = MODEL_NEVER;
+    e->expire_ms = from->expire_ms;
     e->vector = mem_alloc(MEM_TEST, c->spec.dim * sizeof(float));
     memcpy(e->vector, from->vector, c->spec.dim * sizeof(float));
     set_attribute(m, e, attribute);
@@ -304,7 +317,7 @@ static const char *remove_all(struct model *m, unsigned key, const struct mutati
         if (e != NULL)
             e->death = m->at;
     }
-    if (c != NULL && c->spec.implicit && model_count_at(c, m->at) == 0)
+    if (c != NULL && c->spec.implicit && model_count_at(c, m->at, 0) == 0)
         held->death = m->at;
     return NULL;
 }

@@ -33,6 +33,7 @@ struct model_attribute {
 /* One vector of an id, from birth on, until before death. owner: its collection */
 struct model_element {
     uint64_t birth, death;
+    uint64_t expire_ms; /* 0: never */
     float *vector;                     /* as stored */
     struct model_attribute *attribute; /* the newest */
     struct model_element *before;      /* the id's version before this one */
@@ -90,11 +91,16 @@ struct model_collection *model_collection_at(const struct model *m, unsigned key
 /* What a client saw whose clock said now_ms. */
 struct model_held *model_seen_at(const struct model *m, unsigned key, uint64_t at, uint64_t now_ms);
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t at);
+/* What a client saw whose clock said now_ms. */
+struct model_element *model_element_seen(const struct model_collection *c, unsigned id, uint64_t at,
+                                         uint64_t now_ms);
+bool model_element_over(const struct model_element *e, uint64_t now_ms);
 struct slice model_attribute_at(const struct model_element *e, uint64_t at);
 /* When it expires; 0: never. */
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
-size_t model_count_at(const struct model_collection *c, uint64_t at);
+/* now_ms 0: expired or not. */
+size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t now_ms);
 
 /* Did the key change after one LSN, and up to another? */
 bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn);

@@ -96,7 +96,7 @@ struct search_want {
 /* What a command says of when a key expires. */
 enum ask_time { TIME_NONE, TIME_EX, TIME_PX, TIME_EXAT, TIME_PXAT, TIME_KEEP };
 
-/* Of commands about keys and strings (workload_keys.c). */
+/* Of commands about keys and strings (workload_keys.c); times and conditions of VADD and VMADD. */
 struct keys_want {
     unsigned keys[ASK_KEYS_MAX]; /* the first one is ask->key */
     size_t key_count;
@@ -176,6 +176,7 @@ struct world {
     bool may_refuse;                    /* or with MISCONF, because the disk fails */
     uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
+    uint64_t elements_expired;
     uint64_t sought, lost;              /* elements much nearer to a query than others are */
     uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };

@@ -100,13 +100,20 @@ static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
            takes(spec, cmd->vectors, cmd->dim);
 }
 
+/* Does a condition of a VADD keep its element out? */
+static bool skips(const struct ask *cmd, const struct model_collection *c, uint64_t at)
+{
+    bool there = c != NULL && model_element_seen(c, cmd->ids[0], at, cmd->now_ms) != NULL;
+    return there ? cmd->keys.nx : cmd->keys.xx;
+}
+
 /* Does the command change the collection, or make it? */
 static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
     case OP_VADD:
-        return vadd_fits(c, cmd);
+        return vadd_fits(c, cmd) && !skips(cmd, c, at);
     case OP_VMADD:
         for (size_t i = 0; fits && i < cmd->id_count; i++)
             if (takes(&c->spec, vector_of(cmd, i), cmd->dim))
@@ -115,7 +122,7 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
     case OP_VREM:
     case OP_VSETATTR:
         for (size_t i = 0; c != NULL && i < cmd->id_count; i++)
-            if (model_element_at(c, cmd->ids[i], at) != NULL)
+            if (model_element_seen(c, cmd->ids[i], at, cmd->now_ms) != NULL)
                 return true;
         return false;
     case OP_VCREATE:
@@ -156,7 +163,22 @@ static const char *check_stored(const struct model_collection *c, const struct a
     return NULL;
 }
 
-static const char *check_put(const struct ask *cmd, const struct model_collection *c,
+/* An element whose time is over, and that is not gone yet, leaves nothing to the one that takes its
+ * place. */
+static bool attribute_fits(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                           size_t i, const struct mutation_element *e)
+{
+    const struct model_element *before = model_element_at(c, cmd->ids[i], at);
+    bool over = before != NULL && model_element_over(before, cmd->now_ms);
+    for (size_t j = 0; j < i; j++)
+        over =
+            over && (cmd->ids[j] != cmd->ids[i] || !takes(&c->spec, vector_of(cmd, j), cmd->dim));
+    if (cmd->has_attributes)
+        return e->set_attribute && slice_eq(e->attribute, slice_of(cmd->attributes[i]));
+    return e->set_attribute == over && e->attribute.len == 0;
+}
+
+static const char *check_put(const struct ask *cmd, const struct model_collection *c, uint64_t now,
                              const struct mutation *m)
 {
     struct model_collection fresh = {.spec = m->spec};
@@ -174,9 +196,10 @@ static const char *check_put(const struct ask *cmd, const struct model_collectio
         const struct mutation_element *e = &m->elements[at];
         if (at++ == m->count || model_id_of(e->id) != cmd->ids[i])
             wrong = "a put has other elements than were sent";
-        else if (e->set_attribute != cmd->has_attributes ||
-                 (e->set_attribute && !slice_eq(e->attribute, slice_of(cmd->attributes[i]))))
+        else if (!attribute_fits(cmd, c, now, i, e))
             wrong = "a put has another attribute than was sent";
+        else if (e->expire_ms != ask_expiry(cmd))
+            wrong = "a put has another time than was sent";
         else
             wrong = check_stored(c, cmd, i, e);
     }
@@ -191,7 +214,7 @@ static const char *check_remove(const struct ask *cmd, const struct model_collec
 {
     size_t count = 0;
     for (size_t i = 0; c != NULL && i < cmd->id_count; i++) {
-        if (model_element_at(c, cmd->ids[i], at) == NULL)
+        if (model_element_seen(c, cmd->ids[i], at, cmd->now_ms) == NULL)
             continue;
         if (count == m->count || model_id_of(m->ids[count++]) != cmd->ids[i])
             return "a remove has other elements than were named";
@@ -227,7 +250,7 @@ const char *ask_check_own(const struct world *w, const struct ask *cmd, size_t i
         c = NULL;
     switch ((int)m->kind) {
     case MUTATION_PUT:
-        return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, m)
+        return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, at, m)
                                                          : "a put by another command";
     case MUTATION_REMOVE:
         return cmd->op == OP_VREM ? check_remove(cmd, c, at, m) : "a remove by another command";
@@ -265,10 +288,28 @@ bool ask_removes_expired(struct world *w, const struct ask *c, const struct muta
     return removes;
 }
 
-/* What the server does by itself: rows move, and keys expire. */
+/* Elements whose time is over, all of them. */
+static bool removes_over(struct world *w, const struct mutation *m)
+{
+    unsigned key = model_key_of(m->key);
+    if (m->kind != MUTATION_REMOVE || key == MODEL_KEYS)
+        return false;
+    const struct model_collection *c = model_collection_at(w->model, key, w->model->at);
+    for (size_t i = 0; i < m->count; i++) {
+        unsigned id = model_id_of(m->ids[i]);
+        const struct model_element *e =
+            c == NULL || id == MODEL_IDS ? NULL : model_element_at(c, id, w->model->at);
+        if (e == NULL || !model_element_over(e, w->now_ms))
+            return false;
+    }
+    w->elements_expired += m->count;
+    return true;
+}
+
+/* What the server does by itself: rows move, keys and elements expire. */
 static const char *check_unasked(struct world *w, const struct mutation *m)
 {
-    if (m->kind == MUTATION_TICK || ask_removes_expired(w, NULL, m))
+    if (m->kind == MUTATION_TICK || ask_removes_expired(w, NULL, m) || removes_over(w, m))
         return NULL;
     return "no command runs";
 }
@@ -318,7 +359,7 @@ static const char *check_batch(const struct ask *cmd, const struct model_collect
                 return "an invalid element is not refused";
             continue;
         }
-        bool there = seen[id] || model_element_at(c, id, at) != NULL;
+        bool there = seen[id] || model_element_seen(c, id, at, cmd->now_ms) != NULL;
         if (!reply_is_int(one, !there))
             return "added and replaced are not told apart";
         seen[id] = true;
@@ -332,7 +373,7 @@ static long long present_count(const struct ask *cmd, const struct model_collect
     long long count = 0;
     for (size_t i = 0; i < cmd->id_count; i++) {
         unsigned id = cmd->ids[i];
-        count += !seen[id] && model_element_at(c, id, at) != NULL;
+        count += !seen[id] && model_element_seen(c, id, at, cmd->now_ms) != NULL;
         seen[id] = true;
     }
     return count;
@@ -345,7 +386,8 @@ static const char *check_changed(const struct ask *cmd, const struct model_colle
     bool right = false;
     switch ((int)cmd->op) {
     case OP_VADD:
-        right = reply_is_int(r, c == NULL || model_element_at(c, cmd->ids[0], at) == NULL);
+        right = reply_is_int(r, c == NULL ||
+                                    model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL);
         break;
     case OP_VMADD:
         return check_batch(cmd, c, at, r);
@@ -382,6 +424,9 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
     case OP_VREM:
     case OP_VSETATTR:
         right = reply_is_int(r, 0);
+        break;
+    case OP_VADD:
+        right = vadd_fits(c, cmd) ? reply_is_nil(r) : reply_is_error(r, "ERR");
         break;
     case OP_VCREATE:
         right = cmd->flag && cmd->dim == c->spec.dim ? reply_is_status(r, "OK")
@@ -427,7 +472,7 @@ static const char *check_get(const struct ask *cmd, const struct model_collectio
     if (!reply_is_list(r) || r->elements != cmd->id_count)
         return "VGET without an answer per id";
     for (size_t i = 0; i < cmd->id_count; i++) {
-        const struct model_element *e = model_element_at(c, cmd->ids[i], at);
+        const struct model_element *e = model_element_seen(c, cmd->ids[i], at, cmd->now_ms);
         const redisReply *one = r->element[i];
         if (e == NULL && reply_is_nil(one))
             continue;
@@ -443,12 +488,12 @@ static const char *check_get(const struct ask *cmd, const struct model_collectio
 }
 
 /* Distinct ids that are all there; marks them. */
-static bool distinct_live(const struct model_collection *c, uint64_t at, const redisReply *r,
-                          bool seen[MODEL_IDS])
+static bool distinct_live(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                          const redisReply *r, bool seen[MODEL_IDS])
 {
     for (size_t i = 0; i < r->elements; i++) {
         unsigned id = model_id_of(reply_slice(r->element[i]));
-        if (id == MODEL_IDS || seen[id] || model_element_at(c, id, at) == NULL)
+        if (id == MODEL_IDS || seen[id] || model_element_seen(c, id, at, cmd->now_ms) == NULL)
             return false;
         seen[id] = true;
     }
@@ -460,11 +505,11 @@ static const char *check_members(const struct ask *cmd, const struct model_colle
                                  uint64_t at, const redisReply *r)
 {
     bool seen[MODEL_IDS] = {false};
-    size_t live = c == NULL ? 0 : model_count_at(c, at);
+    size_t live = c == NULL ? 0 : model_count_at(c, at, cmd->now_ms);
     size_t count = cmd->want.count < live ? cmd->want.count : live;
     if (!reply_is_list(r) || r->elements != count)
         return "the wrong number of members";
-    if (count > 0 && !distinct_live(c, at, r, seen))
+    if (count > 0 && !distinct_live(cmd, c, at, r, seen))
         return "members that are not there, or twice";
     for (size_t i = 1; i < count && cmd->op == OP_VRANGE; i++)
         if (slice_cmp(reply_slice(r->element[i - 1]), reply_slice(r->element[i])) >= 0)
@@ -475,27 +520,28 @@ static const char *check_members(const struct ask *cmd, const struct model_colle
 static const char *check_links(const struct ask *cmd, const struct model_collection *c, uint64_t at,
                                const redisReply *r)
 {
-    if (c == NULL || model_element_at(c, cmd->ids[0], at) == NULL)
+    if (c == NULL || model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL)
         return reply_is_nil(r) ? NULL : "links of nothing";
     if (!reply_is_list(r) || r->elements == 0)
         return "no levels of links";
     for (size_t i = 0; i < r->elements; i++) {
         bool seen[MODEL_IDS] = {false};
         seen[cmd->ids[0]] = true;
-        if (!reply_is_list(r->element[i]) || !distinct_live(c, at, r->element[i], seen))
+        if (!reply_is_list(r->element[i]) || !distinct_live(cmd, c, at, r->element[i], seen))
             return "links to itself, to what is not there, or twice";
     }
     return NULL;
 }
 
-static const char *check_info(const struct model_collection *c, uint64_t at, const redisReply *r)
+static const char *check_info(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                              const redisReply *r)
 {
     long long live = 0, attributes = 0;
     if (c == NULL)
         return reply_is_nil(r) ? NULL : "VINFO of nothing";
     for (unsigned id = 0; id < MODEL_IDS; id++) {
         const struct model_element *e = model_element_at(c, id, at);
-        live += e != NULL;
+        live += e != NULL && !model_element_over(e, cmd->now_ms);
         attributes += e != NULL && model_attribute_at(e, at).len > 0;
     }
     for (size_t i = 0; i + 1 < r->elements; i += 2) {
@@ -514,11 +560,11 @@ static const char *check_look(const struct ask *cmd, const struct model_collecti
     char name[32];
     const struct model_element *e = NULL;
     if (c != NULL && cmd->id_count > 0)
-        e = model_element_at(c, cmd->ids[0], at);
+        e = model_element_seen(c, cmd->ids[0], at, cmd->now_ms);
     bool right = false;
     switch ((int)cmd->op) {
     case OP_VCARD:
-        right = reply_is_int(r, c == NULL ? 0 : (long long)model_count_at(c, at));
+        right = reply_is_int(r, c == NULL ? 0 : (long long)model_count_at(c, at, cmd->now_ms));
         break;
     case OP_VDIM:
         right = c == NULL ? reply_is_error(r, "key does not exist") : reply_is_int(r, c->spec.dim);
@@ -618,7 +664,7 @@ static const char *check_vectors(struct world *w, const struct ask *cmd, const r
             return NULL;
         return check_links(cmd, c, at, r);
     case OP_VINFO:
-        return check_info(c, at, r);
+        return check_info(cmd, c, at, r);
     default:
         return check_look(cmd, c, at, r);
     }

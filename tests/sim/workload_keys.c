@@ -81,17 +81,22 @@ static void choose_time(struct world *w, struct keys_want *k)
     }
 }
 
-static void add_time(struct world *w, struct ask *c, struct ask_args *a, const char *keep)
+void ask_add_time(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const words[] = {"", "EX", "px", "EXAT", "PXAT"};
+    choose_time(w, &c->keys);
+    ask_add_text(a, words[c->keys.time]);
+    add_signed(a, c->keys.time_value);
+}
+
+static void add_time(struct world *w, struct ask *c, struct ask_args *a, const char *keep)
+{
     struct keys_want *k = &c->keys;
     if (one_in(w, 4)) {
         k->time = TIME_KEEP;
         ask_add_text(a, keep);
     } else if (one_in(w, 2)) {
-        choose_time(w, k);
-        ask_add_text(a, words[k->time]);
-        add_signed(a, k->time_value);
+        ask_add_time(w, c, a);
     }
 }
 
@@ -309,15 +314,25 @@ static struct slice text_of(const struct run_of *r, size_t i)
 }
 
 /* The Unix time that the command names, in milliseconds. */
-static int64_t time_of(const struct run_of *r)
+static int64_t time_of_ask(const struct ask *c)
 {
-    const struct keys_want *k = &r->c->keys;
+    const struct keys_want *k = &c->keys;
     int64_t value = k->time_value;
     if (k->time == TIME_EX || k->time == TIME_EXAT)
         value *= 1000;
     if (k->time == TIME_EX || k->time == TIME_PX)
-        value += (int64_t)r->c->now_ms;
+        value += (int64_t)c->now_ms;
     return value;
+}
+
+uint64_t ask_expiry(const struct ask *c)
+{
+    return c->keys.time == TIME_NONE ? 0 : (uint64_t)time_of_ask(c);
+}
+
+static int64_t time_of(const struct run_of *r)
+{
+    return time_of_ask(r->c);
 }
 
 static void expect_set(const struct run_of *r)

@@ -250,6 +250,13 @@ static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
         ask_add_text(a, "M");
         ask_add_number(a, c->m);
     }
+    if (one_in(w, 4))
+        ask_add_time(w, c, a);
+    if (one_in(w, 8)) {
+        bool *condition = one_in(w, 2) ? &c->keys.nx : &c->keys.xx;
+        *condition = true;
+        ask_add_text(a, c->keys.nx ? "NX" : "xx");
+    }
 }
 
 static void make_vmadd(struct world *w, struct ask *c, struct ask_args *a)
@@ -272,15 +279,17 @@ static void make_vmadd(struct world *w, struct ask *c, struct ask_args *a)
     for (size_t i = 0; i < count; i++)
         add_id(a, c->ids[i]);
     ask_add(a, blob(c->vectors, count * c->dim));
-    if (!one_in(w, 3))
-        return;
-    c->has_attributes = true;
-    ask_add_text(a, "ATTRS");
-    ask_add_number(a, count);
-    for (size_t i = 0; i < count; i++) {
+    c->has_attributes = one_in(w, 3);
+    if (c->has_attributes) {
+        ask_add_text(a, "ATTRS");
+        ask_add_number(a, count);
+    }
+    for (size_t i = 0; i < count && c->has_attributes; i++) {
         make_attribute(w, c->attributes[i]);
         ask_add_text(a, c->attributes[i]);
     }
+    if (one_in(w, 6))
+        ask_add_time(w, c, a);
 }
 
 static void make_vrem(struct world *w, struct ask *c, struct ask_args *a)

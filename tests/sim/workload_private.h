@@ -33,6 +33,10 @@ struct expectation {
 };
 
 bool keys_is(enum op op);
+/* The Unix time that the command names, in milliseconds; 0: none. Negative ones are not made. */
+uint64_t ask_expiry(const struct ask *c);
+/* A time for it, mostly soon. */
+void ask_add_time(struct world *w, struct ask *c, struct ask_args *a);
 /* In the state at a time, by the command's clock. */
 void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct expectation *e);
 bool keys_same(const struct mutation *a, const struct mutation *b);

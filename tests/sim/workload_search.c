@@ -18,6 +18,7 @@ struct truth {
     const struct model_collection *collection;
     const struct search_want *want;
     float query[DIM_MAX];
+    uint64_t now_ms;                 /* the clock it ran by */
     uint64_t at, now;                /* when it ran, and when it is judged */
     struct candidate all[MODEL_IDS]; /* that the filter let through at some time, nearest first */
     size_t count, always;
@@ -61,7 +62,8 @@ static void gather(struct truth *t)
 {
     t->count = t->always = 0;
     for (unsigned id = 0; id < MODEL_IDS; id++) {
-        const struct model_element *e = model_element_at(t->collection, id, t->at);
+        const struct model_element *e =
+            model_element_seen(t->collection, id, t->at, t->now_ms);
         bool ever, always;
         t->dist[id] = NAN;
         if (e == NULL)
@@ -195,7 +197,7 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
         right = cmd->want.vsim ? reply_is_list(r) && r->elements == 0
                                : reply_is_error(r, "no such collection");
     else if (cmd->form == FORM_ELEMENT)
-        *over = model_element_at(c, cmd->ids[0], at) == NULL;
+        *over = model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL;
     else
         *over = cmd->dim != (c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim);
     if (c != NULL && *over)
@@ -223,6 +225,7 @@ const char *check_search(struct world *w, const struct ask *cmd, size_t query, c
         return reply_is_error(r, "zero vector") ? NULL : "a zero query is not refused";
     t.want = &cmd->want;
     t.at = at;
+    t.now_ms = cmd->now_ms;
     t.now = model_now(w->model);
     gather(&t);
     size_t most = cmd->want.count > 0 ? cmd->want.count : 10;

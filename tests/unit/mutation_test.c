@@ -27,6 +27,10 @@ static struct collection_spec some_spec(void)
     CHECK(schema_add(&s.schema, slice_of("year"), SCHEMA_NUMERIC, NULL) == OK);
     CHECK(schema_add(&s.schema, slice_of(".a.b[0]"), SCHEMA_TAG, NULL) == OK);
     CHECK(schema_add(&s.schema, slice_of("x"), SCHEMA_BOOL, NULL) == OK);
+    s.element_ttl_s = LIMIT_ELEMENT_TTL_S;
+    s.max_len = LIMIT_ROWS;
+    s.max_bytes = INT64_MAX;
+    s.evict = EVICT_TTL;
     return s;
 }
 
@@ -79,11 +83,15 @@ static struct mutation sample(unsigned i)
     static struct mutation_element elements[3];
     static struct slice ids[3];
     elements[0] = (struct mutation_element){.id = slice_of("one"), .vector = vectors[0], .norm = 1};
-    elements[1] = (struct mutation_element){
-        .id = with_nul(), .vector = vectors[1], .norm = 2.5f, .set_attribute = true};
+    elements[1] = (struct mutation_element){.id = with_nul(),
+                                            .vector = vectors[1],
+                                            .norm = 2.5f,
+                                            .expire_ms = 1,
+                                            .set_attribute = true};
     elements[2] = (struct mutation_element){.id = slice_of(""),
                                             .vector = vectors[2],
                                             .norm = 0,
+                                            .expire_ms = INT64_MAX,
                                             .set_attribute = true,
                                             .attribute = slice_of("{\"year\": 1999}")};
     ids[0] = slice_of("one");
@@ -148,13 +156,16 @@ static bool same_spec(const struct collection_spec *a, const struct collection_s
            a->index == b->index && a->m == b->m && a->ef_build == b->ef_build && a->ef == b->ef &&
            a->keep_originals == b->keep_originals && a->implicit == b->implicit &&
            a->projection_from == b->projection_from &&
-           a->projection_version == b->projection_version && a->seed == b->seed;
+           a->projection_version == b->projection_version && a->seed == b->seed &&
+           a->element_ttl_s == b->element_ttl_s && a->max_len == b->max_len &&
+           a->max_bytes == b->max_bytes && a->evict == b->evict;
 }
 
 static bool same_element(const struct mutation *m, size_t i, const struct mutation_element *b)
 {
     const struct mutation_element *a = &m->elements[i];
-    return slice_eq(a->id, b->id) && a->set_attribute == b->set_attribute &&
+    return slice_eq(a->id, b->id) && a->expire_ms == b->expire_ms &&
+           a->set_attribute == b->set_attribute &&
            memcmp(&a->norm, &b->norm, sizeof(a->norm)) == 0 &&
            memcmp(a->vector, b->vector, m->dim * sizeof(float)) == 0 &&
            (!a->set_attribute || slice_eq(a->attribute, b->attribute));
