@@ -109,7 +109,9 @@ struct collection {
     unsigned link_jobs;
     struct sweep *sweep;
     struct relocation *relocation;
-    uint32_t relink_next, relink_end; /* rows where some may have to be linked again */
+    uint32_t relink_next, relink_end; /* rows where some may have to be linked again, */
+    unsigned relink_wear;             /* of this wear (enum hnsw_wear) */
+    size_t relink_peak;               /* most live rows since the collection has halved */
     struct io_timer
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;

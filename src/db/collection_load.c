@@ -235,20 +235,21 @@ static enum err finish_graph(struct collection_load *l)
         waiting += collection_load_is_alive(l, row) && !hnsw_image_has(&l->graph, row);
     if (!pending_reserve(&c->pending, waiting))
         return ERR_NOMEM;
+    size_t worn = 0;
     hnsw_image_end(&l->graph);
     for (uint32_t row = 0; row < l->end; row++) {
         if (!collection_load_is_alive(l, row))
             continue;
         if (hnsw_image_has(&l->graph, row)) {
             collection_set_state(c, row, ROW_LINKED);
-            if (hnsw_is_worn(c->graph, row))
-                relink_look(c);
+            worn += hnsw_has_wear(c->graph, row, HNSW_WORN);
             continue;
         }
         c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id_of(c, row)));
         collection_set_state(c, row, ROW_PENDING);
         pending_push(&c->pending, row);
     }
+    relink_on_loaded(c, worn);
     for (size_t i = 0; i < l->graph.orphan_count; i++) {
         collection_set_state(c, l->graph.orphans[i], ROW_PENDING);
         pending_push(&c->pending, l->graph.orphans[i]);

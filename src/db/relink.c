@@ -1,9 +1,8 @@
 #include "db/relink.h"
 
 #include "db/relocate.h"
-#include "index/hnsw.h"
 
-enum { JOB_ROWS = 4096, STEP_ROWS = 64, ROWS_LINKED_MAX = 16 };
+enum { JOB_ROWS = 4096, STEP_ROWS = 64, ROWS_LINKED_MAX = 16, WORN_SHARE = 16 };
 
 /* owner: the workers, until done */
 struct relink_job {
@@ -13,6 +12,7 @@ struct relink_job {
     uint64_t guard;
     struct index_rows rows;
     struct index *graph;
+    enum hnsw_wear wear;
     uint32_t next, end; /* rows to look at */
     unsigned linked;
 };
@@ -21,7 +21,7 @@ struct relink_job {
 static bool relink_row(struct relink_job *j, struct lane *lane, uint32_t row)
 {
     unsigned before = j->linked;
-    if (!hnsw_link_worn(j->graph, &j->rows, lane, row, &j->linked))
+    if (!hnsw_link_again(j->graph, &j->rows, lane, row, j->wear, &j->linked))
         return false; /* memory is short: the row stays as it is until a sweep finds it again */
     if (j->linked == before)
         return true;
@@ -59,11 +59,37 @@ static void done_relink(struct job *job)
     background_go_on(b);
 }
 
-void relink_look(struct collection *c)
+static void look(struct collection *c, enum hnsw_wear wear)
 {
     CHECK(c->graph != NULL);
+    /* A pass for rows of less wear goes on as such. */
+    if (c->relink_next >= c->relink_end || wear > c->relink_wear)
+        c->relink_wear = wear;
     c->relink_next = 0;
     c->relink_end = c->rows_end;
+}
+
+void relink_on_sweep(struct collection *c)
+{
+    if (c->relink_peak < c->live + c->dead_linked)
+        c->relink_peak = c->live + c->dead_linked;
+}
+
+void relink_on_swept(struct collection *c, bool worn)
+{
+    if (c->live <= c->relink_peak / 2) {
+        c->relink_peak = c->live;
+        look(c, HNSW_THINNED);
+    } else if (worn) {
+        look(c, HNSW_WORN);
+    }
+}
+
+/* So many worn rows at once are what is left of a pass after the collection has halved. */
+void relink_on_loaded(struct collection *c, size_t worn)
+{
+    if (worn > 0)
+        look(c, worn > c->live / WORN_SHARE ? HNSW_THINNED : HNSW_WORN);
 }
 
 void relink_on_moved(struct collection *c)
@@ -88,6 +114,7 @@ bool relink_start(struct background *b, struct collection *c)
     j->collection = c;
     j->rows = view.codes;
     j->graph = c->graph;
+    j->wear = c->relink_wear;
     j->next = c->relink_next;
     j->end = end - j->next < JOB_ROWS ? end : j->next + JOB_ROWS;
     c->relink_next = j->end;

@@ -5,6 +5,10 @@
  * searches find less. So rows that have lost half of a list are linked anew, when nothing else is
  * to be linked. They stay where they are in the graph meanwhile, so nobody has to scan them.
  *
+ * Many small sweeps leave rows that have each lost somewhat less, and a graph that is as bad. So
+ * each time a collection has halved, whoever has lost an eighth of a list is linked anew: all such
+ * passes together link no more rows than there were.
+ *
  * Jobs look for such rows themselves, and need no state of a row: they hold a guard, and neither
  * sweeps of what dies meanwhile nor moves go on before they have come back.
  *
@@ -14,10 +18,14 @@
 
 #include "db/background.h"
 #include "db/collection.h"
+#include "index/hnsw.h"
 
-/* Rows may be worn: a sweep has found some, or they came from a snapshot so. The caller wakes the
- * collection. */
-void relink_look(struct collection *c);
+/* A sweep begins. */
+void relink_on_sweep(struct collection *c);
+/* It has ended; or the collection comes from a snapshot, with so many worn rows. The caller wakes
+ * the collection. */
+void relink_on_swept(struct collection *c, bool worn);
+void relink_on_loaded(struct collection *c, size_t worn);
 /* Elements have moved to rows that jobs may have passed. No job is out. */
 void relink_on_moved(struct collection *c);
 /* Starts a job when there is something to do and no better time for it; false: it did not. */

@@ -101,8 +101,7 @@ static void go_on(struct sweep *s)
     retire_rows(c, s->bits, s->dead.end); /* nothing leads to them any more */
     s->bits = NULL;
     link_orphans(s);
-    if (s->found.worn > 0)
-        relink_look(c);
+    relink_on_swept(c, s->found.worn > 0);
     c->sweep = NULL;
     b->link_sweeps++;
     free_sweep(s);
@@ -161,6 +160,7 @@ bool sweep_start(struct background *b, struct collection *c)
         collection_set_state(c, row, ROW_SWEEPING);
         bits[row / 64] |= (uint64_t)1 << (row % 64);
     }
+    relink_on_sweep(c);
     c->sweeping += c->dead_linked;
     c->dead_linked = 0;
     struct collection_view view;

@@ -288,11 +288,11 @@ const char *hnsw_check(const struct index *x, const struct index_rows *rows,
     return NULL;
 }
 
-bool hnsw_is_worn(const struct index *x, uint32_t row)
+bool hnsw_has_wear(const struct index *x, uint32_t row, enum hnsw_wear wear)
 {
     const struct hnsw *h = (const struct hnsw *)x;
     const struct hnsw_node *node = hnsw_node(h, row);
-    return node_lost(node) >= hnsw_lost_max(h) && node_stage(node) == NODE_LINKED;
+    return node_lost(node) >= hnsw_lost_min(h, wear) && node_stage(node) == NODE_LINKED;
 }
 
 bool hnsw_was_linked(const struct index *x, uint32_t row)

@@ -26,7 +26,7 @@ struct hnsw_sweep {
     size_t orphan_count;
     size_t orphan_capacity;
     uint64_t repaired;   /* rows whose links changed */
-    uint64_t worn;       /* rows that hnsw_is_worn, perhaps some twice */
+    uint64_t worn;       /* rows of HNSW_WORN, perhaps some twice */
 };
 
 /* [lane] Removes the links of rows *row .. end - 1 to dead rows and connects the rows to what those
@@ -63,12 +63,15 @@ void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves);
 int hnsw_level(const struct index *x, uint32_t row);
 int hnsw_top_level(const struct index *x);
 
-/* Have sweeps taken so many links from the row that it should be linked again? [loop or lane] */
-bool hnsw_is_worn(const struct index *x, uint32_t row);
-/* [lane] Links the row again if it is worn; of lanes that come to it at once, one does. False when
- * memory ran out. *linked is raised by one if it was linked. */
-MUST_USE bool hnsw_link_worn(struct index *x, const struct index_rows *rows, struct lane *lane,
-                             uint32_t row, unsigned *linked);
+/* What share of a full list sweeps have taken from a row: half of one, an eighth of one. */
+enum hnsw_wear { HNSW_WORN = 2, HNSW_THINNED = 8 };
+
+/* Have they taken that, or more? [loop or lane] */
+bool hnsw_has_wear(const struct index *x, uint32_t row, enum hnsw_wear wear);
+/* [lane] Links the row again if it has that wear; of lanes that come to it at once, one does. False
+ * when memory ran out. *linked is raised by one if it was linked. */
+MUST_USE bool hnsw_link_again(struct index *x, const struct index_rows *rows, struct lane *lane,
+                              uint32_t row, enum hnsw_wear wear, unsigned *linked);
 
 /* Has link finished for the row since row_init? [loop or lane] */
 bool hnsw_was_linked(const struct index *x, uint32_t row);

@@ -12,13 +12,13 @@ enum { WEAR_MAX = (1 << HNSW_WEAR_BITS) - 1 };
 
 uint8_t hnsw_image_wear(const struct index *x, uint32_t lost)
 {
-    const uint32_t most = hnsw_lost_max((const struct hnsw *)x);
+    const uint32_t most = hnsw_lost_min((const struct hnsw *)x, HNSW_WORN);
     return (uint8_t)(lost < most ? lost * WEAR_MAX / most : WEAR_MAX);
 }
 
 uint32_t hnsw_image_lost(const struct index *x, uint8_t wear)
 {
-    const uint32_t most = hnsw_lost_max((const struct hnsw *)x);
+    const uint32_t most = hnsw_lost_min((const struct hnsw *)x, HNSW_WORN);
     CHECK(wear <= WEAR_MAX);
     return (wear * most + WEAR_MAX - 1) / WEAR_MAX;
 }

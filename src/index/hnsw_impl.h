@@ -116,10 +116,11 @@ static inline uint32_t node_parent(const struct hnsw *h, uint32_t row)
     return atomic_load_explicit(&hnsw_node(h, row)->parent, memory_order_acquire);
 }
 
-/* So many links lost, and what is left is the neighbourhood of others: link the row again. */
-static inline uint8_t hnsw_lost_max(const struct hnsw *h)
+/* Links lost by a row of that wear, at least. */
+static inline uint8_t hnsw_lost_min(const struct hnsw *h, enum hnsw_wear wear)
 {
-    return h->m0 / 2 < UINT8_MAX ? (uint8_t)(h->m0 / 2) : UINT8_MAX;
+    uint32_t lost = (h->m0 + wear - 1) / wear;
+    return lost < UINT8_MAX ? (uint8_t)lost : UINT8_MAX;
 }
 
 static inline uint8_t node_lost(const struct hnsw_node *node)

@@ -274,31 +274,29 @@ bool hnsw_link_row(struct index *x, const struct index_rows *rows, struct lane *
     return true;
 }
 
-/* Who brings the count down to nothing has the row. */
-static bool take_worn(const struct hnsw *h, struct lane *lane, uint32_t row)
+/* Sets what the row has lost; returns what it had. */
+static uint8_t swap_lost(struct hnsw_node *node, struct lane *lane, uint8_t lost)
 {
-    struct hnsw_node *node = hnsw_node(h, row);
     node_lock(node, lane);
-    bool worn = node_lost(node) >= hnsw_lost_max(h);
-    if (worn)
-        node_set_lost(node, 0);
+    uint8_t before = node_lost(node);
+    node_set_lost(node, lost);
     node_unlock(node);
-    return worn;
+    return before;
 }
 
-bool hnsw_link_worn(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row,
-                    unsigned *linked)
+bool hnsw_link_again(struct index *x, const struct index_rows *rows, struct lane *lane,
+                     uint32_t row, enum hnsw_wear wear, unsigned *linked)
 {
-    struct hnsw *h = hnsw_of(x);
-    if (!hnsw_is_worn(x, row) || row_dead(rows, row) || !take_worn(h, lane, row))
+    struct hnsw_node *node = hnsw_node(hnsw_of(x), row);
+    if (!hnsw_has_wear(x, row, wear) || row_dead(rows, row))
+        return true;
+    uint8_t lost = swap_lost(node, lane, 0); /* who brings it down to nothing has the row */
+    if (lost == 0)
         return true;
     if (hnsw_link_row(x, rows, lane, row)) {
         ++*linked;
         return true;
     }
-    struct hnsw_node *node = hnsw_node(h, row);
-    node_lock(node, lane);
-    node_set_lost(node, hnsw_lost_max(h));
-    node_unlock(node);
+    (void)swap_lost(node, lane, lost);
     return false;
 }

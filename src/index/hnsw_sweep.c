@@ -127,7 +127,7 @@ static size_t count_dead_links(const struct sweeping *s, uint32_t row, int level
 static void note_lost(const struct sweeping *s, struct hnsw_node *node, size_t count)
 {
     node_set_lost(node, node_lost(node) + count);
-    s->sweep->worn += node_lost(node) >= hnsw_lost_max(s->h);
+    s->sweep->worn += node_lost(node) >= hnsw_lost_min(s->h, HNSW_WORN);
 }
 
 static enum err repair_levels(const struct sweeping *s, uint32_t row)

@@ -57,7 +57,7 @@ static unsigned count_worn(const struct graph *g)
 {
     unsigned count = 0;
     for (uint32_t row = 0; row < g->end; row++)
-        count += g->state[row] == GRAPH_LINKED && hnsw_is_worn(g->x, row);
+        count += g->state[row] == GRAPH_LINKED && hnsw_has_wear(g->x, row, HNSW_WORN);
     return count;
 }
 
@@ -77,7 +77,7 @@ TEST(relink, rows_that_lost_half_a_list_are_linked_as_well_as_new_ones)
         unsigned worn = count_worn(g), linked = 0;
         struct index_rows rows = graph_rows(g);
         for (uint32_t row = 0; row < g->end; row++)
-            EXPECT(hnsw_link_worn(g->x, &rows, &g->lane, row, &linked));
+            EXPECT(hnsw_link_again(g->x, &rows, &g->lane, row, HNSW_WORN, &linked));
         EXPECT(linked <= worn && linked > worn / 2); /* who is linked again gives links to others */
         EXPECT_EQ(count_worn(g), 0);
         EXPECT_STR(graph_check(g) == NULL ? "" : graph_check(g), "");
@@ -103,7 +103,7 @@ static void run_linker(void *arg)
 {
     struct linker *l = arg;
     for (uint32_t row = 0; row < l->rows.end; row++)
-        CHECK(hnsw_link_worn(l->x, &l->rows, &l->lane, row, &l->linked));
+        CHECK(hnsw_link_again(l->x, &l->rows, &l->lane, row, HNSW_WORN, &l->linked));
 }
 
 TEST(relink, of_lanes_that_come_to_a_worn_row_at_once_one_links_it)
@@ -262,12 +262,17 @@ static void remove_some(struct world *w, unsigned percent)
             remove_one(w, id);
 }
 
-static unsigned worn_rows(const struct collection *c)
+static unsigned rows_of_wear(const struct collection *c, enum hnsw_wear wear)
 {
     unsigned count = 0;
     for (uint32_t row = 0; row < c->rows_end; row++)
-        count += collection_state(c, row) == ROW_LINKED && hnsw_is_worn(c->graph, row);
+        count += collection_state(c, row) == ROW_LINKED && hnsw_has_wear(c->graph, row, wear);
     return count;
+}
+
+static unsigned worn_rows(const struct collection *c)
+{
+    return rows_of_wear(c, HNSW_WORN);
 }
 
 /* Share of the K nearest codes that walks find, over queries that are no elements. */
@@ -350,6 +355,27 @@ TEST(relink, recall_stays_when_elements_are_replaced_again_and_again)
     /* What comes gives links to those that have lost some: little is linked twice. */
     EXPECT(w->db.background.rows_relinked < IDS / 2);
     world_free(w);
+}
+
+/* Each sweep takes too little from a row for it to be worn. */
+TEST(relink, a_collection_that_shrinks_bit_by_bit_is_found_as_a_new_one)
+{
+    enum { TURNS = 16 };
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct world *w = world_new(seed);
+        for (unsigned turn = 0; turn < TURNS; turn++) {
+            bool half = w->c->live <= IDS / 2;
+            remove_some(w, 12);
+            run_for(w, REST_US);
+            if (w->c->live <= IDS / 2 && !half)
+                EXPECT(rows_of_wear(w->c, HNSW_THINNED) <= w->c->live / 20);
+        }
+        double recall = recall_in(&w->db, w->c), best = recall_of_new(w, seed);
+        printf("  %zu of %d left: %.3f, in a new one %.3f\n", w->c->live, IDS, recall, best);
+        EXPECT(recall >= best - near_enough);
+        EXPECT(w->db.background.rows_relinked <= IDS * 3 / 2);
+        world_free(w);
+    }
 }
 
 /* Runs until a job has come back and others are to follow. */
