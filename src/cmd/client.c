@@ -16,7 +16,7 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
 void client_fini(struct client *c)
 {
     CHECK(c->search == NULL && c->waits_for_room == NULL && !c->waits_for_save && !c->blocked);
-    CHECK(!c->waits_for_pause && !c->waits_for_eviction && c->slow == NULL);
+    CHECK(!c->waits_for_pause && !c->waits_for_eviction && c->slow == NULL && c->key_list == NULL);
     CHECK(c->waits_for_log == CLIENT_LOG_NOTHING);
     CHECK(c->watches == NULL && c->queue.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);

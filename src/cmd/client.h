@@ -9,6 +9,7 @@
 
 struct command;
 struct search;
+struct key_list;
 struct slow_entry;
 struct removal;
 struct offload_request;
@@ -63,6 +64,7 @@ struct client {
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
     bool waits_for_pause;              /* for a CLIENT PAUSE to end */
+    struct key_list *key_list;         /* KEYS under way */
     bool waits_for_eviction;           /* for room in memory */
     struct offload_request *backup;    /* the one that VBACKUP waits for */
     enum client_log_wait waits_for_log;

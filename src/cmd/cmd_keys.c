@@ -1,7 +1,11 @@
 /* Keys of any type. */
 #include "base/glob.h"
 #include "base/rng.h"
+#include "cmd/key_list.h"
 #include "cmd/keys.h"
+
+/* How many keys are looked at in one go, and for how long a SCAN looks that asks for more. */
+enum { AT_ONCE_KEYS = 1000, SCAN_US = 300 };
 
 /* An error on the way leaves those before it removed. */
 static void remove_keys(struct request *rq, const struct slices *keys)
@@ -79,13 +83,25 @@ static void on_key(void *user, const struct object *o)
     l->count++;
 }
 
-/* Looks at about step keys from the cursor on; returns the cursor to go on with. */
+/* Looks at about step keys from the cursor on; returns the cursor to go on with. When there are
+ * many it is later than that on the clock that ends it: COUNT is a hint. */
 static uint64_t list_keys(struct request *rq, struct listing *l, uint64_t cursor, size_t step)
 {
+    struct io *io = rq->env->io;
+    const struct keyspace *ks = &rq->env->db->keys;
+    uint64_t start = io->ops->mono_us(io);
     l->text = BUF_INIT(MEM_CLIENT);
     l->reply = (struct reply){&l->text, rq->reply.proto};
     l->now_ms = rq->env->db->now_ms;
-    return keyspace_scan(&rq->env->db->keys, cursor, step, on_key, l);
+    if (step <= AT_ONCE_KEYS || (rq->client->flags & CLIENT_IN_EXEC) ||
+        keyspace_count(ks) <= AT_ONCE_KEYS)
+        return keyspace_scan(ks, cursor, step, on_key, l);
+    for (size_t done = 0; done < step; done += AT_ONCE_KEYS / 4) {
+        cursor = keyspace_scan(ks, cursor, AT_ONCE_KEYS / 4, on_key, l);
+        if (cursor == 0 || io->ops->mono_us(io) - start > SCAN_US)
+            break;
+    }
+    return cursor;
 }
 
 /* The caller has seen to it that no key is missing. */
@@ -101,6 +117,11 @@ void cmd_keys(struct request *rq)
     const struct keys_args *a = rq->args;
     if (!pattern_fits(rq, a->pattern))
         return;
+    if (keyspace_count(&rq->env->db->keys) > AT_ONCE_KEYS &&
+        !(rq->client->flags & CLIENT_IN_EXEC)) {
+        key_list_start(rq, a->pattern);
+        return;
+    }
     /* One step over everything: it ends where it began. */
     struct listing l = {.pattern = &a->pattern};
     uint64_t rest = list_keys(rq, &l, 0, SIZE_MAX);

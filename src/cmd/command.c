@@ -373,7 +373,7 @@ static void run(struct request *rq)
     CHECK(end >= start);
     stats->usec += end - start;
     latency_note_command(env, command_index(rq->command), end - start);
-    if (client->search != NULL)
+    if (client->search != NULL || client->key_list != NULL)
         client->slow = slowlog_begin(rq, start);
     else
         slowlog_note(rq, start, end);

@@ -3,6 +3,7 @@
  * with it. */
 #include "cmd/env.h"
 
+#include "cmd/key_list.h"
 #include "cmd/log_wait.h"
 #include "cmd/saving.h"
 #include "cmd/multi.h"
@@ -76,7 +77,8 @@ void cmd_env_fini(struct cmd_env *env)
 static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->removal != NULL) + (client->waits_for_room != NULL) +
-           client->waits_for_save + client->waits_for_pause + client->waits_for_eviction +
+           (client->key_list != NULL) + client->waits_for_save + client->waits_for_pause +
+           client->waits_for_eviction +
            (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
@@ -120,6 +122,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     removal_forget(client);
     pause_forget(client);
     evict_forget(env, client);
+    key_list_forget(client);
     slowlog_drop(client->slow);
     client->slow = NULL;
     log_wait_forget(env, client);
