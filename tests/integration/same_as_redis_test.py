@@ -148,7 +148,7 @@ CONFIG GET latency-tracking
 CONFIG GET latency-monitor-threshold
 CONFIG SET slowlog-max-len x
 CONFIG SET slowlog-log-slower-than -1 slowlog-max-len 10
-CONFIG GET slowlog-*
+CONFIG GET slowlog-max-l*
 SLOWLOG
 SLOWLOG FOO
 SLOWLOG GET x
