@@ -9,7 +9,8 @@ enum {
     SLICE_US = 400,   /* of the loop's time */
     SLICE_KEYS = 500, /* in one record */
     LOOK_EVERY = 8,   /* keys between two looks at the clock */
-    PAUSE_US = 50     /* for clients, between slices */
+    PAUSE_US = 50,    /* for clients, between slices */
+    NEEDED_PER_WORD = 64
 };
 
 /* What a policy chooses from, and by what. */
@@ -190,12 +191,14 @@ static void on_timer(struct io_timer *timer)
     }
 }
 
-/* About what the command is going to need. */
+/* About what the command is going to need, and rather more: what db_has_room() refuses although
+ * this is there would be an error, with keys left that could go. A key has a header besides its
+ * bytes, and its memory is rounded up. */
 static size_t needed(const struct request *rq)
 {
-    size_t size = rq->command->run == cmd_exec ? rq->client->queue.len : 0;
+    size_t size = rq->command->run == cmd_exec ? 2 * rq->client->queue.len : 0;
     for (size_t i = 1; i < rq->argc; i++)
-        size += rq->argv[i].len;
+        size += rq->argv[i].len + rq->argv[i].len / 4 + NEEDED_PER_WORD;
     return size;
 }
 
