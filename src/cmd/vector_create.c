@@ -70,8 +70,9 @@ static enum err read_schema(const struct slices *words, struct schema *schema, s
         struct slice name = words->items[i];
         int shown = (int)(name.len < 64 ? name.len : 64), kind = 0;
         if (i + 1 == words->count)
-            return why_set(why, ERR_ARG, "SCHEMA: the field '%.*s' lacks its type (SCHEMA is the "
-                                         "last option)",
+            return why_set(why, ERR_ARG,
+                           "SCHEMA: the field '%.*s' lacks its type (SCHEMA is the "
+                           "last option)",
                            shown, (const char *)name.ptr);
         enum err e = pick("SCHEMA", words->items[i + 1], kinds, COUNT_OF(kinds), &kind, why);
         if (e == OK && kind >= SCHEMA_KIND_COUNT)
@@ -84,6 +85,42 @@ static enum err read_schema(const struct slices *words, struct schema *schema, s
             return e;
     }
     return OK;
+}
+
+/* What VCREATE and VALTER have in common: their arguments have the same names. */
+struct tuning_options {
+    bool has_ef, has_element_ttl, has_max_len, has_max_bytes, has_evict;
+    int64_t ef, element_ttl, max_len, max_bytes;
+    struct slice evict;
+};
+
+#define TUNING_OPTIONS(a)                                                                          \
+    {                                                                                              \
+        .has_ef = (a)->has_ef, .has_element_ttl = (a)->has_element_ttl,                            \
+        .has_max_len = (a)->has_max_len, .has_max_bytes = (a)->has_max_bytes,                      \
+        .has_evict = (a)->has_evict, .ef = (a)->ef, .element_ttl = (a)->element_ttl,               \
+        .max_len = (a)->max_len, .max_bytes = (a)->max_bytes, .evict = (a)->evict                  \
+    }
+
+/* What is not said stays as it is. */
+static enum err read_tuning(const struct tuning_options *o, struct spec_tuning *t, struct why *why)
+{
+    static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "TTL"};
+    int evict = (int)t->evict;
+    enum err e = OK;
+    if (o->has_evict)
+        e = pick("EVICT", o->evict, evictions, COUNT_OF(evictions), &evict, why);
+    t->evict = (enum eviction)evict;
+    CHECK(strcmp(evictions[evict], eviction_name(t->evict)) == 0);
+    if (o->has_ef)
+        t->ef = (uint32_t)o->ef;
+    if (o->has_element_ttl)
+        t->element_ttl_s = (uint32_t)o->element_ttl;
+    if (o->has_max_len)
+        t->max_len = (uint64_t)o->max_len;
+    if (o->has_max_bytes)
+        t->max_bytes = (uint64_t)o->max_bytes;
+    return e;
 }
 
 /* What VCREATE asks for, with defaults for what it does not say. The seed is drawn here, once: it
@@ -110,10 +147,10 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
         spec->m = (uint32_t)a->m;
     if (a->has_efc)
         spec->ef_build = (uint32_t)a->efc;
-    if (a->has_ef)
-        spec->ef = (uint32_t)a->ef;
-    if (a->has_element_ttl)
-        spec->element_ttl_s = (uint32_t)a->element_ttl;
+    const struct tuning_options options = TUNING_OPTIONS(a);
+    e = read_tuning(&options, &spec->tuning, why);
+    if (e != OK)
+        return e;
     spec->seed = rng_next(&rq->env->db->random);
     return a->has_schema ? read_schema(&a->schema, &spec->schema, why) : OK;
 }
@@ -131,12 +168,71 @@ void cmd_vcreate(struct request *rq)
     bool missing;
     struct collection *c = find_collection(rq, a->key, &missing);
     if (c != NULL && !a->if_not_exists)
-        reply_errorf(&rq->reply, "ERR collection '%.*s' exists already; VDROP it first, or say "
-                                 "IFNOTEXISTS",
+        reply_errorf(&rq->reply,
+                     "ERR collection '%.*s' exists already; VDROP it first, or say "
+                     "IFNOTEXISTS",
                      (int)(a->key.len < 64 ? a->key.len : 64), (const char *)a->key.ptr);
     else if (c != NULL && c->spec.dim != m.spec.dim)
         reply_errorf(&rq->reply, "ERR the collection exists already with DIM %u", c->spec.dim);
     else if (c != NULL || (missing && write_mutation(rq, &m)))
+        reply_simple(&rq->reply, "OK");
+}
+
+/* Why the words of VCREATE that VALTER does not have cannot change. */
+static void reply_fixed(struct request *rq, struct slice word)
+{
+    static const struct {
+        const char *word, *why;
+    } fixed[] = {
+        {"DIM", "all its vectors have that many floats"},
+        {"METRIC", "its graph and its codes were made for it"},
+        {"TYPE", "its vectors are kept so"},
+        {"INDEX", "its rows are laid out for it"},
+        {"M", "its graph was made with it"},
+        {"EFC", "its graph was made with it"},
+        {"QUANT", "its codes were made so"},
+        {"ORIGINALS", "its vectors were kept, or not, when they came"},
+        {"SCHEMA", "its columns are made with the collection"},
+    };
+    for (size_t i = 0; i < COUNT_OF(fixed); i++) {
+        if (!slice_eq_nocase(word, fixed[i].word))
+            continue;
+        reply_errorf(&rq->reply,
+                     "ERR %s of a collection cannot change: %s. Make another with VCREATE, and "
+                     "import into it",
+                     fixed[i].word, fixed[i].why);
+        return;
+    }
+    reply_errorf(&rq->reply,
+                 "ERR VALTER does not know '%.*s': EF, ELEMENTTTL, MAXLEN, MAXBYTES and EVICT can "
+                 "change",
+                 (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
+}
+
+void cmd_valter(struct request *rq)
+{
+    const struct valter_args *a = rq->args;
+    const struct tuning_options options = TUNING_OPTIONS(a);
+    struct why why = {{0}};
+    if (a->fixed.count > 0) {
+        reply_fixed(rq, a->fixed.items[0]);
+        return;
+    }
+    struct collection *c = need_collection(rq, a->key);
+    if (c == NULL)
+        return;
+    if (c->spec.implicit) {
+        reply_error(&rq->reply, "ERR a vector set made by VADD has no options; VCREATE makes "
+                                "collections");
+        return;
+    }
+    struct mutation m = {.kind = MUTATION_COLLECTION_ALTER, .key = a->key, .spec = c->spec};
+    enum err e = read_tuning(&options, &m.spec.tuning, &why);
+    if (e != OK)
+        reply_err(&rq->reply, e, &why);
+    else if (rq->argc == 2)
+        reply_error(&rq->reply, "ERR VALTER takes EF, ELEMENTTTL, MAXLEN, MAXBYTES or EVICT");
+    else if (write_mutation(rq, &m))
         reply_simple(&rq->reply, "OK");
 }
 
@@ -237,7 +333,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 16 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 21 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
@@ -277,13 +373,18 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_text(r, "quant", quant_name(c->spec.quant));
     field_text(r, "originals", c->spec.keep_originals ? "KEEP" : "DROP");
     field_int(r, "ef-construction", c->spec.ef_build);
-    field_int(r, "ef", c->spec.ef);
+    field_int(r, "ef", c->spec.tuning.ef);
     field_int(r, "pending", pending_count(&c->pending));
     field_int(r, "dead-rows", c->dead_linked + c->sweeping);
     field_int(r, "free-rows", c->free_rows.count);
     field_int(r, "memory-bytes", collection_bytes(c));
     field_int(r, "bytes-per-vector", c->live == 0 ? 0 : collection_bytes(c) / c->live);
-    field_int(r, "element-ttl", c->spec.element_ttl_s);
+    field_int(r, "element-ttl", c->spec.tuning.element_ttl_s);
+    field_int(r, "max-len", c->spec.tuning.max_len);
+    field_int(r, "max-bytes", c->spec.tuning.max_bytes);
+    field_text(r, "evict", eviction_name(c->spec.tuning.evict));
+    field_int(r, "evicted", c->evicted);
+    field_int(r, "element-bytes", collection_element_bytes(c));
     field_int(r, "expiring", c->aging == NULL ? 0 : c->aging->count);
     field_schema(r, &c->spec.schema);
 }

@@ -54,6 +54,7 @@ void cmd_vemb(struct request *rq)
     }
     struct collection_view view;
     db_view(rq->env->db, c, &view);
+    view_use(&view, row);
     if (a->raw) {
         reply_raw(&rq->reply, &view, row);
         return;
@@ -122,6 +123,7 @@ void cmd_vgetattr(struct request *rq)
     if (row != ROW_NONE) {
         struct collection_view view;
         db_view(rq->env->db, c, &view);
+        view_use(&view, row);
         attribute = view_attribute(&view, row);
     }
     if (attribute.len == 0)

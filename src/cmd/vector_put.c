@@ -7,6 +7,7 @@
 #include "cmd/expire_time.h"
 #include "cmd/vector.h"
 #include "db/projection.h"
+#include "db/victims.h"
 
 enum { SMALL_DIM = 1024 };
 
@@ -30,8 +31,8 @@ static bool read_put_options(struct request *rq, const struct expire_options *wh
     }
     if (!expire_options_fit(rq, when) || !expire_options_read(rq, when, &out->expire_ms))
         return false;
-    if (out->expire_ms == 0 && spec->element_ttl_s > 0)
-        out->expire_ms = rq->env->db->now_ms + (uint64_t)spec->element_ttl_s * 1000;
+    if (out->expire_ms == 0 && spec->tuning.element_ttl_s > 0)
+        out->expire_ms = rq->env->db->now_ms + (uint64_t)spec->tuning.element_ttl_s * 1000;
     return true;
 }
 
@@ -141,6 +142,34 @@ static enum err read_vector(const struct vadd_args *a, const struct collection_s
     return e;
 }
 
+/* Logs a put, and before it what has to go for it, as one record. fresh: distinct ids that are new
+ * to the collection. */
+static bool write_put(struct request *rq, struct collection *c, const struct mutation *m,
+                      size_t fresh)
+{
+    struct why why = {{0}};
+    struct victims victims;
+    if (c == NULL)
+        return write_mutation(rq, m);
+    enum err e = victims_plan(c, m, fresh, &victims, &why);
+    if (e == OK && victims.count > 0)
+        e = db_reserve(rq->env->db, m, &why);
+    if (e != OK)
+        reply_err(&rq->reply, e, &why);
+    struct mutation gone = {.kind = MUTATION_REMOVE,
+                            .key = m->key,
+                            .ids = victims.ids,
+                            .count = victims.count};
+    bool ok = e == OK && (victims.count == 0 || write_mutation(rq, &gone));
+    if (ok) {
+        c->evicted += victims.count;
+        rq->env->stats->evicted_elements += victims.count;
+        ok = write_mutation(rq, m);
+    }
+    victims_fini(&victims);
+    return ok;
+}
+
 /* Logs the element (and the set, when it is new) as one change, so that a crash leaves no empty set
  * behind; replies whether the element is new. */
 static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
@@ -167,7 +196,8 @@ static void put_one(struct request *rq, const struct vadd_args *a, struct collec
         return;
     bool there = c != NULL && db_element(rq->env->db, c, a->element) != ROW_NONE;
     enum outcome outcome = plan_element(&options, c, there, &element);
-    if (outcome != PUT_SKIPS && !write_mutation(rq, &m))
+    size_t fresh = c != NULL && collection_find(c, a->element) == ROW_NONE;
+    if (outcome != PUT_SKIPS && !write_put(rq, c, &m, fresh))
         return;
     reply_outcome(&rq->reply, outcome, true);
     if (c != NULL)
@@ -218,6 +248,7 @@ struct batch {
     size_t count;
     struct mutation_element *elements; /* the valid ones, valid_count of them */
     size_t valid_count;
+    size_t fresh_count;                /* distinct ids of these that the collection does not have */
     float *vectors;
     struct why *errors;     /* per element; empty: valid */
     enum outcome *outcomes; /* per element */
@@ -262,6 +293,7 @@ static enum outcome plan_next(struct batch *b, const struct db *db, const struct
     bool before = map_get(&b->fresh, hash, e->id) != MAP_NONE;
     enum outcome outcome =
         plan_element(options, c, before || db_element(db, c, e->id) != ROW_NONE, e);
+    b->fresh_count += outcome == PUT_ADDS && collection_find(c, e->id) == ROW_NONE;
     if (outcome == PUT_ADDS)
         map_put(&b->fresh, hash, (uint32_t)b->valid_count);
     return outcome;
@@ -385,7 +417,7 @@ void cmd_vmadd(struct request *rq)
                          .dim = c->spec.dim,
                          .elements = b.elements,
                          .count = b.valid_count};
-    if (b.valid_count == 0 || write_mutation(rq, &m)) {
+    if (b.valid_count == 0 || write_put(rq, c, &m, b.fresh_count)) {
         reply_batch(rq, &b);
         wait_for_room(rq, c, from);
     }

@@ -9,7 +9,7 @@ struct reply reply_of_search(struct search *s)
     return (struct reply){&s->reply, s->proto};
 }
 
-enum err row_shape_init(struct row_shape *shape, const struct collection_view *view, unsigned with,
+enum err row_shape_init(struct row_shape *shape, struct collection_view *view, unsigned with,
                         const struct json_pick *pick)
 {
     *shape = (struct row_shape){view, with, pick, NULL};
@@ -79,6 +79,7 @@ void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, dou
     size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
                      ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) +
                      ((with & WITH_TTL) != 0);
+    view_use(shape->view, row);
     if (members > 1)
         reply_array(r, members);
     reply_bulk(r, view_id(shape->view, row));

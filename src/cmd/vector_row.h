@@ -17,14 +17,14 @@ enum row_with {
 
 /* What elements are shown with. room: dim floats when there is WITH_VECTOR. */
 struct row_shape {
-    const struct collection_view *view;
+    struct collection_view *view; /* its clock of use goes on */
     unsigned with;
     const struct json_pick *pick; /* NULL: no fields */
     float *room;
 };
 
 /* ERR_NOMEM. row_shape_fini in any case. */
-MUST_USE enum err row_shape_init(struct row_shape *shape, const struct collection_view *view,
+MUST_USE enum err row_shape_init(struct row_shape *shape, struct collection_view *view,
                                  unsigned with, const struct json_pick *pick);
 void row_shape_fini(struct row_shape *shape);
 

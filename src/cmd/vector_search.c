@@ -32,6 +32,7 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
         reply_array(&r, count);
     }
     for (size_t i = 0; i < count; i++) {
+        view_use(&s->view, hits[i].row);
         reply_bulk(&r, view_id(&s->view, hits[i].row));
         if (s->proto == 3 && score && attribute)
             reply_array(&r, 2);

@@ -103,6 +103,7 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_PUT:
     case MUTATION_REMOVE:
     case MUTATION_SET_ATTRIBUTE:
+    case MUTATION_COLLECTION_ALTER:
         touch(find(env, m->key), false);
         break;
     case MUTATION_TICK:

@@ -42,8 +42,11 @@ static struct captured capture_object(struct object *o, uint32_t place)
     CHECK(o != NULL && (o->type == OBJECT_STRING || o->collection != NULL));
     CHECK(o->hold == OBJECT_LOOSE);
     o->hold = OBJECT_HELD;
-    return (struct captured){
+    struct captured captured = {
         .place = place, .type = o->type, .object = o, .expire_ms = o->expire_ms};
+    if (o->type == OBJECT_COLLECTION)
+        captured.tuning = o->collection->spec.tuning;
+    return captured;
 }
 
 static void let_go(struct capture *c, struct object *o)

@@ -30,6 +30,7 @@ struct captured {
     struct object *object; /* for its bytes */
     uint64_t expire_ms;
     const struct collection_view *view; /* OBJECT_COLLECTION */
+    struct spec_tuning tuning;          /* likewise: it may change in place */
     bool large;                         /* it has columns of its own, has left its slab */
 };
 

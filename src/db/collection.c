@@ -291,16 +291,14 @@ enum err collection_make_aging(struct collection *c)
     return c->aging == NULL ? ERR_NOMEM : OK;
 }
 
-static enum err prepare_aging(struct collection *c, const struct mutation *m, uint32_t end)
+/* Room in it for rows 0 .. end - 1, and so many more that expire. */
+static enum err need_aging(struct collection *c, uint32_t end, size_t added)
 {
-    bool wanted = spec_ages(&c->spec);
-    for (size_t i = 0; i < m->count && !wanted; i++)
-        wanted = m->elements[i].expire_ms > 0;
-    if (c->aging != NULL || !wanted)
-        return c->aging == NULL ? OK : aging_reserve(c->aging, end, m->count);
+    if (c->aging != NULL)
+        return aging_reserve(c->aging, end, added);
     enum err e = collection_make_aging(c);
     if (e == OK)
-        e = aging_reserve(c->aging, end, m->count);
+        e = aging_reserve(c->aging, end, added);
     if (e == OK) {
         aging_list(c->aging, c->env->agings);
     } else {
@@ -308,6 +306,65 @@ static enum err prepare_aging(struct collection *c, const struct mutation *m, ui
         c->aging = NULL;
     }
     return e;
+}
+
+struct access collection_access(const struct collection *c)
+{
+    enum { LOG_FACTOR = 10, DECAY_MINUTES = 1 }; /* Redis's defaults for keys */
+    struct access access = {.lfu = c->spec.tuning.evict == EVICT_LFU,
+                            .log_factor = LOG_FACTOR,
+                            .decay_minutes = DECAY_MINUTES};
+    access_set_now(&access, *c->env->now_ms);
+    return access;
+}
+
+static uint32_t access_of_now(const struct collection *c)
+{
+    struct access access = collection_access(c);
+    return access_new(&access);
+}
+
+size_t collection_row_bytes(const struct collection *c)
+{
+    size_t sum = c->spec.index == INDEX_FLAT ? 0 : 2 * (size_t)c->spec.m * sizeof(uint32_t);
+    for (unsigned i = 0; i < c->columns.count; i++)
+        sum += c->columns.spec[i].stride;
+    return sum;
+}
+
+size_t collection_element_bytes(const struct collection *c)
+{
+    return c->live * collection_row_bytes(c) + c->heap.live_bytes;
+}
+
+enum err collection_prepare_tuning(struct collection *c, const struct spec_tuning *tuning)
+{
+    return spec_ages(tuning) ? need_aging(c, c->rows_end, 0) : OK;
+}
+
+void collection_tune(struct collection *c, const struct spec_tuning *tuning)
+{
+    bool other = spec_counts_use(tuning) &&
+                 (!spec_counts_use(&c->spec.tuning) || tuning->evict != c->spec.tuning.evict);
+    c->spec.tuning = *tuning;
+    if (other)
+        collection_use_all(c);
+}
+
+void collection_use_all(struct collection *c)
+{
+    uint32_t value = access_of_now(c);
+    _Atomic uint32_t *used = (_Atomic uint32_t *)(void *)c->aging->columns.base[AGE_ACCESS];
+    for (uint32_t row = 0; row < c->rows_end; row++)
+        atomic_store_explicit(&used[row], value, memory_order_relaxed);
+}
+
+static enum err prepare_aging(struct collection *c, const struct mutation *m, uint32_t end)
+{
+    bool wanted = c->aging != NULL || spec_ages(&c->spec.tuning);
+    for (size_t i = 0; i < m->count && !wanted; i++)
+        wanted = m->elements[i].expire_ms > 0;
+    return wanted ? need_aging(c, end, m->count) : OK;
 }
 
 enum err collection_prepare_put(struct collection *c, const struct mutation *m)
@@ -444,7 +501,7 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
     uint32_t row = take_row(c);
     fill_row(c, row, e);
     if (c->aging != NULL)
-        aging_set(c->aging, row, e->expire_ms, 0);
+        aging_set(c->aging, row, e->expire_ms, access_of_now(c));
     heap_ref ref = HEAP_NONE;
     if (attribute.len > 0) {
         ref = heap_put(&c->heap, row, attribute);

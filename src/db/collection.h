@@ -23,6 +23,7 @@
 #include "base/io.h"
 #include "base/map.h"
 #include "base/rowset.h"
+#include "db/access.h"
 #include "db/aging.h"
 #include "db/fields.h"
 #include "db/mutation.h"
@@ -89,6 +90,7 @@ struct collection {
     struct index *graph;         /* NULL while flat */
     struct pending pending;
     struct rowset free_rows;
+    uint64_t evicted;            /* elements that made room for others, since the start */
     struct aging *aging;         /* NULL: no element expires */
     const struct object *object; /* that leads to it, in the keyspace */
     uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
@@ -139,6 +141,17 @@ void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn
 bool collection_remove(struct collection *c, struct slice id, uint64_t lsn);
 void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute);
 
+/* The clock and the way that the use of its elements is known by. */
+struct access collection_access(const struct collection *c);
+/* Bytes of its elements, and of one without id and attribute: what MAXBYTES counts. They follow
+ * from what elements hold, so that the limit does not depend on how memory is laid out. */
+size_t collection_element_bytes(const struct collection *c);
+size_t collection_row_bytes(const struct collection *c);
+/* The part of MUTATION_COLLECTION_ALTER that can fail; then what it changes. */
+MUST_USE enum err collection_prepare_tuning(struct collection *c, const struct spec_tuning *tuning);
+/* All elements were used just now. */
+void collection_use_all(struct collection *c);
+void collection_tune(struct collection *c, const struct spec_tuning *tuning);
 /* Elements that have not expired at now_ms. */
 size_t collection_count(const struct collection *c, uint64_t now_ms);
 
@@ -166,6 +179,9 @@ struct collection_view {
     uint8_t *base[COLUMNS_MAX];
     bool has_fields;               /* they are complete */
     uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
+    uint32_t ef;                   /* of searches that do not say */
+    _Atomic uint32_t *used;        /* by row, as access.h has it; NULL: nobody asks */
+    struct access access;          /* the clock of that */
     const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */
     struct pending_span pending;
     size_t live;
@@ -183,6 +199,8 @@ static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collectio
 struct slice view_id(const struct collection_view *v, uint32_t row);
 struct slice view_attribute(const struct collection_view *v, uint32_t row);
 float view_norm(const struct collection_view *v, uint32_t row);
+/* [lane or loop] The element of a row is shown to a client. Not exact: two at once count as one. */
+void view_use(struct collection_view *v, uint32_t row);
 /* When it expires; 0: never. */
 uint64_t view_expiry(const struct collection_view *v, uint32_t row);
 /* dim floats: the exact vector, or what the code stands for. Not multiplied by the norm. */

@@ -260,7 +260,7 @@ static enum err finish_graph(struct collection_load *l)
 static enum err finish_aging(struct collection_load *l)
 {
     struct collection *c = l->c;
-    if (!atomic_load_explicit(&l->aging, memory_order_relaxed) && !spec_ages(&c->spec))
+    if (!atomic_load_explicit(&l->aging, memory_order_relaxed) && !spec_ages(&c->spec.tuning))
         return OK;
     if (collection_make_aging(c) != OK || aging_reserve(c->aging, l->end, c->live) != OK)
         return ERR_NOMEM;
@@ -298,5 +298,7 @@ void collection_load_end(struct collection_load *l)
         collection_build_fields(c);
     if (c->aging != NULL)
         aging_list(c->aging, c->env->agings);
+    if (spec_counts_use(&c->spec.tuning))
+        collection_use_all(c);
     collection_load_abandon(l);
 }

@@ -31,10 +31,16 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .has_exact = vectors,
         .expire = c->aging == NULL ? NULL
                                    : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
+        .ef = c->spec.tuning.ef,
         .pending = pending_span(&c->pending),
         .live = c->live,
     };
     memcpy(out->base, c->columns.base, sizeof(out->base));
+    if (c->aging != NULL && spec_counts_use(&c->spec.tuning)) {
+        out->used = (_Atomic uint32_t *)(void *)c->aging->columns.base[AGE_ACCESS];
+        out->access = collection_access(c);
+        out->access.random = lsn ^ c->uid;
+    }
     out->has_fields = c->fields != NULL && !c->fields->building;
     if (out->has_fields)
         memcpy(out->field_base, c->fields->columns.base, sizeof(out->field_base));
@@ -55,6 +61,15 @@ struct slice view_attribute(const struct collection_view *v, uint32_t row)
 float view_norm(const struct collection_view *v, uint32_t row)
 {
     return ((const float *)(const void *)v->base[COL_NORM])[row];
+}
+
+void view_use(struct collection_view *v, uint32_t row)
+{
+    if (v->used == NULL)
+        return;
+    uint32_t before = atomic_load_explicit(&v->used[row], memory_order_relaxed);
+    v->access.random += before + row; /* views of one moment begin alike */
+    atomic_store_explicit(&v->used[row], access_used(&v->access, before), memory_order_relaxed);
 }
 
 uint64_t view_expiry(const struct collection_view *v, uint32_t row)

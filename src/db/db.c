@@ -222,6 +222,20 @@ static enum err prepare_attribute(struct db *db, const struct mutation *m)
                                                       : ERR_NOMEM;
 }
 
+static enum err prepare_alter(struct db *db, const struct mutation *m, struct why *why)
+{
+    struct collection *c;
+    enum err e = collection_of(keyspace_get(&db->keys, m->key), &c);
+    if (e != OK)
+        return e;
+    if (c == NULL)
+        return why_set(why, ERR_NOT_FOUND, "no such collection");
+    e = spec_same_fixed(&c->spec, &m->spec);
+    if (e != OK)
+        return why_set(why, e, "an alteration of what is fixed");
+    return collection_prepare_tuning(c, &m->spec.tuning);
+}
+
 /* Takes back what was prepared for a change that does not come. */
 static void discard(struct db *db)
 {
@@ -255,6 +269,9 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
         break;
     case MUTATION_PUT:
         e = prepare_put(db, m, why);
+        break;
+    case MUTATION_COLLECTION_ALTER:
+        e = prepare_alter(db, m, why);
         break;
     case MUTATION_SET_ATTRIBUTE:
         e = prepare_attribute(db, m);
@@ -342,6 +359,15 @@ static void apply_rename(struct db *db, const struct mutation *m)
     o->access = access;
 }
 
+/* A snapshot under way has the tuning as it was first. */
+static void apply_alter(struct db *db, const struct mutation *m)
+{
+    struct object *o = keyspace_get(&db->keys, m->key);
+    CHECK(o != NULL && o->type == OBJECT_COLLECTION);
+    keyspace_touch(&db->keys, o);
+    collection_tune(o->collection, &m->spec.tuning);
+}
+
 static void apply_attribute(struct db *db, const struct mutation *m)
 {
     struct object *o = keyspace_get(&db->keys, m->key);
@@ -374,6 +400,7 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_KEY_RENAME:
     case MUTATION_KEY_REMOVE:
     case MUTATION_SET_ATTRIBUTE:
+    case MUTATION_COLLECTION_ALTER:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
@@ -415,6 +442,9 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_REMOVE:
         apply_remove(db, m, lsn);
         break;
+    case MUTATION_COLLECTION_ALTER:
+        apply_alter(db, m);
+        break;
     case MUTATION_SET_ATTRIBUTE:
         apply_attribute(db, m);
         break;
@@ -437,6 +467,13 @@ void db_commit(struct db *db)
     if (PLANTED(PLANT_BATCH_SPLIT) && !db->log.open)
         return;
     mlog_commit(&db->log);
+}
+
+enum err db_reserve(struct db *db, const struct mutation *m, struct why *why)
+{
+    enum err e = prepare(db, m, why);
+    discard(db);
+    return e;
 }
 
 enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why)

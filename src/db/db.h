@@ -63,6 +63,8 @@ void db_commit(struct db *db);
  * db_begin and db_commit it is a record of its own. */
 MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn,
                            struct why *why);
+/* Sets aside the memory that a put will need: the db_write after it can fail by the log alone. */
+MUST_USE enum err db_reserve(struct db *db, const struct mutation *m, struct why *why);
 /* A record that was logged elsewhere, with the LSN it has there (the last one plus 1). ERR_CORRUPT:
  * it is none, and nothing has changed, or it does not fit the data. After an error in the midst of
  * a batch the data is good for nothing. Counts no memory against maxmemory: what was acknowledged

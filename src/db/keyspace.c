@@ -174,10 +174,15 @@ bool keyspace_reserve_expiry(struct keyspace *ks)
     return expiry_reserve(&ks->expiry);
 }
 
-void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms)
+void keyspace_touch(struct keyspace *ks, const struct object *o)
 {
     if (ks->watch != NULL)
         touch(ks, map_get(&ks->map, o->hash, object_key(o)));
+}
+
+void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms)
+{
+    keyspace_touch(ks, o);
     expiry_remove(&ks->expiry, o);
     o->expire_ms = expire_ms;
     if (expire_ms > 0)

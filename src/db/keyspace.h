@@ -112,6 +112,8 @@ void keyspace_load_end(struct keyspace *ks);
 /* Changes when a published object expires; 0: never. The only way an object changes in place. When
  * it did not expire before, keyspace_reserve_expiry came first. */
 MUST_USE bool keyspace_reserve_expiry(struct keyspace *ks);
+/* What the object holds is about to change in place. */
+void keyspace_touch(struct keyspace *ks, const struct object *o);
 void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms);
 
 size_t keyspace_count(const struct keyspace *ks);

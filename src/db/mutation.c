@@ -81,6 +81,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         bytes_put_slice(out, m->value);
         break;
     case MUTATION_COLLECTION_NEW:
+    case MUTATION_COLLECTION_ALTER:
         spec_encode(&m->spec, out);
         break;
     case MUTATION_PUT:
@@ -188,6 +189,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
             e = ERR_CORRUPT;
         break;
     case MUTATION_COLLECTION_NEW:
+    case MUTATION_COLLECTION_ALTER:
         e = spec_decode(r, &m->spec) ? OK : ERR_CORRUPT;
         break;
     case MUTATION_PUT:

@@ -22,7 +22,8 @@
     X(MUTATION_KEY_EXPIRE, 8, "the key expires then, or never")                                    \
     X(MUTATION_KEY_RENAME, 9, "what the key held, and when it expires, is another key's")          \
     X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, zeros before them")      \
-    X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")
+    X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")           \
+    X(MUTATION_COLLECTION_ALTER, 12, "the collection has this tuning")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -53,7 +54,7 @@ struct mutation {
     uint64_t expire_ms;                /* STRING_SET, KEY_EXPIRE: Unix time; 0: never */
     uint64_t offset;                   /* STRING_RANGE */
     struct slice new_key;              /* KEY_RENAME */
-    struct collection_spec spec;       /* COLLECTION_NEW; PUT when creates */
+    struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     uint32_t dim;                      /* PUT */
     struct mutation_element *elements; /* PUT */

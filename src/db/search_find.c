@@ -383,7 +383,7 @@ enum err search_find(struct search *s, struct lane *lane, const float *query)
     if (s->filter != NULL)
         r.filter = (struct index_filter){accept, s};
     r.wanted = s->count < s->view.live ? s->count : s->view.live;
-    r.effort = s->effort > 0 ? s->effort : s->view.collection->spec.ef;
+    r.effort = s->effort > 0 ? s->effort : s->view.ef;
     if (r.effort < r.wanted)
         r.effort = r.wanted;
     if (r.effort > s->view.codes.end)

@@ -1,5 +1,7 @@
 #include "db/spec.h"
 
+#include <string.h>
+
 #include "base/limits.h"
 
 const char *index_kind_name(enum index_kind kind)
@@ -20,7 +22,7 @@ const char *eviction_name(enum eviction evict)
         EVICT_LIST(X)
 #undef X
     };
-    CHECK(evict < EVICT_COUNT);
+    CHECK(evict < EVICTION_COUNT);
     return names[evict];
 }
 
@@ -34,9 +36,30 @@ struct collection_spec spec_default(uint32_t dim)
         .index = INDEX_AUTO,
         .m = SPEC_M_DEFAULT,
         .ef_build = SPEC_EF_BUILD_DEFAULT,
-        .ef = SPEC_EF_DEFAULT,
+        .tuning = {.ef = SPEC_EF_DEFAULT},
         .keep_originals = true,
     };
+}
+
+void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
+{
+    memcpy(to, from, offsetof(struct collection_spec, tuning));
+}
+
+enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b)
+{
+    struct collection_spec same;
+    struct buf x = BUF_INIT(MEM_SCRATCH), y = BUF_INIT(MEM_SCRATCH);
+    spec_copy_fixed(&same, a);
+    same.tuning = b->tuning;
+    spec_encode(&same, &x);
+    spec_encode(b, &y);
+    enum err e = buf_failed(&x) || buf_failed(&y)         ? ERR_NOMEM
+                 : slice_eq(buf_slice(&x), buf_slice(&y)) ? OK
+                                                          : ERR_CORRUPT;
+    buf_fini(&x);
+    buf_fini(&y);
+    return e;
 }
 
 void spec_encode(const struct collection_spec *s, struct buf *out)
@@ -47,16 +70,16 @@ void spec_encode(const struct collection_spec *s, struct buf *out)
     bytes_put_u8(out, (uint8_t)s->index);
     bytes_put_u32(out, s->m);
     bytes_put_u32(out, s->ef_build);
-    bytes_put_u32(out, s->ef);
+    bytes_put_u32(out, s->tuning.ef);
     bytes_put_u8(out, s->keep_originals);
     bytes_put_u8(out, s->implicit);
     bytes_put_u32(out, s->projection_from);
     bytes_put_u32(out, s->projection_version);
     bytes_put_u64(out, s->seed);
-    bytes_put_u32(out, s->element_ttl_s);
-    bytes_put_u64(out, s->max_len);
-    bytes_put_u64(out, s->max_bytes);
-    bytes_put_u8(out, (uint8_t)s->evict);
+    bytes_put_u32(out, s->tuning.element_ttl_s);
+    bytes_put_u64(out, s->tuning.max_len);
+    bytes_put_u64(out, s->tuning.max_bytes);
+    bytes_put_u8(out, (uint8_t)s->tuning.evict);
     schema_encode(&s->schema, out);
 }
 
@@ -66,15 +89,15 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     uint8_t metric = bytes_get_u8(r), quant = bytes_get_u8(r), index = bytes_get_u8(r);
     s->m = bytes_get_u32(r);
     s->ef_build = bytes_get_u32(r);
-    s->ef = bytes_get_u32(r);
+    s->tuning.ef = bytes_get_u32(r);
     s->keep_originals = bytes_get_bool(r);
     s->implicit = bytes_get_bool(r);
     s->projection_from = bytes_get_u32(r);
     s->projection_version = bytes_get_u32(r);
     s->seed = bytes_get_u64(r);
-    s->element_ttl_s = bytes_get_u32(r);
-    s->max_len = bytes_get_u64(r);
-    s->max_bytes = bytes_get_u64(r);
+    s->tuning.element_ttl_s = bytes_get_u32(r);
+    s->tuning.max_len = bytes_get_u64(r);
+    s->tuning.max_bytes = bytes_get_u64(r);
     uint8_t evict = bytes_get_u8(r);
     if (!schema_decode(r, &s->schema) || r->broken)
         return false;
@@ -83,14 +106,15 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     s->metric = (enum metric)metric;
     s->quant = (enum quant)quant;
     s->index = (enum index_kind)index;
-    s->evict = (enum eviction)evict;
-    if (evict >= EVICT_COUNT || s->element_ttl_s > LIMIT_ELEMENT_TTL_S ||
-        s->max_len > LIMIT_ROWS || s->max_bytes > INT64_MAX)
+    s->tuning.evict = (enum eviction)evict;
+    if (evict >= EVICTION_COUNT || s->tuning.element_ttl_s > LIMIT_ELEMENT_TTL_S ||
+        s->tuning.max_len > LIMIT_ROWS || s->tuning.max_bytes > INT64_MAX)
         return false;
     if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
         return false;
     return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
-           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->ef >= 1 && s->ef <= LIMIT_EF &&
-           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION &&
+           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->tuning.ef >= 1 &&
+           s->tuning.ef <= LIMIT_EF && s->projection_from <= LIMIT_DIM &&
+           s->projection_version <= PROJECTION_VERSION &&
            (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);
 }

@@ -31,7 +31,7 @@ enum eviction {
 #define X(evict, word) evict,
     EVICT_LIST(X)
 #undef X
-        EVICT_COUNT
+        EVICTION_COUNT
 };
 
 const char *eviction_name(enum eviction evict);
@@ -43,6 +43,15 @@ enum {
     PROJECTION_VERSION = 1 /* how the matrix follows from its seed; 0: no projection */
 };
 
+/* What VALTER changes. Lanes have copies. */
+struct spec_tuning {
+    uint32_t ef;            /* of searches that do not say */
+    uint32_t element_ttl_s; /* of elements that are put without a time; 0: for ever */
+    uint64_t max_len;       /* elements, */
+    uint64_t max_bytes;     /* and bytes of elements, a put may lead to; 0: no limit */
+    enum eviction evict;
+};
+
 struct collection_spec {
     uint32_t dim; /* of stored vectors */
     enum metric metric;
@@ -50,35 +59,36 @@ struct collection_spec {
     enum index_kind index;
     uint32_t m;
     uint32_t ef_build;
-    uint32_t ef; /* of searches that do not say */
     bool keep_originals;
     bool implicit; /* made by VADD, as Redis does: gone with its last element */
     /* REDUCE: vectors of projection_from floats are projected to dim. */
     uint32_t projection_from;
     uint32_t projection_version;
-    uint32_t element_ttl_s; /* of elements that are put without a time; 0: for ever */
-    uint64_t max_len;       /* elements, */
-    uint64_t max_bytes;     /* and bytes of elements, a put may lead to; 0: no limit */
-    enum eviction evict;
     uint64_t seed; /* of the projection and of the levels of the graph */
     struct schema schema;
+    struct spec_tuning tuning; /* the last member: spec_copy_fixed */
 };
 
 /* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
 struct collection_spec spec_default(uint32_t dim);
 
 /* Is it known of elements when they were used? */
-static inline bool spec_counts_use(const struct collection_spec *s)
+static inline bool spec_counts_use(const struct spec_tuning *s)
 {
     return (s->max_len > 0 || s->max_bytes > 0) &&
            (s->evict == EVICT_LRU || s->evict == EVICT_LFU);
 }
 
 /* Has every collection of it a struct aging, whatever is put? */
-static inline bool spec_ages(const struct collection_spec *s)
+static inline bool spec_ages(const struct spec_tuning *s)
 {
     return s->element_ttl_s > 0 || spec_counts_use(s);
 }
+
+/* All but the tuning, from a spec that may be tuned meanwhile. */
+void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from);
+/* Do they differ in their tuning at most? ERR_CORRUPT, ERR_NOMEM. */
+MUST_USE enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b);
 
 /* Its bytes, in the log and in snapshots; spec_decode is false when they are not one that a command
  * could have made. */

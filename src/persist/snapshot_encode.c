@@ -235,7 +235,8 @@ static void append_key(struct buf *body, const struct captured *key)
         image.value = object_string(key->object);
     } else {
         image.uid = key->view->collection->uid;
-        image.spec = key->view->collection->spec;
+        spec_copy_fixed(&image.spec, &key->view->collection->spec);
+        image.spec.tuning = key->tuning;
     }
     image_key_put(body, &image);
 }

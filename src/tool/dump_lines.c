@@ -63,18 +63,18 @@ static void put_spec(struct dump *d, const struct collection_spec *s)
 {
     buf_printf(&d->text, " dim %u %s %s %s M %u EFC %u EF %u originals %s%s seed %016" PRIx64,
                s->dim, metric_name(s->metric), index_kind_name(s->index), quant_name(s->quant),
-               s->m, s->ef_build, s->ef, s->keep_originals ? "kept" : "dropped",
+               s->m, s->ef_build, s->tuning.ef, s->keep_originals ? "kept" : "dropped",
                s->implicit ? " made by VADD" : "", s->seed);
     if (s->projection_from > 0)
         buf_printf(&d->text, " projected from %u", s->projection_from);
-    if (s->element_ttl_s > 0)
-        buf_printf(&d->text, " elements live %u s", s->element_ttl_s);
-    if (s->max_len > 0)
-        buf_printf(&d->text, " at most %" PRIu64 " elements", s->max_len);
-    if (s->max_bytes > 0)
-        buf_printf(&d->text, " at most %" PRIu64 " bytes", s->max_bytes);
-    if (s->evict != EVICT_REFUSE)
-        buf_printf(&d->text, " evicts %s", eviction_name(s->evict));
+    if (s->tuning.element_ttl_s > 0)
+        buf_printf(&d->text, " elements live %u s", s->tuning.element_ttl_s);
+    if (s->tuning.max_len > 0)
+        buf_printf(&d->text, " at most %" PRIu64 " elements", s->tuning.max_len);
+    if (s->tuning.max_bytes > 0)
+        buf_printf(&d->text, " at most %" PRIu64 " bytes", s->tuning.max_bytes);
+    if (s->tuning.evict != EVICT_REFUSE)
+        buf_printf(&d->text, " evicts %s", eviction_name(s->tuning.evict));
 }
 
 static void write_line(struct dump *d)
@@ -179,6 +179,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         put_expiry(d, m->expire_ms);
         break;
     case MUTATION_COLLECTION_NEW:
+    case MUTATION_COLLECTION_ALTER:
         put_spec(d, &m->spec);
         break;
     case MUTATION_PUT:

@@ -68,10 +68,27 @@ static void put_option(struct dump *d, const char *word, uint64_t value)
     put_number(d, value);
 }
 
+enum { TUNING_WORDS = 10 };
+
+/* All of it, in the words of VCREATE and VALTER. */
+static void put_tuning(struct dump *d, const struct spec_tuning *t)
+{
+    put_text(d, "EF");
+    put_number(d, t->ef);
+    put_text(d, "ELEMENTTTL");
+    put_number(d, t->element_ttl_s);
+    put_text(d, "MAXLEN");
+    put_number(d, t->max_len);
+    put_text(d, "MAXBYTES");
+    put_number(d, t->max_bytes);
+    put_text(d, "EVICT");
+    put_text(d, eviction_name(t->evict));
+}
+
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
     bool flat = s->index == INDEX_FLAT;
-    put_command(d, "VCREATE", (flat ? 14u : 18u) + (s->element_ttl_s > 0 ? 2u : 0u));
+    put_command(d, "VCREATE", (flat ? 12u : 16u) + TUNING_WORDS);
     put_slice(d, key);
     put_text(d, "DIM");
     put_number(d, s->dim);
@@ -83,9 +100,7 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_text(d, quant_name(s->quant));
     put_text(d, "ORIGINALS");
     put_text(d, s->keep_originals ? "KEEP" : "DROP");
-    put_text(d, "EF");
-    put_number(d, s->ef);
-    put_option(d, "ELEMENTTTL", s->element_ttl_s);
+    put_tuning(d, &s->tuning);
     if (flat)
         return;
     put_text(d, "M");
@@ -250,6 +265,11 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         break;
     case MUTATION_COLLECTION_NEW:
         put_create(d, m->key, &m->spec);
+        break;
+    case MUTATION_COLLECTION_ALTER:
+        put_command(d, "VALTER", 2 + TUNING_WORDS);
+        put_slice(d, m->key);
+        put_tuning(d, &m->spec.tuning);
         break;
     case MUTATION_PUT:
         put_elements(d, m);

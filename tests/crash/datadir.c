@@ -217,7 +217,9 @@ static const char first_script[] = "SET s hello\n"
 static const char other_kinds[] = "EXPIRE number 1000000\n"
                                   "SETRANGE number 3 xyz\n"
                                   "RENAME number moved\n"
-                                  "RENAME moved number\n";
+                                  "RENAME moved number\n"
+                                  "VALTER flat MAXLEN 100 EVICT LRU\n"
+                                  "VADD small VALUES 4 1 2 3 4 lasting EX 1000000\n";
 
 static const char second_script[] = "VSETATTR graph e1 '{\"n\":1}'\n"
                                     "VREM graph e2 e3\n"

@@ -56,7 +56,7 @@ static struct collection_spec spec_of(struct slice key)
     spec.implicit = number % 7 == 2;
     spec.m = 4 + number % 3;
     spec.ef_build = 20;
-    spec.element_ttl_s = number % 4 == 1 ? 1000 : 0;
+    spec.tuning.element_ttl_s = number % 4 == 1 ? 1000 : 0;
     spec.seed = number;
     return spec;
 }
@@ -130,6 +130,16 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
         out.spec = spec_of(out.key);
         if (keyspace_get(&db->keys, out.key) != NULL)
             return nothing(m);
+        break;
+    case MUTATION_COLLECTION_ALTER:
+        out.key = name(m, m->key, 'c', m->collections);
+        o = keyspace_get(&db->keys, out.key);
+        if (o == NULL)
+            return nothing(m);
+        out.spec = o->collection->spec;
+        out.spec.tuning.ef = 1 + below(m, 1000);
+        out.spec.tuning.max_len = below(m, 1000);
+        out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
         break;
     case MUTATION_PUT:
         out.key = name(m, m->key, 'c', m->collections);

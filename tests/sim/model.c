@@ -35,6 +35,11 @@ static void free_collection(struct model_collection *c)
             free_element(e);
         }
     }
+    while (c->tuning != NULL) {
+        struct model_tuning *t = c->tuning;
+        c->tuning = t->before;
+        mem_free(MEM_TEST, t);
+    }
     mem_free(MEM_VECTOR, c->projection);
     mem_free(MEM_TEST, c);
 }
@@ -117,6 +122,14 @@ struct slice model_attribute_at(const struct model_element *e, uint64_t at)
     while (a != NULL && a->from > at)
         a = a->before;
     return a == NULL ? (struct slice){0} : a->json;
+}
+
+const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at)
+{
+    const struct model_tuning *t = c->tuning;
+    while (t != NULL && t->from > at)
+        t = t->before;
+    return t == NULL ? &c->spec.tuning : &t->tuning;
 }
 
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at)
@@ -333,6 +346,17 @@ static const char *set_one(struct model *m, unsigned key, const struct mutation 
     return NULL;
 }
 
+static const char *tune(struct model *m, unsigned key, const struct spec_tuning *tuning)
+{
+    struct model_collection *c = model_collection_at(m, key, m->at);
+    if (c == NULL)
+        return "no collection is altered";
+    struct model_tuning *t = mem_calloc(MEM_TEST, sizeof(*t));
+    *t = (struct model_tuning){m->at, *tuning, c->tuning};
+    c->tuning = t;
+    return NULL;
+}
+
 static void flush(struct model *m)
 {
     for (unsigned key = 0; key < MODEL_KEYS; key++)
@@ -359,6 +383,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     switch (mutation->kind) {
     case MUTATION_COLLECTION_NEW:
         return new_collection(m, key, &mutation->spec);
+    case MUTATION_COLLECTION_ALTER:
+        return tune(m, key, &mutation->spec.tuning);
     case MUTATION_PUT:
         return put_all(m, key, mutation);
     case MUTATION_REMOVE:

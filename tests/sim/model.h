@@ -39,9 +39,17 @@ struct model_element {
     struct model_element *before;      /* the id's version before this one */
 };
 
+/* owner: its collection */
+struct model_tuning {
+    uint64_t from;
+    struct spec_tuning tuning;
+    struct model_tuning *before;
+};
+
 /* owner: the model, whatever key it is held by */
 struct model_collection {
-    struct collection_spec spec;
+    struct collection_spec spec; /* its tuning is that of its birth */
+    struct model_tuning *tuning; /* the newest; NULL: that of its birth */
     float *projection; /* dim x projection_from, or NULL */
     struct model_element *newest[MODEL_IDS];
     struct model_collection *next; /* of all there were */
@@ -96,6 +104,8 @@ struct model_element *model_element_seen(const struct model_collection *c, unsig
                                          uint64_t now_ms);
 bool model_element_over(const struct model_element *e, uint64_t now_ms);
 struct slice model_attribute_at(const struct model_element *e, uint64_t at);
+/* What VALTER changes, as it was. */
+const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at);
 /* When it expires; 0: never. */
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);

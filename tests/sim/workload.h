@@ -21,6 +21,7 @@
     X(OP_VREM, 14)                                                                                 \
     X(OP_VSETATTR, 6)                                                                              \
     X(OP_VCREATE, 3)                                                                               \
+    X(OP_VALTER, 2)                                                                                \
     X(OP_VDROP, 1)                                                                                 \
     X(OP_SEARCH, 20)                                                                               \
     X(OP_VMSEARCH, 3)                                                                              \
@@ -130,6 +131,7 @@ struct ask {
     enum quant quant;
     uint32_t m, reduce; /* reduce 0: not said */
     struct search_want want;
+    struct spec_tuning tuning; /* VALTER: ef 0: not said; max_len UINT64_MAX: not said */
     struct keys_want keys;
     uint64_t token;
 
@@ -176,7 +178,7 @@ struct world {
     bool may_refuse;                    /* or with MISCONF, because the disk fails */
     uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
-    uint64_t elements_expired;
+    uint64_t elements_expired, elements_evicted;
     uint64_t sought, lost;              /* elements much nearer to a query than others are */
     uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };

@@ -107,17 +107,106 @@ static bool skips(const struct ask *cmd, const struct model_collection *c, uint6
     return there ? cmd->keys.nx : cmd->keys.xx;
 }
 
+/* What becomes of a put when its collection is full. */
+struct fullness {
+    bool of[MODEL_IDS];             /* ids of the put */
+    size_t has_to_go, may_go, over; /* over: may go, since their time has passed */
+};
+
+/* at: before the put. It fits the collection. */
+static void measure(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                    struct fullness *f)
+{
+    const struct spec_tuning *t = model_tuning_at(c, at);
+    size_t len = model_count_at(c, at, 0);
+    *f = (struct fullness){0};
+    for (size_t i = 0; i < cmd->id_count; i++) {
+        unsigned id = cmd->ids[i];
+        if (f->of[id] || !takes(&c->spec, vector_of(cmd, i), cmd->dim))
+            continue;
+        f->of[id] = true;
+        len += model_element_at(c, id, at) == NULL;
+    }
+    f->has_to_go = t->max_len > 0 && len > t->max_len ? len - t->max_len : 0;
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        const struct model_element *e = model_element_at(c, id, at);
+        if (e == NULL || f->of[id])
+            continue;
+        bool over = model_element_over(e, cmd->now_ms);
+        f->over += over;
+        f->may_go += over || t->evict == EVICT_LRU || t->evict == EVICT_LFU ||
+                     (t->evict == EVICT_TTL && e->expire_ms > 0);
+    }
+}
+
+static bool is_put(const struct ask *cmd)
+{
+    return cmd->op == OP_VADD || cmd->op == OP_VMADD;
+}
+
+/* Does a put that fits make others go, or find no room? */
+static bool evicts(const struct ask *cmd, const struct model_collection *c, uint64_t at)
+{
+    struct fullness f;
+    if (c == NULL || !is_put(cmd))
+        return false;
+    measure(cmd, c, at, &f);
+    return f.has_to_go > 0;
+}
+
+static bool is_refused(const struct ask *cmd, const struct model_collection *c, uint64_t at)
+{
+    struct fullness f;
+    if (c == NULL)
+        return false;
+    measure(cmd, c, at, &f);
+    return f.has_to_go > f.may_go;
+}
+
+/* As many as have to go, first those whose time is over, of TTL the soonest. */
+static const char *check_victims(struct world *w, const struct ask *cmd,
+                                 const struct model_collection *c, uint64_t at,
+                                 const struct mutation *m)
+{
+    struct fullness f;
+    bool goes[MODEL_IDS] = {false};
+    uint64_t last = 0;
+    size_t over = 0;
+    measure(cmd, c, at, &f);
+    if (m->count != f.has_to_go)
+        return "another number of elements goes than has to";
+    for (size_t i = 0; i < m->count; i++) {
+        unsigned id = model_id_of(m->ids[i]);
+        const struct model_element *e = id == MODEL_IDS ? NULL : model_element_at(c, id, at);
+        if (e == NULL || goes[id] || f.of[id])
+            return "an element goes that is not there, twice, or is put";
+        goes[id] = true;
+        over += model_element_over(e, cmd->now_ms);
+        last = e->expire_ms > last ? e->expire_ms : last;
+    }
+    if (over != (f.over < f.has_to_go ? f.over : f.has_to_go))
+        return "an element goes before others whose time is over";
+    bool by_time = model_tuning_at(c, at)->evict == EVICT_TTL;
+    for (unsigned id = 0; id < MODEL_IDS && by_time; id++) {
+        const struct model_element *e = model_element_at(c, id, at);
+        if (e != NULL && !goes[id] && !f.of[id] && e->expire_ms > 0 && e->expire_ms < last)
+            return "an element goes before another that expires sooner";
+    }
+    w->elements_evicted += m->count;
+    return NULL;
+}
+
 /* Does the command change the collection, or make it? */
 static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
     case OP_VADD:
-        return vadd_fits(c, cmd) && !skips(cmd, c, at);
+        return vadd_fits(c, cmd) && !skips(cmd, c, at) && !is_refused(cmd, c, at);
     case OP_VMADD:
         for (size_t i = 0; fits && i < cmd->id_count; i++)
             if (takes(&c->spec, vector_of(cmd, i), cmd->dim))
-                return true;
+                return !is_refused(cmd, c, at);
         return false;
     case OP_VREM:
     case OP_VSETATTR:
@@ -127,6 +216,8 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
         return false;
     case OP_VCREATE:
         return c == NULL;
+    case OP_VALTER:
+        return c != NULL && !c->spec.implicit;
     case OP_VDROP:
         return c != NULL;
     default:
@@ -145,7 +236,10 @@ size_t ask_change_count(const struct world *w, const struct ask *cmd, uint64_t a
     }
     const struct model_held *held = model_seen_at(w->model, cmd->key, at, cmd->now_ms);
     bool string = held != NULL && held->collection == NULL;
-    return !string && changes(cmd, held == NULL ? NULL : held->collection, at);
+    const struct model_collection *c = held == NULL ? NULL : held->collection;
+    if (string || !changes(cmd, c, at))
+        return 0;
+    return evicts(cmd, c, at) ? 2 : 1;
 }
 
 /* -- records -------------------------------------------------------------------------------------
@@ -231,7 +325,18 @@ static const char *check_new(const struct ask *cmd, const struct mutation *m)
     return NULL;
 }
 
-const char *ask_check_own(const struct world *w, const struct ask *cmd, size_t i,
+static const char *check_alter(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                               const struct mutation *m)
+{
+    const struct spec_tuning *before = model_tuning_at(c, at), *after = &m->spec.tuning;
+    uint32_t ef = cmd->tuning.ef == 0 ? before->ef : cmd->tuning.ef;
+    bool is = after->ef == ef && after->max_len == cmd->tuning.max_len &&
+              after->evict == cmd->tuning.evict && after->max_bytes == before->max_bytes &&
+              after->element_ttl_s == before->element_ttl_s;
+    return cmd->op == OP_VALTER && is ? NULL : "another alteration than was asked for";
+}
+
+const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
                           const struct mutation *m)
 {
     uint64_t at = cmd->before;
@@ -248,7 +353,12 @@ const char *ask_check_own(const struct world *w, const struct ask *cmd, size_t i
         return "a change of another key than the command's";
     if (model_seen_at(w->model, cmd->key, at, cmd->now_ms) == NULL)
         c = NULL;
+    if (is_put(cmd) && i == 0 && evicts(cmd, c, at))
+        return m->kind == MUTATION_REMOVE ? check_victims(w, cmd, c, at, m)
+                                          : "a put into a full collection";
     switch ((int)m->kind) {
+    case MUTATION_COLLECTION_ALTER:
+        return check_alter(cmd, c, at, m);
     case MUTATION_PUT:
         return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, at, m)
                                                          : "a put by another command";
@@ -398,6 +508,7 @@ static const char *check_changed(const struct ask *cmd, const struct model_colle
         right = reply_is_int(r, 1);
         break;
     case OP_VCREATE:
+    case OP_VALTER:
     case OP_VDROP:
     case OP_FLUSHALL:
         right = reply_is_status(r, "OK");
@@ -417,7 +528,7 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         return "nothing was changed";
     switch ((int)cmd->op) {
     case OP_VMADD:
-        if (c != NULL && cmd->dim == input_dim_of(&c->spec))
+        if (c != NULL && cmd->dim == input_dim_of(&c->spec) && !is_refused(cmd, c, at))
             return check_batch(cmd, c, at, r);
         right = reply_is_error(r, "ERR");
         break;
@@ -426,7 +537,9 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         right = reply_is_int(r, 0);
         break;
     case OP_VADD:
-        right = vadd_fits(c, cmd) ? reply_is_nil(r) : reply_is_error(r, "ERR");
+        right = !vadd_fits(c, cmd)  ? reply_is_error(r, "ERR")
+                : skips(cmd, c, at) ? reply_is_nil(r)
+                                    : reply_is_error(r, "full");
         break;
     case OP_VCREATE:
         right = cmd->flag && cmd->dim == c->spec.dim ? reply_is_status(r, "OK")
@@ -616,8 +729,8 @@ static const char *check_searches(struct world *w, const struct ask *cmd, const 
 static bool is_write(const struct ask *cmd)
 {
     return cmd->op == OP_VADD || cmd->op == OP_VMADD || cmd->op == OP_VREM ||
-           cmd->op == OP_VSETATTR || cmd->op == OP_VCREATE || cmd->op == OP_VDROP ||
-           cmd->op == OP_FLUSHALL;
+           cmd->op == OP_VSETATTR || cmd->op == OP_VCREATE || cmd->op == OP_VALTER ||
+           cmd->op == OP_VDROP || cmd->op == OP_FLUSHALL;
 }
 
 bool reply_is_short(const struct world *w, const redisReply *r)

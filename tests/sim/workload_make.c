@@ -326,6 +326,27 @@ static void add_schema(struct world *w, struct ask_args *a)
     ask_add_text(a, one_in(w, 8) ? "BOOL" : "TAG");
 }
 
+static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "ttl"};
+
+/* A collection that is full, mostly. */
+static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
+{
+    c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
+    c->tuning = (struct spec_tuning){.max_len = one_in(w, 4) ? 0 : 20 + below(w, 150),
+                                     .evict = (enum eviction)below(w, EVICTION_COUNT)};
+    ask_add_text(a, "VALTER");
+    ask_add_key(a, c->key);
+    if (one_in(w, 2)) {
+        c->tuning.ef = 10 + (uint32_t)below(w, 30);
+        ask_add_text(a, "EF");
+        ask_add_number(a, c->tuning.ef);
+    }
+    ask_add_text(a, "MAXLEN");
+    ask_add_number(a, c->tuning.max_len);
+    ask_add_text(a, "EVICT");
+    ask_add_text(a, evictions[c->tuning.evict]);
+}
+
 static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const metrics[] = {"COSINE", "L2", "ip"};
@@ -536,6 +557,9 @@ static void make_arguments(struct world *w, struct ask *c, struct ask_args *a)
         break;
     case OP_VCREATE:
         make_vcreate(w, c, a);
+        break;
+    case OP_VALTER:
+        make_valter(w, c, a);
         break;
     case OP_SEARCH:
         make_search(w, c, a);

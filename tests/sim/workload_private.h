@@ -55,7 +55,7 @@ MUST_USE const char *multi_check_reply(struct world *w, struct ask *c, const red
 /* workload_check.c: how many changes a command makes in the state at a time, and whether
  * m is its number i. */
 size_t ask_change_count(const struct world *w, const struct ask *c, uint64_t at);
-MUST_USE const char *ask_check_own(const struct world *w, const struct ask *c, size_t i,
+MUST_USE const char *ask_check_own(struct world *w, const struct ask *c, size_t i,
                                    const struct mutation *m);
 /* Does the change remove a key whose time is over, one of the command's? c NULL: any. */
 bool ask_removes_expired(struct world *w, const struct ask *c, const struct mutation *m);

@@ -167,7 +167,7 @@ static const char *check_exact(const struct truth *t, size_t count, const double
 static const char *check_nearest(struct world *w, const struct ask *cmd, const struct truth *t,
                                  size_t count, const double dist[MODEL_IDS])
 {
-    size_t effort = t->want->ef > 0 ? t->want->ef : t->collection->spec.ef;
+    size_t effort = t->want->ef > 0 ? t->want->ef : model_tuning_at(t->collection, t->at)->ef;
     if (count == 0 || !t->all[0].always || effort < EFFORT_SURE)
         return NULL;
     size_t wanted = count < 10 ? count : 10;

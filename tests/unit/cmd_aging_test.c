@@ -103,7 +103,7 @@ TEST(cmd_aging, a_put_says_when_or_the_collection_does)
     EXPECT_REPLY(h, 2, "VADD e VALUES 2 1 0 x EX 0",
                  "-ERR invalid expire time in 'VADD' command\r\n");
     EXPECT_REPLY(h, 2, "VADD e VALUES 2 1 0 x EX 1 PX 1", "-ERR syntax error\r\n");
-    EXPECT_PART(h, 2, "VCREATE f DIM 2 ELEMENTTTL 0", "ELEMENTTTL must be an integer between 1");
+    EXPECT_PART(h, 2, "VCREATE f DIM 2 ELEMENTTTL -1", "ELEMENTTTL must be an integer between 0");
     EXPECT_PART(h, 2, "VCREATE f DIM 2 ELEMENTTTL 2147483648", "ELEMENTTTL must be an integer");
     EXPECT_REPLY(h, 2, "VCREATE f DIM 2 ELEMENTTTL 2147483647", "+OK\r\n");
     harness_free(h);

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 21 };
+enum { SAMPLES = 22 };
 
 static struct slice with_nul(void)
 {
@@ -27,10 +27,10 @@ static struct collection_spec some_spec(void)
     CHECK(schema_add(&s.schema, slice_of("year"), SCHEMA_NUMERIC, NULL) == OK);
     CHECK(schema_add(&s.schema, slice_of(".a.b[0]"), SCHEMA_TAG, NULL) == OK);
     CHECK(schema_add(&s.schema, slice_of("x"), SCHEMA_BOOL, NULL) == OK);
-    s.element_ttl_s = LIMIT_ELEMENT_TTL_S;
-    s.max_len = LIMIT_ROWS;
-    s.max_bytes = INT64_MAX;
-    s.evict = EVICT_TTL;
+    s.tuning.element_ttl_s = LIMIT_ELEMENT_TTL_S;
+    s.tuning.max_len = LIMIT_ROWS;
+    s.tuning.max_bytes = INT64_MAX;
+    s.tuning.evict = EVICT_TTL;
     return s;
 }
 
@@ -69,6 +69,10 @@ static struct mutation sample_of_key(unsigned i)
         return m;
     case 5:
         m.kind = MUTATION_STRING_RANGE;
+        return m;
+    case 6:
+        m.kind = MUTATION_COLLECTION_ALTER;
+        m.spec = some_spec();
         return m;
     default:
         m.kind = MUTATION_STRING_RANGE;
@@ -153,12 +157,13 @@ static struct mutation sample(unsigned i)
 static bool same_spec(const struct collection_spec *a, const struct collection_spec *b)
 {
     return a->dim == b->dim && a->metric == b->metric && a->quant == b->quant &&
-           a->index == b->index && a->m == b->m && a->ef_build == b->ef_build && a->ef == b->ef &&
-           a->keep_originals == b->keep_originals && a->implicit == b->implicit &&
-           a->projection_from == b->projection_from &&
+           a->index == b->index && a->m == b->m && a->ef_build == b->ef_build &&
+           a->tuning.ef == b->tuning.ef && a->keep_originals == b->keep_originals &&
+           a->implicit == b->implicit && a->projection_from == b->projection_from &&
            a->projection_version == b->projection_version && a->seed == b->seed &&
-           a->element_ttl_s == b->element_ttl_s && a->max_len == b->max_len &&
-           a->max_bytes == b->max_bytes && a->evict == b->evict;
+           a->tuning.element_ttl_s == b->tuning.element_ttl_s &&
+           a->tuning.max_len == b->tuning.max_len && a->tuning.max_bytes == b->tuning.max_bytes &&
+           a->tuning.evict == b->tuning.evict;
 }
 
 static bool same_element(const struct mutation *m, size_t i, const struct mutation_element *b)

@@ -93,7 +93,7 @@ static void create(struct stress *t, const char *key, bool keep_originals)
     m.spec.metric = METRIC_L2;
     m.spec.m = 6;
     m.spec.ef_build = 12;
-    m.spec.ef = 32;
+    m.spec.tuning.ef = 32;
     m.spec.keep_originals = keep_originals;
     m.spec.seed = rng_next(&t->random);
     CHECK(write(t, &m));

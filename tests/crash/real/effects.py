@@ -195,6 +195,13 @@ def take_matching(key, attribute):
     return effect
 
 
+def alter(key, effort):
+    def effect(state, _):
+        state[key].effort = effort
+        return b'OK'
+    return effect
+
+
 def set_attribute(key, name, attribute):
     def effect(state, _):
         if key not in state or name not in state[key].elements:

@@ -21,18 +21,23 @@ class Text:
         return f'{self.value!r} expire={self.expire}'
 
 
+EFFORT = 100  # EF of a collection that VCREATE says nothing of
+
+
 class Vectors:
     """elements: id -> (vector as a tuple of floats, attribute or None)"""
 
-    def __init__(self, dim, metric, created, elements=None, expire=None):
+    def __init__(self, dim, metric, created, elements=None, expire=None, effort=EFFORT):
         self.dim = dim
         self.metric = metric
         self.created = created
+        self.effort = effort
         self.elements = elements or {}
         self.expire = expire
 
     def clone(self):
-        return Vectors(self.dim, self.metric, self.created, dict(self.elements), self.expire)
+        return Vectors(self.dim, self.metric, self.created, dict(self.elements), self.expire,
+                       self.effort)
 
     def __repr__(self):
         return f'{self.metric} dim={self.dim} {self.elements} expire={self.expire}'
@@ -69,6 +74,8 @@ def difference(want, have):
     else:
         if want.created and want.metric != have.metric:
             return f'want metric {want.metric}, have {have.metric}'
+        if want.effort != have.effort:
+            return f'want EF {want.effort}, have {have.effort}'
         if want.elements.keys() != have.elements.keys():
             missing = sorted(want.elements.keys() - have.elements.keys())
             extra = sorted(have.elements.keys() - want.elements.keys())
@@ -145,7 +152,8 @@ def read_vectors(connection, keys):
         if len(ids) != card or len(set(ids)) != card:
             raise AssertionError(f'{key}: VCARD says {card}, VRANGE lists {ids}')
         metric = fields.get(b'metric', b'COSINE').decode()
-        state[key] = Vectors(int(fields[b'vector-dim']), metric, b'metric' in fields)
+        state[key] = Vectors(int(fields[b'vector-dim']), metric, b'metric' in fields,
+                             effort=int(fields.get(b'ef', EFFORT)))
         if ids:
             wanted.append((key, ids))
     replies = connection.ask_many([('VGET', key, len(ids), *ids, 'WITHVECTORS', 'RAW')

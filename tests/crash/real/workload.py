@@ -423,6 +423,14 @@ def make_vcreate(client):
                    fx.create(key, DIMS[b'v'], metric))
 
 
+def make_valter(client):
+    key, _ = any_set(client)
+    if key is None or not client.sent[key].created:
+        return None
+    effort = client.rng.randrange(10, 200)
+    return Command([('VALTER', key, 'EF', effort)], fx.alter(key, effort))
+
+
 def make_vdrop(client):
     key, _ = any_set(client)
     if key is None or client.rng.random() < 0.8:
@@ -502,7 +510,8 @@ MAKERS = [
     ('PEXPIRE', expire_maker('PEXPIRE', 1, False)),
     ('EXPIREAT', expire_maker('EXPIREAT', 1000, True)),
     ('PEXPIREAT', expire_maker('PEXPIREAT', 1, True)), ('PERSIST', make_persist),
-    ('VCREATE', make_vcreate), ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
+    ('VCREATE', make_vcreate), ('VALTER', make_valter),
+    ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
     ('VREMWHERE', make_vremwhere), ('VSETATTR', make_vsetattr),
 ]
