@@ -10,7 +10,8 @@ enum {
     SLICE_KEYS = 500, /* in one record */
     LOOK_EVERY = 8,   /* keys between two looks at the clock */
     PAUSE_US = 50,    /* for clients, between slices */
-    NEEDED_PER_WORD = 64
+    NEEDED_PER_WORD = 64,
+    NEEDED_NEW = 64 * 1024 /* for a collection */
 };
 
 /* What a policy chooses from, and by what. */
@@ -191,6 +192,19 @@ static void on_timer(struct io_timer *timer)
     }
 }
 
+/* What a collection has to grow by, which is much at once: its columns grow in large steps. */
+static size_t growth(const struct request *rq, size_t size)
+{
+    if (rq->command->group != GROUP_VECTOR || rq->argc < 2)
+        return 0;
+    const struct object *o = keyspace_get(&rq->env->db->keys, rq->argv[1]);
+    if (o == NULL)
+        return NEEDED_NEW + size;
+    if (o->type != OBJECT_COLLECTION)
+        return 0;
+    return collection_growth(o->collection, rq->command->run == cmd_vmadd ? rq->argc : 1, size);
+}
+
 /* About what the command is going to need, and rather more: what db_has_room() refuses although
  * this is there would be an error, with keys left that could go. A key has a header besides its
  * bytes, and its memory is rounded up. */
@@ -199,7 +213,7 @@ static size_t needed(const struct request *rq)
     size_t size = rq->command->run == cmd_exec ? 2 * rq->client->queue.len : 0;
     for (size_t i = 1; i < rq->argc; i++)
         size += rq->argv[i].len + rq->argv[i].len / 4 + NEEDED_PER_WORD;
-    return size;
+    return size + growth(rq, size);
 }
 
 bool evict_takes(struct request *rq)

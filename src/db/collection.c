@@ -203,17 +203,22 @@ static uint32_t end_after(const struct collection *c, size_t count)
     return end > LIMIT_ROWS ? UINT32_MAX : (uint32_t)end;
 }
 
-size_t collection_put_cost(const struct collection *c, const struct mutation *m)
+size_t collection_growth(const struct collection *c, size_t count, size_t heap_size)
 {
-    uint32_t end = end_after(c, m->count);
-    size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, put_size(c, m));
+    uint32_t end = end_after(c, count);
+    size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, heap_size);
     if (c->graph != NULL)
         cost += c->graph->ops->cost(c->graph, end);
     if (c->fields != NULL)
-        cost += fields_cost(c->fields, end, m->count);
+        cost += fields_cost(c->fields, end, count);
     if (c->aging != NULL)
-        cost += aging_cost(c->aging, end, m->count);
+        cost += aging_cost(c->aging, end, count);
     return cost;
+}
+
+size_t collection_put_cost(const struct collection *c, const struct mutation *m)
+{
+    return collection_growth(c, m->count, put_size(c, m));
 }
 
 static bool wants_graph(const struct collection *c, uint32_t end)

@@ -133,6 +133,8 @@ uint32_t collection_find(const struct collection *c, struct slice id);
 /* The part of a change that can fail: sets aside all memory that collection_put will take for
  * elements of the mutation. cost: what it would newly take, for the check before. */
 size_t collection_put_cost(const struct collection *c, const struct mutation *m);
+/* The same for any count elements whose ids and attributes take so many bytes. */
+size_t collection_growth(const struct collection *c, size_t count, size_t heap_size);
 MUST_USE enum err collection_prepare_put(struct collection *c, const struct mutation *m);
 MUST_USE enum err collection_prepare_attribute(struct collection *c, struct slice attribute);
 

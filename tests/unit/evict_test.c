@@ -156,6 +156,37 @@ TEST(evict, allkeys_policies_let_every_write_in)
     }
 }
 
+/* Where the header of a key is most of what it takes. */
+TEST(evict, small_keys_are_let_in_up_to_the_last_byte)
+{
+    struct harness *h = harness_new();
+    limit_memory(h, "allkeys-lru", 50 * 1000);
+    for (int i = 0; i < MANY; i++) {
+        char line[32];
+        (void)snprintf(line, sizeof(line), "SET k%d v", i);
+        EXPECT_REPLY(h, 2, line, OK_);
+    }
+    EXPECT(count(h, "k", 0, MANY) > 300);
+    harness_free(h);
+}
+
+/* The columns of a collection grow in steps, each as large as thousands of elements. */
+TEST(evict, a_collection_that_grows_is_let_in)
+{
+    struct harness *h = harness_new();
+    for (int i = 0; i < MANY; i++)
+        EXPECT(put(h, "k", i, false));
+    limit_memory(h, "allkeys-lru", 0);
+    for (int i = 0; i < MANY; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "VADD s VALUES 2 %d 1 e%d", i, i);
+        EXPECT_REPLY(h, 2, line, ":1\r\n");
+    }
+    EXPECT(count(h, "k", 0, MANY) < MANY - 100);
+    EXPECT(mem_used_total() <= h->db.maxmemory);
+    harness_free(h);
+}
+
 TEST(evict, lru_keeps_what_is_used)
 {
     struct harness *h = harness_new();
