@@ -37,6 +37,10 @@ bench-data: bench-packages $(BENCH_OBJ)/prepare ## make the data of the benchmar
 	@for set in $(filter glove100 fashion784,$(BENCH_DATA)); do bash tests/data/$$set.sh || exit 1; done
 	$(BENCH_OBJ)/prepare data $(BENCH_DATA)
 
+.PHONY: bench-keys
+bench-keys: all ## memory of a million strings, beside redis-server's (N=1000000)
+	tests/bench/bench_keys.py $(N)
+
 .PHONY: bench-index
 bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BENCH_ARGS="--systems ...")
 	$< --cache data/bench-cache $(BENCH_ARGS) $(BENCH_DATA)
