@@ -82,8 +82,9 @@ class Case:
         return [*sub, name]
 
     def set_lines(self, server, two, three):
-        """Replaces what a server answers; '' for both."""
-        keep = [] if server == '' else [r for r in self.replies if r[0] not in ('', server)]
+        """Replaces what a server answers; '' for both. What was of both is the other's now."""
+        other = {'r': 'v', 'v': 'r'}.get(server)
+        keep = [(other, p, text) for s, p, text in self.replies if other and s in ('', other)]
         if two == three:
             new = [(server, '', text) for text in two]
         else:
