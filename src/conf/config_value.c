@@ -298,33 +298,56 @@ static void print_word_range(const struct config_option *o, struct buf *out)
     }
 }
 
-/* class, hard limit, soft limit, seconds */
+/* class, hard limit, soft limit, seconds; of several classes, one after the other */
 
 enum { OUTPUT_LIMIT_WORDS = 4 };
 
-static enum err parse_output_limit(const struct config_option *o, struct slice text, void *field,
-                                   struct why *why)
+/* Replicas and subscribers have limits of their own in Redis, so that configurations name them; here
+ * they are checked and have no effect: there are no such clients. */
+static enum err read_output_limit(const struct slice words[OUTPUT_LIMIT_WORDS],
+                                  struct config_output_limit *normal, struct why *why)
 {
-    (void)o;
-    struct slice words[OUTPUT_LIMIT_WORDS + 1], line = text;
-    size_t count = 0;
-    if (!words_has_quotes(text)) /* else it is nothing that could be right */
-        while (count < COUNT_OF(words) && words_next(&line, NULL, &words[count]) == WORDS_WORD)
-            count++;
-    if (count > 0 && !slice_eq_nocase(words[0], "normal"))
+    bool is_normal = slice_eq_nocase(words[0], "normal");
+    if (!is_normal && !slice_eq_nocase(words[0], "replica") &&
+        !slice_eq_nocase(words[0], "slave") && !slice_eq_nocase(words[0], "pubsub"))
         return why_set(why, ERR_ARG,
-                       "Invalid client class specified in buffer limit configuration. Only "
-                       "'normal' is there in this version.");
-    if (count != OUTPUT_LIMIT_WORDS)
-        return why_set(why, ERR_ARG, "Wrong number of arguments in buffer limit configuration.");
+                       "Invalid client class specified in buffer limit configuration.");
     int64_t hard, soft, seconds;
     if (!bytes_of(words[1], &hard) || !bytes_of(words[2], &soft) ||
         !slice_to_i64(words[3], &seconds) || seconds < 0 || seconds > INT_MAX)
         return why_set(why, ERR_ARG,
                        "Error in hard, soft or soft_seconds setting in buffer limit "
                        "configuration.");
-    *(struct config_output_limit *)field = (struct config_output_limit){
-        .hard_bytes = (uint64_t)hard, .soft_bytes = (uint64_t)soft, .soft_seconds = (int)seconds};
+    if (is_normal)
+        *normal = (struct config_output_limit){.hard_bytes = (uint64_t)hard,
+                                               .soft_bytes = (uint64_t)soft,
+                                               .soft_seconds = (int)seconds};
+    return OK;
+}
+
+static enum err parse_output_limit(const struct config_option *o, struct slice text, void *field,
+                                   struct why *why)
+{
+    (void)o;
+    struct slice words[OUTPUT_LIMIT_WORDS], word, line = text;
+    size_t count = 0;
+    if (!words_has_quotes(text)) /* else it is nothing that could be right */
+        while (words_next(&line, NULL, &word) == WORDS_WORD)
+            count++;
+    if (count == 0 || count % OUTPUT_LIMIT_WORDS != 0)
+        return why_set(why, ERR_ARG, "Wrong number of arguments in buffer limit configuration.");
+    struct config_output_limit normal = *(const struct config_output_limit *)field;
+    line = text;
+    for (size_t i = 0; i < count; i++) {
+        enum words_status got = words_next(&line, NULL, &words[i % OUTPUT_LIMIT_WORDS]);
+        CHECK(got == WORDS_WORD); /* as when they were counted */
+        if (i % OUTPUT_LIMIT_WORDS != OUTPUT_LIMIT_WORDS - 1)
+            continue;
+        enum err e = read_output_limit(words, &normal, why);
+        if (e != OK)
+            return e;
+    }
+    *(struct config_output_limit *)field = normal;
     return OK;
 }
 

@@ -243,9 +243,15 @@ TEST(config, output_limit_has_the_syntax_of_redis)
     EXPECT_SET(name, "normal 1 1", count);
     EXPECT_SET(name, "normal 1 1 1 1", count);
     EXPECT_SET(name, "'normal' 1 1 1", count);
-    EXPECT_SET(name, "replica 0 0 0",
-               "!Invalid client class specified in buffer limit configuration. Only 'normal' is "
-               "there in this version.");
+    EXPECT_SET(name, "normal 1 1 1 replica 1", count);
+    EXPECT_SET(name, "nobody 0 0 0",
+               "!Invalid client class specified in buffer limit configuration.");
+    EXPECT_SET(name, "normal 1 2 3 nobody 0 0 0",
+               "!Invalid client class specified in buffer limit configuration.");
+    EXPECT_SET(name, "replica x 0 0", error);
+    /* There are none of these, but redis.conf has them. */
+    EXPECT_SET(name, "slave 0 0 0", "normal 268435456 67108864 60");
+    EXPECT_SET(name, "replica 1 1 1 normal 1 2 3 pubsub 32mb 8mb 60", "normal 1 2 3");
 }
 
 /* CONFIG SET with words; the error text, or "" when it passed. */
