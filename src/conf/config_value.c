@@ -302,8 +302,8 @@ static void print_word_range(const struct config_option *o, struct buf *out)
 
 enum { OUTPUT_LIMIT_WORDS = 4 };
 
-/* Replicas and subscribers have limits of their own in Redis, so that configurations name them; here
- * they are checked and have no effect: there are no such clients. */
+/* Replicas and subscribers have limits of their own in Redis, so that configurations name them;
+ * here they are checked and have no effect: there are no such clients. */
 static enum err read_output_limit(const struct slice words[OUTPUT_LIMIT_WORDS],
                                   struct config_output_limit *normal, struct why *why)
 {
