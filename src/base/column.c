@@ -1,5 +1,6 @@
 #include "base/column.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -106,11 +107,30 @@ static size_t slab_size(const struct columns *c, uint32_t rows)
     return size;
 }
 
+static void copy_shared(const uint8_t *from, uint8_t *to, size_t count)
+{
+    const _Atomic uint32_t *x = (const _Atomic uint32_t *)(const void *)from;
+    uint32_t *y = (uint32_t *)(void *)to;
+    for (size_t i = 0; i < count; i++)
+        y[i] = atomic_load_explicit(&x[i], memory_order_relaxed);
+}
+
+static bool is_shared(const struct columns *c, unsigned i)
+{
+    return (c->shared >> i & 1) != 0;
+}
+
 static void copy_rows(const struct columns *c, uint8_t *const to[])
 {
-    for (unsigned i = 0; i < c->count; i++)
-        if (c->base[i] != NULL && c->spec[i].stride > 0)
+    for (unsigned i = 0; i < c->count; i++) {
+        if (c->base[i] == NULL || c->spec[i].stride == 0)
+            continue;
+        CHECK(!is_shared(c, i) || c->spec[i].stride == sizeof(uint32_t));
+        if (is_shared(c, i))
+            copy_shared(c->base[i], to[i], c->capacity);
+        else
             memcpy(to[i], c->base[i], (size_t)c->capacity * c->spec[i].stride);
+    }
 }
 
 static enum err grow_slab(struct columns *c, uint32_t rows)

@@ -7,7 +7,7 @@
  * Readers on lanes work on a copy of base[] taken by the loop when their job is submitted, under an
  * epoch guard. While the set is small, growing makes a new slab and leaves the old one as it was to
  * the readers that have it; so what changes after publishing (death, attribute) may be missed by
- * them, which the read LSN allows.
+ * them, which the read LSN allows. What lanes write into an old slab is lost.
  *
  * owner: loop (the struct and all growing); rows are shared as the column's owner says. */
 #ifndef VDB_BASE_COLUMN_H
@@ -32,6 +32,9 @@ struct columns {
     struct epoch *epoch;
     struct column_spec spec[COLUMNS_MAX];
     unsigned count;
+    /* A bit for each column of uint32_t that lanes write too, atomically: it is copied so when a
+     * slab grows. Set after columns_init. */
+    uint32_t shared;
     uint8_t *base[COLUMNS_MAX];  /* row r of column c: base[c] + r * stride */
     uint32_t capacity;           /* rows that may be used now */
     uint32_t rows_max;           /* rows the reservations have address space for */

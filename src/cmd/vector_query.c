@@ -117,7 +117,7 @@ static enum err run_count(struct search *s, struct lane *lane)
 {
     int64_t count = 0;
     struct reply r = reply_of_search(s);
-    if (s->plan.exact) {
+    if (s->plan.exact && !s->view.has_due) {
         s->way = WAY_INDEX;
         count = (int64_t)s->plan.bound; /* as the index knew when the view was taken */
     } else {

@@ -5,15 +5,16 @@ enum { CHILDREN = 4, DEPTH_MAX = 16 /* 4^16 entries and more */ };
 struct aging *aging_new(struct collection *c, struct epoch *epoch, uint32_t rows_max)
 {
     static const struct column_spec spec[AGE_COUNT] = {
-        [AGE_EXPIRE] = {sizeof(uint64_t), MEM_ROW},
-        [AGE_ACCESS] = {sizeof(uint32_t), MEM_ROW},
-        [AGE_PLACE] = {sizeof(uint32_t), MEM_ROW},
+        [AGE_EXPIRE] = {.stride = sizeof(uint64_t), .tag = MEM_ROW},
+        [AGE_ACCESS] = {.stride = sizeof(uint32_t), .tag = MEM_ROW},
+        [AGE_PLACE] = {.stride = sizeof(uint32_t), .tag = MEM_ROW},
     };
     struct aging *a = mem_try_calloc(MEM_ROW, sizeof(*a));
     if (a == NULL)
         return NULL;
     size_t row = sizeof(uint64_t) + 2 * sizeof(uint32_t);
     columns_init(&a->columns, epoch, spec, AGE_COUNT, (size_t)rows_max * row);
+    a->columns.shared = 1u << AGE_ACCESS;
     a->collection = c;
     return a;
 }

@@ -185,6 +185,7 @@ struct collection_view {
     _Atomic uint32_t *used;        /* by row, as access.h has it; NULL: nobody asks */
     struct access access;          /* the clock of that */
     const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */
+    bool has_due;                  /* some have expired, and are not gone: indexes count them */
     struct pending_span pending;
     size_t live;
 };

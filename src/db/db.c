@@ -121,6 +121,7 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
     collection_view(c, db->log.last_lsn, out);
     out->codes.expire = out->exact.expire = out->expire;
     out->codes.now_ms = out->exact.now_ms = db->now_ms;
+    out->has_due = c->aging != NULL && aging_is_due(c->aging, db->now_ms);
 }
 
 uint32_t db_element(const struct db *db, const struct collection *c, struct slice id)

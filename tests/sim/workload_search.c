@@ -200,8 +200,11 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
         *over = model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL;
     else
         *over = cmd->dim != (c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim);
+    /* VSEARCH takes a query that was projected before. */
+    bool as_stored = c != NULL && cmd->form != FORM_ELEMENT && !cmd->want.vsim &&
+                     c->projection != NULL && cmd->dim == c->spec.dim;
     if (c != NULL && *over)
-        right = reply_is_error(r, "ERR");
+        right = as_stored ? reply_is_list(r) : reply_is_error(r, "ERR");
     return right ? NULL : "a search that cannot run is not refused";
 }
 

@@ -58,6 +58,26 @@ TEST(cmd_aging, an_element_is_not_shown_once_its_time_has_passed)
     harness_free(h);
 }
 
+TEST(cmd_aging, counts_of_an_index_leave_out_what_has_expired)
+{
+    struct harness *h = harness_new();
+    EXPECT_REPLY(h, 2, "VCREATE c DIM 2 SCHEMA n NUMERIC t TAG", "+OK\r\n");
+    EXPECT_REPLY(h, 2, "VADD c VALUES 2 1 0 a PX 10 SETATTR '{\"n\":1,\"t\":\"x\"}'", ":1\r\n");
+    EXPECT_REPLY(h, 2, "VADD c VALUES 2 0 1 b SETATTR '{\"n\":1,\"t\":\"x\"}'", ":1\r\n");
+    for (unsigned i = 0; i < 2; i++) {
+        const char *one = i == 0 ? ":2\r\n" : ":1\r\n";
+        EXPECT_REPLY(h, 2, "VCOUNT c \".n == 1\"", one);
+        EXPECT_REPLY(h, 2, "VCOUNT c '.t == \"x\"'", one);
+        EXPECT_REPLY(h, 2, "VCOUNT c '.n >= 0 and .t == \"x\"'", one);
+        pass(h, 11);
+    }
+    EXPECT_REPLY(h, 2, "VQUERY c \".n == 1\"", "*1\r\n$1\r\nb\r\n");
+    EXPECT_REPLY(h, 2, "VSEARCH c VALUES 2 1 0 FILTER '.t == \"x\"'", "*1\r\n$1\r\nb\r\n");
+    EXPECT(!expire_some(&h->env));
+    EXPECT_REPLY(h, 2, "VCOUNT c \".n == 1\"", ":1\r\n");
+    harness_free(h);
+}
+
 TEST(cmd_aging, what_expired_leaves_nothing_to_the_one_that_takes_its_place)
 {
     struct harness *h = harness_new();

@@ -4,6 +4,7 @@
  * compared with what the element's vector must be. */
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/rng.h"
 #include "db/search.h"
 #include "lib/test.h"
@@ -94,6 +95,8 @@ static void create(struct stress *t, const char *key, bool keep_originals)
     m.spec.m = 6;
     m.spec.ef_build = 12;
     m.spec.tuning.ef = 32;
+    m.spec.tuning.max_len = LIMIT_ROWS; /* searches note what they show */
+    m.spec.tuning.evict = keep_originals ? EVICT_LRU : EVICT_LFU;
     m.spec.keep_originals = keep_originals;
     m.spec.seed = rng_next(&t->random);
     CHECK(write(t, &m));
@@ -115,6 +118,7 @@ static void put(struct stress *t, const char *key, uint32_t first, uint32_t coun
         elements[i] = (struct mutation_element){.id = slice_of(ids[i]),
                                                 .vector = vectors[i],
                                                 .norm = (float)version,
+                                                .expire_ms = version % 3 == 0 ? INT64_MAX : 0,
                                                 .set_attribute = version % 2 == 0,
                                                 .attribute = slice_of(attributes[i])};
         if (!lasting)
@@ -224,6 +228,7 @@ static void encode(struct search *s, const struct hit *hits, size_t count)
         if (i > 0 && hits[i].dist < hits[i - 1].dist)
             slot->wrong = "hits out of order";
         (void)view_attribute(&s->view, hits[i].row);
+        view_use(&s->view, hits[i].row);
     }
     slot->found = count > 0 && ids[0] == slot->id && hits[0].dist == 0;
     if (s->filter == NULL && count < K && s->view.live >= K)
