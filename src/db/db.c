@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "db/batch.h"
+#include "db/flush.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
 
@@ -62,6 +63,7 @@ bool db_idle(const struct db *db)
 void db_fini(struct db *db)
 {
     CHECK(keyspace_count(&db->keys) == 0 && db_idle(db));
+    flush_finish(db);
     background_fini(&db->background);
     keyspace_fini(&db->keys);
     mlog_fini(&db->log);
@@ -379,6 +381,7 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 
 void db_clear(struct db *db)
 {
+    flush_finish(db);
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
     keyspace_init(&db->keys, all.hash_seed);
@@ -435,7 +438,8 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         free_object(db, keyspace_take(&db->keys, m->key));
         break;
     case MUTATION_FLUSH:
-        db_clear(db);
+        if (!flush_keys(db))
+            db_clear(db);
         break;
     case MUTATION_PUT:
         apply_put(db, m, lsn);

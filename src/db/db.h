@@ -39,6 +39,8 @@ struct db {
     uint64_t next_uid;
     uint64_t random;         /* state of rng.h */
     struct object *object;   /* prepared and not yet applied */
+    struct dead_keys *dead;  /* flushed, and being freed: flush.h */
+    struct io_timer dead_timer;
     bool follows;            /* records come from elsewhere: it makes none by itself */
     bool replaying;          /* what was let in once is not held against maxmemory again */
     bool has_losses;         /* replay, after a repair: what is missing may have been lost */

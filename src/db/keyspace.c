@@ -136,6 +136,8 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
         struct object *before = ks->objects[at];
         touch(ks, at);
         expiry_remove(&ks->expiry, before);
+        ks->collections += o->type == OBJECT_COLLECTION;
+        ks->collections -= before->type == OBJECT_COLLECTION;
         o->access = ks->access.lfu ? before->access : access_new(&ks->access);
         ks->objects[at] = o;
         if (o->expire_ms > 0)
@@ -146,6 +148,7 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     CHECK(at < ks->capacity);
     touch(ks, at);
     o->access = access_new(&ks->access);
+    ks->collections += o->type == OBJECT_COLLECTION;
     ks->objects[at] = o;
     if (o->expire_ms > 0)
         expiry_add(&ks->expiry, o);
@@ -163,6 +166,7 @@ struct object *keyspace_take(struct keyspace *ks, struct slice key)
     touch(ks, at);
     map_remove(&ks->map, hash, at);
     expiry_remove(&ks->expiry, o);
+    ks->collections -= o->type == OBJECT_COLLECTION;
     ks->objects[at] = NULL;
     CHECK(ks->free_count < ks->capacity);
     ks->free_list[ks->free_count++] = at;
@@ -210,6 +214,7 @@ enum err keyspace_load(struct keyspace *ks, uint32_t place, struct object *o)
     if (!map_put_new(&ks->map, o->hash, place, object_key(o)))
         return ERR_CORRUPT;
     o->access = access_new(&ks->access);
+    ks->collections += o->type == OBJECT_COLLECTION;
     ks->objects[place] = o;
     if (o->expire_ms == 0)
         return OK;

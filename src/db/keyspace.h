@@ -56,6 +56,7 @@ struct keyspace {
     uint32_t free_count;
     uint32_t used;             /* places of objects in use or free */
     uint32_t capacity;
+    uint32_t collections;      /* how many of the objects are some */
     struct expiry expiry;      /* of the objects that expire */
     struct access access;      /* the clock of their use */
     struct keyspace_watch *watch; /* NULL: nobody */

@@ -205,6 +205,43 @@ TEST(cmd_keys_many, scan_returns_what_is_there_all_the_time)
     harness_free(h);
 }
 
+TEST(cmd_keys_many, a_flush_is_seen_at_once_and_freed_in_slices)
+{
+    struct harness *h = harness_new();
+    fill(h, "key", KEYS);
+    size_t full = mem_used(MEM_KEYSPACE);
+    EXPECT_REPLY(h, 2, "FLUSHALL", OK_);
+    EXPECT_REPLY(h, 2, "DBSIZE", ":0\r\n");
+    EXPECT_REPLY(h, 2, "GET key7", "$-1\r\n");
+    EXPECT(h->db.dead != NULL && db_used_bytes(&h->db) + full < mem_used_total() + 64 * 1024);
+    fill(h, "key", 3000); /* the same names again, while the old ones go */
+    EXPECT_REPLY(h, 2, "FLUSHALL", OK_);
+    EXPECT_REPLY(h, 2, "SET a 1", OK_);
+    sim_run_for(h->sim, 1000 * 1000);
+    EXPECT(h->db.dead == NULL && h->db.background.retired->bytes == 0);
+    EXPECT(mem_used(MEM_KEYSPACE) < 4096);
+    EXPECT_REPLY(h, 2, "KEYS *", "*1\r\n$1\r\na\r\n");
+    fill(h, "key", 3000);
+    EXPECT_REPLY(h, 2, "FLUSHALL", OK_);
+    harness_free(h); /* in the middle of it */
+}
+
+TEST(cmd_keys_many, a_flush_with_collections_among_the_keys_drops_them_at_once)
+{
+    struct harness *h = harness_new();
+    fill(h, "key", 3000);
+    EXPECT_PART(h, 2, "VADD v VALUES 2 1 2 a", ":1");
+    EXPECT_EQ(h->db.keys.collections, 1);
+    EXPECT_REPLY(h, 2, "RENAME v w", OK_);
+    EXPECT_EQ(h->db.keys.collections, 1);
+    EXPECT_REPLY(h, 2, "FLUSHALL", OK_);
+    EXPECT(h->db.dead == NULL && h->db.keys.collections == 0);
+    EXPECT_PART(h, 2, "VADD v VALUES 2 1 2 a", ":1");
+    EXPECT_REPLY(h, 2, "SET v text", OK_);
+    EXPECT_EQ(h->db.keys.collections, 0);
+    harness_free(h);
+}
+
 TEST(cmd_keys_many, scan_takes_match_type_and_any_count)
 {
     struct harness *h = harness_new();
