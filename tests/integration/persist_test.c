@@ -1,6 +1,7 @@
 /* What a server has acknowledged is there again when it is killed and started anew. */
 #include <dirent.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "integration/peer.h"
 
@@ -149,5 +150,39 @@ TEST(persist, two_servers_never_share_a_folder)
     EXPECT_EQ(served_restart(&second, NULL), 1);
     EXPECT(served_said(&s, "another server uses the folder"));
     EXPECT(served_alive(&s));
+    EXPECT_EQ(served_stop(&s), 0);
+}
+
+/* After a kill, with the log alone and with a snapshot before it. */
+TEST(persist, times_of_elements_and_limits_of_collections_come_back)
+{
+    struct served s;
+    struct peer p;
+    char line[64];
+    served_start(&s, NULL);
+    peer_open(&p, &s);
+    SAYS(&p, "VCREATE c DIM 2 METRIC L2 MAXLEN 5 EVICT TTL", "+OK");
+    SAYS(&p, "VADD c VALUES 2 1 0 brief PX 1", ":1");
+    SAYS(&p, "VADD c VALUES 2 2 0 lasting EX 1000", ":1");
+    for (int life = 0; life < 3; life++) {
+        (void)snprintf(line, sizeof(line), "VADD c VALUES 2 3 %d e%d EX %d", life, life,
+                       100 + life);
+        SAYS(&p, line, ":1");
+        if (life == 1)
+            SAYS(&p, "SAVE", "+OK");
+        if (life == 1)
+            SAYS(&p, "VALTER c MAXLEN 3", "+OK");
+        EXPECT_EQ(served_restart(&s, always), 0);
+        peer_close(&p);
+        peer_open(&p, &s);
+        SAYS(&p, "VISMEMBER c brief", ":0");
+        EXPECT(strstr(ask(&p, "VGET c 1 lasting WITHTTL"), ":-1") == NULL);
+    }
+    SAYS(&p, "VRANGE c - +", "['e1' 'e2' 'lasting']"); /* e0 would have gone soonest */
+    EXPECT(strstr(ask(&p, "VINFO c"), "+max-len :3 ") != NULL);
+    for (int i = 0; strstr(ask(&p, "VINFO c"), "+expiring :3 ") == NULL && i < 100; i++)
+        usleep(20 * 1000);
+    EXPECT(strstr(ask(&p, "VINFO c"), "+expiring :3 ") != NULL); /* the brief one has left */
+    peer_close(&p);
     EXPECT_EQ(served_stop(&s), 0);
 }
