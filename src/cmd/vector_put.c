@@ -148,12 +148,13 @@ static bool write_put(struct request *rq, struct collection *c, const struct mut
                       size_t fresh)
 {
     struct why why = {{0}};
-    struct victims victims;
-    if (c == NULL)
+    struct victims victims = {0};
+    if (c == NULL || !victims_may_go(c))
         return write_mutation(rq, m);
-    enum err e = victims_plan(c, m, fresh, &victims, &why);
-    if (e == OK && victims.count > 0)
-        e = db_reserve(rq->env->db, m, &why);
+    /* First, as the ids of the victims stand in the heap, and making room there may move them. */
+    enum err e = db_reserve(rq->env->db, m, &why);
+    if (e == OK)
+        e = victims_plan(c, m, fresh, &victims, &why);
     if (e != OK)
         reply_err(&rq->reply, e, &why);
     struct mutation gone = {.kind = MUTATION_REMOVE,

@@ -247,10 +247,7 @@ enum err victims_plan(struct collection *c, const struct mutation *put, size_t f
                       struct victims *out, struct why *why)
 {
     struct planning p = {.c = c, .now_ms = *c->env->now_ms};
-    const struct spec_tuning *t = &c->spec.tuning;
     *out = (struct victims){0};
-    if (t->max_len == 0 && t->max_bytes == 0)
-        return OK;
     measure(&p, put, fresh);
     if (p.rows == 0 && p.bytes == 0)
         return OK;

@@ -11,9 +11,15 @@
 #include "db/collection.h"
 
 struct victims {
-    struct slice *ids; /* owned; they point into the collection */
+    struct slice *ids; /* owned; they point into the heap of the collection */
     size_t count;
 };
+
+/* Has the collection a limit? */
+static inline bool victims_may_go(const struct collection *c)
+{
+    return c->spec.tuning.max_len > 0 || c->spec.tuning.max_bytes > 0;
+}
 
 /* fresh: distinct ids of the put that the collection does not have. ERR_LIMIT: the put does not
  * fit, and why says what to do; ERR_NOMEM. victims_fini in any case. */
