@@ -344,16 +344,16 @@ static size_t copy_rows(const struct planning *g, uint8_t driver, uint32_t *out)
 
 static void take_rows(struct plan *plan, const struct planning *g, uint8_t driver)
 {
-    if (plan->bound > PLAN_ROWS_MAX)
-        return;
     plan->rows = mem_try(MEM_SCRATCH, (plan->bound + 1) * sizeof(*plan->rows));
+    plan->can_name = plan->rows != NULL;
     if (plan->rows == NULL)
         return;
     plan->row_count = copy_rows(g, driver, plan->rows);
     CHECK(plan->row_count == plan->bound);
+    plan->has_twins = g->drivers[driver].kind == DRIVER_UNION;
 }
 
-void plan_make(struct plan *plan, const struct predicate *p, size_t live)
+static void make(struct plan *plan, const struct predicate *p, size_t live, bool rows)
 {
     *plan = (struct plan){.field = -1, .bound = live};
     if (!predicate_is_columnar(p))
@@ -372,9 +372,21 @@ void plan_make(struct plan *plan, const struct predicate *p, size_t live)
     plan->bound = g.drivers[best].rows;
     plan->field = g.drivers[best].kind == DRIVER_UNION ? -1 : g.drivers[best].field;
     plan->exact = e->exact && p->read_count == 1;
+    plan->can_name = plan->bound <= PLAN_ROWS_MAX;
     if (plan->matches > (double)plan->bound)
         plan->matches = (double)plan->bound;
-    take_rows(plan, &g, best);
+    if (rows && plan->can_name)
+        take_rows(plan, &g, best);
+}
+
+void plan_make(struct plan *plan, const struct predicate *p, size_t live)
+{
+    make(plan, p, live, false);
+}
+
+void plan_make_rows(struct plan *plan, const struct predicate *p, size_t live)
+{
+    make(plan, p, live, true);
 }
 
 /* By a set of bits: a row may come by several fields. */
@@ -396,6 +408,7 @@ bool plan_tidy(struct plan *plan, uint32_t end)
     mem_free(MEM_SCRATCH, bits);
     plan->row_count = count;
     plan->tidy = true;
+    plan->has_twins = false;
     return true;
 }
 

@@ -17,13 +17,17 @@ struct plan {
     double matches;   /* estimated, or counted when exact */
     int field;        /* of the driver; -1: there is none, or it is of several fields */
     size_t bound;     /* the driver's rows, when there is one */
+    bool can_name;    /* there is one, and its rows are few enough to be copied */
     uint32_t *rows;   /* copies of them, or NULL; owned */
     size_t row_count; /* of rows */
+    bool has_twins;   /* a row may stand in there twice */
     bool tidy;        /* they ascend, and none comes twice */
 };
 
-/* live: elements there are. On shortage of memory there are no rows. */
+/* live: elements there are. Rows are not copied yet. */
 void plan_make(struct plan *plan, const struct predicate *p, size_t live);
+/* [loop] The same, and copies the rows if it can name them; without memory for them it cannot. */
+void plan_make_rows(struct plan *plan, const struct predicate *p, size_t live);
 /* [lane] Makes rows tidy; all are below end. False: memory is short. */
 MUST_USE bool plan_tidy(struct plan *plan, uint32_t end);
 void plan_fini(struct plan *plan);

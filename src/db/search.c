@@ -33,6 +33,8 @@ static void run(struct search *s, struct lane *lane, size_t most)
     for (size_t i = 0; i < most && s->answered < s->query_count && s->error == OK; i++) {
         s->error = s->work != NULL ? run_work(s, lane)
                                    : search_find(s, lane, s->queries + s->answered * dim);
+        if (s->wants_rows)
+            return;
         s->answered++;
     }
     if (s->error == OK && buf_failed(&s->reply))
@@ -47,10 +49,44 @@ static void run_job(struct job *job, struct lane *lane)
     search_stage(s, STAGE_WAIT);
 }
 
+/* What the search reads from now on. False: memory is short, which s->error says. */
+static bool begin(struct search *s)
+{
+    struct collection *c = s->view.collection;
+    db_view(s->db, c, &s->view);
+    search_stage(s, STAGE_PLAN);
+    if (s->filter == NULL)
+        return true;
+    s->predicate = predicate_new(s->filter, c->fields);
+    if (s->predicate == NULL) {
+        s->error = ERR_NOMEM;
+        return false;
+    }
+    plan_make(&s->plan, s->predicate, c->live);
+    if (s->rows_asked || search_wants_rows(s))
+        plan_make_rows(&s->plan, s->predicate, c->live);
+    s->rows_asked |= s->plan.rows != NULL;
+    return true;
+}
+
+/* A walk had met too few matches: from now on, with the rows that an index names. The guard that is
+ * held was taken before, so it holds what is seen now, too. */
+static bool begin_again(struct search *s)
+{
+    plan_fini(&s->plan);
+    predicate_free(s->predicate);
+    s->predicate = NULL;
+    s->wants_rows = false;
+    s->rows_asked = true;
+    return begin(s);
+}
+
 /* Long batches go through the queue again, so that others have their turn. */
 static void done_job(struct job *job)
 {
     struct search *s = (struct search *)job;
+    if (s->error == OK && s->wants_rows && begin_again(s))
+        search_stage(s, STAGE_WAIT);
     if (s->error == OK && s->answered < s->query_count) {
         s->db->io->ops->submit(s->db->io, &s->job);
         return;
@@ -80,28 +116,14 @@ struct search *search_new(struct db *db, struct collection *c, size_t query_coun
     return s;
 }
 
-/* What the search reads from now on. False: memory is short, which s->error says. */
-static bool begin(struct search *s)
-{
-    struct collection *c = s->view.collection;
-    db_view(s->db, c, &s->view);
-    search_stage(s, STAGE_PLAN);
-    if (s->filter == NULL)
-        return true;
-    s->predicate = predicate_new(s->filter, c->fields);
-    if (s->predicate == NULL) {
-        s->error = ERR_NOMEM;
-        return false;
-    }
-    plan_make(&s->plan, s->predicate, c->live);
-    return true;
-}
-
 void search_run_here(struct search *s)
 {
-    if (!begin(s))
-        return;
-    run(s, &s->db->lane, SIZE_MAX);
+    bool ok = begin(s);
+    if (ok)
+        run(s, &s->db->lane, SIZE_MAX);
+    if (ok && s->wants_rows && begin_again(s))
+        run(s, &s->db->lane, SIZE_MAX);
+    CHECK(!s->wants_rows);
 }
 
 bool search_start(struct search *s)

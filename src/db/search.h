@@ -85,6 +85,8 @@ struct search {
 
     /* how it went; of several queries the last one's way, and sums */
     enum search_way way;
+    bool wants_rows;          /* [lane] it ended without hits: the loop is to name rows */
+    bool rows_asked;          /* it was, once */
     bool fell_back;           /* the way that was chosen had not found enough */
     bool sampled;             /* plan.matches is from a sample */
     double way_ns[WAY_COUNT]; /* estimated costs; INFINITY: not possible */

@@ -29,16 +29,21 @@ enum {
     SAMPLE_ROWS = 200, /* looked at to estimate how many rows a filter lets through */
     SAMPLE_TRIES = 800,
     SCAN_EF_SHARE = 8,   /* scan when 1 row in so many would be a candidate anyway */
+    WIDE_EFFORT = 1024,  /* beyond, a walk is one with heaps (hnsw_search.c) */
     EXACT_ROWS = 1000,   /* up to so many candidates are compared exactly at once */
     CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
 };
 
 /* Nanoseconds, of the machine the benchmarks ran on; what counts is their ratio. */
-static const double cost_walk_row = 1000, cost_walk = 15000; /* per unit of effort; for any walk */
-static const double cost_column = 6, cost_text = 300;        /* one row through the filter */
-static const double cost_score = 10, cost_score_exact = 30;
-/* A walk meets matches by chance: this many times the rows that would do on average. */
-static const double walk_reserve = 2.0;
+static const double cost_walk_row = 500, cost_walk = 8000; /* per unit of effort; for any walk */
+static const double cost_wide_row = 1500;                  /* per unit, with heaps */
+static const double cost_column = 6, cost_text = 300;      /* one row through the filter */
+static const double cost_score = 14, cost_score_exact = 40;
+/* A walk has its rows less surely the farther away they are, and meets matches among them by
+ * chance: so many times the effort of the collection, and so many times the rows that would do on
+ * average, keep recall where it is without a filter. */
+static const double walk_effort_factor = 2.4;
+static const double walk_reserve = 3.6;
 
 const char *search_way_name(enum search_way way)
 {
@@ -119,55 +124,68 @@ static enum err rank(const struct query_run *r, struct hit *hits, size_t count)
     return OK;
 }
 
-/* Every visible row that the filter lets through, by its exact distance. */
-static enum err scan_all(const struct query_run *r, struct hit **hits, size_t *count)
-{
-    const struct index_rows *rows = &r->view->exact;
-    size_t most = r->wanted < rows->end ? r->wanted : rows->end;
-    uint8_t *prepared;
-    search_stage(r->search, STAGE_SCAN);
-    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (most + 1) * sizeof(*room));
-    enum err e = prepare(r, rows->codec, &prepared);
-    if (room == NULL || e != OK)
-        return ERR_NOMEM;
-    struct topk top;
-    topk_init(&top, room, most);
-    scan_range(rows, r->lane, prepared, &r->filter, 0, rows->end, &top, &r->search->cost);
-    topk_sort(&top);
-    *hits = room;
-    *count = top.count;
-    return OK;
-}
+/* Rows a pass goes over. */
+struct pass {
+    const uint32_t *list; /* NULL: all there are */
+    size_t count;
+    bool matches; /* the rows of the list are known to match */
+};
 
-/* The rows that an index names, through the rest of the filter. Many are compared by their codes,
- * and the best of them exactly. */
-static enum err scan_candidates(const struct query_run *r, struct hit **hits, size_t *count)
+/* Compares the visible rows of a pass that match. Many are compared by their codes, and the best of
+ * them exactly. */
+static enum err scan(const struct query_run *r, const struct pass *pass, bool by_code,
+                     struct hit **hits, size_t *count)
 {
     const struct collection_view *v = r->view;
     struct search *s = r->search;
-    bool by_code = s->plan.row_count > EXACT_ROWS && !s->exact && v->has_exact &&
-                   v->codes.codec->quant != QUANT_NONE && v->codes.codec->quant != QUANT_BIN;
     const struct index_rows *rows = by_code ? &v->codes : &v->exact;
     size_t most = by_code ? CANDIDATE_RERANK * r->wanted + RERANK_EXTRA : r->wanted;
     uint8_t *prepared;
     search_stage(s, STAGE_SCAN);
-    if (most > s->plan.row_count)
-        most = s->plan.row_count;
+    if (most > pass->count)
+        most = pass->count;
     struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (most + 1) * sizeof(*room));
     enum err e = prepare(r, rows->codec, &prepared);
     if (room == NULL || e != OK)
         return ERR_NOMEM;
     struct topk top;
-    struct index_filter filter = s->plan.exact ? (struct index_filter){0} : r->filter;
-    if (!plan_tidy(&s->plan, v->codes.end))
-        return ERR_NOMEM;
+    struct index_filter filter = pass->matches ? (struct index_filter){0} : r->filter;
     topk_init(&top, room, most);
-    scan_list(rows, r->lane, prepared, &filter, s->plan.rows, s->plan.row_count, &top, &s->cost);
-    s->candidates += s->plan.row_count;
+    /* As the index knew when the view was taken; of what has expired since it does not know. */
+    filter.all_visible = pass->list != NULL && !v->has_due;
+    if (pass->list != NULL)
+        scan_list(rows, r->lane, prepared, &filter, pass->list, pass->count, &top, &s->cost);
+    else
+        scan_range(rows, r->lane, prepared, &filter, 0, rows->end, &top, &s->cost);
+    s->candidates += pass->count;
     topk_sort(&top);
     *hits = room;
     *count = top.count;
     return by_code ? rank(r, room, top.count) : OK;
+}
+
+/* Codes order well enough to choose whom to compare exactly, and take a quarter of the memory. */
+static bool codes_serve(const struct query_run *r, double rows)
+{
+    const struct collection_view *v = r->view;
+    return rows > EXACT_ROWS && !r->search->exact && v->has_exact && v->graph != NULL &&
+           v->codes.codec->quant != QUANT_NONE && v->codes.codec->quant != QUANT_BIN;
+}
+
+static enum err scan_all(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct pass pass = {.count = r->view->exact.end};
+    bool by_code = r->search->filter != NULL && codes_serve(r, r->search->plan.matches);
+    return scan(r, &pass, by_code, hits, count);
+}
+
+static enum err scan_candidates(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct plan *plan = &r->search->plan;
+    if (plan->has_twins && !plan_tidy(plan, r->view->codes.end))
+        return ERR_NOMEM;
+    struct pass pass = {plan->rows, plan->row_count, plan->exact};
+    return scan(r, &pass, codes_serve(r, (double)plan->row_count), hits, count);
 }
 
 /* -- walks ------------------------------------------------------------------------------------- */
@@ -285,63 +303,90 @@ static double sample_share(const struct query_run *r)
 static size_t walk_effort(const struct query_run *r, double matches)
 {
     double rows = (double)r->view->live;
-    double effort = matches <= 0 ? rows : (double)r->wanted * rows / matches * walk_reserve;
-    if (effort < (double)r->effort)
-        return r->effort;
+    /* What is near is known less well where matches are rare. */
+    double reserve = r->search->fell_back ? 2 * walk_reserve : walk_reserve;
+    double effort = matches <= 0 ? rows : (double)r->wanted * rows / matches * reserve;
+    if (effort < (double)r->effort * walk_effort_factor)
+        effort = (double)r->effort * walk_effort_factor;
     return effort < rows ? (size_t)effort : (size_t)rows;
 }
 
-/* What each way would cost, into s->way_ns; the cheapest. */
-static enum search_way choose(const struct query_run *r)
+/* What each way would cost, into ns. near: how many would match if they were everywhere as many as
+ * near the query. Returns the cheapest. */
+static enum search_way choose(const struct query_run *r, double near, double ns[WAY_COUNT])
 {
-    struct search *s = r->search;
-    double rows = (double)r->view->live, matches = s->plan.matches;
-    double look =
-        predicate_is_columnar(s->predicate) && r->view->has_fields ? cost_column : cost_text;
-    double effort = (double)walk_effort(r, matches);
+    const struct search *s = r->search;
+    const struct plan *plan = &s->plan;
+    double rows = (double)r->view->live;
+    double score = codes_serve(r, plan->matches) ? cost_score : cost_score_exact;
+    bool columns = predicate_is_columnar(s->predicate) && r->view->has_fields;
+    double look = columns ? cost_column : cost_text;
+    double effort = (double)walk_effort(r, near);
     enum search_way best = WAY_FILTERED_SCAN;
     for (int way = 0; way < WAY_COUNT; way++)
-        s->way_ns[way] = INFINITY;
-    s->way_ns[WAY_FILTERED_SCAN] = rows * look + matches * cost_score_exact;
-    if (s->plan.rows != NULL) {
-        double count = (double)s->plan.row_count;
-        double score = count > EXACT_ROWS ? cost_score : cost_score_exact;
-        s->way_ns[WAY_CANDIDATES] = count * (s->plan.exact ? 1 : look) + matches * score;
-    }
+        ns[way] = INFINITY;
+    ns[WAY_FILTERED_SCAN] = rows * look + plan->matches * score;
+    if (plan->rows != NULL || (plan->can_name && !s->rows_asked))
+        ns[WAY_CANDIDATES] = (double)plan->bound * (plan->exact ? 1 : look) + plan->matches * score;
     if (!s->exact && r->view->graph != NULL && effort * SCAN_EF_SHARE <= rows) {
-        double looked = matches <= 0 ? rows : (double)r->wanted * rows / matches;
-        s->way_ns[WAY_POST_FILTER] = cost_walk + effort * cost_walk_row + looked * look;
+        double looked = near <= 0 ? rows : (double)r->wanted * rows / near;
+        double row = effort > WIDE_EFFORT ? cost_wide_row : cost_walk_row;
+        ns[WAY_POST_FILTER] = cost_walk + effort * row + looked * look;
     }
     for (int way = 0; way < WAY_COUNT; way++)
-        if (s->way_ns[way] < s->way_ns[best])
+        if (ns[way] < ns[best])
             best = (enum search_way)way;
     return best;
+}
+
+static struct query_run run_of(const struct search *s)
+{
+    struct query_run r = {.view = &s->view};
+    r.wanted = s->count < s->view.live ? s->count : s->view.live;
+    r.effort = s->effort > 0 ? s->effort : s->view.ef;
+    if (r.effort < r.wanted)
+        r.effort = r.wanted;
+    if (r.effort > s->view.codes.end)
+        r.effort = s->view.codes.end;
+    return r;
+}
+
+bool search_wants_rows(const struct search *s)
+{
+    double ns[WAY_COUNT];
+    if (!s->plan.can_name || s->work != NULL)
+        return s->plan.can_name;
+    struct query_run r = run_of(s);
+    r.search = (struct search *)(uintptr_t)s; /* only read */
+    return choose(&r, s->plan.matches, ns) == WAY_CANDIDATES;
 }
 
 static enum err search_filtered(const struct query_run *r, struct hit **hits, size_t *count)
 {
     struct search *s = r->search;
-    double live = (double)r->view->live, known = s->plan.matches;
+    double live = (double)r->view->live;
     if (!s->plan.known && !s->sampled) {
-        known = s->plan.matches = sample_share(r) * live;
+        s->plan.matches = sample_share(r) * live;
         s->sampled = true;
     }
-    while ((s->way = choose(r)) == WAY_POST_FILTER && s->explain != EXPLAIN_PLAN) {
-        size_t effort = walk_effort(r, s->plan.matches);
+    s->fell_back = s->rows_asked && s->plan.rows != NULL && s->fell_back;
+    double near = s->plan.matches;
+    while ((s->way = choose(r, near, s->way_ns)) == WAY_POST_FILTER && s->explain != EXPLAIN_PLAN) {
+        size_t effort = walk_effort(r, near);
         enum err e = walk(r, effort, hits, count);
-        if (e != OK || *count >= r->wanted || s->cost.stopped) {
-            s->plan.matches = known; /* of all, for the next query */
+        if (e != OK || *count >= r->wanted || s->cost.stopped)
             return e;
-        }
-        /* So many match near the query: at most half as many as were expected. */
-        double near = (*count == 0 ? 0.5 : (double)*count) / (double)effort * live;
-        s->plan.matches = near < s->plan.matches / 2 ? near : s->plan.matches / 2;
+        /* At most half as many as were expected, so that it ends. */
+        double met = (*count == 0 ? 0.5 : (double)*count) / (double)effort * live;
+        near = met < near / 2 ? met : near / 2;
         s->fell_back = true;
     }
-    s->plan.matches = known;
     if (s->explain == EXPLAIN_PLAN)
         return OK;
-    return s->way == WAY_CANDIDATES ? scan_candidates(r, hits, count) : scan_all(r, hits, count);
+    if (s->way != WAY_CANDIDATES)
+        return scan_all(r, hits, count);
+    s->wants_rows = s->plan.rows == NULL;
+    return s->wants_rows ? OK : scan_candidates(r, hits, count);
 }
 
 static enum err search_graph(const struct query_run *r, struct hit **hits, size_t *count)
@@ -379,20 +424,17 @@ static enum err find(struct query_run *r, struct hit **hits, size_t *count)
 
 enum err search_find(struct search *s, struct lane *lane, const float *query)
 {
-    struct query_run r = {.search = s, .view = &s->view, .lane = lane, .query = query};
+    struct query_run r = run_of(s);
+    r.search = s;
+    r.lane = lane;
+    r.query = query;
     if (s->filter != NULL)
-        r.filter = (struct index_filter){accept, s};
-    r.wanted = s->count < s->view.live ? s->count : s->view.live;
-    r.effort = s->effort > 0 ? s->effort : s->view.ef;
-    if (r.effort < r.wanted)
-        r.effort = r.wanted;
-    if (r.effort > s->view.codes.end)
-        r.effort = s->view.codes.end;
+        r.filter = (struct index_filter){.accept = accept, .user = s};
     struct hit *hits = NULL;
     size_t count = 0;
     s->cost.stopped = false;
     enum err e = find(&r, &hits, &count);
-    if (e != OK)
+    if (e != OK || s->wants_rows)
         return e;
     if (count > r.wanted)
         count = r.wanted;

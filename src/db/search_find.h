@@ -9,6 +9,9 @@
  * it would, when s->explain says so. */
 MUST_USE enum err search_find(struct search *s, struct lane *lane, const float *query);
 
+/* [loop] Would it scan the rows that an index names? Then they are wanted before it starts. */
+bool search_wants_rows(const struct search *s);
+
 /* [lane or loop] From here on, time counts for a stage. Costs nothing when nobody asks. */
 void search_stage(struct search *s, enum search_stage stage);
 

@@ -60,6 +60,7 @@ static inline const uint8_t *row_code(const struct index_rows *rows, uint32_t ro
 struct index_filter {
     bool (*accept)(void *user, uint32_t row); /* a visible row; called on the lane */
     void *user;
+    bool all_visible; /* of scan_list: the rows are known to be visible */
 };
 
 struct index_query {

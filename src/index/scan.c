@@ -17,7 +17,7 @@ static void score_block(const struct index_rows *rows, const uint8_t *prepared, 
 
 static bool counts(const struct index_rows *rows, const struct index_filter *filter, uint32_t row)
 {
-    return row_visible(rows, row) &&
+    return (filter->all_visible || row_visible(rows, row)) &&
            (filter->accept == NULL || filter->accept(filter->user, row));
 }
 
@@ -64,7 +64,7 @@ void scan_list(const struct index_rows *rows, struct lane *lane, const uint8_t *
         if (i % SCAN_LOOK_ROWS == 0 && index_stops(cost))
             break;
         CHECK(list[i] < rows->end);
-        if (i + SCAN_AHEAD < size)
+        if (i + SCAN_AHEAD < size && !filter->all_visible)
             fetch_lsns(rows, list[i + SCAN_AHEAD]);
         if (!counts(rows, filter, list[i]))
             continue;

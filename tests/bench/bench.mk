@@ -66,3 +66,12 @@ bench-shrink: build/vdb-server $(BENCH_OBJ)/wire_load ## memory given back after
 .PHONY: bench-snapshot
 bench-snapshot: $(BENCH_OBJ)/bench_snapshot bench-data ## snapshots in process: bytes, time to load
 	$< build/bench-snapshot $(firstword $(BENCH_DATA))
+
+$(BENCH_OBJ)/bench_filter: $(call objects,tests/bench/bench_filter.c tests/bench/data.c) \
+                           $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench-filter
+bench-filter: $(BENCH_OBJ)/bench_filter ## filtered searches beside the unfiltered one
+	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100"
+	$< build/bench-filter $(BENCH_ARGS)

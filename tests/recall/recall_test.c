@@ -105,11 +105,11 @@ static void open_fixture(struct fixture *f, enum metric metric, enum quant quant
     f->spec.metric = metric;
     f->spec.quant = quant;
     f->spec.keep_originals = keep;
+    REQUIRE(schema_add(&f->spec.schema, slice_of("m"), SCHEMA_NUMERIC, NULL) == OK);
     for (int i = 0; i < CENTRES; i++)
         for (int j = 0; j < DIM; j++)
             f->centres[i][j] = normal(&f->random);
-    struct mutation m = {
-        .kind = MUTATION_COLLECTION_NEW, .key = slice_of("c"), .spec = f->spec};
+    struct mutation m = {.kind = MUTATION_COLLECTION_NEW, .key = slice_of("c"), .spec = f->spec};
     uint64_t lsn;
     REQUIRE(db_write(&f->db, &m, &lsn, NULL) == OK);
     REQUIRE(db_collection(&f->db, slice_of("c"), &f->c) == OK && f->c != NULL);
@@ -235,10 +235,17 @@ TEST(recall, stays_after_replacing_and_removing)
 
 TEST(recall, with_a_filter_is_complete_and_near_exact)
 {
+    static const char *const filters[] = {".m < 50", ".m < 10", ".m == 7", ".m >= 20 and .m < 23",
+                                          ".m < 2 or .m > 97"};
     static struct fixture f;
     open_fixture(&f, METRIC_COSINE, QUANT_SQ8, true);
-    EXPECT(recall(&f, ".m < 50") >= 0.95);
-    EXPECT(recall(&f, ".m < 10") >= 0.95);
-    EXPECT(recall(&f, ".m == 7") >= 0.95);
+    for (int by_text = 0; by_text <= 1; by_text++) {
+        f.c->fields->building = by_text; /* as if there were no schema */
+        for (size_t i = 0; i < COUNT_OF(filters); i++)
+            if (recall(&f, filters[i]) < 0.95)
+                test_fail(__FILE__, __LINE__, "%s, by %s: recall below 0.95", filters[i],
+                          by_text ? "text" : "columns");
+    }
+    f.c->fields->building = false;
     close_fixture(&f);
 }

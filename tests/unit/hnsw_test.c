@@ -398,7 +398,7 @@ TEST(hnsw, a_filtered_search_finds_what_matches)
         for (unsigned i = 0; i < QUERIES; i++) {
             graph_random_vector(g, CENTERS, vector);
             codec_query(&g->codec, vector, prepared);
-            struct index_query query = {prepared, 200, 0, {is_multiple, &of}};
+            struct index_query query = {prepared, 200, 0, {.accept = is_multiple, .user = &of}};
             struct index_cost cost = {0};
             bool complete = false;
             size_t count = g->x->ops->search(g->x, &rows, &g->lane, &query, walked, &complete,
@@ -432,7 +432,7 @@ TEST(hnsw, a_filtered_search_gives_up_when_told_to)
     uint32_t none = UINT32_MAX;
     uint8_t *prepared = aligned_alloc(64, g->codec.query_size);
     codec_query(&g->codec, g->vectors + 5 * DIM, prepared);
-    struct index_query query = {prepared, 10, 300, {is_multiple, &none}};
+    struct index_query query = {prepared, 10, 300, {.accept = is_multiple, .user = &none}};
     struct index_cost cost = {0};
     struct hit hits[10];
     bool complete = true;
