@@ -499,3 +499,18 @@ TEST(cmd_multi, changes_so_many_bytes_and_no_more)
     EXPECT_REPLY(h, 2, "EXISTS d e", ":1\r\n");
     close_fixture(&f);
 }
+
+TEST(cmd_multi, hello_changes_the_protocol_of_the_replies_behind_it)
+{
+    struct harness *h = harness_new();
+    EXPECT_REPLY(h, 2, "MULTI", "+OK\r\n");
+    EXPECT_REPLY(h, 0, "HELLO 3", "+QUEUED\r\n");
+    EXPECT_REPLY(h, 0, "GET nosuch", "+QUEUED\r\n");
+    EXPECT_REPLY(h, 0, "HELLO 2", "+QUEUED\r\n");
+    EXPECT_REPLY(h, 0, "GET nosuch", "+QUEUED\r\n");
+    struct slice reply = harness_run(h, 0, "EXEC");
+    EXPECT(reply.len > 20 && memcmp(reply.ptr, "*4\r\n%7\r\n", 8) == 0);
+    EXPECT(memmem(reply.ptr, reply.len, "*0\r\n_\r\n*14\r\n", 12) != NULL);
+    EXPECT(memcmp(reply.ptr + reply.len - 5, "$-1\r\n", 5) == 0 && h->client->proto == 2);
+    harness_free(h);
+}
