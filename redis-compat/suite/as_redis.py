@@ -14,7 +14,7 @@ import sys
 import time
 
 ROOT = os.environ['VDB_ROOT']
-SERVER = os.path.join(ROOT, 'build', 'vdb-server')
+SERVER = os.environ.get('VDB_SERVER') or os.path.join(ROOT, 'build', 'vdb-server')
 # Redis has these, vdb as well, but not with the meaning or the values the suite gives them.
 OTHERWISE = {'save', 'logfile', 'loglevel', 'databases'}
 
