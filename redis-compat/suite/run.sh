@@ -21,18 +21,23 @@ TAGS="-needs:repl -needs:debug -needs:save -cluster:skip -list -hash -set -zset 
 folder=$PWD/build/redis-suite
 suite=$folder/redis-7.0.15
 
-# apt's own lists may have no sources, and are not ours to change: these have lists of their own.
+# apt's own lists may have no sources, and are not ours to change: these are the same places, for
+# sources.
 fetch() {
     local apt=(apt-get -q -o Dir::Etc::sourcelist="$folder/none"
         -o Dir::Etc::sourceparts="$folder/parts" -o Dir::State::lists="$folder/lists"
         -o APT::Sandbox::User=root)
+    local list
     mkdir -p "$folder/parts" "$folder/lists/partial"
     : >"$folder/none"
-    local place=deb.debian.org key=/usr/share/keyrings/debian-archive-keyring.gpg
-    {
-        echo "deb-src [signed-by=$key] http://$place/debian bookworm main"
-        echo "deb-src [signed-by=$key] http://$place/debian-security bookworm-security main"
-    } >"$folder/parts/redis.list"
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ ! -r "$list" ] ||
+            sed -n 's/^deb /deb-src /p' "$list" >"$folder/parts/$(basename "$list" .list).list"
+    done
+    for list in /etc/apt/sources.list.d/*.sources; do
+        [ ! -r "$list" ] ||
+            sed 's/^Types:.*/Types: deb-src/' "$list" >"$folder/parts/$(basename "$list")"
+    done
     "${apt[@]}" update
     (cd "$folder" && "${apt[@]}" source --download-only redis && tar xzf redis_7.0.15.orig.tar.gz)
 }
