@@ -84,6 +84,10 @@ $(OBJ)/%.o: %.c Makefile
 .PHONY: unit
 unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)
 	$< $(T)
+.PHONY: unit-tests print-unit-tests
+unit-tests: $(OBJ)/unit-tests
+print-unit-tests:
+	@echo $(OBJ)/unit-tests
 
 $(OBJ)/integration-tests: $(call objects,$(INTEGRATION_SRC)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)

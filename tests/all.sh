@@ -52,6 +52,25 @@ part() {
     fi
 }
 
+# in_shares SANITIZERS: the unit tests under sanitizers, a process for each core.
+in_shares() {
+    local tests share status=0 pids=()
+    $make "SAN=$1" unit-tests || return
+    tests=$(make -s --no-print-directory "SAN=$1" print-unit-tests)
+    for ((share = 0; share < cores; share++)); do
+        "$tests" --share=$share/$cores >$logs/share-$share.log 2>&1 &
+        pids+=($!)
+    done
+    for share in "${!pids[@]}"; do
+        wait "${pids[$share]}" || status=1
+        sed '$ { /passed, .* skipped$/d }' $logs/share-$share.log
+    done
+    awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5; ended++ }
+         END { printf "%d passed, %d failed, %d skipped\n", p, f + ('$cores' - ended), s }' \
+        $(for share in "${!pids[@]}"; do echo $logs/share-$share.log; done)
+    return $status
+}
+
 part "build" $make all
 part "style (tests/tidy.py)" tests/tidy.py --summary
 part "style rules catch what they should" tests/tidy_test.py
@@ -82,7 +101,7 @@ if [ "$mode" = test ]; then
     part "Redis's own tests" redis-compat/suite/run.sh
     part "S3 against Ceph's radosgw" tests/s3/run.sh install
     for sanitizers in address,undefined thread; do
-        part "unit tests, SAN=$sanitizers" $make SAN=$sanitizers unit
+        part "unit tests, SAN=$sanitizers" in_shares $sanitizers
         part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration
         part "build, SAN=$sanitizers" $make SAN=$sanitizers all
         part "tool_test.py, SAN=$sanitizers" tests/integration/tool_test.py

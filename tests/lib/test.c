@@ -40,8 +40,22 @@ void test_skip(const char *reason)
     printf("SKIP %s.%s: %s\n", running->group, running->name, reason);
 }
 
-static bool wanted(const struct test *test, int argc, char **argv)
+/* --share=I/N as the first argument: every N-th test from the I-th on, so that N processes run all.
+ */
+static bool in_share(const char *share, unsigned at)
 {
+    unsigned i, n;
+    if (sscanf(share, "--share=%u/%u", &i, &n) != 2 || i >= n) {
+        (void)fprintf(stderr, "%s: want --share=I/N with I below N\n", share);
+        exit(EXIT_FAILURE);
+    }
+    return at % n == i;
+}
+
+static bool wanted(const struct test *test, unsigned at, int argc, char **argv)
+{
+    if (argc == 2 && strncmp(argv[1], "--share=", 8) == 0)
+        return in_share(argv[1], at);
     if (argc < 2)
         return true;
     char full[256];
@@ -78,8 +92,9 @@ static enum outcome run_one(const struct test *t)
 int main(int argc, char **argv)
 {
     int counts[OUTCOME_COUNT] = {0};
+    unsigned at = 0;
     for (const struct test *t = first; t != NULL; t = t->next) {
-        if (!wanted(t, argc, argv))
+        if (!wanted(t, at++, argc, argv))
             continue;
         double start = now_s();
         enum outcome outcome = run_one(t);
