@@ -1,24 +1,39 @@
 /* DUMP and RESTORE: values that travel by themselves. The bytes are this server's own (db/dump.h):
  * other servers refuse them, and theirs are refused here, in the same words. */
-#include "cmd/keys.h"
+#include "cmd/build.h"
+#include "db/batch.h"
 #include "db/dump.h"
+
+/* The bytes stand there twice, here and in the reply. */
+static enum err dump_elements(struct request *rq, struct collection *c, struct buf *text,
+                              struct why *why)
+{
+    size_t size = copy_size(c);
+    enum err e = copy_fits(c->live, size, why);
+    if (e == OK && !db_has_room(rq->env->db, 2 * size))
+        e = ERR_NOMEM;
+    return e == OK ? dump_collection(rq->env->db, c, text) : e;
+}
 
 void cmd_dump(struct request *rq)
 {
     const struct dump_args *a = rq->args;
+    struct why why = {{0}};
     const struct object *o = key_read(rq, a->key);
+    enum err e = OK;
     if (o == NULL) {
         reply_null(&rq->reply);
         return;
     }
-    if (o->type != OBJECT_STRING) {
-        reply_error(&rq->reply, "ERR DUMP of collections is not in this version: see vdb export");
-        return;
-    }
     struct buf text = BUF_INIT(MEM_CLIENT);
-    dump_string(object_string(o), &text);
-    if (buf_failed(&text))
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    if (o->type == OBJECT_COLLECTION)
+        e = dump_elements(rq, o->collection, &text, &why);
+    else
+        dump_string(object_string(o), &text);
+    if (e == OK && buf_failed(&text))
+        e = ERR_NOMEM;
+    if (e != OK)
+        reply_err(&rq->reply, e, &why);
     else
         reply_bulk(&rq->reply, buf_slice(&text));
     buf_fini(&text);
@@ -55,14 +70,70 @@ static bool read_ttl(struct request *rq, const struct restore_args *a, uint64_t 
     return false;
 }
 
-static bool read_value(struct request *rq, struct slice bytes, struct slice *value)
+static void reply_bad_format(struct request *rq)
 {
-    enum err e = dump_read(bytes, value);
+    reply_error(&rq->reply, "ERR Bad data format");
+}
+
+static bool read_value(struct request *rq, struct slice bytes, struct dump *dump)
+{
+    enum err e = dump_read(bytes, dump);
     if (e == ERR_UNSUPPORTED)
-        reply_error(&rq->reply, "ERR Bad data format");
+        reply_bad_format(rq);
     else if (e != OK)
         reply_error(&rq->reply, "ERR DUMP payload version or checksum are wrong");
     return e == OK;
+}
+
+/* What dump_check has let pass. */
+static bool build_collection(struct request *rq, struct slice record, size_t count,
+                             uint64_t until_ms)
+{
+    const struct restore_args *a = rq->args;
+    struct build b;
+    struct batch_reader r;
+    enum err e = batch_open(record, &r, NULL);
+    CHECK(e == OK);
+    if (!build_begin(&b, rq, a->key, count, record.len))
+        return false;
+    while (r.left > 0 && !b.failed) {
+        struct mutation m;
+        e = batch_next(&r, &m, NULL);
+        if (e != OK) {
+            build_fail(&b, e);
+            break;
+        }
+        build_add(&b, &m);
+        mutation_free(&m);
+    }
+    return build_end(&b, until_ms);
+}
+
+/* Vectors are read where they stand, so the record has to stand at a multiple of 8: it is copied.
+ */
+static bool restore_collection(struct request *rq, struct slice bytes, uint64_t until_ms)
+{
+    struct why why = {{0}};
+    const struct restore_args *a = rq->args;
+    size_t count;
+    if (!collection_key_fits(rq, a->key))
+        return false;
+    enum err e = copy_fits(0, bytes.len, &why);
+    uint8_t *room = e == OK ? mem_try(MEM_CLIENT, bytes.len) : NULL;
+    struct slice record = {room, bytes.len};
+    if (room != NULL) {
+        memcpy(room, bytes.ptr, bytes.len);
+        e = dump_check(record, &count, &why);
+    } else if (e == OK) {
+        e = ERR_NOMEM;
+    }
+    if (e == ERR_CORRUPT)
+        reply_bad_format(rq);
+    else if (e != OK)
+        reply_err(&rq->reply, e, &why);
+    bool ok = e == OK && build_collection(rq, record, count, until_ms);
+    mem_free(MEM_CLIENT, room);
+    return ok;
 }
 
 /* As if the key had been used then, or so often, where the policy keeps that. */
@@ -81,7 +152,7 @@ void cmd_restore(struct request *rq)
 {
     const struct restore_args *a = rq->args;
     struct db *db = rq->env->db;
-    struct slice value;
+    struct dump dump;
     uint64_t until_ms;
     if (!options_fit(rq, a))
         return;
@@ -90,12 +161,14 @@ void cmd_restore(struct request *rq)
         reply_error(&rq->reply, "BUSYKEY Target key name already exists.");
         return;
     }
-    if (!read_ttl(rq, a, &until_ms) || !read_value(rq, a->value, &value))
+    if (!read_ttl(rq, a, &until_ms) || !read_value(rq, a->value, &dump))
         return;
     bool over = until_ms > 0 && until_ms < db->now_ms;
     if (over && there && !key_remove(rq, a->key))
         return;
-    if (!over && !key_set_until(rq, a->key, value, until_ms))
+    if (!over && dump.is_string && !key_set_until(rq, a->key, dump.bytes, until_ms))
+        return;
+    if (!over && !dump.is_string && !restore_collection(rq, dump.bytes, until_ms))
         return;
     if (!over)
         set_access(rq, a);

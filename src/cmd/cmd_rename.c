@@ -1,15 +1,6 @@
 /* Keys that get another name, or a second one. */
-#include "base/limits.h"
-#include "cmd/keys.h"
-
-/* Can what a key holds be at this key too? */
-static bool name_fits(struct request *rq, const struct object *o, struct slice key)
-{
-    if (o->type != OBJECT_COLLECTION || key.len <= LIMIT_KEY_SIZE)
-        return true;
-    reply_errorf(&rq->reply, "ERR the key of a collection has at most %d bytes", LIMIT_KEY_SIZE);
-    return false;
-}
+#include "cmd/build.h"
+#include "db/copy.h"
 
 /* only_new: not to a key that holds something. */
 static void rename_key(struct request *rq, struct slice key, struct slice new_key, bool only_new)
@@ -22,7 +13,8 @@ static void rename_key(struct request *rq, struct slice key, struct slice new_ke
     bool same = slice_eq(key, new_key);
     bool changes = !same && !(only_new && db_find(rq->env->db, new_key) != NULL);
     struct mutation m = {.kind = MUTATION_KEY_RENAME, .key = key, .new_key = new_key};
-    if (changes && (!name_fits(rq, o, new_key) || !write_mutation(rq, &m)))
+    bool fits = !changes || o->type != OBJECT_COLLECTION || collection_key_fits(rq, new_key);
+    if (changes && (!fits || !write_mutation(rq, &m)))
         return;
     if (only_new)
         reply_int(&rq->reply, changes);
@@ -42,6 +34,34 @@ void cmd_renamenx(struct request *rq)
     rename_key(rq, a->key, a->new_key, true);
 }
 
+static enum err add_mutation(void *user, const struct mutation *m)
+{
+    struct build *b = user;
+    build_add(b, m);
+    return b->failed ? ERR_CANCELLED : OK;
+}
+
+/* False: the error is replied. */
+static bool copy_collection(struct request *rq, const struct object *o, struct slice new_key)
+{
+    struct build b;
+    struct why why = {{0}};
+    struct collection *c = o->collection;
+    uint64_t until_ms = o->expire_ms;
+    enum err e = copy_fits(c->live, copy_size(c), &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return false;
+    }
+    if (!collection_key_fits(rq, new_key) ||
+        !build_begin(&b, rq, new_key, copy_count(c), copy_size(c)))
+        return false;
+    e = copy_each(rq->env->db, c, (struct slice){0}, add_mutation, &b);
+    if (e != OK && e != ERR_CANCELLED)
+        build_fail(&b, e);
+    return build_end(&b, until_ms);
+}
+
 void cmd_copy(struct request *rq)
 {
     const struct copy_args *a = rq->args;
@@ -55,8 +75,11 @@ void cmd_copy(struct request *rq)
     }
     const struct object *o = db_find(rq->env->db, a->key);
     bool copies = o != NULL && (a->replace || db_find(rq->env->db, a->new_key) == NULL);
-    if (copies && o->type != OBJECT_STRING)
-        reply_error(&rq->reply, "ERR COPY of collections is not in this version");
-    else if (!copies || key_set_until(rq, a->new_key, object_string(o), o->expire_ms))
+    bool ok = true;
+    if (copies && o->type == OBJECT_COLLECTION)
+        ok = copy_collection(rq, o, a->new_key);
+    else if (copies)
+        ok = key_set_until(rq, a->new_key, object_string(o), o->expire_ms);
+    if (ok)
         reply_int(&rq->reply, copies);
 }

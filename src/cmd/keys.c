@@ -75,6 +75,14 @@ bool string_is_integer(struct slice s, int64_t *out)
     return slice_eq(s, slice_of(text));
 }
 
+bool collection_key_fits(struct request *rq, struct slice key)
+{
+    if (key.len <= LIMIT_KEY_SIZE)
+        return true;
+    reply_errorf(&rq->reply, "ERR the key of a collection has at most %d bytes", LIMIT_KEY_SIZE);
+    return false;
+}
+
 bool pattern_fits(struct request *rq, struct slice pattern)
 {
     if (pattern.len <= LIMIT_PATTERN_SIZE)

@@ -26,6 +26,9 @@ MUST_USE bool key_remove(struct request *rq, struct slice key);
 /* A string that reads back as the same integer: as Redis writes them, "7" and not "07". */
 bool string_is_integer(struct slice s, int64_t *out);
 
+/* Replies an error and returns false when a key is longer than those of collections may be. */
+MUST_USE bool collection_key_fits(struct request *rq, struct slice key);
+
 /* Replies an error and returns false when a pattern is longer than patterns may be. */
 bool pattern_fits(struct request *rq, struct slice pattern);
 

@@ -2,7 +2,6 @@
 
 enum {
     ALIGNMENT = 8,
-    HEAD_SIZE = 8,      /* number and count */
     ITEM_HEAD_SIZE = 8, /* size and zero */
     ITEM_SIZE_MIN = ITEM_HEAD_SIZE + 8
 };
@@ -24,7 +23,7 @@ void batch_begin(struct buf *out)
 void batch_add(struct buf *out, const struct mutation *m)
 {
     size_t start = out->len;
-    CHECK(out->failed || (start >= HEAD_SIZE && start % ALIGNMENT == 0));
+    CHECK(out->failed || (start >= BATCH_HEAD_SIZE && start % ALIGNMENT == 0));
     bytes_put_u64(out, 0);
     mutation_encode(m, out);
     size_t end = out->len;
@@ -50,10 +49,10 @@ struct slice batch_record(struct buf *out, size_t count)
         put_u32_at(out, 4, (uint32_t)count);
         return buf_slice(out);
     }
-    struct bytes_reader r = {.left = {out->ptr + HEAD_SIZE, out->len - HEAD_SIZE}};
+    struct bytes_reader r = {.left = {out->ptr + BATCH_HEAD_SIZE, out->len - BATCH_HEAD_SIZE}};
     uint32_t size = bytes_get_u32(&r);
     CHECK(size <= r.left.len);
-    return (struct slice){out->ptr + HEAD_SIZE + ITEM_HEAD_SIZE, size};
+    return (struct slice){out->ptr + BATCH_HEAD_SIZE + ITEM_HEAD_SIZE, size};
 }
 
 static enum err corrupt(struct why *why, struct slice bytes)

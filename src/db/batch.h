@@ -14,6 +14,7 @@
 #include "db/mutation.h"
 
 #define BATCH_NUMBER UINT32_C(0x48435442) /* "BTCH" */
+enum { BATCH_HEAD_SIZE = 8 };
 
 /* Writes a record into an empty buffer: batch_begin once, batch_add for each mutation, and then the
  * record is batch_record, which takes no memory. A batch_add that fails (buf_failed) has left the

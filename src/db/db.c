@@ -481,6 +481,18 @@ enum err db_reserve(struct db *db, const struct mutation *m, struct why *why)
     return e;
 }
 
+static enum err record_full(const struct db *db, struct why *why)
+{
+    return why_set(why, ERR_LIMIT, "a command, or a transaction, changes at most %zu bytes",
+                   db->log.record_size_max);
+}
+
+enum err db_reserve_log(struct db *db, size_t size, struct why *why)
+{
+    enum err e = mlog_reserve(&db->log, size);
+    return e == ERR_LIMIT ? record_full(db, why) : e;
+}
+
 enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why)
 {
     db->follows = false;
@@ -496,8 +508,7 @@ enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct
     else
         discard(db);
     if (e == ERR_LIMIT)
-        e = why_set(why, e, "a command, or a transaction, changes at most %zu bytes",
-                    db->log.record_size_max);
+        e = record_full(db, why);
     if (alone)
         db_commit(db);
     return e;

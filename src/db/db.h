@@ -30,24 +30,24 @@ struct db {
     struct collection_env env;
     struct mlog log;
     struct keyspace keys;
-    struct aging *agings;    /* of collections with elements that may expire */
+    struct aging *agings;     /* of collections with elements that may expire */
     struct aging *aging_next; /* whose turn it is to be looked at; NULL: the first */
     size_t maxmemory;
-    bool evicts;             /* keys go when memory is short, by cmd/evict.h */
-    bool touches;            /* finding a key counts as using it */
-    uint64_t now_ms;         /* Unix time as the command being run has it; set by cmd/command.h */
+    bool evicts;     /* keys go when memory is short, by cmd/evict.h */
+    bool touches;    /* finding a key counts as using it */
+    uint64_t now_ms; /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
-    uint64_t random;         /* state of rng.h */
-    struct object *object;   /* prepared and not yet applied */
-    struct dead_keys *dead;  /* flushed, and being freed: flush.h */
+    uint64_t random;        /* state of rng.h */
+    struct object *object;  /* prepared and not yet applied */
+    struct dead_keys *dead; /* flushed, and being freed: flush.h */
     struct io_timer dead_timer;
-    bool follows;            /* records come from elsewhere: it makes none by itself */
-    bool replaying;          /* what was let in once is not held against maxmemory again */
-    bool has_losses;         /* replay, after a repair: what is missing may have been lost */
+    bool follows;    /* records come from elsewhere: it makes none by itself */
+    bool replaying;  /* what was let in once is not held against maxmemory again */
+    bool has_losses; /* replay, after a repair: what is missing may have been lost */
     /* Called before a change is applied; NULL: nobody asks. */
     void (*on_change)(void *user, const struct mutation *m);
     void *on_change_user;
-    struct lane lane;        /* for work on the loop itself */
+    struct lane lane;                        /* for work on the loop itself */
     uint64_t vectors_added, vectors_removed; /* counters */
     uint64_t changes; /* keys and elements that were changed, each time one was */
 };
@@ -63,10 +63,12 @@ void db_commit(struct db *db);
 
 /* Sets aside memory, logs, applies. On error nothing has changed. *lsn: of the change. Outside of
  * db_begin and db_commit it is a record of its own. */
-MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn,
-                           struct why *why);
+MUST_USE enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct why *why);
 /* Sets aside the memory that a put will need: the db_write after it can fail by the log alone. */
 MUST_USE enum err db_reserve(struct db *db, const struct mutation *m, struct why *why);
+/* Within db_begin and db_commit: until the record has grown by so many bytes, no db_write fails by
+ * the log. ERR_NOMEM, ERR_LIMIT. */
+MUST_USE enum err db_reserve_log(struct db *db, size_t size, struct why *why);
 /* A record that was logged elsewhere, with the LSN it has there (the last one plus 1). ERR_CORRUPT:
  * it is none, and nothing has changed, or it does not fit the data. After an error in the midst of
  * a batch the data is good for nothing. Counts no memory against maxmemory: what was acknowledged
@@ -74,8 +76,7 @@ MUST_USE enum err db_reserve(struct db *db, const struct mutation *m, struct why
 MUST_USE enum err db_replay_record(struct db *db, struct slice bytes, uint64_t lsn,
                                    struct why *why);
 /* The same, of a record that is one mutation. */
-MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn,
-                            struct why *why);
+MUST_USE enum err db_replay(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why);
 
 /* The last record was played back. Until then, or until db_write is called, the database changes
  * nothing by itself: no element moves to another row. */

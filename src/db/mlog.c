@@ -40,23 +40,44 @@ void mlog_begin(struct mlog *log)
 {
     CHECK(!log->open && log->count == 0);
     log->open = true;
+    buf_clear(&log->record, RECORD_KEEP_BYTES);
+}
+
+/* A record of so many bytes: can every sink take it? */
+static enum err reserve_sinks(const struct mlog *log, size_t size)
+{
+    if (size > log->record_size_max)
+        return ERR_LIMIT;
+    for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
+        if (sink->reserve != NULL && !sink->reserve(sink, size))
+            return ERR_NOMEM;
+    return OK;
+}
+
+enum err mlog_reserve(struct mlog *log, size_t size)
+{
+    CHECK(log->open);
+    if (log->sinks == NULL)
+        return OK;
+    size_t before = log->record.len;
+    size_t head = log->count == 0 ? BATCH_HEAD_SIZE : 0;
+    if (buf_reserve(&log->record, head + size) == NULL) {
+        batch_cut(&log->record, before);
+        return ERR_NOMEM;
+    }
+    return reserve_sinks(log, before + head + size);
 }
 
 /* Puts the bytes of m behind those of the record, and sees that every sink can take all of them. */
 static enum err encode(struct mlog *log, const struct mutation *m)
 {
     if (log->count == 0) {
-        buf_clear(&log->record, RECORD_KEEP_BYTES);
+        buf_clear(&log->record, SIZE_MAX);
         batch_begin(&log->record);
     }
     size_t before = log->record.len;
     batch_add(&log->record, m);
-    enum err e = buf_failed(&log->record) ? ERR_NOMEM : OK;
-    if (e == OK && log->record.len > log->record_size_max)
-        e = ERR_LIMIT;
-    for (struct mlog_sink *sink = log->sinks; sink != NULL && e == OK; sink = sink->next)
-        if (sink->reserve != NULL && !sink->reserve(sink, log->record.len))
-            e = ERR_NOMEM;
+    enum err e = buf_failed(&log->record) ? ERR_NOMEM : reserve_sinks(log, log->record.len);
     if (e != OK)
         batch_cut(&log->record, before);
     return e;

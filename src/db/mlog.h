@@ -51,6 +51,9 @@ void mlog_begin(struct mlog *log);
 /* Adds m to the record; the first one takes the next LSN. ERR_NOMEM, ERR_LIMIT (the record would be
  * over its limit): m is not in it. */
 MUST_USE enum err mlog_append(struct mlog *log, const struct mutation *m, uint64_t *lsn);
+/* Until the record has grown by so many bytes (db/batch.h), mlog_append cannot fail. ERR_NOMEM,
+ * ERR_LIMIT. */
+MUST_USE enum err mlog_reserve(struct mlog *log, size_t size);
 /* Ends the record; sinks get it, unless nothing was added. */
 void mlog_commit(struct mlog *log);
 

@@ -1,4 +1,4 @@
-/* fuzz_dump.c: no bytes given to RESTORE crash it, and those it takes are what DUMP gives.
+/* fuzz_dump.c: no bytes given to RESTORE crash it, and strings it takes are what DUMP gives.
  *
  * The input is tried as it is, and once more with the mark and checksum that it would need: else
  * nothing behind these would ever be reached. */
@@ -8,17 +8,38 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-static void try_dump(struct slice bytes)
+static void try_string(struct slice bytes, const struct dump *dump)
 {
-    struct slice value;
-    enum err e = dump_read(bytes, &value);
-    CHECK(e == OK || e == ERR_CORRUPT || e == ERR_UNSUPPORTED);
-    if (e != OK)
-        return;
     struct buf again = BUF_INIT(MEM_TEST);
-    dump_string(value, &again);
+    dump_string(dump->bytes, &again);
     CHECK(buf_failed(&again) || slice_eq(buf_slice(&again), bytes));
     buf_fini(&again);
+}
+
+/* As cmd/cmd_dump.c does it, in room that is aligned and ends where the record does. */
+static void try_collection(const struct dump *dump)
+{
+    struct why why = {{0}};
+    size_t count = 0;
+    uint8_t *room = mem_try(MEM_TEST, dump->bytes.len);
+    if (room == NULL)
+        return;
+    memcpy(room, dump->bytes.ptr, dump->bytes.len);
+    enum err e = dump_check((struct slice){room, dump->bytes.len}, &count, &why);
+    CHECK(e == OK || e == ERR_CORRUPT || e == ERR_LIMIT || e == ERR_NOMEM);
+    CHECK(e != OK || count > 0);
+    mem_free(MEM_TEST, room);
+}
+
+static void try_dump(struct slice bytes)
+{
+    struct dump dump;
+    enum err e = dump_read(bytes, &dump);
+    CHECK(e == OK || e == ERR_CORRUPT || e == ERR_UNSUPPORTED);
+    if (e == OK && dump.is_string)
+        try_string(bytes, &dump);
+    else if (e == OK)
+        try_collection(&dump);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

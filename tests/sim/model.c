@@ -9,7 +9,7 @@
 struct model *model_new(void)
 {
     struct model *m = mem_calloc(MEM_TEST, sizeof(*m));
-    for (unsigned key = 0; key < MODEL_KEYS; key++)
+    for (unsigned key = 0; key <= MODEL_MAKING; key++)
         m->touched[key] = BUF_INIT(MEM_TEST);
     return m;
 }
@@ -57,7 +57,7 @@ static void free_held(struct model_held *held)
 
 void model_free(struct model *m)
 {
-    for (unsigned key = 0; key < MODEL_KEYS; key++) {
+    for (unsigned key = 0; key <= MODEL_MAKING; key++) {
         while (m->newest[key] != NULL) {
             struct model_held *held = m->newest[key];
             m->newest[key] = held->before;
@@ -359,7 +359,7 @@ static const char *tune(struct model *m, unsigned key, const struct spec_tuning 
 
 static void flush(struct model *m)
 {
-    for (unsigned key = 0; key < MODEL_KEYS; key++)
+    for (unsigned key = 0; key <= MODEL_MAKING; key++)
         if (remove_key(m, key))
             touch(m, key);
 }
@@ -373,10 +373,11 @@ void model_next(struct model *m)
 const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
+    bool making = model_is_making(mutation->key);
     bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK;
     m->at++;
     CHECK(m->at < model_now(m));
-    if (key == MODEL_KEYS && of_key)
+    if (key == MODEL_KEYS && of_key && !making)
         return "a key changes that nobody named";
     if (of_key)
         touch(m, key);
@@ -444,6 +445,12 @@ unsigned model_key_of(struct slice text)
     bool is =
         text.len == 2 && text.ptr[0] == 'k' && text.ptr[1] >= '0' && text.ptr[1] < '0' + MODEL_KEYS;
     return is ? (unsigned)(text.ptr[1] - '0') : MODEL_KEYS;
+}
+
+bool model_is_making(struct slice text)
+{
+    static const char prefix[] = "vdb:making:";
+    return text.len > strlen(prefix) && memcmp(text.ptr, prefix, strlen(prefix)) == 0;
 }
 
 /* -- numbers -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
 enum {
     MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly */
     MODEL_KEYS = 6,
+    MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400
 };
 
@@ -33,7 +34,7 @@ struct model_attribute {
 /* One vector of an id, from birth on, until before death. owner: its collection */
 struct model_element {
     uint64_t birth, death;
-    uint64_t expire_ms; /* 0: never */
+    uint64_t expire_ms;                /* 0: never */
     float *vector;                     /* as stored */
     struct model_attribute *attribute; /* the newest */
     struct model_element *before;      /* the id's version before this one */
@@ -50,7 +51,7 @@ struct model_tuning {
 struct model_collection {
     struct collection_spec spec; /* its tuning is that of its birth */
     struct model_tuning *tuning; /* the newest; NULL: that of its birth */
-    float *projection; /* dim x projection_from, or NULL */
+    float *projection;           /* dim x projection_from, or NULL */
     struct model_element *newest[MODEL_IDS];
     struct model_collection *next; /* of all there were */
 };
@@ -74,9 +75,10 @@ struct model_held {
 struct model {
     uint64_t lsn;
     uint64_t at;
-    struct model_held *newest[MODEL_KEYS];
+    struct model_held *newest[MODEL_KEYS + 1];
     struct model_collection *collections;
-    struct buf touched[MODEL_KEYS]; /* uint64_t: LSNs at which the key changed, as WATCH has it */
+    struct buf
+        touched[MODEL_KEYS + 1]; /* uint64_t: LSNs at which the key changed, as WATCH has it */
 };
 
 struct model *model_new(void);
@@ -121,6 +123,8 @@ void model_id_text(unsigned id, struct buf *out);
 unsigned model_id_of(struct slice text);
 /* MODEL_KEYS when there is no such key. */
 unsigned model_key_of(struct slice text);
+/* Is it the name of a copy that is being made? */
+bool model_is_making(struct slice text);
 
 /* The matrix of a REDUCE, freed with mem_free(MEM_VECTOR); NULL when there is none. */
 float *model_projection(const struct collection_spec *spec);

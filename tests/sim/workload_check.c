@@ -347,6 +347,8 @@ const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
         struct expectation e;
         keys_expect(w, cmd, at, &e);
         CHECK(i < e.change_count);
+        if (e.copied != NULL)
+            return copy_check_change(cmd, &e, i, m);
         return keys_same(&e.changes[i], m) ? NULL : "another change of a key than was asked for";
     }
     if (model_key_of(m->key) != cmd->key)
@@ -434,7 +436,7 @@ const char *ask_check_change(struct world *w, struct ask *c, const struct mutati
         return "a command has two records";
     if (c->op == OP_EXEC)
         return multi_check_change(w, c, m);
-    if (ask_removes_expired(w, c, m))
+    if (ask_removes_expired(w, c, m) || copy_is_undone(w, c, m))
         return NULL;
     if (c->changes == 0)
         c->before = w->model->at;

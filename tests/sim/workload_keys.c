@@ -506,6 +506,18 @@ static void expect_rename(const struct run_of *r)
         answer_text(r, EXPECT_STATUS, slice_of("OK"));
 }
 
+static void copy_collection(const struct run_of *r)
+{
+    const struct model_collection *c = r->held->collection;
+    r->e->copied = c;
+    (void)change(r, MUTATION_COLLECTION_NEW, 0);
+    if (model_count_at(c, r->at, r->c->now_ms) > 0)
+        (void)change(r, MUTATION_PUT, 0);
+    if (expiry_of(r) > 0)
+        change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = name_of(r->c->keys.keys[1]);
+}
+
 static void expect_copy(const struct run_of *r)
 {
     const struct keys_want *k = &r->c->keys;
@@ -514,11 +526,9 @@ static void expect_copy(const struct run_of *r)
         answer_text(r, EXPECT_ERROR, slice_of("are the same"));
         return;
     }
-    if (copies && r->held->collection != NULL) {
-        answer_text(r, EXPECT_ERROR, slice_of("COPY of collections"));
-        return;
-    }
-    if (copies)
+    if (copies && r->held->collection != NULL)
+        copy_collection(r);
+    else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
     answer_int(r, copies);
 }

@@ -114,7 +114,7 @@ const char *multi_check_change(struct world *w, struct ask *exec, const struct m
     for (struct ask *part = running_part(exec); part != NULL; part = part->next) {
         if (part->before == 0)
             begin_part(w, exec, part);
-        if (ask_removes_expired(w, part, m))
+        if (ask_removes_expired(w, part, m) || copy_is_undone(w, part, m))
             return NULL;
         if (part->changes == 0)
             part->before = w->model->at;

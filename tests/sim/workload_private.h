@@ -24,7 +24,8 @@ enum { CHANGES_MAX = ASK_KEYS_MAX };
 enum expected { EXPECT_INT, EXPECT_STATUS, EXPECT_NIL, EXPECT_TEXT, EXPECT_ERROR };
 
 struct expectation {
-    struct mutation changes[CHANGES_MAX];
+    struct mutation changes[CHANGES_MAX];  /* of a copied collection, only the kinds */
+    const struct model_collection *copied; /* NULL: none */
     size_t change_count;
     enum expected reply;
     long long number;
@@ -40,6 +41,11 @@ void ask_add_time(struct world *w, struct ask *c, struct ask_args *a);
 /* In the state at a time, by the command's clock. */
 void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct expectation *e);
 bool keys_same(const struct mutation *a, const struct mutation *b);
+/* workload_copy.c: change number i of a COPY of a collection. */
+MUST_USE const char *copy_check_change(const struct ask *c, const struct expectation *e, size_t i,
+                                       const struct mutation *m);
+/* Memory was short, and what there was of the copy goes again. */
+bool copy_is_undone(const struct world *w, const struct ask *c, const struct mutation *m);
 MUST_USE const char *keys_check_reply(const struct expectation *e, const redisReply *r);
 /* Some key that such commands are about. */
 unsigned keys_some(struct world *w);

@@ -96,15 +96,6 @@ TEST(cmd_dump, every_changed_byte_and_every_cut_is_told)
     harness_free(h);
 }
 
-TEST(cmd_dump, collections_have_a_named_error)
-{
-    struct harness *h = harness_new();
-    EXPECT_PART(h, 2, "VADD v VALUES 2 1 2 a", ":1");
-    EXPECT_PART(h, 2, "DUMP v", "-ERR DUMP of collections is not in this version");
-    EXPECT_REPLY(h, 2, "DUMP nosuch", "$-1\r\n");
-    harness_free(h);
-}
-
 /* -- KEYS -------------------------------------------------------------------------------------- */
 
 enum { KEYS = 20000 };

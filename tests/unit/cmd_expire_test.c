@@ -162,7 +162,9 @@ TEST(cmd_expire, a_collection_keeps_its_time_through_changes_and_renames)
     EXPECT_REPLY(h, 2, "PEXPIRETIME d", ":4000000000000\r\n");
     EXPECT_REPLY(h, 2, "VCARD d", ":1\r\n");
     EXPECT_REPLY(h, 2, "VSIM d ELE e", "*1\r\n$1\r\ne\r\n");
-    EXPECT_REPLY(h, 2, "COPY d x", "-ERR COPY of collections is not in this version\r\n");
+    EXPECT_REPLY(h, 2, "COPY d x", ":1\r\n");
+    EXPECT_REPLY(h, 2, "PEXPIRETIME x", ":4000000000000\r\n");
+    EXPECT_REPLY(h, 2, "VDROP x", OK_);
     EXPECT_REPLY(h, 2, "VDROP d", OK_);
     EXPECT_REPLY(h, 2, "INFO keyspace", "$12\r\n# Keyspace\r\n\r\n");
     close_fixture(&f);

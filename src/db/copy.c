@@ -1,0 +1,168 @@
+#include "db/copy.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "base/limits.h"
+
+enum {
+    PUT_ELEMENTS = 512,  /* of one PUT, */
+    PUT_BYTES = 1 << 20, /* and of its vectors, but for one at least */
+    ELEMENT_SIZE = 40,   /* of an element besides its vector, id and attribute */
+    MUTATION_SIZE = 64,  /* of a mutation besides its key and what it holds */
+    SPEC_SIZE = 1024
+};
+
+static size_t elements_per_put(const struct collection *c)
+{
+    size_t fit = PUT_BYTES / c->exact.row_size;
+    return fit == 0 ? 1 : fit < PUT_ELEMENTS ? fit : PUT_ELEMENTS;
+}
+
+size_t copy_count(const struct collection *c)
+{
+    return 1 + c->live / elements_per_put(c) + 1;
+}
+
+size_t copy_size(const struct collection *c)
+{
+    return SPEC_SIZE + copy_count(c) * MUTATION_SIZE +
+           c->live * (c->exact.row_size + ELEMENT_SIZE) + c->heap.live_bytes;
+}
+
+enum err copy_fits(size_t count, size_t size, struct why *why)
+{
+    if (count > LIMIT_COPY_ELEMENTS)
+        return why_set(why, ERR_LIMIT,
+                       "COPY, DUMP and RESTORE take collections of at most %d elements",
+                       LIMIT_COPY_ELEMENTS);
+    if (size > LIMIT_COPY_SIZE)
+        return why_set(why, ERR_LIMIT,
+                       "COPY, DUMP and RESTORE take collections of at most %d bytes",
+                       LIMIT_COPY_SIZE);
+    return OK;
+}
+
+/* -- making ------------------------------------------------------------------------------------ */
+
+/* One PUT at a time. */
+struct copier {
+    struct collection_view view;
+    struct mutation_element *elements;
+    float *vectors; /* where codes are decoded to; NULL: there are exact ones */
+    uint32_t row;   /* rows below have had their turn */
+};
+
+static void copier_fini(struct copier *p)
+{
+    mem_free(MEM_CLIENT, p->elements);
+    mem_free(MEM_CLIENT, p->vectors);
+}
+
+static enum err copier_init(struct copier *p, struct db *db, struct collection *c)
+{
+    size_t count = elements_per_put(c);
+    *p = (struct copier){0};
+    db_view(db, c, &p->view);
+    p->elements = mem_try_calloc(MEM_CLIENT, count * sizeof(*p->elements));
+    if (!p->view.has_exact)
+        p->vectors = mem_try(MEM_CLIENT, count * c->spec.dim * sizeof(float));
+    if (p->elements != NULL && (p->view.has_exact || p->vectors != NULL))
+        return OK;
+    copier_fini(p);
+    return ERR_NOMEM;
+}
+
+/* A vector as puts have it: of length 1 under COSINE, also where it is made of one bit each. */
+static const float *vector_of(const struct copier *p, uint32_t row, size_t i)
+{
+    const struct codec *codec = p->view.exact.codec;
+    if (p->view.has_exact)
+        return (const float *)(const void *)row_code(&p->view.exact, row);
+    float *vector = p->vectors + i * codec->dim;
+    view_vector(&p->view, row, vector);
+    float length = sqrtf((float)codec->dim);
+    for (uint32_t at = 0; at < codec->dim && codec->quant == QUANT_BIN; at++)
+        vector[at] /= length;
+    return vector;
+}
+
+/* The next elements; how many. */
+static size_t next_elements(struct copier *p, size_t most)
+{
+    const struct collection_view *v = &p->view;
+    size_t count = 0;
+    for (; p->row < v->exact.end && count < most; p->row++) {
+        if (!row_visible(&v->exact, p->row))
+            continue;
+        struct slice attribute = view_attribute(v, p->row);
+        p->elements[count] = (struct mutation_element){
+            .id = view_id(v, p->row),
+            .vector = vector_of(p, p->row, count),
+            .norm = view_norm(v, p->row),
+            .expire_ms = view_expiry(v, p->row),
+            .set_attribute = attribute.len > 0,
+            .attribute = attribute,
+        };
+        count++;
+    }
+    return count;
+}
+
+enum err copy_each(struct db *db, struct collection *c, struct slice key,
+                   enum err (*take)(void *user, const struct mutation *m), void *user)
+{
+    struct copier p;
+    struct mutation made = {.kind = MUTATION_COLLECTION_NEW, .key = key, .spec = c->spec};
+    size_t most = elements_per_put(c), sum = 0, count;
+    enum err e = copier_init(&p, db, c);
+    if (e != OK)
+        return e;
+    e = take(user, &made);
+    while (e == OK && (count = next_elements(&p, most)) > 0) {
+        struct mutation put = {.kind = MUTATION_PUT,
+                               .key = key,
+                               .dim = c->spec.dim,
+                               .elements = p.elements,
+                               .count = count};
+        e = take(user, &put);
+        sum += count;
+    }
+    CHECK(sum <= c->live);
+    copier_fini(&p);
+    return e;
+}
+
+/* -- checking ---------------------------------------------------------------------------------- */
+
+/* A number that is none, or a length whose square is none, would go on in every distance. */
+static bool element_fits(const struct collection_spec *spec, const struct mutation_element *e)
+{
+    double square = 0;
+    for (uint32_t i = 0; i < spec->dim; i++)
+        square += (double)e->vector[i] * (double)e->vector[i];
+    if (!(square <= (double)FLT_MAX / 8) || !isfinite(e->norm) || e->norm < 0)
+        return false;
+    bool zero = square == 0 && spec->implicit;
+    if (spec->metric == METRIC_COSINE && !zero && !(square > 0.25 && square < 4))
+        return false;
+    return e->id.len <= LIMIT_KEY_SIZE;
+}
+
+enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why)
+{
+    bool first = check->mutations++ == 0;
+    if (m->key.len > 0 || m->kind != (first ? MUTATION_COLLECTION_NEW : MUTATION_PUT))
+        return why_set(why, ERR_CORRUPT, "%s where it does not belong", mutation_name(m->kind));
+    if (first) {
+        check->spec = m->spec;
+        return OK;
+    }
+    if (m->creates || m->dim != check->spec.dim || m->count == 0)
+        return why_set(why, ERR_CORRUPT, "elements that do not fit their collection");
+    for (size_t i = 0; i < m->count; i++)
+        if (!element_fits(&check->spec, &m->elements[i]))
+            return why_set(why, ERR_CORRUPT, "element %zu does not fit", check->elements + i);
+    check->elements += m->count;
+    return copy_fits(check->elements, 0, why);
+}

@@ -1,0 +1,35 @@
+/* copy.h: a collection as the mutations that make it again, for COPY, DUMP and RESTORE.
+ *
+ *     COLLECTION_NEW   its spec, tuning and schema in it
+ *     PUT ...          its elements that have not expired: exact vectors (where there are none,
+ *                      what their codes stand for), attributes, and when they expire
+ *
+ * All of it happens in one turn of the loop, hence the limits: LIMIT_COPY_ELEMENTS,
+ * LIMIT_COPY_SIZE. */
+#ifndef VDB_DB_COPY_H
+#define VDB_DB_COPY_H
+
+#include "db/db.h"
+
+/* How many mutations copy_each hands out at most, and what they take in a record without a key. */
+size_t copy_count(const struct collection *c);
+size_t copy_size(const struct collection *c);
+
+/* ERR_LIMIT, in words that name the limit. */
+MUST_USE enum err copy_fits(size_t count, size_t size, struct why *why);
+
+/* Hands the mutations to take, in order, with this key; ends at the first error and returns it. The
+ * collection does not change meanwhile. */
+MUST_USE enum err copy_each(struct db *db, struct collection *c, struct slice key,
+                            enum err (*take)(void *user, const struct mutation *m), void *user);
+
+/* Are these mutations that copy_each could have handed out, or that do no harm where it has been?
+ * For bytes of clients: one after the other, first is all zeros before. ERR_CORRUPT, ERR_LIMIT. */
+struct copy_check {
+    size_t mutations; /* so far */
+    size_t elements;
+    struct collection_spec spec;
+};
+MUST_USE enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why);
+
+#endif

@@ -1,0 +1,77 @@
+/* COPY of a collection: it is made under another name, and moved to where it is wanted. */
+#include <math.h>
+
+#include "sim/workload_private.h"
+
+/* Codes stand for vectors that are close to those they were made of. */
+static bool same_vector(const struct collection_spec *spec, const float *a, const float *b)
+{
+    bool exact = spec->keep_originals || spec->quant == QUANT_NONE;
+    float largest = 0;
+    for (uint32_t i = 0; i < spec->dim; i++)
+        largest = fmaxf(largest, fabsf(a[i]));
+    float most = exact ? 0 : spec->quant == QUANT_BIN ? INFINITY : largest / 100;
+    for (uint32_t i = 0; i < spec->dim; i++)
+        if (!(fabsf(a[i] - b[i]) <= most))
+            return false;
+    return true;
+}
+
+static const char *check_elements(const struct ask *cmd, const struct model_collection *c,
+                                  const struct mutation *m)
+{
+    bool seen[MODEL_IDS + 1] = {false};
+    if (m->creates || m->dim != c->spec.dim ||
+        m->count != model_count_at(c, cmd->before, cmd->now_ms))
+        return "a copy has more elements, or fewer";
+    for (size_t i = 0; i < m->count; i++) {
+        const struct mutation_element *to = &m->elements[i];
+        unsigned id = model_id_of(to->id);
+        const struct model_element *from =
+            id == MODEL_IDS ? NULL : model_element_seen(c, id, cmd->before, cmd->now_ms);
+        if (from == NULL || seen[id])
+            return "a copy has an element that is not there, or twice";
+        seen[id] = true;
+        if (!same_vector(&c->spec, from->vector, to->vector))
+            return "a copy has another vector";
+        if (!slice_eq(model_attribute_at(from, cmd->before), to->attribute))
+            return "a copy has another attribute";
+        if (from->expire_ms != to->expire_ms)
+            return "an element of a copy expires at another time";
+    }
+    return NULL;
+}
+
+static bool same_spec(const struct ask *cmd, const struct model_collection *c,
+                      const struct collection_spec *spec)
+{
+    struct collection_spec wanted = c->spec;
+    struct buf a = BUF_INIT(MEM_TEST), b = BUF_INIT(MEM_TEST);
+    wanted.tuning = *model_tuning_at(c, cmd->before);
+    spec_encode(&wanted, &a);
+    spec_encode(spec, &b);
+    bool same = slice_eq(buf_slice(&a), buf_slice(&b));
+    buf_fini(&a);
+    buf_fini(&b);
+    return same;
+}
+
+const char *copy_check_change(const struct ask *c, const struct expectation *e, size_t i,
+                              const struct mutation *m)
+{
+    const struct mutation *wanted = &e->changes[i];
+    CHECK(e->copied != NULL && i < e->change_count);
+    if (!model_is_making(m->key) || m->kind != wanted->kind)
+        return "a copy is made by another change";
+    if (m->kind == MUTATION_COLLECTION_NEW && !same_spec(c, e->copied, &m->spec))
+        return "a copy is another collection";
+    if (m->expire_ms != wanted->expire_ms || !slice_eq(m->new_key, wanted->new_key))
+        return "a copy goes elsewhere, or at another time";
+    return m->kind == MUTATION_PUT ? check_elements(c, e->copied, m) : NULL;
+}
+
+bool copy_is_undone(const struct world *w, const struct ask *c, const struct mutation *m)
+{
+    return c->op == OP_COPY && w->short_memory && m->kind == MUTATION_KEY_REMOVE &&
+           model_is_making(m->key);
+}
