@@ -1,24 +1,24 @@
 /* Keys of any type. */
+#include "cmd/keys.h"
+
+#include <stdio.h>
+
 #include "base/glob.h"
 #include "base/rng.h"
 #include "cmd/key_list.h"
-#include "cmd/keys.h"
 
 /* How many keys are looked at in one go, and for how long a SCAN looks that asks for more. */
 enum { AT_ONCE_KEYS = 1000, SCAN_US = 300 };
 
-/* An error on the way leaves those before it removed. */
+/* A key named twice is removed once. */
 static void remove_keys(struct request *rq, const struct slices *keys)
 {
-    int64_t removed = 0;
-    for (size_t i = 0; i < keys->count; i++) {
-        if (db_find(rq->env->db, keys->items[i]) == NULL)
-            continue;
-        if (!key_remove(rq, keys->items[i]))
-            return;
-        removed++;
-    }
-    reply_int(&rq->reply, removed);
+    struct why why = {{0}};
+    size_t removed;
+    uint64_t lsn = rq->client->last_lsn;
+    enum err e = db_remove_keys(rq->env->db, keys->items, keys->count, &removed, &lsn, &why);
+    if (written(rq, e, lsn, &why))
+        reply_int(&rq->reply, (int64_t)removed);
 }
 
 void cmd_del(struct request *rq)
@@ -153,12 +153,11 @@ void cmd_scan(struct request *rq)
     if (buf_failed(&l.text)) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
     } else {
-        struct buf text = BUF_INIT(MEM_CLIENT);
-        buf_printf(&text, "%llu", (unsigned long long)cursor);
+        char text[24];
+        (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)cursor);
         reply_array(&rq->reply, 2);
-        reply_bulk(&rq->reply, buf_slice(&text));
+        reply_text(&rq->reply, text);
         reply_listing(rq, &l);
-        buf_fini(&text);
     }
     buf_fini(&l.text);
 }

@@ -111,20 +111,13 @@ void cmd_mget(struct request *rq)
     }
 }
 
-/* Sets all pairs or none: what may fail is looked at before the first key changes. */
+/* Sets all pairs or none. */
 static bool set_pairs(struct request *rq, const struct slices *pairs)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < pairs->count; i++)
-        bytes += pairs->items[i].len + sizeof(struct object);
-    if (!db_has_room(rq->env->db, bytes)) {
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-        return false;
-    }
-    for (size_t i = 0; i < pairs->count; i += 2)
-        if (!key_set(rq, pairs->items[i], pairs->items[i + 1]))
-            return false;
-    return true;
+    struct why why = {{0}};
+    uint64_t lsn = rq->client->last_lsn;
+    enum err e = db_set_strings(rq->env->db, pairs->items, pairs->count, &lsn, &why);
+    return written(rq, e, lsn, &why);
 }
 
 static bool are_pairs(struct request *rq, const struct slices *pairs)

@@ -25,19 +25,24 @@ bool key_string(struct request *rq, struct slice key, struct object **out)
     return false;
 }
 
+bool written(struct request *rq, enum err e, uint64_t lsn, const struct why *why)
+{
+    CHECK(rq->command->flags & CMD_WRITE); /* what clients rely on to tell reads from writes */
+    if (e != OK) {
+        reply_err(&rq->reply, e, why);
+        return false;
+    }
+    CHECK(lsn <= rq->env->db->log.last_lsn && lsn >= rq->client->last_lsn);
+    rq->client->last_lsn = lsn;
+    return true;
+}
+
 bool write_mutation(struct request *rq, const struct mutation *m)
 {
     struct why why = {{0}};
-    uint64_t lsn;
-    CHECK(rq->command->flags & CMD_WRITE); /* what clients rely on to tell reads from writes */
+    uint64_t lsn = 0;
     enum err e = db_write(rq->env->db, m, &lsn, &why);
-    if (e != OK) {
-        reply_err(&rq->reply, e, &why);
-        return false;
-    }
-    CHECK(lsn == rq->env->db->log.last_lsn && lsn >= rq->client->last_lsn);
-    rq->client->last_lsn = lsn;
-    return true;
+    return written(rq, e, lsn, &why);
 }
 
 bool key_set_until(struct request *rq, struct slice key, struct slice value, uint64_t expire_ms)

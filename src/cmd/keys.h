@@ -15,6 +15,9 @@ MUST_USE bool key_string(struct request *rq, struct slice key, struct object **o
 /* Logs and applies a change; replies the error and returns false when it could not be made. What
  * was looked up before may be gone after. Only for commands with CMD_WRITE. */
 MUST_USE bool write_mutation(struct request *rq, const struct mutation *m);
+/* What is to be done after a write by other means: remembers its LSN, or replies the error and
+ * returns false. lsn: what the client's last one was, when nothing was written. */
+MUST_USE bool written(struct request *rq, enum err e, uint64_t lsn, const struct why *why);
 /* The same for a string at a key, in place of whatever the key held; and for no key at all. */
 MUST_USE bool key_set(struct request *rq, struct slice key, struct slice value);
 /* The same for one that expires; expire_ms is Unix time, 0: never. */

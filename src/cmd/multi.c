@@ -256,16 +256,18 @@ void cmd_watch(struct request *rq)
         reply_error(&rq->reply, "ERR WATCH inside MULTI is not allowed");
         return;
     }
-    for (size_t i = 0; i < a->keys.count; i++) {
-        enum err e = watch_add(rq->env, rq->client, a->keys.items[i]);
-        if (e == ERR_LIMIT)
-            reply_errorf(&rq->reply, "ERR a client watches at most %d keys", LIMIT_WATCHED_KEYS);
-        else if (e != OK)
-            reply_err(&rq->reply, e, NULL);
-        if (e != OK)
-            return;
-    }
-    reply_simple(&rq->reply, "OK");
+    enum err e = OK;
+    size_t before = rq->client->watch_count;
+    for (size_t i = 0; i < a->keys.count && e == OK; i++)
+        e = watch_add(rq->env, rq->client, a->keys.items[i]);
+    if (e != OK)
+        watch_cut(rq->env, rq->client, before); /* all or none */
+    if (e == ERR_LIMIT)
+        reply_errorf(&rq->reply, "ERR a client watches at most %d keys", LIMIT_WATCHED_KEYS);
+    else if (e != OK)
+        reply_err(&rq->reply, e, NULL);
+    else
+        reply_simple(&rq->reply, "OK");
 }
 
 void cmd_unwatch(struct request *rq)

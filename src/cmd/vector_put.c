@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "cmd/expire_time.h"
 #include "cmd/vector.h"
+#include "db/batch.h"
 #include "db/projection.h"
 #include "db/victims.h"
 
@@ -155,12 +156,14 @@ static bool write_put(struct request *rq, struct collection *c, const struct mut
     enum err e = db_reserve(rq->env->db, m, &why);
     if (e == OK)
         e = victims_plan(c, m, fresh, &victims, &why);
-    if (e != OK)
-        reply_err(&rq->reply, e, &why);
     struct mutation gone = {.kind = MUTATION_REMOVE,
                             .key = m->key,
                             .ids = victims.ids,
                             .count = victims.count};
+    if (e == OK && victims.count > 0)
+        e = db_reserve_log(rq->env->db, batch_size_max(&gone) + batch_size_max(m), &why);
+    if (e != OK)
+        reply_err(&rq->reply, e, &why);
     bool ok = e == OK && (victims.count == 0 || write_mutation(rq, &gone));
     if (ok) {
         c->evicted += victims.count;

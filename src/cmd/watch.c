@@ -216,9 +216,9 @@ enum err watch_add(struct cmd_env *env, struct client *client, struct slice text
     return OK;
 }
 
-void watch_end(struct cmd_env *env, struct client *client)
+void watch_cut(struct cmd_env *env, struct client *client, size_t count)
 {
-    while (client->watches != NULL) {
+    while (client->watch_count > count) {
         struct watch *w = client->watches;
         client->watches = w->next_of_client;
         *w->link_of_key = w->next_of_key;
@@ -227,10 +227,14 @@ void watch_end(struct cmd_env *env, struct client *client)
         if (w->key->first == NULL)
             key_end(env, w->key);
         mem_free(MEM_CLIENT, w);
-        CHECK(client->watch_count > 0);
         client->watch_count--;
     }
-    CHECK(client->watch_count == 0);
-    client->flags &= ~(unsigned)CLIENT_DIRTY_CAS;
     listen(env);
+}
+
+void watch_end(struct cmd_env *env, struct client *client)
+{
+    watch_cut(env, client, 0);
+    CHECK(client->watches == NULL);
+    client->flags &= ~(unsigned)CLIENT_DIRTY_CAS;
 }

@@ -29,6 +29,8 @@ void watches_fini(struct cmd_env *env);
 /* Nothing when the client watches it already. ERR_NOMEM; ERR_LIMIT: it watches LIMIT_WATCHED_KEYS.
  */
 MUST_USE enum err watch_add(struct cmd_env *env, struct client *client, struct slice key);
+/* Forgets what the client has begun to watch last, until it watches so many. */
+void watch_cut(struct cmd_env *env, struct client *client, size_t count);
 /* Forgets all that the client watches, and what has changed of it. */
 void watch_end(struct cmd_env *env, struct client *client);
 

@@ -35,6 +35,11 @@ void batch_add(struct buf *out, const struct mutation *m)
     put_u32_at(out, start, (uint32_t)(end - start - ITEM_HEAD_SIZE));
 }
 
+size_t batch_size_max(const struct mutation *m)
+{
+    return ITEM_HEAD_SIZE + mutation_size_max(m) + ALIGNMENT;
+}
+
 void batch_cut(struct buf *out, size_t len)
 {
     CHECK(len <= out->len);

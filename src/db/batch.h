@@ -22,6 +22,8 @@ enum { BATCH_HEAD_SIZE = 8 };
 void batch_begin(struct buf *out);
 void batch_add(struct buf *out, const struct mutation *m);
 void batch_cut(struct buf *out, size_t len);
+/* What batch_add appends, at most. */
+size_t batch_size_max(const struct mutation *m);
 /* count: mutations added, 1 or more. */
 struct slice batch_record(struct buf *out, size_t count);
 

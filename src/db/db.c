@@ -514,6 +514,82 @@ enum err db_write(struct db *db, const struct mutation *m, uint64_t *lsn, struct
     return e;
 }
 
+/* -- all or none ------------------------------------------------------------------------------- */
+
+enum err db_remove_keys(struct db *db, const struct slice *keys, size_t count, size_t *removed,
+                        uint64_t *lsn, struct why *why)
+{
+    size_t size = 0;
+    struct mutation m = {.kind = MUTATION_KEY_REMOVE};
+    for (size_t i = 0; i < count; i++) {
+        m.key = keys[i];
+        if (db_find(db, m.key) != NULL)
+            size += batch_size_max(&m);
+    }
+    enum err e = db_reserve_log(db, size, why);
+    *removed = 0;
+    for (size_t i = 0; i < count && e == OK; i++) {
+        m.key = keys[i];
+        if (db_find(db, m.key) == NULL)
+            continue;
+        e = db_write(db, &m, lsn, why);
+        CHECK(e == OK); /* the log has room */
+        (*removed)++;
+    }
+    return e;
+}
+
+static struct mutation string_of(const struct slice *pair)
+{
+    return (struct mutation){.kind = MUTATION_STRING_SET, .key = pair[0], .value = pair[1]};
+}
+
+/* Objects of all pairs, and room for them. On error those that were made stay in the array. */
+static enum err prepare_strings(struct db *db, const struct slice *pairs, size_t count,
+                                struct object **objects, struct why *why)
+{
+    size_t size = 0;
+    if (!keyspace_reserve(&db->keys, count / 2))
+        return ERR_NOMEM;
+    for (size_t i = 0; i < count; i += 2) {
+        struct mutation m = string_of(&pairs[i]);
+        size += batch_size_max(&m);
+        objects[i / 2] = keyspace_make_object(&db->keys, m.key, OBJECT_STRING, m.value, 0);
+        if (objects[i / 2] == NULL)
+            return ERR_NOMEM;
+    }
+    return db_reserve_log(db, size, why);
+}
+
+enum err db_set_strings(struct db *db, const struct slice *pairs, size_t count, uint64_t *lsn,
+                        struct why *why)
+{
+    size_t bytes = 0;
+    CHECK(count % 2 == 0 && db->log.open && db->object == NULL);
+    db->follows = false;
+    for (size_t i = 0; i < count; i += 2)
+        bytes += object_size(pairs[i].len, pairs[i + 1].len);
+    if (!db_has_room(db, bytes))
+        return ERR_NOMEM;
+    struct object **objects = mem_try_calloc(MEM_SCRATCH, count / 2 * sizeof(*objects));
+    if (objects == NULL)
+        return ERR_NOMEM;
+    enum err e = prepare_strings(db, pairs, count, objects, why);
+    for (size_t i = 0; i < count && e == OK; i += 2) {
+        struct mutation m = string_of(&pairs[i]);
+        e = mlog_append(&db->log, &m, lsn);
+        CHECK(e == OK); /* the log has room */
+        db->object = objects[i / 2];
+        objects[i / 2] = NULL;
+        db_apply(db, &m, *lsn);
+    }
+    for (size_t i = 0; i < count / 2 && e != OK; i++)
+        if (objects[i] != NULL)
+            object_free(objects[i]);
+    mem_free(MEM_SCRATCH, objects);
+    return e;
+}
+
 /* One mutation of the record that has this LSN. */
 static enum err replay_one(struct db *db, const struct mutation *m, uint64_t lsn, struct why *why)
 {

@@ -69,6 +69,12 @@ MUST_USE enum err db_reserve(struct db *db, const struct mutation *m, struct why
 /* Within db_begin and db_commit: until the record has grown by so many bytes, no db_write fails by
  * the log. ERR_NOMEM, ERR_LIMIT. */
 MUST_USE enum err db_reserve_log(struct db *db, size_t size, struct why *why);
+/* Removes the keys that are there, all of them or, on error, none. */
+MUST_USE enum err db_remove_keys(struct db *db, const struct slice *keys, size_t count,
+                                 size_t *removed, uint64_t *lsn, struct why *why);
+/* Sets strings: a key, its value, a key ...; count is even. All of them or, on error, none. */
+MUST_USE enum err db_set_strings(struct db *db, const struct slice *pairs, size_t count,
+                                 uint64_t *lsn, struct why *why);
 /* A record that was logged elsewhere, with the LSN it has there (the last one plus 1). ERR_CORRUPT:
  * it is none, and nothing has changed, or it does not fit the data. After an error in the midst of
  * a batch the data is good for nothing. Counts no memory against maxmemory: what was acknowledged

@@ -58,14 +58,17 @@ void object_free(struct object *o)
     mem_free(MEM_KEYSPACE, o);
 }
 
-/* Room for one more object, in the table and in the list of free places. */
-static bool reserve_place(struct keyspace *ks)
+/* Room for so many more objects, in the table and in the list of free places. */
+static bool reserve_places(struct keyspace *ks, size_t count)
 {
-    if (ks->free_count > 0 || ks->used < ks->capacity)
+    size_t room = (size_t)ks->free_count + (ks->capacity - ks->used);
+    if (room >= count)
         return true;
-    if (ks->capacity >= UINT32_MAX / 2)
+    if (ks->capacity >= UINT32_MAX / 2 || count >= UINT32_MAX / 4)
         return false;
     uint32_t capacity = ks->capacity < 16 ? 16 : ks->capacity + ks->capacity / 2;
+    if (capacity - ks->capacity < count)
+        capacity = ks->capacity + (uint32_t)count;
     struct object **objects =
         mem_try_realloc(MEM_KEYSPACE, ks->objects, capacity * sizeof(struct object *));
     if (objects == NULL)
@@ -80,11 +83,16 @@ static bool reserve_place(struct keyspace *ks)
     return true;
 }
 
+bool keyspace_reserve(struct keyspace *ks, size_t count)
+{
+    return reserve_places(ks, count) && map_reserve(&ks->map, count);
+}
+
 struct object *keyspace_prepare(struct keyspace *ks, struct slice key, enum object_type type,
                                 struct slice value, uint64_t expire_ms)
 {
     CHECK(key.len <= UINT32_MAX && value.len <= UINT32_MAX);
-    if (!reserve_place(ks) || !map_reserve(&ks->map, 1))
+    if (!keyspace_reserve(ks, 1))
         return NULL;
     if (expire_ms > 0 && !expiry_reserve(&ks->expiry))
         return NULL;

@@ -94,6 +94,8 @@ MUST_USE struct object *keyspace_prepare(struct keyspace *ks, struct slice key,
                                          enum object_type type, struct slice value,
                                          uint64_t expire_ms);
 struct object *keyspace_publish(struct keyspace *ks, struct object *o);
+/* Room for count objects of keyspace_make_object that do not expire, to be published one by one. */
+MUST_USE bool keyspace_reserve(struct keyspace *ks, size_t count);
 /* Takes an object out; the caller frees it. NULL when there is none. */
 struct object *keyspace_take(struct keyspace *ks, struct slice key);
 /* Tells the watch that all places change. */

@@ -60,6 +60,20 @@ static void put_ids(struct buf *out, const struct mutation *m)
         bytes_put_slice(out, m->ids[i]);
 }
 
+size_t mutation_size_max(const struct mutation *m)
+{
+    enum { FIXED = 64, SPEC_FIXED = 512, ELEMENT_FIXED = 32 };
+    size_t size = FIXED + m->key.len + m->new_key.len + m->value.len;
+    if (m->kind == MUTATION_COLLECTION_NEW || m->kind == MUTATION_COLLECTION_ALTER || m->creates)
+        size += SPEC_FIXED + LIMIT_SCHEMA_NAMES;
+    for (size_t i = 0; i < m->count && m->ids != NULL; i++)
+        size += sizeof(uint32_t) + m->ids[i].len;
+    for (size_t i = 0; i < m->count && m->elements != NULL; i++)
+        size += ELEMENT_FIXED + m->dim * sizeof(float) + m->elements[i].id.len +
+                m->elements[i].attribute.len;
+    return size;
+}
+
 void mutation_encode(const struct mutation *m, struct buf *out)
 {
     size_t start = out->len;
@@ -99,6 +113,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_TICK:
         break;
     }
+    CHECK(buf_failed(out) || out->len - start <= mutation_size_max(m));
 }
 
 static void get_padding(struct bytes_reader *r, const uint8_t *start)

@@ -62,8 +62,9 @@ struct mutation {
     size_t count;                      /* of elements or ids */
 };
 
-/* Appends the mutation's bytes. */
+/* Appends the mutation's bytes: at most mutation_size_max. */
 void mutation_encode(const struct mutation *m, struct buf *out);
+size_t mutation_size_max(const struct mutation *m);
 
 /* Reads one back. bytes start at a multiple of 8. Slices and vectors point into them, or into
  * arrays that the caller frees with mutation_free. ERR_CORRUPT when the bytes are not a mutation:
