@@ -2,6 +2,8 @@
  * and what this server does not have is shown as Redis shows it when it is not used. */
 #include "cmd/client_text.h"
 
+#include <stdio.h>
+
 #include "cmd/env.h"
 
 bool client_text_fits(struct request *rq, struct slice text, const char *what)
@@ -18,14 +20,12 @@ bool client_text_fits(struct request *rq, struct slice text, const char *what)
     return false;
 }
 
-void client_print_addr(const struct io_addr *addr, struct buf *out)
+const char *client_addr_text(const struct io_addr *addr, char text[CLIENT_ADDR_SIZE])
 {
-    if (addr->is_unix)
-        buf_printf(out, "%s:0", addr->host);
-    else if (strchr(addr->host, ':') != NULL)
-        buf_printf(out, "[%s]:%d", addr->host, addr->port);
-    else
-        buf_printf(out, "%s:%d", addr->host, addr->port);
+    bool brackets = !addr->is_unix && strchr(addr->host, ':') != NULL;
+    (void)snprintf(text, CLIENT_ADDR_SIZE, "%s%s%s:%d", brackets ? "[" : "", addr->host,
+                   brackets ? "]" : "", addr->is_unix ? 0 : addr->port);
+    return text;
 }
 
 /* A letter per property; N when there is none. */
@@ -58,12 +58,13 @@ static unsigned long long seconds(uint64_t from_us, uint64_t to_us)
 void client_print(const struct cmd_env *env, const struct client *c, struct buf *out)
 {
     uint64_t now = env->io->ops->mono_us(env->io);
+    char addr[CLIENT_ADDR_SIZE];
     CHECK(c->query.len <= c->query.capacity && c->out.len <= c->out.capacity);
     CHECK(c->active_us >= c->created_us);
     buf_printf(out, "id=%llu addr=", (unsigned long long)c->id);
-    client_print_addr(&c->peer, out);
+    buf_append_text(out, client_addr_text(&c->peer, addr));
     buf_append_text(out, " laddr=");
-    client_print_addr(&c->local, out);
+    buf_append_text(out, client_addr_text(&c->local, addr));
     buf_printf(out, " fd=-1 name=%s age=%llu idle=%llu flags=", c->name != NULL ? c->name : "",
                seconds(c->created_us, now), seconds(c->active_us, now));
     print_flags(c, out);

@@ -9,7 +9,8 @@
 MUST_USE bool client_text_fits(struct request *rq, struct slice text, const char *what);
 
 /* "127.0.0.1:50000", or "path:0" for a Unix socket. */
-void client_print_addr(const struct io_addr *addr, struct buf *out);
+enum { CLIENT_ADDR_SIZE = sizeof(((struct io_addr *)0)->host) + 16 };
+const char *client_addr_text(const struct io_addr *addr, char text[CLIENT_ADDR_SIZE]);
 
 /* One line of CLIENT LIST, with its newline. */
 void client_print(const struct cmd_env *env, const struct client *c, struct buf *out);

@@ -139,11 +139,8 @@ struct client_filter {
 /* Compared as texts, so that what CLIENT LIST shows is what CLIENT KILL takes. */
 static bool is_addr(const struct io_addr *addr, struct slice text)
 {
-    struct buf shown = BUF_INIT(MEM_CLIENT);
-    client_print_addr(addr, &shown);
-    bool same = slice_eq(buf_slice(&shown), text);
-    buf_fini(&shown);
-    return same;
+    char shown[CLIENT_ADDR_SIZE];
+    return slice_eq(slice_of(client_addr_text(addr, shown)), text);
 }
 
 static bool has_id(const struct client_filter *f, uint64_t id)
@@ -239,7 +236,10 @@ void cmd_client_info(struct request *rq)
 {
     struct buf text = BUF_INIT(MEM_CLIENT);
     client_print(rq->env, rq->client, &text);
-    reply_verbatim(&rq->reply, "txt", buf_slice(&text));
+    if (buf_failed(&text))
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+    else
+        reply_verbatim(&rq->reply, "txt", buf_slice(&text));
     buf_fini(&text);
 }
 

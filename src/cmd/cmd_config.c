@@ -41,7 +41,7 @@ void cmd_config_get(struct request *rq)
         buf_clear(&value, SIZE_MAX);
         config_value(rq->env->config, option, &value);
         reply_bulk(&rq->reply, shown_name(option, *pattern));
-        reply_bulk(&rq->reply, buf_slice(&value));
+        reply_gathered(&rq->reply, &value);
         shown++;
     }
     CHECK(shown == count); /* what the map has announced */

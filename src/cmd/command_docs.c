@@ -32,7 +32,7 @@ static void reply_lower(struct reply *r, struct slice name)
         uint8_t c = name.ptr[i];
         buf_append_byte(&text, c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c);
     }
-    reply_bulk(r, buf_slice(&text));
+    reply_gathered(r, &text);
     buf_fini(&text);
 }
 

@@ -15,7 +15,7 @@ enum { ARGS_ROOM = 1024 };
 static void put_pair(struct reply *r, const char *name, struct buf *line)
 {
     reply_text(r, name);
-    reply_bulk(r, buf_slice(line));
+    reply_gathered(r, line);
     line->len = 0;
 }
 

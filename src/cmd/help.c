@@ -84,7 +84,10 @@ void help_usage(const struct command *command, struct buf *out)
 static void reply_line(struct reply *r, struct buf *line)
 {
     buf_append_byte(line, '\0');
-    reply_simple(r, buf_failed(line) ? "" : (const char *)line->ptr);
+    if (buf_failed(line))
+        r->out->failed = true; /* the reply has no place for an error */
+    else
+        reply_simple(r, (const char *)line->ptr);
     buf_clear(line, SIZE_MAX);
 }
 

@@ -60,7 +60,10 @@ void info_memory(struct cmd_env *env, struct buf *out)
     print_size(out, "used_memory_lua", 0);
     print_size(out, "used_memory_scripts", 0);
     print_size(out, "maxmemory", env->config->maxmemory);
-    if (config_get(env->config, slice_of("maxmemory-policy"), &policy))
+    bool known = config_get(env->config, slice_of("maxmemory-policy"), &policy);
+    if (buf_failed(&policy))
+        out->failed = true;
+    else if (known)
         buf_printf(out, "maxmemory_policy:%.*s\r\n", (int)policy.len, (const char *)policy.ptr);
     buf_fini(&policy);
     print_allocator(&m, out);

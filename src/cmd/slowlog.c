@@ -87,17 +87,13 @@ struct slow_entry *slowlog_begin(const struct request *rq, uint64_t start_us)
     struct slow_entry *e = is_on(rq->env) ? mem_try_calloc(MEM_SERVER, sizeof(*e)) : NULL;
     if (e == NULL)
         return NULL;
-    struct buf addr = BUF_INIT(MEM_SERVER);
+    char addr[CLIENT_ADDR_SIZE];
     e->start_us = start_us;
     e->words = e->name = BUF_INIT(MEM_SERVER);
     add_words(e, rq);
     buf_append_text(&e->name, rq->client->name != NULL ? rq->client->name : "");
-    client_print_addr(&rq->client->peer, &addr);
-    bool failed = buf_failed(&e->words) || buf_failed(&e->name) || buf_failed(&addr);
-    if (!failed)
-        (void)snprintf(e->addr, sizeof(e->addr), "%.*s", (int)addr.len, (const char *)addr.ptr);
-    buf_fini(&addr);
-    if (!failed)
+    (void)snprintf(e->addr, sizeof(e->addr), "%s", client_addr_text(&rq->client->peer, addr));
+    if (!buf_failed(&e->words) && !buf_failed(&e->name))
         return e;
     slowlog_drop(e);
     return NULL;

@@ -50,10 +50,7 @@ static void reply_field(struct reply *r, const struct json_value *v)
     struct json_chars chars = json_chars_of(v->text, true);
     for (int c = json_chars_next(&chars); c >= 0; c = json_chars_next(&chars))
         buf_append_byte(&text, (uint8_t)c);
-    if (buf_failed(&text))
-        reply_null(r);
-    else
-        reply_bulk(r, buf_slice(&text));
+    reply_gathered(r, &text);
     buf_fini(&text);
 }
 

@@ -98,6 +98,14 @@ void reply_bulk(struct reply *r, struct slice bytes)
     buf_append(r->out, "\r\n", 2);
 }
 
+void reply_gathered(struct reply *r, const struct buf *text)
+{
+    if (buf_failed(text))
+        r->out->failed = true;
+    else
+        reply_bulk(r, buf_slice(text));
+}
+
 void reply_text(struct reply *r, const char *text)
 {
     reply_bulk(r, slice_of(text));

@@ -21,6 +21,9 @@ void reply_err(struct reply *r, enum err e, const struct why *why);
 
 void reply_int(struct reply *r, int64_t value);        /* :value */
 void reply_bulk(struct reply *r, struct slice bytes);  /* $len */
+/* What was gathered, as a bulk. When memory was too short to gather it the reply cannot be written
+ * either, and out is marked so: in the middle of a reply there is no place for an error. */
+void reply_gathered(struct reply *r, const struct buf *text);
 void reply_text(struct reply *r, const char *text);    /* $len of a NUL-terminated text */
 void reply_bool(struct reply *r, bool value);          /* :1 :0, in RESP3 #t #f */
 /* A bulk in RESP2, ',' in RESP3; the shortest text that reads back as the same double; inf, -inf,
