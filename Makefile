@@ -176,6 +176,7 @@ help: ## this list
 
 include tests/bench/bench.mk
 include tests/crash/crash.mk
+include tests/robust/robust.mk
 include redis-compat/compat.mk
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

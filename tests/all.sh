@@ -92,6 +92,7 @@ done
 if [ "$mode" = test ]; then
     part "kills and faults on the real system" tests/crash/real/run.py --seconds 12
 fi
+part "memory that fails, odd arguments, a share" $make robust S=8
 part "replies as recorded from Redis" redis-compat/compat.py replay
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)

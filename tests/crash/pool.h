@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { POOL_COUNTS = 160, POOL_TEXT = 640, POOL_FAILURES = 12, POOL_WORKERS_MAX = 64 };
+enum { POOL_COUNTS = 160, POOL_TEXT = 640, POOL_FAILURES = 64, POOL_WORKERS_MAX = 64 };
 
 struct pool_failure {
     uint64_t task;
