@@ -271,14 +271,32 @@ static void mix_client(uint64_t *digest, const struct client *c)
     mix(digest, &c->watch_count, sizeof(c->watch_count));
 }
 
+/* What inspect_contents leaves out of a collection; its seed is chance. */
+static void add_spec(void *user, const struct object *o)
+{
+    struct buf spec = BUF_INIT(MEM_TEST);
+    uint64_t digest = 0;
+    if (o->type != OBJECT_COLLECTION)
+        return;
+    struct collection_spec plain = o->collection->spec;
+    plain.seed = 0;
+    mix(&digest, o->bytes, o->key_len);
+    spec_encode(&plain, &spec);
+    mix(&digest, spec.ptr, spec.len);
+    *(uint64_t *)user += digest;
+    buf_fini(&spec);
+}
+
 uint64_t rig_data(const struct rig *r)
 {
-    return inspect_contents(&r->server->db) - r->server->db.log.last_lsn;
+    uint64_t specs = 0;
+    (void)keyspace_scan(&r->server->db.keys, 0, SIZE_MAX, add_spec, &specs);
+    return inspect_contents(&r->server->db) - r->server->db.log.last_lsn + specs;
 }
 
 uint64_t rig_state(const struct rig *r)
 {
-    uint64_t digest = inspect_contents(&r->server->db);
+    uint64_t digest = rig_data(r);
     mix(&digest, &r->server->config, sizeof(r->server->config));
     for (unsigned i = 0; i < RIG_CLIENTS; i++) {
         const struct client *c = rig_connected(r, i) ? client_of(r, i) : NULL;
