@@ -24,21 +24,47 @@ static void close_epoch(struct epoch *e)
 }
 
 /* An item deferred in epoch x waits for guards of x and before. */
+static bool first_is_free(const struct epoch *e)
+{
+    if (e->first == NULL)
+        return false;
+    bool quiet = e->oldest == e->now && e->held[e->now % EPOCH_WINDOW_MAX] == 0;
+    return quiet || e->first->epoch < e->oldest;
+}
+
+static void run_first(struct epoch *e)
+{
+    struct epoch_item *item = e->first;
+    e->first = item->next;
+    if (e->first == NULL)
+        e->last = &e->first;
+    CHECK(e->waiting > 0);
+    e->waiting--;
+    item->fn(item);
+}
+
+/* What an item defers in turn is seen by the loop here: the stack stays flat. */
 static void run_free_items(struct epoch *e)
 {
     close_epoch(e);
     while (e->oldest < e->now && *held_in(e, e->oldest) == 0)
         e->oldest++;
-    bool quiet = e->oldest == e->now && *held_in(e, e->now) == 0;
-    while (e->first != NULL && (e->first->epoch < e->oldest || quiet)) {
-        struct epoch_item *item = e->first;
-        e->first = item->next;
-        if (e->first == NULL)
-            e->last = &e->first;
-        CHECK(e->waiting > 0);
-        e->waiting--;
-        item->fn(item);
-    }
+    if (e->running)
+        return;
+    e->running = true;
+    for (int i = 0; first_is_free(e) && (e->later == NULL || i < EPOCH_ITEMS_AT_ONCE); i++)
+        run_first(e);
+    e->running = false;
+    if (e->asked || !first_is_free(e))
+        return;
+    e->asked = true;
+    e->later(e->later_user);
+}
+
+void epoch_go_on(struct epoch *e)
+{
+    e->asked = false;
+    run_free_items(e);
 }
 
 uint64_t epoch_enter(struct epoch *e)

@@ -20,7 +20,10 @@ struct epoch_item {
     uint64_t epoch;
 };
 
-enum { EPOCH_WINDOW_MAX = 4096 };
+enum {
+    EPOCH_WINDOW_MAX = 4096,
+    EPOCH_ITEMS_AT_ONCE = 512 /* that are freed in one go, when later is set */
+};
 
 struct epoch {
     uint64_t now;                          /* guards taken now belong to this epoch */
@@ -29,6 +32,11 @@ struct epoch {
     struct epoch_item *first, **last;      /* deferred, oldest first */
     size_t waiting;
     bool now_awaited;                      /* something waits for guards of now */
+    bool running;                          /* items are being freed */
+    bool asked;                            /* for epoch_go_on */
+    /* More are free than the loop should free in one go: asks for epoch_go_on. NULL: all are. */
+    void (*later)(void *user);
+    void *later_user;
 };
 
 void epoch_init(struct epoch *e);
@@ -38,8 +46,12 @@ uint64_t epoch_enter(struct epoch *e);
 /* Gives a guard back; runs what became free. */
 void epoch_leave(struct epoch *e, uint64_t guard);
 
-/* Runs item->fn once no guard that is held now is held any more: at once when none is. */
+/* Runs item->fn once no guard that is held now is held any more: at once when none is and nothing
+ * else waits to be run. */
 void epoch_defer(struct epoch *e, struct epoch_item *item, void (*fn)(struct epoch_item *item));
+
+/* Frees more of what is free. */
+void epoch_go_on(struct epoch *e);
 
 /* No guard is held and nothing waits. */
 bool epoch_idle(const struct epoch *e);

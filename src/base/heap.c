@@ -7,6 +7,8 @@ enum {
     UNIT = 8,
     BLOCK_FIRST = 256, /* the first block of a heap grows from here, for the many small ones */
     TABLE_FIRST = 1,
+    COMPACT_RECORDS = 1024, /* looked at in one step, */
+    COMPACT_BYTES = 64 * 1024, /* of so many bytes */
     FILL_BLOCKS = 16 /* of a small heap that is filled from lanes */
 };
 
@@ -320,6 +322,8 @@ static void close_block(struct heap *h, uint32_t window, struct dead_block *dead
     struct block_info *info = &t->info[window];
     CHECK(!info->closing && window != h->current);
     info->closing = true;
+    if (h->compacting && h->compact_window == window)
+        h->compacting = false;
     retire_block(h, dead, atomic_load_explicit(&t->blocks[window], memory_order_relaxed), window);
 }
 
@@ -343,6 +347,7 @@ void heap_drop(struct heap *h, heap_ref ref)
     size_t size = heap_record_size(head.len);
     info->dead += size;
     h->live_bytes -= size;
+    h->wasteful = true;
     CHECK(info->dead <= info->used);
     size_t skip = window == 0 ? UNIT : 0;
     if (info->dead + skip < info->used || window == h->current)
@@ -368,43 +373,65 @@ static uint32_t deadest_block(const struct heap *h, const struct heap_table *t)
     return best;
 }
 
-size_t heap_compact_step(struct heap *h,
-                         bool (*on_move)(void *user, uint32_t row, heap_ref old, heap_ref to),
-                         void *user)
+/* The block that is being compacted, or the next one; window_count: none. */
+static uint32_t block_to_compact(struct heap *h, const struct heap_table *t)
+{
+    if (h->compacting)
+        return h->compact_window;
+    uint32_t window = deadest_block(h, t);
+    h->wasteful = window < h->window_count;
+    h->compact_window = window;
+    h->compact_at = window == 0 ? UNIT : 0;
+    return window;
+}
+
+/* Moves the record at the beginning of what is left to compact; returns its size. */
+static size_t compact_record(struct heap *h, uint32_t window, heap_on_move *on_move, void *user)
+{
+    struct heap_table *t = table_of(h);
+    heap_ref old = (window << WINDOW_UNITS_BITS) + (heap_ref)(h->compact_at / UNIT);
+    struct record_head head;
+    const uint8_t *bytes = record_at(h, old, &head);
+    struct block_info *to = &t->info[h->current];
+    size_t size = heap_record_size(head.len);
+    /* Dead records do not fit into the room kept for live ones and are not tried. */
+    if (to->size - to->used >= size) {
+        heap_ref moved = append(h, head.row, (struct slice){bytes, head.len});
+        h->live_bytes -= size;
+        if (on_move(user, head.row, old, moved))
+            t->info[window].dead += size; /* the copy lives in its place */
+        else
+            to->used -= size; /* it was dead: take the copy back */
+    }
+    return size;
+}
+
+size_t heap_compact_step(struct heap *h, heap_on_move *on_move, void *user)
 {
     struct heap_table *t = table_of(h);
     if (t == NULL)
         return 0;
-    uint32_t window = deadest_block(h, t);
+    uint32_t window = block_to_compact(h, t);
     if (window == h->window_count)
         return 0;
     size_t live = t->info[window].used - t->info[window].dead;
     struct dead_block *dead = mem_try(h->tag, sizeof(*dead));
-    /* Room for all that may live, so that a half-moved block never exists, beside what was promised
-     * to a change that is under way. */
+    /* Room for all that may live, beside what was promised to a change that is under way. */
     if (dead == NULL || make_room(h, h->promised + live) != OK) {
         mem_free(h->tag, dead);
         return 0;
     }
-    t = table_of(h);
-    size_t used = t->info[window].used;
-    for (size_t at = window == 0 ? UNIT : 0; at < used;) {
-        heap_ref old = (window << WINDOW_UNITS_BITS) + (heap_ref)(at / UNIT);
-        struct record_head head;
-        const uint8_t *bytes = record_at(h, old, &head);
-        struct block_info *to = &t->info[h->current];
-        size_t size = heap_record_size(head.len);
-        /* Dead records do not fit into the room kept for live ones and are not tried. */
-        if (to->size - to->used >= size) {
-            heap_ref moved = append(h, head.row, (struct slice){bytes, head.len});
-            if (!on_move(user, head.row, old, moved))
-                to->used -= size; /* it was dead: take the copy back */
-            h->live_bytes -= size;
-        }
-        at += size;
-    }
-    close_block(h, window, dead);
-    return used > 0 ? used : UNIT; /* a block that nothing was put into is gone too */
+    size_t used = table_of(h)->info[window].used, first = h->compact_at;
+    h->compacting = true;
+    for (int i = 0; h->compact_at < used && i < COMPACT_RECORDS &&
+                    h->compact_at - first < COMPACT_BYTES; i++)
+        h->compact_at += compact_record(h, window, on_move, user);
+    size_t looked = h->compact_at - first;
+    if (h->compact_at < used)
+        mem_free(h->tag, dead);
+    else
+        close_block(h, window, dead);
+    return looked > 0 ? looked : UNIT; /* a block that nothing was put into is gone too */
 }
 
 /* -- filling ----------------------------------------------------------------------------------- */

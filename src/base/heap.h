@@ -32,6 +32,10 @@ struct heap {
     size_t live_bytes;   /* records in use, heads and padding included */
     size_t held_bytes;   /* blocks */
     size_t promised;     /* bytes of the current block that heap_reserve has set aside */
+    bool wasteful;       /* there may be a block to compact */
+    bool compacting;     /* compact_window: its records before compact_at have moved */
+    uint32_t compact_window;
+    size_t compact_at;
 };
 
 void heap_init(struct heap *h, struct epoch *epoch, enum mem_tag tag);
@@ -54,12 +58,13 @@ void heap_set_row(struct heap *h, heap_ref ref, uint32_t row);
 /* The record is no longer wanted. */
 void heap_drop(struct heap *h, heap_ref ref);
 
-/* When at least half of a closed block is dead: moves the live records of the deadest one to the
- * end. on_move says whether old is in use by row, and if so puts to in its place. Returns the bytes
- * looked at; 0 when there is nothing to do. */
-size_t heap_compact_step(struct heap *h,
-                         bool (*on_move)(void *user, uint32_t row, heap_ref old, heap_ref to),
-                         void *user);
+/* Says whether old is in use by row, and if so puts to in its place. */
+typedef bool heap_on_move(void *user, uint32_t row, heap_ref old, heap_ref to);
+
+/* When at least half of a closed block is dead: moves some of the live records of the deadest one
+ * to the end, those that are left by further steps. Returns the bytes looked at; 0 when there is
+ * nothing to do, or no memory. Not worth calling unless wasteful. */
+size_t heap_compact_step(struct heap *h, heap_on_move *on_move, void *user);
 
 /* Filling an empty heap that nobody reads yet from several lanes, each with a cursor of its own:
  * heap_fill_begin [loop], heap_fill_put [lanes], heap_fill_close [lanes], heap_fill_end [loop]. */

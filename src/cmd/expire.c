@@ -4,7 +4,7 @@
 #include "db/aging.h"
 
 enum {
-    SLICE_US = 500,    /* of the loop's time */
+    SLICE_US = 300,    /* of the loop's time */
     SLICE_KEYS = 2000, /* in one record */
     LOOK_EVERY = 16,   /* keys between two looks at the clock */
     SLICE_ELEMENTS = 32,   /* in one mutation */

@@ -12,6 +12,7 @@ enum {
     MOVE_DELAY_US = 2 * 1000 * 1000,
     RETRY_US = 100 * 1000, /* when memory was short */
     LINK_JOB_ROWS = 16,
+    LINK_LOOKS = 512,      /* at rows that may have died, for one job */
     SWEEP_SHARE = 50,           /* a sweep starts when 1 row in so many is dead */
     SWEEP_IDLE_US = 1000 * 1000 /* fewer are swept when nothing else has happened for so long */
 };
@@ -156,11 +157,28 @@ static void done_link(struct job *job)
     start_work(b);
 }
 
-/* Fills a job with the oldest rows that still want linking. */
-static void take_rows(struct collection *c, struct link_job *l)
+static void on_soon_timer(struct io_timer *timer)
+{
+    struct background *b = timer->user;
+    b->later = false;
+    start_work(b);
+}
+
+/* What is left is for the next turn of the loop. */
+static void go_on_later(struct background *b)
+{
+    b->later = true;
+    b->io->ops->timer_start(b->io, &b->soon, 0);
+}
+
+/* Fills a job with the oldest rows that still want linking. False: it has looked at many that have
+ * died, and there are more. */
+static bool take_rows(struct collection *c, struct link_job *l)
 {
     uint32_t row;
-    while (l->count < LINK_JOB_ROWS && pending_take(&c->pending, &row)) {
+    int looks = 0;
+    while (l->count < LINK_JOB_ROWS && looks < LINK_LOOKS && pending_take(&c->pending, &row)) {
+        looks++;
         if (collection_state(c, row) == ROW_PENDING) {
             collection_set_state(c, row, ROW_LINKING);
             l->list[l->count++] = row;
@@ -170,6 +188,7 @@ static void take_rows(struct collection *c, struct link_job *l)
         if (collection_state(c, row) == ROW_DEAD_QUEUED)
             collection_leave_queue(c, row);
     }
+    return l->count == LINK_JOB_ROWS || looks < LINK_LOOKS;
 }
 
 static bool start_link(struct background *b, struct collection *c)
@@ -181,7 +200,8 @@ static bool start_link(struct background *b, struct collection *c)
         wait_for_memory(b);
         return false;
     }
-    take_rows(c, l);
+    if (!take_rows(c, l))
+        go_on_later(b);
     advance_head(c);
     if (l->count == 0) {
         /* They had all died. No job will come back to say so, and who waits must not run here. */
@@ -277,7 +297,27 @@ static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
 
 bool background_compact(struct collection *c)
 {
-    return heap_compact_step(&c->heap, move_record, c) > 0;
+    return c->heap.wasteful && heap_compact_step(&c->heap, move_record, c) > 0;
+}
+
+static void on_compact_timer(struct io_timer *timer)
+{
+    struct collection *c = timer->user;
+    struct io *io = c->env->background->io;
+    c->compacts = background_compact(c);
+    if (c->compacts)
+        io->ops->timer_start(io, &c->compact_timer, 0);
+}
+
+/* In slices, between what clients want. */
+static void compact_soon(struct collection *c)
+{
+    struct io *io = c->env->background->io;
+    if (c->compacts || !c->heap.wasteful)
+        return;
+    c->compacts = true;
+    c->compact_timer = (struct io_timer){.fn = on_compact_timer, .user = c};
+    io->ops->timer_start(io, &c->compact_timer, 0);
 }
 
 /* -- taking turns ------------------------------------------------------------------------------ */
@@ -285,14 +325,15 @@ bool background_compact(struct collection *c)
 static void start_work(struct background *b)
 {
     unsigned lanes = b->io->ops->lane_count(b->io);
-    while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory) {
+    while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory &&
+           !b->later) {
         struct collection *c = b->work;
-        (void)background_compact(c);
+        compact_soon(c);
         if (start_sweep(b, c) || start_link(b, c) || relink_start(b, c)) {
             b->work = c->work_next;
             continue;
         }
-        if (b->short_of_memory)
+        if (b->short_of_memory || b->later)
             return;
         ring_remove(b, c);
         if (c->dead_linked > 0 && c->sweep == NULL) {
@@ -315,6 +356,7 @@ void background_forget(struct background *b, struct collection *c)
 {
     ring_remove(b, c);
     b->io->ops->timer_stop(b->io, &c->sweep_timer);
+    b->io->ops->timer_stop(b->io, &c->compact_timer);
     relocate_forget(c);
 }
 
@@ -335,6 +377,7 @@ void background_init(struct background *b, struct io *io, struct epoch *epoch,
     b->retired = mem_calloc(MEM_SERVER, sizeof(*b->retired));
     b->retired->users = 1;
     b->retry = (struct io_timer){.fn = on_retry_timer, .user = b};
+    b->soon = (struct io_timer){.fn = on_soon_timer, .user = b};
     b->room = (struct io_timer){.fn = on_room_timer, .user = b};
 }
 
@@ -343,6 +386,7 @@ void background_fini(struct background *b)
     CHECK(b->jobs == 0 && b->work == NULL);
     b->io->ops->timer_stop(b->io, &b->retry);
     b->io->ops->timer_stop(b->io, &b->room);
+    b->io->ops->timer_stop(b->io, &b->soon);
     retired_leave(b->retired);
 }
 

@@ -31,6 +31,8 @@ struct background {
     bool paused;                   /* tests: nothing starts */
     bool short_of_memory;          /* nothing starts until retry */
     struct io_timer retry;
+    bool later;                    /* nothing starts until soon: the loop has done enough */
+    struct io_timer soon;
     struct io_timer room;          /* on_room is due for collections whose pending rows died */
     /* Called when a collection's pending set shrank and somebody waits for that; NULL: that of
      * some collection. */
@@ -62,7 +64,7 @@ void background_forget(struct background *b, struct collection *c);
 
 /* A job of sweep.c or relocate.c has come back (jobs is less by one): others may start. */
 void background_go_on(struct background *b);
-/* Moves what lives in one block of the heap that is mostly dead; false: there is none. */
+/* Moves some of what lives in a block of the heap that is mostly dead; false: there is none. */
 bool background_compact(struct collection *c);
 /* Rows that were moved have their links: the pending set may be shorter. */
 void background_moved(struct background *b, struct collection *c);

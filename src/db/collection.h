@@ -117,6 +117,8 @@ struct collection {
     struct io_timer
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;
+    struct io_timer compact_timer; /* the next slice of compacting the heap */
+    bool compacts;
     uint64_t searched_us;        /* when the last search started; monotonic */
     size_t pending_waiters;      /* sessions whose reply waits for the pending set */
 };

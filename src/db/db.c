@@ -27,11 +27,26 @@ static bool tick(void *user, uint64_t *lsn)
            db_write(db, &(struct mutation){.kind = MUTATION_TICK}, lsn, NULL) == OK;
 }
 
+static void on_epoch_timer(struct io_timer *timer)
+{
+    struct db *db = timer->user;
+    epoch_go_on(&db->epoch);
+}
+
+static void free_later(void *user)
+{
+    struct db *db = user;
+    db->io->ops->timer_start(db->io, &db->epoch_timer, 0);
+}
+
 void db_init(struct db *db, struct io *io, const struct db_options *options)
 {
     CHECK(io != NULL && options->kernels != NULL);
     *db = (struct db){.io = io, .maxmemory = options->maxmemory, .next_uid = 1};
     epoch_init(&db->epoch);
+    db->epoch_timer = (struct io_timer){.fn = on_epoch_timer, .user = db};
+    db->epoch.later = free_later;
+    db->epoch.later_user = db;
     mlog_init(&db->log);
     background_init(&db->background, io, &db->epoch, &db->log.last_lsn);
     db->background.tick = tick;
@@ -63,6 +78,7 @@ bool db_idle(const struct db *db)
 void db_fini(struct db *db)
 {
     CHECK(keyspace_count(&db->keys) == 0 && db_idle(db));
+    db->io->ops->timer_stop(db->io, &db->epoch_timer);
     flush_finish(db);
     background_fini(&db->background);
     keyspace_fini(&db->keys);

@@ -41,6 +41,7 @@ struct db {
     struct object *object;  /* prepared and not yet applied */
     struct dead_keys *dead; /* flushed, and being freed: flush.h */
     struct io_timer dead_timer;
+    struct io_timer epoch_timer; /* more is free than the loop should free in one go */
     bool follows;    /* records come from elsewhere: it makes none by itself */
     bool replaying;  /* what was let in once is not held against maxmemory again */
     bool has_losses; /* replay, after a repair: what is missing may have been lost */

@@ -179,3 +179,39 @@ TEST(epoch, runs_each_item_exactly_when_it_should)
     for (unsigned i = 0; i < ITEMS; i++)
         EXPECT_EQ(w[i].ran, 1);
 }
+
+static void on_later(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+/* A search that ends may be the last that held a hundred thousand rows: the loop frees a few. */
+TEST(epoch, frees_so_many_in_one_go_and_asks_once_for_the_rest)
+{
+    enum { ITEMS = 3 * EPOCH_ITEMS_AT_ONCE + 1 };
+    static struct epoch e;
+    static struct waiter waiters[ITEMS];
+    unsigned ran = 0, asked = 0;
+    epoch_init(&e);
+    e.later = on_later;
+    e.later_user = &asked;
+    uint64_t guard = epoch_enter(&e);
+    for (size_t i = 0; i < ITEMS; i++) {
+        waiters[i] = (struct waiter){.ran_count = &ran};
+        epoch_defer(&e, &waiters[i].item, on_free);
+    }
+    epoch_leave(&e, guard);
+    EXPECT_EQ(ran, EPOCH_ITEMS_AT_ONCE);
+    EXPECT_EQ(asked, 1);
+    EXPECT(!epoch_idle(&e));
+    epoch_leave(&e, epoch_enter(&e));
+    EXPECT_EQ(ran, 2 * EPOCH_ITEMS_AT_ONCE);
+    EXPECT_EQ(asked, 1);
+    epoch_go_on(&e);
+    EXPECT_EQ(ran, 3 * EPOCH_ITEMS_AT_ONCE);
+    EXPECT_EQ(asked, 2);
+    epoch_go_on(&e);
+    EXPECT_EQ(ran, ITEMS);
+    EXPECT_EQ(asked, 2);
+    EXPECT(epoch_idle(&e));
+}

@@ -236,6 +236,32 @@ TEST(heap, a_record_that_changes_its_row_is_moved_under_the_new_one)
 
 /* Compaction takes turns with changes: what it moves must not take the room that a change, prepared
  * and not yet applied, counts on. */
+/* However long the block is: ids of one large put stand in one. */
+TEST(heap, one_step_of_compaction_looks_at_a_part_of_a_block)
+{
+    enum { COUNT = 1000, LEN = 3000 };
+    struct model *m = model_new(7);
+    REQUIRE(heap_reserve(&m->heap, COUNT * heap_record_size(LEN)) == OK);
+    for (uint32_t row = 0; row < COUNT; row++)
+        put(m, row, LEN);
+    reserve_and_put(m, COUNT, LEN); /* in a block of its own: the first one is closed */
+    for (uint32_t row = 0; row < COUNT; row += 3)
+        drop(m, row);
+    for (uint32_t row = 1; row < COUNT; row += 3)
+        drop(m, row);
+    size_t steps = 0, most = 0, looked;
+    while ((looked = heap_compact_step(&m->heap, on_move, m)) > 0) {
+        most = looked > most ? looked : most;
+        if (steps++ == 5)
+            drop(m, COUNT - 2); /* not moved yet */
+        EXPECT(agrees(m));
+    }
+    EXPECT(steps > 20 && most < 100 * 1024);
+    EXPECT_EQ(m->moves, COUNT / 3 - 1);
+    EXPECT(m->heap.held_bytes < COUNT * LEN);
+    model_free(m);
+}
+
 TEST(heap, a_reservation_survives_compaction)
 {
     struct model *m = model_new(5);
