@@ -5,6 +5,13 @@ ROBUST_SRC := $(wildcard tests/robust/*.c) tests/crash/pool.c tests/sim/inspect.
 ROBUST_SRC := $(filter-out %_test.c,$(ROBUST_SRC))
 $(OBJ)/robust-tests: $(call objects,$(ROBUST_SRC)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# The fuzzer of commands has a whole server in it.
+FUZZ_COMMAND := $(addprefix tests/robust/,fuzz_world.c grammar.c values.c rig.c reply_shape.c) \
+                tests/sim/inspect.c $(wildcard tests/sim/sim_*.c)
+FUZZ_COMMAND := $(filter-out %_test.c,$(FUZZ_COMMAND))
+$(OBJ)/replay-command $(OBJ)/fuzz-command: $(call objects,$(FUZZ_COMMAND))
+$(OBJ)/replay-command $(OBJ)/fuzz-command: LDLIBS := $(OBJ)/libvdb.a $(LDLIBS)
+
 .PHONY: robust robust-tests
 robust-tests: $(OBJ)/robust-tests
 robust: $(OBJ)/robust-tests ## failing allocations and odd arguments, every command (S=60: seconds)

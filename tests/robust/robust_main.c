@@ -29,7 +29,7 @@ static uint64_t number(const char *text)
 static const struct {
     const char *name;
     void (*run)(const struct robust_options *o, struct robust_report *report);
-} parts[] = {{"sweep", robust_sweep}, {"restart", robust_restart}};
+} parts[] = {{"sweep", robust_sweep}, {"restart", robust_restart}, {"fuzz", robust_fuzz}};
 
 int main(int argc, char **argv)
 {

@@ -1,0 +1,140 @@
+#include "robust/fuzz_world.h"
+
+#include <stdio.h>
+
+enum { SETTLE_US = 200 * 1000, STOP_TRIES = 100 };
+
+/* Vectors have GRAMMAR_DIM dimensions. */
+static const char *const setup[] = {
+    "CONFIG SET proto-max-bulk-len 1048576",
+    "SET s hello",
+    "SET n 41",
+    "SET long 0123456789012345678901234567890123456789012345678901234567890123456789",
+    "SET volatile x EX 100000",
+    "VCREATE c DIM 4 SCHEMA year NUMERIC genre TAG new BOOL",
+    "VADD c VALUES 4 1 0 0 0 e1 SETATTR {\"year\":1990,\"genre\":\"drama\",\"new\":true}",
+    "VADD c VALUES 4 1 1 0 0 e2 SETATTR {\"year\":1991,\"genre\":\"comedy\",\"new\":false}",
+    "VADD c VALUES 4 1 1 1 0 e3 SETATTR {\"year\":2000,\"genre\":\"drama\",\"n\":2}",
+    "VADD c VALUES 4 1 1 1 1 e4 EX 100000",
+    "VCREATE h DIM 4 METRIC L2 INDEX HNSW",
+    "VADD h VALUES 4 1 0 0 0 e1 SETATTR {\"year\":1990,\"n\":1}",
+    "VADD h VALUES 4 0 1 0 0 e2 SETATTR {\"year\":1991,\"n\":2}",
+    "VADD h VALUES 4 0 0 1 0 e3 SETATTR {\"year\":1992,\"n\":3}",
+    "VADD h VALUES 4 0 0 0 1 e4",
+    "VADD h VALUES 4 1 0 0 1 e5",
+    "VADD v VALUES 4 1 2 3 4 e1",
+    "VADD v VALUES 4 4 3 2 1 e2 SETATTR {\"n\":2}",
+    "VADD v VALUES 4 4 3 2 9 e3",
+    "VCREATE cache DIM 4 MAXLEN 3 EVICT LRU",
+    "VADD cache VALUES 4 1 2 3 4 e1",
+    "VADD cache VALUES 4 1 2 3 4 e2",
+    "VADD cache VALUES 4 1 2 3 4 e3",
+};
+
+/* The text of a bulk reply. */
+static void take_bulk(struct buf *reply)
+{
+    const uint8_t *end = reply->len > 0 ? memchr(reply->ptr, '\n', reply->len) : NULL;
+    CHECK(end != NULL && reply->ptr[0] == '$');
+    buf_consume(reply, (size_t)(end + 1 - reply->ptr));
+    reply->len -= 2;
+}
+
+void fuzz_begin(struct fuzz_world *w, const struct targets *targets, int proto,
+                struct chance chance)
+{
+    static const char *const dumped[GRAMMAR_DUMPS] = {"DUMP s", "DUMP c"};
+    struct why why = {{0}};
+    for (unsigned tag = 0; tag < MEM_TAG_COUNT; tag++)
+        w->used[tag] = mem_used((enum mem_tag)tag);
+    w->grammar =
+        (struct grammar){.targets = targets, .chance = chance, .bytes = BUF_INIT(MEM_TEST)};
+    rig_open(&w->rig, proto);
+    bool started = rig_start(&w->rig, &why);
+    CHECK(started);
+    for (size_t i = 0; i < COUNT_OF(setup); i++) {
+        struct buf reply = BUF_INIT(MEM_TEST);
+        enum answer answer = rig_ask_line(&w->rig, 0, setup[i], &reply);
+        CHECK(answer == ANSWER_REPLY && reply.ptr[0] != '-');
+        buf_fini(&reply);
+    }
+    for (size_t i = 0; i < GRAMMAR_DUMPS; i++) {
+        w->grammar.dumps[i] = BUF_INIT(MEM_TEST);
+        enum answer answer = rig_ask_line(&w->rig, 0, dumped[i], &w->grammar.dumps[i]);
+        CHECK(answer == ANSWER_REPLY);
+        take_bulk(&w->grammar.dumps[i]);
+    }
+    rig_time(&w->rig, SETTLE_US);
+}
+
+static uint64_t expired(const struct rig *r)
+{
+    const struct stats *s = &r->server->stats;
+    return s->expired_keys + s->expired_elements + s->evicted_keys;
+}
+
+/* Errors that tell of a change: of the transaction, or of what was done before memory or disk ended
+ * it. */
+static bool may_change(const struct command *c, const struct buf *reply, bool in_multi)
+{
+    return in_multi || c->run == cmd_exec || c->run == cmd_hello ||
+           memmem(reply->ptr, reply->len, "had been removed before that", 28) != NULL;
+}
+
+static bool in_multi(const struct rig *r)
+{
+    const struct client *c = r->server->env.clients;
+    bool any = false;
+    for (; c != NULL; c = c->next)
+        any |= (c->flags & CLIENT_MULTI) != 0;
+    return any;
+}
+
+const char *fuzz_command(struct fuzz_world *w, const struct command *command,
+                         const struct target *must, enum fuzz_result *result)
+{
+    struct rig *r = &w->rig;
+    struct grammar *g = &w->grammar;
+    struct buf reply = BUF_INIT(MEM_TEST);
+    const char *wrong = NULL;
+    CHECK(!r->stopped);
+    if (!rig_connected(r, 0))
+        (void)rig_ask_line(r, 0, "PING", &reply);
+    grammar_make(g, command, must);
+    bool multi = in_multi(r);
+    uint64_t gone = expired(r), state = rig_connected(r, 0) ? rig_state(r) : 0;
+    enum answer answer = rig_ask(r, 0, g->words, g->count, &reply);
+    *result = answer == ANSWER_CLOSED || answer == ANSWER_BAD ? FUZZ_CLOSED
+              : answer == ANSWER_SILENCE                      ? FUZZ_SILENT
+              : reply.ptr[0] == '-'                           ? FUZZ_ERROR
+                                                              : FUZZ_OK;
+    if (answer == ANSWER_BAD)
+        wrong = "the reply is malformed";
+    else if (*result == FUZZ_ERROR && rig_connected(r, 0) && !may_change(command, &reply, multi) &&
+             expired(r) == gone && rig_state(r) != state)
+        wrong = "it replied an error and changed something";
+    else if (!r->stopped && rig_connected(r, 0) && r->clients[0]->received.len > 0)
+        wrong = "there is more than one reply";
+    if (*result == FUZZ_SILENT)
+        rig_disconnect(r, 0);
+    for (unsigned i = 0; i < STOP_TRIES && r->server->stopping && !r->stopped; i++)
+        rig_time(r, SETTLE_US);
+    buf_fini(&reply);
+    return wrong;
+}
+
+const char *fuzz_end(struct fuzz_world *w)
+{
+    const char *wrong = NULL;
+    if (!w->rig.stopped) {
+        rig_time(&w->rig, SETTLE_US);
+        wrong = w->rig.stopped ? NULL : rig_inspect(&w->rig);
+    }
+    rig_stop(&w->rig);
+    rig_close(&w->rig);
+    grammar_free(&w->grammar);
+    for (unsigned tag = 0; tag < MEM_TEST && wrong == NULL; tag++)
+        if (mem_used((enum mem_tag)tag) != w->used[tag])
+            wrong = "memory is left behind";
+    return wrong;
+}
