@@ -1,5 +1,7 @@
 #include "db/fields.h"
 
+#include <roaring/roaring.h>
+
 enum { SLOTS = LIMIT_FILTER_FIELDS + 1, INDEX_BYTES = 16 /* of a row in an index, about */ };
 
 static const uint32_t strides[SCHEMA_KIND_COUNT] = {

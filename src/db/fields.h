@@ -35,7 +35,7 @@ enum field_state {
 
 /* Rows of a field that its column says nothing of; and those of a BOOL's values. */
 struct field_rows {
-    roaring_bitmap_t *bitmap; /* NULL: none */
+    struct roaring_bitmap_s *bitmap; /* NULL: none */
     size_t count;
 };
 

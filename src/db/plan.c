@@ -1,6 +1,7 @@
 #include "db/plan.h"
 
 #include <math.h>
+#include <roaring/roaring.h>
 
 #include "db/predicate_program.h"
 

@@ -1,5 +1,7 @@
 #include "db/tags.h"
 
+#include <roaring/roaring.h>
+
 #include "base/rng.h"
 
 enum { BITMAP_BYTES = 80, ROW_BYTES = 2 }; /* what a bitmap costs, and a row of it, about */

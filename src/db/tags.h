@@ -8,8 +8,6 @@
 #ifndef VDB_DB_TAGS_H
 #define VDB_DB_TAGS_H
 
-#include <roaring/roaring.h>
-
 #include "base/epoch.h"
 #include "base/map.h"
 

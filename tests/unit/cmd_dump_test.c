@@ -1,6 +1,8 @@
 /* cmd_dump_test.c: DUMP and RESTORE; KEYS and SCAN over more keys than fit into one go. */
 #include "lib/cmd_harness.h"
 
+#include <stdlib.h>
+
 #include "base/crc32c.h"
 #include "db/dump.h"
 
