@@ -1,4 +1,5 @@
 /* main.c: vdb-server on the real world: command line, configuration file, signals. */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,12 +53,27 @@ static void spell_out(int argc, char **argv)
             argv[i] = restore_at;
 }
 
+/* Absolute, and without links: CONFIG REWRITE puts a new file in its place. */
+static enum err name_file(struct config *config, const char *path, struct why *why)
+{
+    char whole[PATH_MAX];
+    if (realpath(path, whole) == NULL)
+        return why_set(why, ERR_IO, "can't open configuration file %s", path);
+    if (strlen(whole) >= sizeof(config->file))
+        return why_set(why, ERR_LIMIT, "the path of %.150s is too long", path);
+    memcpy(config->file, whole, strlen(whole) + 1);
+    return OK;
+}
+
 /* The file, then the command line over it. */
 static enum err read_config(struct config *config, int argc, char **argv, struct why *why)
 {
     config_init(config);
     const char *path = config_file_argument(argc, argv);
     if (path != NULL) {
+        enum err named = name_file(config, path, why);
+        if (named != OK)
+            return named;
         struct buf text = BUF_INIT(MEM_SERVER);
         FILE *f = fopen(path, "r");
         if (f == NULL)

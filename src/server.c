@@ -90,7 +90,7 @@ static void check_stopped(struct server *server)
 {
     if (server->stopping && server->env.client_count == 0 && server->listeners_open == 0 &&
         server->persist.state == PERSIST_STOPPED && db_idle(&server->db) &&
-        offload_idle(&server->offload) && server->on_stopped != NULL)
+        offload_idle(&server->offload) && server->env.rewrites == 0 && server->on_stopped != NULL)
         server->on_stopped(server);
 }
 

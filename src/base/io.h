@@ -70,7 +70,8 @@ enum io_open_flags {
     IO_WRITE = 2,
     IO_CREATE = 4,    /* make it when missing */
     IO_EXCLUSIVE = 8, /* with IO_CREATE: fail when it exists */
-    IO_TRUNCATE = 16
+    IO_TRUNCATE = 16,
+    IO_PRIVATE = 32 /* with IO_CREATE: for nobody else to read */
 };
 
 struct io_file {
@@ -129,6 +130,8 @@ struct io_ops {
     /* Until it is closed, or the process ends, nobody else can lock this file. Does not wait:
      * ERR_BUSY when it is locked already. */
     MUST_USE enum err (*file_lock)(struct io_file *f);
+    /* Who may do what with `from` may do it with `to`. */
+    MUST_USE enum err (*file_copy_rights)(struct io_file *from, struct io_file *to);
     void (*file_close)(struct io_file *f);
     /* Should the process crash (a CHECK, a fatal signal) in code of this thread, the bytes, as they
      * are then, are written to the beginning of the file. One at a time; size 0: no more. */

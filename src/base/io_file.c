@@ -10,7 +10,7 @@
 
 #include "base/crash.h"
 
-enum { FILE_MODE = 0644, DIR_MODE = 0755 };
+enum { FILE_MODE = 0644, PRIVATE_MODE = 0600, DIR_MODE = 0755 };
 
 /* owner: the caller of io_file_open */
 struct file {
@@ -49,11 +49,11 @@ static enum err err_of_call(int rc)
     return rc == 0 ? OK : err_of_errno(errno);
 }
 
-static int open_retrying(const char *path, int flags)
+static int open_retrying(const char *path, int flags, mode_t mode)
 {
     int fd;
     do {
-        fd = open(path, flags | O_CLOEXEC, FILE_MODE);
+        fd = open(path, flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -67,7 +67,7 @@ enum err io_file_open(struct io *io, const char *path, int flags, struct io_file
     system |= (flags & IO_CREATE) != 0 ? O_CREAT : 0;
     system |= (flags & IO_EXCLUSIVE) != 0 ? O_EXCL : 0;
     system |= (flags & IO_TRUNCATE) != 0 ? O_TRUNC : 0;
-    int fd = open_retrying(path, system);
+    int fd = open_retrying(path, system, flags & IO_PRIVATE ? PRIVATE_MODE : FILE_MODE);
     if (fd < 0) {
         char text[64];
         int error = errno;
@@ -156,6 +156,17 @@ void io_file_on_crash(struct io *io, struct io_file *f, const void *bytes, size_
     crash_note(size > 0 ? file_of(f)->fd : -1, bytes, size);
 }
 
+/* An owner that this process may not give stays: then the owner it has may read it. */
+enum err io_file_copy_rights(struct io_file *from, struct io_file *to)
+{
+    struct stat st;
+    if (fstat(file_of(from)->fd, &st) != 0)
+        return err_of_errno(errno);
+    int given = fchown(file_of(to)->fd, st.st_uid, st.st_gid);
+    mode_t mode = st.st_mode & (given == 0 ? 0777 : 0700);
+    return err_of_call(fchmod(file_of(to)->fd, mode));
+}
+
 void io_file_close(struct io_file *f)
 {
     /* What must last was synced before; an error here has nobody left to tell. */
@@ -178,7 +189,7 @@ enum err io_path_remove(struct io *io, const char *path)
 enum err io_dir_sync(struct io *io, const char *dir)
 {
     (void)io;
-    int fd = open_retrying(dir, O_RDONLY | O_DIRECTORY);
+    int fd = open_retrying(dir, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return err_of_errno(errno);
     enum err e = err_of_call(fsync(fd));

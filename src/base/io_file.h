@@ -17,6 +17,7 @@ MUST_USE enum err io_file_size(struct io_file *f, uint64_t *out);
 MUST_USE enum err io_file_truncate(struct io_file *f, uint64_t size);
 MUST_USE enum err io_file_sync(struct io_file *f);
 MUST_USE enum err io_file_lock(struct io_file *f);
+MUST_USE enum err io_file_copy_rights(struct io_file *from, struct io_file *to);
 void io_file_close(struct io_file *f);
 void io_file_on_crash(struct io *io, struct io_file *f, const void *bytes, size_t size);
 

@@ -67,6 +67,7 @@ struct client {
     struct key_list *key_list;         /* KEYS under way */
     bool waits_for_eviction;           /* for room in memory */
     struct offload_request *backup;    /* the one that VBACKUP waits for */
+    struct rewriting *rewriting;       /* CONFIG REWRITE under way */
     enum client_log_wait waits_for_log;
     struct io_timer log_timer; /* WAITAOF's timeout */
     unsigned log_local;        /* how many it waits for: 0 or 1 */

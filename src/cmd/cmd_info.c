@@ -32,6 +32,7 @@ static void print_server(struct cmd_env *env, struct buf *out)
                uptime_s(env), uptime_s(env) / 86400);
     buf_printf(out, "hz:10\r\nconfigured_hz:10\r\nlru_clock:%u\r\nio_threads_active:0\r\n",
                (unsigned)(env->io->ops->wall_us(env->io) / 1000000 & 0xffffff));
+    buf_printf(out, "config_file:%s\r\n", env->config->file);
     buf_printf(out, "worker_threads:%u\r\nkernels:%s\r\n", env->io->ops->lane_count(env->io),
                env->db->env.kernels->name);
 }

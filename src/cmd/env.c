@@ -5,6 +5,7 @@
 
 #include "cmd/key_list.h"
 #include "cmd/log_wait.h"
+#include "cmd/rewrite.h"
 #include "cmd/saving.h"
 #include "cmd/multi.h"
 #include "cmd/removal.h"
@@ -78,8 +79,8 @@ static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->removal != NULL) + (client->waits_for_room != NULL) +
            (client->key_list != NULL) + client->waits_for_save + client->waits_for_pause +
-           client->waits_for_eviction +
-           (client->backup != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
+           client->waits_for_eviction + (client->backup != NULL) + (client->rewriting != NULL) +
+           (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
 void client_block(struct cmd_env *env, struct client *client)
@@ -119,6 +120,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     client->waits_for_room = NULL;
     client->waits_for_save = false;
     saving_forget(client);
+    rewrite_forget(client);
     removal_forget(client);
     pause_forget(client);
     evict_forget(env, client);

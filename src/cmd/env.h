@@ -56,6 +56,7 @@ struct cmd_env {
     struct persist *persist;    /* NULL: there is no folder, in tests */
     struct saver *saver;        /* of persist; NULL: there is no folder */
     struct offload *offload;    /* NULL: there is no folder */
+    size_t rewrites;            /* of the configuration file, under way */
     size_t log_waiters;         /* clients that wait for the log */
     struct removal *removals;   /* VREMWHEREs that take what they found out in slices */
     bool deferred;              /* a hook has more to do once the command is through */
@@ -85,7 +86,8 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env);
 
 /* Until client_unblock the client runs no further command. Whoever blocks has set search, removal,
- * waits_for_room, waits_for_save, backup or waits_for_log; whoever unblocks has set it back. */
+ * waits_for_room, waits_for_save, backup, rewriting or waits_for_log; whoever unblocks has set it
+ * back. */
 void client_block(struct cmd_env *env, struct client *client);
 void client_unblock(struct cmd_env *env, struct client *client);
 

@@ -98,7 +98,7 @@ static enum err check_names(const struct slice *pairs, size_t pair_count, struct
             return why_set(why, ERR_NOT_FOUND,
                            "Unknown option or number of arguments for CONFIG SET - '%.*s'",
                            shown_len(name), (const char *)name.ptr);
-        if (option->change == CONFIG_STARTUP)
+        if (option->change != CONFIG_RUNTIME)
             return refuse_change(why, ERR_UNSUPPORTED, option, "can't set immutable config");
         if (seen[option - options])
             return refuse_change(why, ERR_ARG, option, "duplicate parameter");

@@ -103,9 +103,10 @@ struct config {
 #undef OPTION
 #undef SECTION
     bool repair; /* --repair: for one start, so the command line has it and no file */
+    char file[CONFIG_TEXT_MAX + 1]; /* path of the configuration file; empty: there is none */
 };
 
-enum config_change_time { CONFIG_STARTUP, CONFIG_RUNTIME };
+enum config_change_time { CONFIG_STARTUP, CONFIG_ONCE, CONFIG_RUNTIME };
 
 /* A row of config.def. Immutable. */
 struct config_option {
@@ -149,6 +150,10 @@ bool config_get(const struct config *c, struct slice name, struct buf *out);
  * before the bad line is set. ERR_SYNTAX, ERR_NOT_FOUND, or what config_set returns. */
 MUST_USE enum err config_parse(struct config *c, const char *path, struct slice text,
                                struct why *why);
+
+/* Appends the text of a configuration file with the options as they are: lines, comments and order
+ * stay, what is new comes at the end. False: no memory. Takes some milliseconds. */
+MUST_USE bool config_rewrite(const struct config *c, struct slice text, struct buf *out);
 
 /* The configuration file that the command line names (a first argument without '-'), or NULL. */
 const char *config_file_argument(int argc, char *const argv[]);

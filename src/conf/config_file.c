@@ -53,7 +53,7 @@ static bool is_blank(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static struct slice trimmed(struct slice s)
+struct slice config_line_trimmed(struct slice s)
 {
     while (s.len > 0 && is_blank(s.ptr[0])) {
         s.ptr++;
@@ -64,8 +64,7 @@ static struct slice trimmed(struct slice s)
     return s;
 }
 
-/* Takes the first line off the text. */
-static struct slice next_line(struct slice *text)
+struct slice config_next_line(struct slice *text)
 {
     CHECK(text->len > 0);
     const uint8_t *end = memchr(text->ptr, '\n', text->len);
@@ -82,7 +81,7 @@ enum err config_parse(struct config *c, const char *path, struct slice text, str
     struct buf spare = BUF_INIT(MEM_SERVER);
     enum err e = OK;
     for (int number = 1; text.len > 0 && e == OK; number++) {
-        struct slice line = trimmed(next_line(&text));
+        struct slice line = config_line_trimmed(config_next_line(&text));
         if (line.len == 0 || line.ptr[0] == '#')
             continue;
         uint8_t *room = buf_reserve(&spare, line.len);
@@ -159,7 +158,7 @@ static void print_comment(struct buf *out, const char *text)
 /* What values are allowed, and whether they can change; nothing when the doc says it all. */
 static void print_range(struct buf *out, const struct config_option *o)
 {
-    bool fixed = o->change == CONFIG_STARTUP;
+    bool fixed = o->change != CONFIG_RUNTIME;
     if (o->type->print_range != NULL) {
         buf_append_text(out, "# ");
         o->type->print_range(o, out);

@@ -420,7 +420,7 @@ const struct config_type config_type_WORDS = {
 const struct config_type config_type_SECRET = {
     .parse = parse_text, .print = print_text, .text = true, .secret = true};
 const struct config_type config_type_HIDDEN = {
-    .parse = parse_text, .print = print_hidden, .text = true, .secret = true};
+    .parse = parse_text, .print = print_hidden, .text = true, .secret = true, .hidden = true};
 const struct config_type config_type_INT = {
     .parse = parse_int, .print = print_int, .print_range = print_int_range};
 const struct config_type config_type_LONG = {

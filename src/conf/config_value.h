@@ -29,7 +29,13 @@ struct config_type {
     bool many_words;                 /* the value may be several words of a line */
     bool text;                       /* the value may hold blanks, so vdb.conf may quote it */
     bool secret;
+    bool hidden;                     /* not even CONFIG GET shows it */
 };
+
+/* Takes the first line off a text; without its end. */
+struct slice config_next_line(struct slice *text);
+/* Without blanks at either end. */
+struct slice config_line_trimmed(struct slice line);
 
 extern const struct config_type config_type_TEXT, config_type_WORDS, config_type_SECRET,
     config_type_HIDDEN, config_type_PATH_STYLE, config_type_STORE_BACKEND, config_type_ALLOWED,

@@ -782,6 +782,7 @@ static const struct io_ops ops = {
     .file_truncate = io_file_truncate,
     .file_sync = io_file_sync,
     .file_lock = io_file_lock,
+    .file_copy_rights = io_file_copy_rights,
     .file_close = io_file_close,
     .on_crash = io_file_on_crash,
     .rename = io_path_rename,

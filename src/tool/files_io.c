@@ -12,6 +12,7 @@ struct io files_io(void)
         .file_truncate = io_file_truncate,
         .file_sync = io_file_sync,
         .file_lock = io_file_lock,
+        .file_copy_rights = io_file_copy_rights,
         .file_close = io_file_close,
         .rename = io_path_rename,
         .remove = io_path_remove,

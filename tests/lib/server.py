@@ -30,7 +30,7 @@ class Server:
 
     A folder that is given is kept; one of its own goes with the server."""
 
-    def __init__(self, *options, folder=None):
+    def __init__(self, *options, folder=None, conf=None):
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix='vdb-test-')
         self.port = free_port()
@@ -38,8 +38,8 @@ class Server:
         self.log = os.path.join(self.folder, 'log')
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(
-                [SERVER, '--port', str(self.port), '--dir', self.folder, *options],
-                stdout=log, stderr=log)
+                [SERVER, *([conf] if conf else []), '--port', str(self.port), '--dir', self.folder,
+                 *options], stdout=log, stderr=log)
         ping = run(TOOL, 'ping', '--port', self.port)
         until = time.monotonic() + START_S
         while (ping.returncode != 0 and 'NOAUTH' not in ping.stderr and

@@ -379,6 +379,7 @@ static const struct io_ops ops = {
     .file_truncate = sim_file_truncate,
     .file_sync = sim_file_sync,
     .file_lock = sim_file_lock,
+    .file_copy_rights = sim_file_copy_rights,
     .file_close = sim_file_close,
     .on_crash = sim_on_crash,
     .rename = sim_rename,

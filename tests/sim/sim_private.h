@@ -132,6 +132,7 @@ enum err sim_file_size(struct io_file *f, uint64_t *out);
 enum err sim_file_truncate(struct io_file *f, uint64_t size);
 enum err sim_file_sync(struct io_file *f);
 enum err sim_file_lock(struct io_file *f);
+enum err sim_file_copy_rights(struct io_file *from, struct io_file *to);
 void sim_file_close(struct io_file *f);
 void sim_on_crash(struct io *io, struct io_file *f, const void *bytes, size_t size);
 enum err sim_rename(struct io *io, const char *from, const char *to);

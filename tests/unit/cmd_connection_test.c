@@ -56,8 +56,6 @@ TEST(cmd_connection, unknown_commands_are_quoted_and_absent_ones_explained)
     EXPECT_REPLIES(h, "DEBUG SLEEP 0", "-ERR DEBUG is not supported by vdb\r\n");
     EXPECT_REPLIES(h, "CLUSTER INFO", "-ERR This instance has cluster support disabled\r\n");
     EXPECT_REPLIES(h, "CLUSTER FOO", "-ERR unknown subcommand 'FOO'. Try CLUSTER HELP.\r\n");
-    EXPECT_REPLIES(h, "CONFIG REWRITE",
-                   "-ERR CONFIG REWRITE is not in this version: edit the file\r\n");
     harness_free(h);
 }
 

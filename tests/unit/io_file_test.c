@@ -1,6 +1,7 @@
 #include "base/io_file.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/test.h"
@@ -134,6 +135,25 @@ TEST(io_file, a_lock_keeps_others_out_until_its_file_is_closed)
     EXPECT_EQ(io_file_lock(b), ERR_BUSY);
     io_file_close(a);
     EXPECT_EQ(io_file_lock(b), OK);
+    io_file_close(b);
+    folder_remove(&d);
+}
+
+TEST(io_file, rights_are_those_of_another_file)
+{
+    struct folder d;
+    struct stat st;
+    folder_make(&d);
+    struct io_file *a, *b;
+    REQUIRE(io_file_open(&io, d.a, IO_WRITE | IO_CREATE, &a, NULL) == OK);
+    REQUIRE(io_file_open(&io, d.b, IO_WRITE | IO_CREATE | IO_PRIVATE, &b, NULL) == OK);
+    REQUIRE(stat(d.b, &st) == 0);
+    EXPECT_EQ(st.st_mode & 0777, 0600);
+    REQUIRE(chmod(d.a, 0640) == 0);
+    EXPECT_EQ(io_file_copy_rights(a, b), OK);
+    REQUIRE(stat(d.b, &st) == 0);
+    EXPECT_EQ(st.st_mode & 0777, 0640);
+    io_file_close(a);
     io_file_close(b);
     folder_remove(&d);
 }
