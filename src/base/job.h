@@ -44,6 +44,7 @@ struct lane {
     bool (*search_waits)(struct lane *lane); /* should a JOB_LINK stop early and come back? */
     void (*pause)(struct lane *lane);        /* a lock is held by another lane: let it run */
     void (*yield_point)(struct lane *lane);  /* NULL, or the simulator's chance to switch */
+    void (*give_way)(struct lane *lane);     /* NULL, or: other threads go first on this core */
     void *scratch;                           /* working memory kept between jobs of this lane */
     void (*scratch_free)(void *scratch);     /* called when the lane ends */
 };
@@ -53,6 +54,15 @@ static inline void lane_yield(struct lane *lane)
 {
     if (lane->yield_point != NULL)
         lane->yield_point(lane);
+}
+
+/* Work that nobody waits for calls this every tenth of a millisecond or so. Without it a thread
+ * that wakes may have to wait until the scheduler takes the core from this one: milliseconds. */
+static inline void lane_give_way(struct lane *lane)
+{
+    lane_yield(lane);
+    if (lane->give_way != NULL)
+        lane->give_way(lane);
 }
 
 #endif

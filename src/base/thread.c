@@ -7,7 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -17,6 +19,7 @@ _Static_assert(sizeof(pthread_t) <= sizeof(struct thread), "storage of struct th
 
 /* A tenth of the share of others where all cores are busy. */
 enum { BACKGROUND_NICE = 10 };
+enum { TURN_NS = 100 * 1000 }; /* the shortest that Linux gives */
 
 static pthread_mutex_t *mutex_of(struct mutex *m)
 {
@@ -133,6 +136,27 @@ void thread_stand_back(void)
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
     int nice = getpriority(PRIO_PROCESS, 0);
     (void)setpriority(PRIO_PROCESS, 0, nice + BACKGROUND_NICE);
+}
+
+void thread_be_prompt(bool prompt)
+{
+    /* Since Linux 6.12 the runtime of a fair thread is the length of its turns; before, and where
+     * the call is refused, it changes nothing. The C library has neither the call nor the struct.
+     */
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime_ns, deadline_ns, period_ns;
+    } turns = {.size = sizeof(turns),
+               .policy = SCHED_OTHER,
+               .nice = getpriority(PRIO_PROCESS, 0),
+               .runtime_ns = prompt ? TURN_NS : 0};
+    _Static_assert(sizeof(turns) == 48, "SCHED_ATTR_SIZE_VER0");
+    if (sched_getscheduler(0) != SCHED_OTHER)
+        return; /* somebody has chosen otherwise for the whole process */
+    (void)syscall(SYS_sched_setattr, 0, &turns, 0);
 }
 
 void thread_yield(void)

@@ -46,6 +46,9 @@ void thread_join(struct thread *t);
 
 /* From here on the calling thread runs mostly while others leave a core idle. */
 void thread_stand_back(void);
+/* From here on the calling thread runs in short turns, and when it wakes gets a core at once from
+ * those that run in longer ones; or as others do again. Its share of the cores is the same. */
+void thread_be_prompt(bool prompt);
 /* Lets another runnable thread have this core. */
 void thread_yield(void);
 void thread_sleep_us(unsigned us);

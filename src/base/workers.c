@@ -39,7 +39,7 @@ struct workers {
     unsigned searches_in_a_row; /* taken since the last JOB_LINK */
 
     unsigned lane_count; /* immutable after start, and so is what follows */
-    bool background;
+    enum workers_kind kind;
     workers_wake_fn *wake;
     void *user;
     unsigned pending; /* owner: the loop */
@@ -95,6 +95,12 @@ static void lane_pause(struct lane *lane)
         thread_pause();
 }
 
+static void lane_yields(struct lane *lane)
+{
+    (void)lane;
+    thread_yield();
+}
+
 /* The next job, or NULL when none waits; then the worker is on the idle list, or, when the pool
  * stops, not: *stop says which. */
 static struct job *take_or_idle(struct worker *me, bool *stop)
@@ -144,8 +150,10 @@ static void push_finished(struct workers *w, struct job *job)
 static void worker_main(void *arg)
 {
     struct worker *me = arg;
-    if (me->pool->background)
+    if (me->pool->kind == WORKERS_BACKGROUND)
         thread_stand_back();
+    else if (me->pool->kind == WORKERS_PROMPT)
+        thread_be_prompt(true);
     for (;;) {
         bool stop;
         struct job *job = take_or_idle(me, &stop);
@@ -163,8 +171,10 @@ static void worker_main(void *arg)
 static void worker_init(struct worker *me, struct workers *pool, unsigned index)
 {
     me->pool = pool;
-    me->lane =
-        (struct lane){.index = index, .search_waits = lane_search_waits, .pause = lane_pause};
+    me->lane = (struct lane){.index = index,
+                             .search_waits = lane_search_waits,
+                             .pause = lane_pause,
+                             .give_way = lane_yields};
     semaphore_init(&me->wake);
 }
 
@@ -200,8 +210,8 @@ static void join_and_free(struct workers *w, unsigned count)
     mem_free(MEM_SERVER, w);
 }
 
-enum err workers_new(const char *name, unsigned lane_count, bool background, workers_wake_fn *wake,
-                     void *user, struct workers **out, struct why *why)
+enum err workers_new(const char *name, unsigned lane_count, enum workers_kind kind,
+                     workers_wake_fn *wake, void *user, struct workers **out, struct why *why)
 {
     CHECK(lane_count >= 1 && lane_count <= LANE_COUNT_MAX);
     CHECK(wake != NULL && out != NULL);
@@ -215,7 +225,7 @@ enum err workers_new(const char *name, unsigned lane_count, bool background, wor
     for (unsigned i = 0; i < JOB_WORKER_CLASSES; i++)
         w->queues[i].last = &w->queues[i].first;
     w->lane_count = lane_count;
-    w->background = background;
+    w->kind = kind;
     w->wake = wake;
     w->user = user;
 

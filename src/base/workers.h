@@ -19,9 +19,16 @@ struct workers;
  * workers_collect() soon, and may do nothing else. */
 typedef void workers_wake_fn(void *user);
 
-/* Starts lane_count threads, 1 .. LANE_COUNT_MAX, named name-0 and on; background: they stand back
- * behind others. ERR_NOMEM when the system has no more threads. */
-MUST_USE enum err workers_new(const char *name, unsigned lane_count, bool background,
+/* How lanes stand among the threads that want a core (thread.h). */
+enum workers_kind {
+    WORKERS_EQUAL,
+    WORKERS_PROMPT,    /* somebody waits for each of their short turns */
+    WORKERS_BACKGROUND /* they stand back behind others */
+};
+
+/* Starts lane_count threads, 1 .. LANE_COUNT_MAX, named name-0 and on. ERR_NOMEM when the system
+ * has no more threads. */
+MUST_USE enum err workers_new(const char *name, unsigned lane_count, enum workers_kind kind,
                               workers_wake_fn *wake, void *user, struct workers **out,
                               struct why *why);
 /* Waits until every submitted job has run, calls done() for them here, joins the threads. done()

@@ -88,7 +88,10 @@ static void run_link(struct job *job, struct lane *lane)
             return;
         if (!l->graph->ops->link(l->graph, &l->rows, lane, l->list[l->linked]))
             return; /* memory is short: another job tries again */
-        lane_yield(lane);
+        if (atomic_load_explicit(&l->background->gives_way, memory_order_relaxed))
+            lane_give_way(lane);
+        else
+            lane_yield(lane);
     }
 }
 
@@ -358,6 +361,11 @@ void background_forget(struct background *b, struct collection *c)
     b->io->ops->timer_stop(b->io, &c->sweep_timer);
     b->io->ops->timer_stop(b->io, &c->compact_timer);
     relocate_forget(c);
+}
+
+void background_give_way(struct background *b, bool gives_way)
+{
+    atomic_store_explicit(&b->gives_way, gives_way, memory_order_relaxed);
 }
 
 static void on_room_timer(struct io_timer *timer)

@@ -29,6 +29,7 @@ struct background {
     struct collection *work;       /* ring of collections that have some */
     unsigned jobs;                 /* out now */
     bool paused;                   /* tests: nothing starts */
+    atomic_bool gives_way;         /* lanes read it, relaxed: a hint */
     bool short_of_memory;          /* nothing starts until retry */
     struct io_timer retry;
     bool later;                    /* nothing starts until soon: the loop has done enough */
@@ -56,6 +57,9 @@ void background_init(struct background *b, struct io *io, struct epoch *epoch,
                      const uint64_t *last_lsn);
 /* No job is out. */
 void background_fini(struct background *b);
+
+/* From here on links give their core away between rows to whoever wants it, or not any more. */
+void background_give_way(struct background *b, bool gives_way);
 
 /* The collection has something to link or to sweep. */
 void background_wake(struct background *b, struct collection *c);

@@ -624,8 +624,9 @@ static enum err connect_to(struct io *io, const struct io_addr *addr,
  * the object store take what searches leave of the cores. */
 static const struct {
     const char *name;
-    bool background;
-} io_threads[JOB_IO_CLASSES] = {{"aof", false}, {"snapshot", true}, {"upload", true}};
+    enum workers_kind kind;
+} io_threads[JOB_IO_CLASSES] = {
+    {"aof", WORKERS_PROMPT}, {"snapshot", WORKERS_BACKGROUND}, {"upload", WORKERS_BACKGROUND}};
 
 static void submit(struct io *io, struct job *job)
 {
@@ -853,9 +854,9 @@ static void end_threads(struct io_uv *u)
 
 static enum err start_threads(struct io_uv *u, unsigned lanes, struct why *why)
 {
-    enum err e = workers_new("worker", lanes, false, on_job_finished, u, &u->workers, why);
+    enum err e = workers_new("worker", lanes, WORKERS_EQUAL, on_job_finished, u, &u->workers, why);
     for (unsigned i = 0; i < JOB_IO_CLASSES && e == OK; i++)
-        e = workers_new(io_threads[i].name, 1, io_threads[i].background, on_job_finished, u,
+        e = workers_new(io_threads[i].name, 1, io_threads[i].kind, on_job_finished, u,
                         &u->io_threads[i], why);
     if (e != OK)
         end_threads(u);

@@ -1,6 +1,7 @@
 #include "persist/aof.h"
 
 #include "base/plant.h"
+#include "base/thread.h"
 
 enum {
     CHUNK_SIZE = 256 * 1024,
@@ -220,6 +221,17 @@ static void note_durable(struct aof *aof)
     }
 }
 
+/* Half the time of a sync it waits for the first of them, and as long again for each, but no longer
+ * than a whole sync. */
+static void begin_to_gather(struct aof *aof, uint64_t now)
+{
+    uint64_t half = aof->sync_us / 2;
+    aof->gather_us = half < GATHER_MAX_US ? half : GATHER_MAX_US;
+    aof->gather_until_us = now + aof->gather_us;
+    aof->gather_end_us = aof->gather_until_us + aof->gather_us;
+    aof->gathered_lsn = aof->end.lsn;
+}
+
 static void note_success(struct aof *aof)
 {
     bool heals = aof->failed;
@@ -238,9 +250,8 @@ static void note_success(struct aof *aof)
     if (aof->job_syncs) {
         aof->sync_us = now_us(aof) - aof->job_started_us;
         aof->delayed_syncs += aof->sync_us > 2 * (uint64_t)SECOND_US;
-        uint64_t half = aof->sync_us / 2;
-        aof->gather_until_us = now_us(aof) + (half < GATHER_MAX_US ? half : GATHER_MAX_US);
         aof->expected = aof->end.lsn - aof->from.lsn;
+        begin_to_gather(aof, now_us(aof));
         note_durable(aof);
     }
     aof->events->on_stable(aof->user);
@@ -320,6 +331,21 @@ static bool gathers(const struct aof *aof, uint64_t now)
            aof->written.lsn < aof->end.lsn && aof->end.lsn - aof->written.lsn < aof->expected;
 }
 
+/* Another look at the sockets is due. When the last one found nothing, the writers may want the
+ * core that this loop keeps. */
+static void look_again(struct aof *aof, uint64_t now)
+{
+    if (aof->gathered_lsn == aof->end.lsn) {
+        thread_yield();
+    } else {
+        uint64_t until = now + aof->gather_us;
+        aof->gather_until_us = until < aof->gather_end_us ? until : aof->gather_end_us;
+        aof->gathered_lsn = aof->end.lsn;
+    }
+    aof->timer_at_us = now;
+    aof->io->ops->timer_start(aof->io, &aof->timer, 0);
+}
+
 static void on_timer(struct io_timer *timer)
 {
     struct aof *aof = timer->user;
@@ -328,8 +354,7 @@ static void on_timer(struct io_timer *timer)
     if (aof->busy || aof->stopping)
         return;
     if (gathers(aof, now)) {
-        aof->timer_at_us = now;
-        aof->io->ops->timer_start(aof->io, &aof->timer, 0); /* after a look at the sockets */
+        look_again(aof, now);
         return;
     }
     bool due = aof->failed || aof->unopened || aof->written.lsn < aof->end.lsn ||
@@ -522,8 +547,8 @@ void aof_rotate_soon(struct aof *aof)
 
 void aof_seal_soon(struct aof *aof)
 {
-    bool has_records = aof->busy || aof->unopened || aof->failed ||
-                       aof->writer.first_lsn <= aof->end.lsn;
+    bool has_records =
+        aof->busy || aof->unopened || aof->failed || aof->writer.first_lsn <= aof->end.lsn;
     aof->seal_wanted = has_records && !aof->stopping;
     if (aof->seal_wanted)
         plan(aof);

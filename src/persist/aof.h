@@ -99,6 +99,9 @@ struct aof {
     uint64_t noted_lsn, noted_us;
     uint64_t gather_until_us; /* until then it may pay to wait for more records ... */
     uint64_t expected;        /* ... than so many */
+    uint64_t gather_us;       /* each that comes makes the wait so long again ... */
+    uint64_t gather_end_us;   /* ... but no longer than until then */
+    uint64_t gathered_lsn;    /* at the last look */
     bool sync_wanted;         /* somebody waits for a sync */
     bool rotate_wanted;       /* the next records begin a new segment */
     bool seal_wanted;         /* one is to begin though there may be no next records */

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/thread.h"
+
 #define LOCK_NAME "LOCK"
 
 static void on_saved(void *user, enum err e);
@@ -136,6 +138,16 @@ static void take_base(struct persist *p)
     }
 }
 
+/* Under `always` the log, this thread and the client take turns for each group of acknowledgements,
+ * and whoever comes next would wait for a core that a link keeps. In between all wait for the disk,
+ * so links get as much done as before. */
+static void order_turns(struct persist *p)
+{
+    bool waits = p->settings.appendonly && p->settings.policy == AOF_ALWAYS;
+    background_give_way(&p->db->background, waits);
+    thread_be_prompt(waits);
+}
+
 /* Changes that were made while nothing was logged are in no file: then the log counts from the next
  * snapshot on. */
 static void start_log(struct persist *p)
@@ -157,6 +169,7 @@ static void start_log(struct persist *p)
     p->aof = mem_calloc(MEM_LOG, sizeof(*p->aof));
     aof_open(p->aof, p->io, &p->db->log, &options, &start, &aof_events, p);
     p->log_from = start.lsn;
+    order_turns(p);
     take_base(p);
 }
 
@@ -199,6 +212,7 @@ void persist_set(struct persist *p, const struct persist_settings *settings)
 {
     p->settings = *settings;
     p->saver.points = settings->save_points;
+    order_turns(p);
     if (p->state != PERSIST_SERVING)
         return; /* the log starts with them, or never */
     if (p->aof != NULL && !settings->appendonly) {

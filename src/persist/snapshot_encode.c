@@ -277,7 +277,7 @@ enum err snapshot_encode_slice(struct snapshot_encoder *x, const struct capture_
             return ERR_CANCELLED;
         if (slice->keys[i].type == OBJECT_COLLECTION)
             e = encode_collection(x, &slice->keys[i]);
-        lane_yield(x->lane);
+        lane_give_way(x->lane);
     }
     x->key_count += slice->count;
     if (slice->count > 0)

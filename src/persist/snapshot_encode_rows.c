@@ -43,7 +43,7 @@ static uint32_t index_count(const struct collection_encoding *e, uint32_t span)
 
 static bool is_cancelled(const struct collection_encoding *e)
 {
-    lane_yield(e->x->lane);
+    lane_give_way(e->x->lane);
     return atomic_load_explicit(e->x->cancelled, memory_order_relaxed);
 }
 
@@ -82,6 +82,7 @@ static enum err write_rows(struct collection_encoding *e, enum chunk_kind kind, 
     CHECK(count > 0 && count <= span);
     buf_clear(&x->body, SIZE_MAX);
     enum err err = snapshot_append_rows(e, index * span, span, x->rows, count);
+    lane_give_way(x->lane);
     struct chunk chunk = {.uid = e->c->uid, .kind = kind, .index = index, .count = count};
     return err == OK ? pack_writer_put(x->packs, &chunk, buf_slice(&x->body)) : err;
 }

@@ -67,6 +67,54 @@ TEST(log, many_records_of_one_moment_are_one_sync)
     sim_free(sim);
 }
 
+static void step_until_busy(struct rig *r, struct sim *sim)
+{
+    while (!r->aof.busy)
+        REQUIRE(sim_step(sim));
+}
+
+static void step_until_durable(struct rig *r, struct sim *sim, uint64_t lsn)
+{
+    while (aof_durable_lsn(&r->aof) < lsn)
+        REQUIRE(sim_step(sim));
+}
+
+TEST(log, a_group_waits_for_as_many_as_there_were_while_they_keep_coming)
+{
+    static struct rig r;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim *sim = sim_new(seed, NULL);
+        struct aof_options options = rig_options();
+        options.policy = AOF_ALWAYS;
+        rig_start(&r, sim, &options);
+        sim_run_for(sim, SECOND_US / 2);
+        uint64_t before = r.aof.writer.syncs;
+        rig_write(&r, 4, 10);
+        step_until_busy(&r, sim);
+        rig_write(&r, 4, 10);
+        step_until_durable(&r, sim, 4);
+        REQUIRE(r.aof.gather_us > 0);
+        for (unsigned i = 0; i < 2; i++) { /* longer than it waits for one, not than for all */
+            sim_run_for(sim, r.aof.gather_us * 3 / 4);
+            EXPECT(!r.aof.busy);
+            rig_write(&r, 2, 10);
+        }
+        step_until_durable(&r, sim, 12);
+        EXPECT_EQ(r.aof.writer.syncs, before + 2);
+
+        /* Who does not come is waited for half a sync, and no longer. */
+        rig_write(&r, 8, 10);
+        step_until_busy(&r, sim);
+        rig_write(&r, 1, 10);
+        step_until_durable(&r, sim, 20);
+        EXPECT(!r.aof.busy);
+        sim_run_for(sim, r.aof.gather_us + 100);
+        EXPECT(r.aof.busy || aof_durable_lsn(&r.aof) == 21);
+        rig_stop(&r);
+        sim_free(sim);
+    }
+}
+
 TEST(log, every_policy_syncs_when_it_says)
 {
     static struct rig r;

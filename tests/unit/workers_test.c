@@ -1,5 +1,9 @@
 #include "base/workers.h"
 
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "base/mem.h"
 #include "base/thread.h"
 #include "lib/test.h"
@@ -23,7 +27,8 @@ static void loop_start(struct loop *loop, unsigned lanes)
     *loop = (struct loop){.workers = NULL};
     semaphore_init(&loop->woken);
     struct why why = {""};
-    REQUIRE(workers_new("worker", lanes, lanes == 1, on_wake, loop, &loop->workers, &why) == OK);
+    REQUIRE(workers_new("worker", lanes, lanes == 1 ? WORKERS_BACKGROUND : WORKERS_PROMPT, on_wake,
+                        loop, &loop->workers, &why) == OK);
     EXPECT_EQ(workers_lane_count(loop->workers), lanes);
 }
 
@@ -230,6 +235,72 @@ TEST(workers, free_runs_what_is_queued_and_what_done_adds)
     }
     loop_end(&loop);
     EXPECT_EQ(log.dones, JOBS + 50);
+}
+
+/* struct sched_attr of Linux, as it was first. */
+struct standing {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t turn_ns, deadline_ns, period_ns;
+};
+
+static struct standing standing_here(void)
+{
+    struct standing s = {.size = sizeof(s)};
+    REQUIRE(syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) == 0);
+    return s;
+}
+
+struct look {
+    struct job job; /* first */
+    struct standing found;
+};
+
+static void look_run(struct job *job, struct lane *lane)
+{
+    lane_give_way(lane);
+    ((struct look *)job)->found = standing_here();
+}
+
+static void look_done(struct job *job)
+{
+    (void)job; /* the test waits for it by the count of jobs */
+}
+
+static struct standing standing_of(enum workers_kind kind)
+{
+    struct loop loop = {.workers = NULL};
+    struct look look = {.job = {.run = look_run, .done = look_done, .class = JOB_LINK}};
+    struct why why = {""};
+    semaphore_init(&loop.woken);
+    REQUIRE(workers_new("worker", 1, kind, on_wake, &loop, &loop.workers, &why) == OK);
+    workers_submit(loop.workers, &look.job);
+    loop_run_until_done(&loop);
+    loop_end(&loop);
+    return look.found;
+}
+
+TEST(workers, stand_among_other_threads_as_their_kind_says)
+{
+    enum { BACKGROUND_NICE = 10, NICE_MAX = 19, TURN_NS = 100 * 1000 };
+    struct standing here = standing_here(), equal = standing_of(WORKERS_EQUAL);
+    struct standing prompt = standing_of(WORKERS_PROMPT), back = standing_of(WORKERS_BACKGROUND);
+    int32_t nice = here.nice + BACKGROUND_NICE < NICE_MAX ? here.nice + BACKGROUND_NICE : NICE_MAX;
+    EXPECT_EQ(equal.policy, here.policy);
+    EXPECT_EQ(equal.nice, here.nice);
+    EXPECT_EQ(equal.turn_ns, here.turn_ns);
+    EXPECT_EQ(prompt.policy, SCHED_OTHER);
+    EXPECT_EQ(prompt.nice, here.nice);
+    EXPECT_EQ(back.policy, SCHED_BATCH);
+    EXPECT_EQ(back.nice, nice);
+    /* Linux tells of turns since 6.12, which is when it learned to change them. */
+    EXPECT_EQ(prompt.turn_ns, here.turn_ns > 0 ? TURN_NS : 0);
+    thread_be_prompt(true);
+    EXPECT_EQ(standing_here().turn_ns, prompt.turn_ns);
+    thread_be_prompt(false);
+    EXPECT_EQ(standing_here().turn_ns, here.turn_ns);
 }
 
 static atomic_uint *scratch_counter; /* set by the test below; scratch_free is given no user */
