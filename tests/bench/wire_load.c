@@ -43,7 +43,7 @@ static const char *const usage[] = {
     "       madd     the same in VMADDs of --batch",
     "       replace  VADD of other vectors of the set to --count random ids of it (--seed)",
     "       noise    VADD of random vectors that are near no query, ids --first and on",
-    "       save     SAVE, once",
+    "       save     SAVE --saves times (1), one after the other, from the end of the warm-up on",
     "       create   VCREATE of collections t0, t1, ...: --tenants of them",
     "       fill     VADD of 10 random vectors of 128 dimensions to each of them",
     "options: --seconds S (5)  --warmup S (0.2; not counted for ping and search)",
@@ -103,7 +103,7 @@ struct load {
     int port;
     double seconds, warmup_s, await_s;
     const char *data_dir, *set_name, *key, *effort;
-    size_t depth, batch, count, from, mark, tenants, searches, seed;
+    size_t depth, batch, count, from, mark, tenants, searches, saves, seed;
     uint64_t first;
     uint32_t *order; /* of replace: the rows of the set, shuffled */
     struct dataset set;
@@ -113,6 +113,7 @@ struct load {
     struct tally tallies[ROLES_MAX];
     uint64_t rng;
     double start_s, end_s;
+    bool saves_wait; /* for the end of the warm-up */
 };
 
 static double now_s(void)
@@ -205,7 +206,7 @@ static size_t put_replace(struct load *l, struct conn *c, struct buf *out)
 
 static size_t put_save(struct load *l, struct conn *c, struct buf *out)
 {
-    if (l->next[role_index(c->role)]++ > 0)
+    if (l->next[role_index(c->role)]++ >= l->saves)
         return 0;
     wire_put_save(out);
     return 1;
@@ -424,6 +425,8 @@ static void conn_read(struct load *l, struct conn *c)
 static bool is_done(const struct load *l)
 {
     bool any = false;
+    if (l->saves_wait)
+        return false;
     for (size_t i = 0; i < l->conn_count; i++) {
         const struct conn *c = &l->conns[i];
         if (c->role->counted && c->flight_count > 0)
@@ -436,13 +439,26 @@ static bool is_done(const struct load *l)
     return any;
 }
 
+/* Saves begin when the searches beside them are counted. */
+static void start(struct load *l, bool saves)
+{
+    l->saves_wait = false;
+    for (size_t i = 0; i < l->conn_count; i++) {
+        if ((l->conns[i].role->put == put_save) == saves)
+            conn_fill(l, &l->conns[i]);
+        else
+            l->saves_wait = !saves;
+    }
+}
+
 static void run(struct load *l)
 {
     struct pollfd polls[CONNS_MAX];
     l->start_s = now_s();
-    for (size_t i = 0; i < l->conn_count; i++)
-        conn_fill(l, &l->conns[i]);
+    start(l, false);
     while (!is_done(l) && now_s() - l->start_s < l->seconds) {
+        if (l->saves_wait && now_s() >= l->start_s + l->warmup_s)
+            start(l, true);
         for (size_t i = 0; i < l->conn_count; i++) {
             short events = (short)(POLLIN | (l->conns[i].out.len > 0 ? POLLOUT : 0));
             polls[i] = (struct pollfd){.fd = l->conns[i].fd, .events = events};
@@ -492,7 +508,7 @@ static bool set_number(struct load *l, const char *option, const char *value)
     } numbers[] = {
         {"--depth", &l->depth}, {"--batch", &l->batch},     {"--count", &l->count},
         {"--mark", &l->mark},   {"--tenants", &l->tenants}, {"--searches", &l->searches},
-        {"--from", &l->from},   {"--seed", &l->seed},
+        {"--from", &l->from},   {"--seed", &l->seed},       {"--saves", &l->saves},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         if (strcmp(numbers[i].name, option) == 0) {
@@ -577,6 +593,7 @@ int main(int argc, char **argv)
                             .depth = 100,
                             .batch = 1000,
                             .tenants = 10000,
+                            .saves = 1,
                             .seed = 1,
                             .rng = 1};
     int words = 0;
