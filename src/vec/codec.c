@@ -1,4 +1,4 @@
-/* The forms of codes behind one set of functions, and the form that codes nothing. */
+/* The forms of rows behind one set of functions, and the one that is floats as they are. */
 #include "vec/codec_forms.h"
 
 #include <math.h>
@@ -23,6 +23,11 @@ static void none_init(struct codec *c)
 }
 
 static void none_encode(const struct codec *c, const float *vector, uint8_t *row)
+{
+    memcpy(row, vector, c->row_size);
+}
+
+static void none_store(const struct codec *c, const uint8_t *vector, uint8_t *row)
 {
     memcpy(row, vector, c->row_size);
 }
@@ -74,68 +79,80 @@ static void none_decode(const struct codec *c, const uint8_t *row, float *vector
     memcpy(vector, row, c->row_size);
 }
 
-static const struct {
-    void (*init)(struct codec *c);
-    void (*encode)(const struct codec *c, const float *vector, uint8_t *row);
-    void (*query)(const struct codec *c, const float *vector, uint8_t *query);
-    void (*query_of_row)(const struct codec *c, const uint8_t *row, uint8_t *query);
-    void (*score_many)(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                       const uint32_t *ids, size_t count, float *out);
-    void (*score_range)(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                        uint32_t first, size_t count, float *out);
-    void (*decode)(const struct codec *c, const uint8_t *row, float *vector);
-} forms[QUANT_COUNT] = {
-    [QUANT_NONE] = {none_init, none_encode, none_query, none_query_of_row, none_score_many,
-                    none_score_range, none_decode},
-    [QUANT_SQ8] = {sq8_init, sq8_encode, sq8_query, sq8_query_of_row, sq8_score_many,
-                   sq8_score_range, sq8_decode},
-    [QUANT_BIN] = {bin_init, bin_encode, bin_query, bin_query_of_row, bin_score_many,
-                   bin_score_range, bin_decode},
-};
+const struct codec_form codec_fp32 = {none_init,        none_encode,       none_store,
+                                      none_query,       none_query_of_row, none_score_many,
+                                      none_score_range, none_decode};
+
+static void init_form(struct codec *c)
+{
+    CHECK(c->kernels != NULL);
+    CHECK(c->dim >= 1 && c->dim <= CODEC_DIM_MAX);
+    c->form->init(c);
+    CHECK(c->row_size > 0 && c->row_size % 4 == 0);
+    CHECK(c->query_size % CODEC_LINE == 0);
+}
 
 void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t dim,
                 const struct vec_kernels *kernels)
 {
-    CHECK(quant < QUANT_COUNT);
-    CHECK(kernels != NULL);
-    CHECK(metric < METRIC_COUNT);
-    CHECK(dim >= 1 && dim <= CODEC_DIM_MAX);
+    static const struct codec_form *const forms[QUANT_COUNT] = {
+        [QUANT_NONE] = &codec_fp32, [QUANT_SQ8] = &codec_sq8, [QUANT_BIN] = &codec_bin};
+    CHECK(quant < QUANT_COUNT && metric < METRIC_FLOAT_COUNT);
     CHECK(quant != QUANT_BIN || metric == METRIC_COSINE);
-    *c = (struct codec){.kernels = kernels, .quant = quant, .metric = metric, .dim = dim};
-    forms[quant].init(c);
-    CHECK(c->row_size > 0 && c->row_size % 4 == 0);
-    CHECK(c->query_size >= c->row_size || quant == QUANT_SQ8); /* copies of rows, but for SQ8 */
-    CHECK(c->query_size % CODEC_LINE == 0);
+    *c = (struct codec){
+        .kernels = kernels, .form = forms[quant], .quant = quant, .metric = metric, .dim = dim};
+    init_form(c);
+}
+
+void codec_init_exact(struct codec *c, enum vec_type type, enum metric metric, uint32_t dim,
+                      const struct vec_kernels *kernels)
+{
+    static const struct codec_form *const forms[TYPE_COUNT] = {[TYPE_FP32] = &codec_fp32,
+                                                               [TYPE_FP16] = &codec_half,
+                                                               [TYPE_BF16] = &codec_half,
+                                                               [TYPE_INT8] = &codec_int8,
+                                                               [TYPE_BIT] = &codec_bit};
+    CHECK(type_has_metric(type, metric));
+    *c = (struct codec){
+        .kernels = kernels, .form = forms[type], .type = type, .metric = metric, .dim = dim};
+    init_form(c);
+    CHECK(c->row_size >= type_size(type, dim));
 }
 
 void codec_encode(const struct codec *c, const float *vector, uint8_t *row)
 {
-    CHECK(c->quant < QUANT_COUNT);
-    forms[c->quant].encode(c, vector, row);
+    CHECK(c->form->encode != NULL);
+    c->form->encode(c, vector, row);
+}
+
+void codec_store(const struct codec *c, const uint8_t *vector, uint8_t *row)
+{
+    CHECK(c->form->store != NULL);
+    c->form->store(c, vector, row);
 }
 
 void codec_query(const struct codec *c, const float *vector, uint8_t *query)
 {
     CHECK((uintptr_t)query % CODEC_LINE == 0);
-    forms[c->quant].query(c, vector, query);
+    c->form->query(c, vector, query);
 }
 
 void codec_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
 {
     CHECK((uintptr_t)query % CODEC_LINE == 0);
-    forms[c->quant].query_of_row(c, row, query);
+    c->form->query_of_row(c, row, query);
 }
 
 void codec_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
                       const uint32_t *ids, size_t count, float *out)
 {
-    forms[c->quant].score_many(c, query, base, ids, count, out);
+    c->form->score_many(c, query, base, ids, count, out);
 }
 
 void codec_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
                        uint32_t first, size_t count, float *out)
 {
-    forms[c->quant].score_range(c, query, base, first, count, out);
+    c->form->score_range(c, query, base, first, count, out);
 }
 
 float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *row)
@@ -156,6 +173,5 @@ bool codec_row_finite(const struct codec *c, const uint8_t *row)
 
 void codec_decode(const struct codec *c, const uint8_t *row, float *vector)
 {
-    CHECK(c->quant < QUANT_COUNT);
-    forms[c->quant].decode(c, row, vector);
+    c->form->decode(c, row, vector);
 }

@@ -13,14 +13,14 @@ static uint32_t words_of(const struct codec *c)
     return round_up(c->dim, WORD_BITS) / WORD_BITS;
 }
 
-void bin_init(struct codec *c)
+static void bin_init(struct codec *c)
 {
     c->row_size = words_of(c) * (uint32_t)sizeof(uint64_t);
     c->query_size = round_up(c->row_size, CODEC_LINE);
     CHECK((uint64_t)c->row_size * 8 >= c->dim && words_of(c) * sizeof(uint64_t) == c->row_size);
 }
 
-void bin_encode(const struct codec *c, const float *vector, uint8_t *row)
+static void bin_encode(const struct codec *c, const float *vector, uint8_t *row)
 {
     for (size_t i = 0; i < c->row_size; i++) {
         unsigned byte = 0;
@@ -30,13 +30,13 @@ void bin_encode(const struct codec *c, const float *vector, uint8_t *row)
     }
 }
 
-void bin_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
+static void bin_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
 {
     memcpy(query, row, c->row_size);
     memset(query + c->row_size, 0, c->query_size - c->row_size);
 }
 
-void bin_query(const struct codec *c, const float *vector, uint8_t *query)
+static void bin_query(const struct codec *c, const float *vector, uint8_t *query)
 {
     bin_encode(c, vector, query);
     memset(query + c->row_size, 0, c->query_size - c->row_size);
@@ -51,8 +51,8 @@ static void scores_of_counts(const struct codec *c, const uint32_t *differing, s
         out[i] = 2 * (float)(int32_t)differing[i] / dim;
 }
 
-void bin_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                    const uint32_t *ids, size_t count, float *out)
+static void bin_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                           const uint32_t *ids, size_t count, float *out)
 {
     uint32_t differing[BLOCK];
     for (size_t done = 0; done < count; done += BLOCK) {
@@ -63,8 +63,8 @@ void bin_score_many(const struct codec *c, const uint8_t *query, const uint8_t *
     }
 }
 
-void bin_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                     uint32_t first, size_t count, float *out)
+static void bin_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                            uint32_t first, size_t count, float *out)
 {
     uint32_t differing[BLOCK];
     for (size_t done = 0; done < count; done += BLOCK) {
@@ -75,8 +75,12 @@ void bin_score_range(const struct codec *c, const uint8_t *query, const uint8_t 
     }
 }
 
-void bin_decode(const struct codec *c, const uint8_t *row, float *vector)
+static void bin_decode(const struct codec *c, const uint8_t *row, float *vector)
 {
     for (size_t i = 0; i < c->dim; i++)
         vector[i] = row[i / 8] >> (i % 8) & 1 ? 1.0f : -1.0f;
 }
+
+const struct codec_form codec_bin = {bin_init,        bin_encode,       NULL,
+                                     bin_query,       bin_query_of_row, bin_score_many,
+                                     bin_score_range, bin_decode};

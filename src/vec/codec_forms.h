@@ -4,25 +4,22 @@
 
 #include "vec/codec.h"
 
-void sq8_init(struct codec *c);
-void sq8_encode(const struct codec *c, const float *vector, uint8_t *row);
-void sq8_query(const struct codec *c, const float *vector, uint8_t *query);
-void sq8_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query);
-void sq8_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                    const uint32_t *ids, size_t count, float *out);
-void sq8_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                     uint32_t first, size_t count, float *out);
-void sq8_decode(const struct codec *c, const uint8_t *row, float *vector);
+struct codec_form {
+    void (*init)(struct codec *c);
+    void (*encode)(const struct codec *c, const float *vector, uint8_t *row);
+    void (*store)(const struct codec *c, const uint8_t *vector, uint8_t *row);
+    void (*query)(const struct codec *c, const float *vector, uint8_t *query);
+    void (*query_of_row)(const struct codec *c, const uint8_t *row, uint8_t *query);
+    void (*score_many)(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                       const uint32_t *ids, size_t count, float *out);
+    void (*score_range)(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                        uint32_t first, size_t count, float *out);
+    void (*decode)(const struct codec *c, const uint8_t *row, float *vector);
+};
 
-void bin_init(struct codec *c);
-void bin_encode(const struct codec *c, const float *vector, uint8_t *row);
-void bin_query(const struct codec *c, const float *vector, uint8_t *query);
-void bin_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query);
-void bin_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                    const uint32_t *ids, size_t count, float *out);
-void bin_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                     uint32_t first, size_t count, float *out);
-void bin_decode(const struct codec *c, const uint8_t *row, float *vector);
+/* QUANT_NONE of each type; they have no encode but FP32. The others have no store. */
+extern const struct codec_form codec_fp32, codec_half, codec_int8, codec_bit;
+extern const struct codec_form codec_sq8, codec_bin;
 
 enum { CODEC_LINE = 64 }; /* bytes the kernels may read at once; alignment of prepared queries */
 
@@ -30,6 +27,13 @@ enum { CODEC_LINE = 64 }; /* bytes the kernels may read at once; alignment of pr
 static inline uint32_t round_up(uint32_t value, uint32_t multiple)
 {
     return (value + multiple - 1) / multiple * multiple;
+}
+
+/* The row that out[i] is of, in score_many (ids) or score_range (NULL, first). */
+static inline const uint8_t *scored_row(const struct codec *c, const uint8_t *base,
+                                        const uint32_t *ids, uint32_t first, size_t i)
+{
+    return base + (ids != NULL ? ids[i] : first + i) * (size_t)c->row_size;
 }
 
 #endif

@@ -38,7 +38,7 @@ static uint32_t scan_size(const struct codec *c)
     return round_up(c->dim, CODEC_LINE);
 }
 
-void sq8_init(struct codec *c)
+static void sq8_init(struct codec *c)
 {
     c->tail_offset = round_up(c->dim, sizeof(float));
     c->row_size = round_up(c->tail_offset + (uint32_t)sizeof(struct sq8_tail), CODEC_LINE);
@@ -142,7 +142,7 @@ static struct sq8_tail tail_of(const struct codec *c, float range, const struct 
     return tail;
 }
 
-void sq8_encode(const struct codec *c, const float *vector, uint8_t *row)
+static void sq8_encode(const struct codec *c, const float *vector, uint8_t *row)
 {
     float range = range_of(vector, c->dim);
     struct sums sums = {0};
@@ -164,7 +164,7 @@ static void query_of_codes(const struct codec *c, const struct sq8_tail *tail, u
     memcpy(query + scan_size(c), &numbers, sizeof(numbers));
 }
 
-void sq8_query(const struct codec *c, const float *vector, uint8_t *query)
+static void sq8_query(const struct codec *c, const float *vector, uint8_t *query)
 {
     float range = range_of(vector, c->dim);
     struct sums sums = {0};
@@ -173,7 +173,7 @@ void sq8_query(const struct codec *c, const float *vector, uint8_t *query)
     query_of_codes(c, &tail, query);
 }
 
-void sq8_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
+static void sq8_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query)
 {
     struct sq8_tail tail;
     memcpy(&tail, row + c->tail_offset, sizeof(tail));
@@ -196,21 +196,21 @@ static struct sq8_scan scan_of(const struct codec *c, const uint8_t *query)
     };
 }
 
-void sq8_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                    const uint32_t *ids, size_t count, float *out)
+static void sq8_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                           const uint32_t *ids, size_t count, float *out)
 {
     const struct sq8_scan scan = scan_of(c, query);
     c->kernels->sq8_many(&scan, base, ids, count, out);
 }
 
-void sq8_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
-                     uint32_t first, size_t count, float *out)
+static void sq8_score_range(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                            uint32_t first, size_t count, float *out)
 {
     const struct sq8_scan scan = scan_of(c, query);
     c->kernels->sq8_range(&scan, base, first, count, out);
 }
 
-void sq8_decode(const struct codec *c, const uint8_t *row, float *vector)
+static void sq8_decode(const struct codec *c, const uint8_t *row, float *vector)
 {
     struct sq8_tail tail;
     memcpy(&tail, row + c->tail_offset, sizeof(tail));
@@ -218,6 +218,10 @@ void sq8_decode(const struct codec *c, const uint8_t *row, float *vector)
     for (size_t i = 0; i < c->dim; i++)
         vector[i] = (float)codes[i] / CODE_MAX * tail.range;
 }
+
+const struct codec_form codec_sq8 = {sq8_init,        sq8_encode,       NULL,
+                                     sq8_query,       sq8_query_of_row, sq8_score_many,
+                                     sq8_score_range, sq8_decode};
 
 float codec_range(const struct codec *c, const uint8_t *row)
 {

@@ -1,4 +1,4 @@
-/* kernels_avx2.c: AVX2 with FMA and POPCNT: Intel since Haswell, AMD since Zen. */
+/* kernels_avx2.c: AVX2 with FMA, F16C and POPCNT: Intel since Haswell, AMD since Zen. */
 #include "vec/kernels_tables.h"
 
 #if defined(__x86_64__)
@@ -34,6 +34,44 @@ static inline vf vf_load_part(const void *p, size_t count)
 {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), lane));
+}
+
+static inline vf floats_of_fp16(__m128i halves)
+{
+    return _mm256_cvtph_ps(halves);
+}
+
+static inline vf floats_of_bf16(__m128i halves)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+/* There is no masked load of 16-bit numbers: the last few are copied. */
+static inline __m128i part_of_halves(const void *p, size_t count)
+{
+    uint16_t part[VF_LANES] = {0};
+    memcpy(part, p, count * sizeof(*part));
+    return _mm_loadu_si128((const __m128i *)(const void *)part);
+}
+
+static inline vf vf_load_fp16(const void *p)
+{
+    return floats_of_fp16(_mm_loadu_si128(p));
+}
+
+static inline vf vf_load_fp16_part(const void *p, size_t count)
+{
+    return floats_of_fp16(part_of_halves(p, count));
+}
+
+static inline vf vf_load_bf16(const void *p)
+{
+    return floats_of_bf16(_mm_loadu_si128(p));
+}
+
+static inline vf vf_load_bf16_part(const void *p, size_t count)
+{
+    return floats_of_bf16(part_of_halves(p, count));
 }
 
 static inline vf vf_add(vf a, vf b)

@@ -27,6 +27,36 @@ static inline vf vf_load_part(const void *p, size_t count)
     return _mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
 }
 
+static inline vf floats_of_bf16(__m256i halves)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+static inline __m256i part_of_halves(const void *p, size_t count)
+{
+    return _mm256_maskz_loadu_epi16((__mmask16)((1u << count) - 1), p);
+}
+
+static inline vf vf_load_fp16(const void *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256(p));
+}
+
+static inline vf vf_load_fp16_part(const void *p, size_t count)
+{
+    return _mm512_cvtph_ps(part_of_halves(p, count));
+}
+
+static inline vf vf_load_bf16(const void *p)
+{
+    return floats_of_bf16(_mm256_loadu_si256(p));
+}
+
+static inline vf vf_load_bf16_part(const void *p, size_t count)
+{
+    return floats_of_bf16(part_of_halves(p, count));
+}
+
 static inline vf vf_add(vf a, vf b)
 {
     return _mm512_add_ps(a, b);

@@ -3,7 +3,8 @@
  *
  *   vf          VF_LANES floats: vf_zero, vf_load(p), vf_load_part(p, n) (n < VF_LANES floats, the
  *               rest 0, nothing read behind them), vf_add, vf_sub, vf_fma(a, b, c) = a * b + c,
- *               vf_sums(v, out): the sums of GROUP vectors
+ *               vf_sums(v, out): the sums of GROUP vectors; vf_load_fp16(p), vf_load_bf16(p)
+ *               and their _part forms: VF_LANES halves as floats
  *   vq, vi      vq_load(p): 64 query bytes, made ready; vi: partial int32 sums: vi_zero, vi_add,
  *               vi_dot(acc, q, p): adds the products of q and the 64 signed bytes at p
  *   v4          4 int32: vi_sums(v): the sums of GROUP vi; v4_store(v, p); sq8_scores(s, dots,
@@ -106,6 +107,29 @@ INLINE void group_at(const struct rows *rows, size_t from, size_t group, const u
         row[r] = row_at(rows, from + r);
 }
 
+/* What the numbers of a row are. */
+enum kept { KEPT_FLOAT, KEPT_FP16, KEPT_BF16 };
+
+INLINE size_t kept_size(enum kept kept)
+{
+    return kept == KEPT_FLOAT ? sizeof(float) : sizeof(uint16_t);
+}
+
+/* VF_LANES numbers of a row from the one at index at on. */
+INLINE vf kept_load(enum kept kept, const uint8_t *row, size_t at)
+{
+    const uint8_t *p = row + at * kept_size(kept);
+    return kept == KEPT_FLOAT ? vf_load(p) : kept == KEPT_FP16 ? vf_load_fp16(p) : vf_load_bf16(p);
+}
+
+INLINE vf kept_load_part(enum kept kept, const uint8_t *row, size_t at, size_t count)
+{
+    const uint8_t *p = row + at * kept_size(kept);
+    return kept == KEPT_FLOAT  ? vf_load_part(p, count)
+           : kept == KEPT_FP16 ? vf_load_fp16_part(p, count)
+                               : vf_load_bf16_part(p, count);
+}
+
 INLINE vf f32_step(bool l2, vf q, vf c, vf acc)
 {
     if (!l2)
@@ -115,8 +139,8 @@ INLINE vf f32_step(bool l2, vf q, vf c, vf acc)
 }
 
 /* out: the sums of group rows, GROUP or 1. */
-INLINE void f32_group(bool l2, size_t group, const float *query, const uint8_t *const *row,
-                      size_t dim, float *out)
+INLINE void f32_group(enum kept kept, bool l2, size_t group, const float *query,
+                      const uint8_t *const *row, size_t dim, float *out)
 {
     vf acc[GROUP][F32_CHAINS];
     for (size_t r = 0; r < group; r++)
@@ -129,20 +153,18 @@ INLINE void f32_group(bool l2, size_t group, const float *query, const uint8_t *
             size_t at = i + c * VF_LANES;
             vf q = vf_load(query + at);
             for (size_t r = 0; r < group; r++)
-                acc[r][c] = f32_step(l2, q, vf_load(row[r] + at * sizeof(float)), acc[r][c]);
+                acc[r][c] = f32_step(l2, q, kept_load(kept, row[r], at), acc[r][c]);
         }
     }
     for (; i + VF_LANES <= dim; i += VF_LANES) {
         vf q = vf_load(query + i);
         for (size_t r = 0; r < group; r++)
-            acc[r][0] = f32_step(l2, q, vf_load(row[r] + i * sizeof(float)), acc[r][0]);
+            acc[r][0] = f32_step(l2, q, kept_load(kept, row[r], i), acc[r][0]);
     }
     if (i < dim) {
         vf q = vf_load_part(query + i, dim - i);
-        for (size_t r = 0; r < group; r++) {
-            vf v = vf_load_part(row[r] + i * sizeof(float), dim - i);
-            acc[r][1] = f32_step(l2, q, v, acc[r][1]);
-        }
+        for (size_t r = 0; r < group; r++)
+            acc[r][1] = f32_step(l2, q, kept_load_part(kept, row[r], i, dim - i), acc[r][1]);
     }
 
     vf sums[GROUP];
@@ -158,7 +180,8 @@ INLINE void f32_group(bool l2, size_t group, const float *query, const uint8_t *
         out[r] = four[r];
 }
 
-INLINE void f32_rows(bool l2, const float *query, const struct rows *rows, size_t dim, float *out)
+INLINE void f32_rows(enum kept kept, bool l2, const float *query, const struct rows *rows,
+                     size_t dim, float *out)
 {
     const uint8_t *row[GROUP];
     size_t i = 0;
@@ -166,11 +189,11 @@ INLINE void f32_rows(bool l2, const float *query, const struct rows *rows, size_
     for (; i + GROUP <= rows->count; i += GROUP) {
         fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
         group_at(rows, i, GROUP, row);
-        f32_group(l2, GROUP, query, row, dim, out + i);
+        f32_group(kept, l2, GROUP, query, row, dim, out + i);
     }
     for (; i < rows->count; i++) {
         group_at(rows, i, 1, row);
-        f32_group(l2, 1, query, row, dim, out + i);
+        f32_group(kept, l2, 1, query, row, dim, out + i);
     }
 }
 
@@ -178,7 +201,7 @@ static float dot_f32(const float *a, const float *b, size_t dim)
 {
     const uint8_t *row = (const uint8_t *)b;
     float sum;
-    f32_group(false, 1, a, &row, dim, &sum);
+    f32_group(KEPT_FLOAT, false, 1, a, &row, dim, &sum);
     return sum;
 }
 
@@ -186,37 +209,33 @@ static float l2_f32(const float *a, const float *b, size_t dim)
 {
     const uint8_t *row = (const uint8_t *)b;
     float sum;
-    f32_group(true, 1, a, &row, dim, &sum);
+    f32_group(KEPT_FLOAT, true, 1, a, &row, dim, &sum);
     return sum;
 }
 
-static void dot_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
-                         const uint32_t *ids, size_t count, size_t dim, float *out)
-{
-    const struct rows rows = rows_named(base, stride_bytes, ids, count, dim * sizeof(float));
-    f32_rows(false, query, &rows, dim, out);
-}
+/* The forms for many rows of one kind of numbers and one sum. */
+#define MANY_AND_RANGE(name, kept, l2)                                                             \
+    static void name##_many(const float *query, const uint8_t *base, size_t stride_bytes,          \
+                            const uint32_t *ids, size_t count, size_t dim, float *out)             \
+    {                                                                                              \
+        const struct rows rows =                                                                   \
+            rows_named(base, stride_bytes, ids, count, dim * kept_size(kept));                     \
+        f32_rows(kept, l2, query, &rows, dim, out);                                                \
+    }                                                                                              \
+    static void name##_range(const float *query, const uint8_t *base, size_t stride_bytes,         \
+                             uint32_t first, size_t count, size_t dim, float *out)                 \
+    {                                                                                              \
+        const struct rows rows =                                                                   \
+            rows_from(base, stride_bytes, first, count, dim * kept_size(kept));                    \
+        f32_rows(kept, l2, query, &rows, dim, out);                                                \
+    }
 
-static void l2_f32_many(const float *query, const uint8_t *base, size_t stride_bytes,
-                        const uint32_t *ids, size_t count, size_t dim, float *out)
-{
-    const struct rows rows = rows_named(base, stride_bytes, ids, count, dim * sizeof(float));
-    f32_rows(true, query, &rows, dim, out);
-}
-
-static void dot_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
-                          uint32_t first, size_t count, size_t dim, float *out)
-{
-    const struct rows rows = rows_from(base, stride_bytes, first, count, dim * sizeof(float));
-    f32_rows(false, query, &rows, dim, out);
-}
-
-static void l2_f32_range(const float *query, const uint8_t *base, size_t stride_bytes,
-                         uint32_t first, size_t count, size_t dim, float *out)
-{
-    const struct rows rows = rows_from(base, stride_bytes, first, count, dim * sizeof(float));
-    f32_rows(true, query, &rows, dim, out);
-}
+MANY_AND_RANGE(dot_f32, KEPT_FLOAT, false)
+MANY_AND_RANGE(l2_f32, KEPT_FLOAT, true)
+MANY_AND_RANGE(dot_fp16, KEPT_FP16, false)
+MANY_AND_RANGE(l2_fp16, KEPT_FP16, true)
+MANY_AND_RANGE(dot_bf16, KEPT_BF16, false)
+MANY_AND_RANGE(l2_bf16, KEPT_BF16, true)
 
 /* The sums of group rows, GROUP or 1 (then repeated). size is a multiple of 64. */
 INLINE v4 u8s8_group(size_t group, const uint8_t *q, const uint8_t *const *row, size_t size)
@@ -246,20 +265,32 @@ static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
     return u8s8_one(q, (const uint8_t *)c, size);
 }
 
+INLINE void u8s8_rows(const uint8_t *q, const struct rows *rows, size_t size, int32_t *out)
+{
+    const uint8_t *row[GROUP];
+    size_t i = 0;
+    fetch_rows(rows, 0, rows->ahead);
+    for (; i + GROUP <= rows->count; i += GROUP) {
+        fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
+        group_at(rows, i, GROUP, row);
+        v4_store(u8s8_group(GROUP, q, row, size), out + i);
+    }
+    for (; i < rows->count; i++)
+        out[i] = u8s8_one(q, row_at(rows, i), size);
+}
+
 static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
                           const uint32_t *ids, size_t count, size_t size, int32_t *out)
 {
     const struct rows rows = rows_named(base, stride_bytes, ids, count, size);
-    const uint8_t *row[GROUP];
-    size_t i = 0;
-    fetch_rows(&rows, 0, rows.ahead);
-    for (; i + GROUP <= count; i += GROUP) {
-        fetch_rows(&rows, i + rows.ahead, i + rows.ahead + GROUP);
-        group_at(&rows, i, GROUP, row);
-        v4_store(u8s8_group(GROUP, q, row, size), out + i);
-    }
-    for (; i < count; i++)
-        out[i] = u8s8_one(q, row_at(&rows, i), size);
+    u8s8_rows(q, &rows, size, out);
+}
+
+static void dot_u8s8_range(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                           uint32_t first, size_t count, size_t size, int32_t *out)
+{
+    const struct rows rows = rows_from(base, stride_bytes, first, count, size);
+    u8s8_rows(q, &rows, size, out);
 }
 
 INLINE void sq8_group(const struct sq8_scan *s, size_t group, const uint8_t *const *row, float *out)
@@ -370,7 +401,9 @@ static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_
 #define KERNEL_ENTRIES                                                                             \
     .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_many = dot_f32_many,                            \
     .l2_f32_many = l2_f32_many, .dot_f32_range = dot_f32_range, .l2_f32_range = l2_f32_range,      \
-    .dot_u8s8 = dot_u8s8, .dot_u8s8_many = dot_u8s8_many, .sq8_many = sq8_many,                    \
+    .dot_u8s8 = dot_u8s8, .dot_u8s8_many = dot_u8s8_many, .dot_u8s8_range = dot_u8s8_range,        \
+    .fp16 = {dot_fp16_many, l2_fp16_many, dot_fp16_range, l2_fp16_range},                          \
+    .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range}, .sq8_many = sq8_many,    \
     .sq8_range = sq8_range, .hamming = hamming, .hamming_many = hamming_many,                      \
     .hamming_range = hamming_range
 

@@ -35,6 +35,30 @@ static inline vf vf_load_part(const void *p, size_t count)
     return vf_load(part);
 }
 
+static inline vf vf_load_fp16(const void *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
+}
+
+static inline vf vf_load_fp16_part(const void *p, size_t count)
+{
+    uint8_t part[8] = {0};
+    memcpy(part, p, count * sizeof(uint16_t));
+    return vf_load_fp16(part);
+}
+
+static inline vf vf_load_bf16(const void *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
+}
+
+static inline vf vf_load_bf16_part(const void *p, size_t count)
+{
+    uint8_t part[8] = {0};
+    memcpy(part, p, count * sizeof(uint16_t));
+    return vf_load_bf16(part);
+}
+
 static inline vf vf_add(vf a, vf b)
 {
     return vaddq_f32(a, b);

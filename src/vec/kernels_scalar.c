@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "vec/half.h"
+
 static const uint8_t *row_at(const uint8_t *base, size_t stride_bytes, size_t id)
 {
     return base + id * stride_bytes;
@@ -80,6 +82,51 @@ static void l2_f32_range(const float *query, const uint8_t *base, size_t stride_
         out[i] = l2_row(query, row_at(base, stride_bytes, first + i), dim);
 }
 
+static uint16_t half_at(const uint8_t *row, size_t index)
+{
+    uint16_t value;
+    memcpy(&value, row + index * sizeof(value), sizeof(value));
+    return value;
+}
+
+/* The sums of a row of halves, and their forms for many rows: name of the form, of the half. */
+#define HALF_KERNELS(half)                                                                         \
+    static float dot_##half##_row(const float *q, const uint8_t *row, size_t dim)                  \
+    {                                                                                              \
+        float sum = 0;                                                                             \
+        for (size_t i = 0; i < dim; i++)                                                           \
+            sum += q[i] * float_of_##half(half_at(row, i));                                        \
+        return sum;                                                                                \
+    }                                                                                              \
+    static float l2_##half##_row(const float *q, const uint8_t *row, size_t dim)                   \
+    {                                                                                              \
+        float sum = 0;                                                                             \
+        for (size_t i = 0; i < dim; i++) {                                                         \
+            float d = q[i] - float_of_##half(half_at(row, i));                                     \
+            sum += d * d;                                                                          \
+        }                                                                                          \
+        return sum;                                                                                \
+    }                                                                                              \
+    HALF_FORMS(dot_##half)                                                                         \
+    HALF_FORMS(l2_##half)
+
+#define HALF_FORMS(sum)                                                                            \
+    static void sum##_many(const float *query, const uint8_t *base, size_t stride_bytes,           \
+                           const uint32_t *ids, size_t count, size_t dim, float *out)              \
+    {                                                                                              \
+        for (size_t i = 0; i < count; i++)                                                         \
+            out[i] = sum##_row(query, row_at(base, stride_bytes, ids[i]), dim);                    \
+    }                                                                                              \
+    static void sum##_range(const float *query, const uint8_t *base, size_t stride_bytes,          \
+                            uint32_t first, size_t count, size_t dim, float *out)                  \
+    {                                                                                              \
+        for (size_t i = 0; i < count; i++)                                                         \
+            out[i] = sum##_row(query, row_at(base, stride_bytes, first + i), dim);                 \
+    }
+
+HALF_KERNELS(fp16)
+HALF_KERNELS(bf16)
+
 static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
 {
     int32_t sum = 0;
@@ -93,6 +140,13 @@ static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_b
 {
     for (size_t i = 0; i < count; i++)
         out[i] = dot_u8s8(q, (const int8_t *)row_at(base, stride_bytes, ids[i]), size);
+}
+
+static void dot_u8s8_range(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                           uint32_t first, size_t count, size_t size, int32_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = dot_u8s8(q, (const int8_t *)row_at(base, stride_bytes, first + i), size);
 }
 
 static float sq8_score(const struct sq8_scan *s, const uint8_t *row)
@@ -156,6 +210,9 @@ const struct vec_kernels vec_kernels_scalar = {
     .l2_f32_range = l2_f32_range,
     .dot_u8s8 = dot_u8s8,
     .dot_u8s8_many = dot_u8s8_many,
+    .dot_u8s8_range = dot_u8s8_range,
+    .fp16 = {dot_fp16_many, l2_fp16_many, dot_fp16_range, l2_fp16_range},
+    .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range},
     .sq8_many = sq8_many,
     .sq8_range = sq8_range,
     .hamming = hamming,

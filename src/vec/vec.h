@@ -12,17 +12,21 @@
 #include "base/err.h"
 
 /* name, word in commands. Distances, nearer is smaller: COSINE 1 - cos (of normalised vectors, so
- * 1 - dot), IP 1 - dot, L2 squared Euclidean. */
+ * 1 - dot), IP 1 - dot, L2 squared Euclidean. Of bits: HAMMING how many differ, JACCARD 1 - those
+ * set in both / those set in either, and 0 when none is set in either. */
 #define METRIC_LIST(X)                                                                             \
     X(METRIC_COSINE, "COSINE")                                                                     \
     X(METRIC_L2, "L2")                                                                             \
-    X(METRIC_IP, "IP")
+    X(METRIC_IP, "IP")                                                                             \
+    X(METRIC_HAMMING, "HAMMING")                                                                   \
+    X(METRIC_JACCARD, "JACCARD")
 
 enum metric {
 #define X(name, word) name,
     METRIC_LIST(X)
 #undef X
-        METRIC_COUNT
+        METRIC_COUNT,
+    METRIC_FLOAT_COUNT = METRIC_HAMMING /* those before are of numbers, the others of bits */
 };
 
 const char *metric_name(enum metric m);
@@ -47,6 +51,19 @@ struct sq8_scan {
     float add;
 };
 
+/* Sums over rows of dim halves (half.h), each made a float, by id or consecutive, as the forms for
+ * floats below. */
+struct half_kernels {
+    void (*dot_many)(const float *query, const uint8_t *base, size_t stride_bytes,
+                     const uint32_t *ids, size_t count, size_t dim, float *out);
+    void (*l2_many)(const float *query, const uint8_t *base, size_t stride_bytes,
+                    const uint32_t *ids, size_t count, size_t dim, float *out);
+    void (*dot_range)(const float *query, const uint8_t *base, size_t stride_bytes, uint32_t first,
+                      size_t count, size_t dim, float *out);
+    void (*l2_range)(const float *query, const uint8_t *base, size_t stride_bytes, uint32_t first,
+                     size_t count, size_t dim, float *out);
+};
+
 /* immutable */
 struct vec_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -69,6 +86,8 @@ struct vec_kernels {
     void (*dot_u8s8_many)(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
                           const uint32_t *ids, size_t count, size_t size, int32_t *out);
 
+    struct half_kernels fp16, bf16;
+
     /* Scores of SQ8 rows: by id, fetched ahead, or first, first + 1, ... */
     void (*sq8_many)(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
                      size_t count, float *out);
@@ -85,6 +104,8 @@ struct vec_kernels {
                           uint32_t first, size_t count, size_t dim, float *out);
     void (*l2_f32_range)(const float *query, const uint8_t *base, size_t stride_bytes,
                          uint32_t first, size_t count, size_t dim, float *out);
+    void (*dot_u8s8_range)(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                           uint32_t first, size_t count, size_t size, int32_t *out);
     void (*hamming_range)(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
                           uint32_t first, size_t count, size_t words, uint32_t *out);
 };

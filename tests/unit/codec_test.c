@@ -178,7 +178,7 @@ TEST(codec, sq8_decodes_to_within_half_a_step)
 
 TEST(codec, none_keeps_the_vector_and_scores_exactly)
 {
-    for (int metric = 0; metric < METRIC_COUNT; metric++) {
+    for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++) {
         struct world w;
         world_init(&w, QUANT_NONE, (enum metric)metric, 100, best_kernels());
         for (size_t r = 0; r < ROWS; r++) {
@@ -231,14 +231,14 @@ TEST(codec, sq8_scores_are_near_the_exact_distance_and_nearest_for_neighbours)
     for (size_t index = 0; index < vec_kernels_count(); index++) {
         const struct vec_kernels *k = usable_at(index);
         for (size_t d = 0; k != NULL && d < COUNT_OF(dims); d++)
-            for (int metric = 0; metric < METRIC_COUNT; metric++)
+            for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++)
                 expect_scores_near((enum metric)metric, dims[d], k);
     }
 }
 
 TEST(codec, sq8_scores_hold_at_the_largest_dim)
 {
-    for (int metric = 0; metric < METRIC_COUNT; metric++)
+    for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++)
         expect_scores_near((enum metric)metric, CODEC_DIM_MAX, best_kernels());
 }
 
@@ -271,7 +271,7 @@ TEST(codec, sq8_scores_are_finite_for_zero_denormal_and_huge_vectors)
 {
     static const float values[] = {0, FLT_TRUE_MIN, -1e-40f, FLT_MIN, 1, -1e17f, 1e20f, -FLT_MAX};
     enum { DIM = 100 };
-    for (int metric = 0; metric < METRIC_COUNT; metric++) {
+    for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++) {
         struct codec c;
         codec_init(&c, QUANT_SQ8, (enum metric)metric, DIM, best_kernels());
         for (size_t a = 0; a < COUNT_OF(values); a++) {
@@ -302,7 +302,7 @@ TEST(codec, a_row_becomes_the_query_its_vector_became)
 {
     static const uint32_t dims[] = {1, 16, 63, 64, 65, 100, 768, 4097};
     for (int quant = 0; quant < QUANT_COUNT; quant++) {
-        for (int metric = 0; metric < METRIC_COUNT; metric++) {
+        for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++) {
             for (size_t d = 0; d < COUNT_OF(dims); d++) {
                 if (quant == QUANT_BIN && metric != METRIC_COSINE)
                     continue;

@@ -217,6 +217,10 @@ TEST(vec, byte_dot_products_of_many_rows_are_those_of_each)
             k->dot_u8s8_many(q, area, STRIDE, ids, count, SIZE, out);
             for (size_t i = 0; i < count; i++)
                 EXPECT_EQ(out[i], exact_u8s8(q, (const int8_t *)area + ids[i] * STRIDE, SIZE));
+            size_t first = ROWS - count;
+            k->dot_u8s8_range(q, area, STRIDE, (uint32_t)first, count, SIZE, out);
+            for (size_t i = 0; i < count; i++)
+                EXPECT_EQ(out[i], exact_u8s8(q, (const int8_t *)area + (first + i) * STRIDE, SIZE));
         }
     }
 }
@@ -348,6 +352,8 @@ TEST(vec, integer_kernels_read_nothing_behind_query_or_row)
             k->dot_u8s8_many(q, rows, size, ids, 9, size, dots);
             EXPECT_EQ(dots[8], exact_u8s8(q, last, size));
             EXPECT_EQ(k->dot_u8s8(q, last, size), dots[8]);
+            k->dot_u8s8_range(q, rows, size, 0, 5, size, dots);
+            EXPECT_EQ(dots[4], exact_u8s8(q, last, size));
         }
         guarded_free(q, size);
         guarded_free(rows, 5 * size);
@@ -390,4 +396,6 @@ TEST(vec, metrics_have_names)
     EXPECT_STR(metric_name(METRIC_COSINE), "COSINE");
     EXPECT_STR(metric_name(METRIC_L2), "L2");
     EXPECT_STR(metric_name(METRIC_IP), "IP");
+    EXPECT_STR(metric_name(METRIC_HAMMING), "HAMMING");
+    EXPECT_STR(metric_name(METRIC_JACCARD), "JACCARD");
 }
