@@ -120,14 +120,26 @@ static enum err read_pairs(struct reading *r, const struct arg *arg, struct slic
     return e;
 }
 
+/* The element type that a word names: a blob of it follows. */
+static bool names_type(struct slice word, enum vec_type *out)
+{
+    for (int type = 0; type < TYPE_COUNT; type++) {
+        if (!slice_eq_nocase(word, type_name((enum vec_type)type)))
+            continue;
+        *out = (enum vec_type)type;
+        return true;
+    }
+    return false;
+}
+
 /* Only takes note of where the numbers stand: reading them can cost, and the collection says first
  * whether their count fits. */
 static enum err read_vector(struct reading *r, const struct arg *arg, struct vector_arg *out)
 {
     CHECK(left(r) > 0);
     struct slice form = r->argv[r->at];
-    if (slice_eq_nocase(form, "FP32"))
-        out->form = VECTOR_FP32;
+    if (names_type(form, &out->type))
+        out->form = VECTOR_BLOB;
     else if (slice_eq_nocase(form, "VALUES"))
         out->form = VECTOR_VALUES;
     else if (slice_eq_nocase(form, "JSON"))
@@ -136,8 +148,10 @@ static enum err read_vector(struct reading *r, const struct arg *arg, struct vec
         out->form = VECTOR_ELEMENT;
     else
         return bad(r, arg,
-                   arg->min == 1 ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id"
-                                 : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]'");
+                   arg->min == 1 ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id "
+                                   "(blobs also FP16, BF16, INT8, BIT)"
+                                 : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]' "
+                                   "(blobs also FP16, BF16, INT8, BIT)");
     r->at++;
     if (left(r) == 0)
         return bad(r, arg, "a value is missing after it");

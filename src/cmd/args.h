@@ -8,13 +8,15 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "vec/type.h"
 
 /* A vector as a client writes it, not yet read. */
-enum vector_form { VECTOR_NONE, VECTOR_FP32, VECTOR_VALUES, VECTOR_JSON, VECTOR_ELEMENT };
+enum vector_form { VECTOR_NONE, VECTOR_BLOB, VECTOR_VALUES, VECTOR_JSON, VECTOR_ELEMENT };
 
 struct vector_arg {
     enum vector_form form;
-    struct slice bytes;          /* FP32 blob, JSON text, or the element's id */
+    enum vec_type type;          /* of the blob */
+    struct slice bytes;          /* blob, JSON text, or the element's id */
     const struct slice *values;  /* VALUES */
     size_t count;
 };

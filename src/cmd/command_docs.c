@@ -96,10 +96,12 @@ static void reply_repeated(struct reply *r, const struct command *c, const char 
 static void reply_vector(struct reply *r, const struct arg *arg)
 {
     bool element = arg->min == 1;
-    reply_doc(r, &(struct doc){slice_of(arg->name), "oneof", NULL, 0, element ? 4u : 3u});
+    size_t forms = TYPE_COUNT + (element ? 3u : 2u);
+    reply_doc(r, &(struct doc){slice_of(arg->name), "oneof", NULL, 0, forms});
     if (element)
         reply_plain(r, "element", "string", "ELE", 0);
-    reply_plain(r, "blob", "string", "FP32", 0);
+    for (int type = 0; type < TYPE_COUNT; type++)
+        reply_plain(r, "blob", "string", type_name((enum vec_type)type), 0);
     reply_doc(r, &(struct doc){slice_of("values"), "block", "VALUES", 0, 2});
     reply_plain(r, "num", "integer", NULL, 0);
     reply_plain(r, "value", "double", NULL, DOC_MULTIPLE);

@@ -22,9 +22,11 @@ static void put_pair(struct reply *r, const char *name, struct buf *line)
 static void put_collection(struct reply *r, const struct search *s, struct buf *line)
 {
     const struct collection *c = s->view.collection;
+    const char *walked =
+        c->spec.quant == QUANT_NONE ? type_name(c->spec.type) : quant_name(c->spec.quant);
     buf_printf(line, "%zu elements of %u dimensions, %s over %s, %zu not linked yet", s->view.live,
-               c->spec.dim, s->view.graph == NULL ? "FLAT" : s->view.graph->ops->name,
-               quant_name(c->spec.quant), (size_t)(s->view.pending.tail - s->view.pending.head));
+               c->spec.dim, s->view.graph == NULL ? "FLAT" : s->view.graph->ops->name, walked,
+               (size_t)(s->view.pending.tail - s->view.pending.head));
     put_pair(r, "collection", line);
 }
 

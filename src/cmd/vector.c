@@ -1,6 +1,8 @@
 /* Finding collections, waiting for their pending sets, showing their vectors. */
 #include "cmd/vector.h"
 
+#include <math.h>
+
 struct collection *find_collection(struct request *rq, struct slice key, bool *missing)
 {
     struct collection *c;
@@ -22,9 +24,8 @@ struct collection *need_collection(struct request *rq, struct slice key)
     struct collection *c = find_collection(rq, key, &missing);
     if (missing) {
         int shown = (int)(key.len < 64 ? key.len : 64);
-        reply_errorf(&rq->reply,
-                     "ERR no such collection '%.*s'; create it with VCREATE %.*s DIM n", shown,
-                     (const char *)key.ptr, shown, (const char *)key.ptr);
+        reply_errorf(&rq->reply, "ERR no such collection '%.*s'; create it with VCREATE %.*s DIM n",
+                     shown, (const char *)key.ptr, shown, (const char *)key.ptr);
     }
     return c;
 }
@@ -61,21 +62,35 @@ void retry_when_linked(struct request *rq, struct collection *c)
     wait_for(rq, c);
 }
 
+/* In the type of the collection, as it was added; or as what is left of it has it. */
+static void reply_blob(struct reply *r, const struct collection_view *v, uint32_t row, float *room)
+{
+    const struct collection_spec *spec = &v->collection->spec;
+    size_t size = type_size(spec->type, spec->dim), at;
+    if (v->has_exact && spec->type != TYPE_FP32) {
+        reply_bulk(r, (struct slice){view_stored(v, row), size});
+        return;
+    }
+    view_vector(v, row, room);
+    float largest = type_largest(spec->type); /* a code may stand for a little more */
+    for (uint32_t i = 0; i < spec->dim; i++)
+        room[i] = fminf(fmaxf(room[i], -largest), largest);
+    /* Each number is read before its place is written to: none takes more room than a float. */
+    enum type_fault fault = type_encode(spec->type, room, spec->dim, (uint8_t *)room, &at);
+    CHECK(fault == TYPE_FITS);
+    reply_bulk(r, (struct slice){(const uint8_t *)room, size});
+}
+
 void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
                   float *room)
 {
     const struct collection_spec *spec = &v->collection->spec;
     CHECK(row < v->exact.end);
-    view_vector(v, row, room);
-    /* One bit per dimension keeps no lengths: such a vector is shown as the signs it was reduced
-     * to. */
-    float norm = spec->quant == QUANT_BIN && !v->has_exact ? 1 : view_norm(v, row);
-    for (uint32_t i = 0; i < spec->dim && norm != 1; i++)
-        room[i] *= norm;
     if (raw) {
-        reply_bulk(r, (struct slice){(const uint8_t *)room, spec->dim * sizeof(float)});
+        reply_blob(r, v, row, room);
         return;
     }
+    view_vector(v, row, room);
     reply_array(r, spec->dim);
     for (uint32_t i = 0; i < spec->dim; i++)
         reply_double(r, (double)room[i]);

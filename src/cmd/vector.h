@@ -21,7 +21,8 @@ void wait_for_room(struct request *rq, struct collection *c, size_t from);
 void retry_when_linked(struct request *rq, struct collection *c);
 
 /* Vector of a row as clients see it: an array of doubles, in the length it was added with, or as a
- * blob of floats. room: dim floats, of the caller. Safe on a lane that holds the view. */
+ * blob in the type of the collection. room: dim floats, of the caller. Safe on a lane that holds
+ * the view. */
 void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
                   float *room);
 

@@ -29,14 +29,38 @@ static enum err pick(const char *option, struct slice word, const char *const *w
                    (int)(word.len < 32 ? word.len : 32), (const char *)word.ptr, known);
 }
 
+/* What METRIC and QUANT may be depends on TYPE. auto_quant: QUANT was AUTO, or not said. */
+static enum err fit_type(const struct vcreate_args *a, bool auto_quant,
+                         struct collection_spec *spec, struct why *why)
+{
+    bool bit = spec->type == TYPE_BIT, kept = bit || spec->type == TYPE_INT8;
+    if (bit && !a->has_metric)
+        spec->metric = METRIC_HAMMING;
+    if (!type_has_metric(spec->type, spec->metric))
+        return why_set(why, ERR_ARG, "METRIC %s does not go with TYPE %s, which has %s",
+                       metric_name(spec->metric), type_name(spec->type),
+                       bit ? "HAMMING and JACCARD" : "COSINE, L2 and IP");
+    if (bit && spec->dim % TYPE_BIT_DIM != 0)
+        return why_set(why, ERR_ARG, "DIM of TYPE BIT counts bits, and is a multiple of %d, got %u",
+                       TYPE_BIT_DIM, spec->dim);
+    if (kept && auto_quant)
+        spec->quant = QUANT_NONE;
+    if (kept && spec->quant != QUANT_NONE)
+        return why_set(why, ERR_ARG,
+                       "QUANT %s does not go with TYPE %s: searches walk its vectors as they are",
+                       quant_name(spec->quant), type_name(spec->type));
+    CHECK(spec_type_fits(spec));
+    return OK;
+}
+
 /* The options that are words. The lists stand in the order of the enums. */
 static enum err read_words(const struct vcreate_args *a, struct collection_spec *spec,
                            struct why *why)
 {
-    static const char *const metrics[] = {"COSINE", "L2", "IP"};
+    static const char *const metrics[] = {"COSINE", "L2", "IP", "HAMMING", "JACCARD"};
     static const char *const indexes[] = {"AUTO", "HNSW", "FLAT"};
     static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
-    static const char *const types[] = {"FP32"};
+    static const char *const types[] = {"FP32", "FP16", "BF16", "INT8", "BIT"};
     static const char *const originals[] = {"DROP", "KEEP"};
     int metric = METRIC_COSINE, index = INDEX_AUTO, quant = 2, type = 0, keep = 1;
     enum err e = OK;
@@ -50,8 +74,10 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
         e = pick("QUANT", a->quant, quants, COUNT_OF(quants), &quant, why);
     if (e == OK && a->has_originals)
         e = pick("ORIGINALS", a->originals, originals, COUNT_OF(originals), &keep, why);
+    spec->type = (enum vec_type)type;
     spec->metric = (enum metric)metric;
     spec->index = (enum index_kind)index;
+    CHECK(strcmp(types[type], type_name(spec->type)) == 0);
     CHECK(strcmp(metrics[metric], metric_name(spec->metric)) == 0);
     CHECK(strcmp(indexes[index], index_kind_name(spec->index)) == 0);
     spec->keep_originals = keep == 1;
@@ -59,7 +85,7 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
     spec->quant = quant == 0                          ? QUANT_NONE
                   : quant == 1 || index != INDEX_FLAT ? QUANT_SQ8
                                                       : QUANT_NONE;
-    return e;
+    return e == OK ? fit_type(a, quant == 2, spec, why) : e;
 }
 
 /* SCHEMA field TYPE field TYPE ...: the last option, since it takes all that follows. */
@@ -174,6 +200,9 @@ void cmd_vcreate(struct request *rq)
                      (int)(a->key.len < 64 ? a->key.len : 64), (const char *)a->key.ptr);
     else if (c != NULL && c->spec.dim != m.spec.dim)
         reply_errorf(&rq->reply, "ERR the collection exists already with DIM %u", c->spec.dim);
+    else if (c != NULL && c->spec.type != m.spec.type)
+        reply_errorf(&rq->reply, "ERR the collection exists already with TYPE %s",
+                     type_name(c->spec.type));
     else if (c != NULL || (missing && write_mutation(rq, &m)))
         reply_simple(&rq->reply, "OK");
 }
@@ -303,12 +332,13 @@ void cmd_vdim(struct request *rq)
         reply_int(&rq->reply, c->spec.dim);
 }
 
-/* Redis's words for how vectors are kept. */
+/* Redis's words for how vectors are kept, and words like these. */
 static const char *quant_type(const struct collection_spec *spec)
 {
+    static const char *const types[TYPE_COUNT] = {"f32", "f16", "bf16", "int8", "bin"};
     switch (spec->quant) {
     case QUANT_NONE:
-        return "f32";
+        return types[spec->type];
     case QUANT_SQ8:
         return "int8";
     case QUANT_BIN:
@@ -367,7 +397,7 @@ static void field_schema(struct reply *r, const struct schema *schema)
 static void own_fields(struct reply *r, const struct collection *c)
 {
     field_text(r, "metric", metric_name(c->spec.metric));
-    field_text(r, "type", "FP32");
+    field_text(r, "type", type_name(c->spec.type));
     field_text(r, "index", index_kind_name(c->spec.index));
     field_text(r, "index-now", c->graph == NULL ? "FLAT" : c->graph->ops->name);
     field_text(r, "quant", quant_name(c->spec.quant));

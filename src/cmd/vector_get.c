@@ -21,17 +21,33 @@ static uint32_t find_element(struct request *rq, struct slice key, struct slice 
     return row;
 }
 
+/* What is stored, of a type of its own. Bytes of INT8 are Redis's int8 with the range 127. */
+static void reply_raw_exact(struct reply *r, const struct collection_view *v, uint32_t row)
+{
+    static const char *const names[TYPE_COUNT] = {"f32", "f16", "bf16", "int8", "bin"};
+    const struct collection_spec *spec = &v->collection->spec;
+    bool int8 = spec->type == TYPE_INT8;
+    reply_array(r, int8 ? 4 : 3);
+    reply_simple(r, names[spec->type]);
+    reply_bulk(r, (struct slice){view_stored(v, row), type_size(spec->type, spec->dim)});
+    reply_double(r, spec->type == TYPE_FP32 ? (double)view_norm(v, row) : 1);
+    if (int8)
+        reply_double(r, (double)type_largest(TYPE_INT8));
+}
+
 /* VEMB RAW: what is stored, and how. */
 static void reply_raw(struct reply *r, const struct collection_view *v, uint32_t row)
 {
+    if (v->codes.codec->quant == QUANT_NONE) {
+        reply_raw_exact(r, v, row);
+        return;
+    }
     const struct codec *codec = v->codes.codec;
     const uint8_t *code = row_code(&v->codes, row);
     bool sq8 = codec->quant == QUANT_SQ8;
     reply_array(r, sq8 ? 4 : 3);
-    reply_simple(r, sq8 ? "int8" : codec->quant == QUANT_BIN ? "bin" : "f32");
-    size_t size = sq8                          ? codec->dim
-                  : codec->quant == QUANT_BIN ? (codec->dim + 63) / 64 * sizeof(uint64_t)
-                                              : codec->dim * sizeof(float);
+    reply_simple(r, sq8 ? "int8" : "bin");
+    size_t size = sq8 ? codec->dim : (codec->dim + 63) / 64 * sizeof(uint64_t);
     CHECK(size <= codec->row_size);
     reply_bulk(r, (struct slice){code, size});
     reply_double(r, (double)view_norm(v, row));
@@ -407,8 +423,7 @@ static bool read_range(struct request *rq, const struct vrange_args *a, struct r
 {
     int64_t count = -1;
     if (slice_eq(a->start, slice_of("+")) || slice_eq(a->end, slice_of("-")))
-        reply_error(&rq->reply,
-                    "ERR '-' can only be used as first argument, '+' only as second");
+        reply_error(&rq->reply, "ERR '-' can only be used as first argument, '+' only as second");
     else if (!read_end(a->start, '-', &range->start))
         reply_error(&rq->reply, "ERR invalid start range format");
     else if (!read_end(a->end, '+', &range->end))

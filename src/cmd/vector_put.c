@@ -98,7 +98,7 @@ static enum err check_fit(const struct vadd_args *a, const struct collection_spe
         return why_set(why, ERR_ARG, "Vector dimension mismatch - got %u but set has %u", count,
                        spec->dim);
     if (spec->projection_from == 0 && count != spec->dim)
-        return vector_wrong_count(&a->vector, count, spec->dim, why);
+        return vector_wrong_count(&a->vector, count, spec, why);
     enum quant quant = a->has_quant     ? (enum quant)a->quant
                        : spec->implicit ? QUANT_SQ8
                                         : spec->quant;
@@ -122,13 +122,17 @@ static enum err check_sizes(const struct vadd_args *a, size_t count, struct why 
 }
 
 /* The vector as it is stored, in room for count floats (input) and as many more (output). A set
- * that does not exist yet has no matrix: one is made for this vector. */
+ * that does not exist yet has no matrix: one is made for this vector. Redis does not say what is
+ * wrong with a vector. */
 static enum err read_vector(const struct vadd_args *a, const struct collection_spec *spec,
                             const struct collection *c, const struct vec_kernels *k, size_t count,
                             float *room, float *norm, struct why *why)
 {
     struct why detail = {{0}};
+    uint8_t *out = (uint8_t *)(room + count);
     CHECK(c != NULL || spec->implicit);
+    if (spec->type != TYPE_FP32)
+        return vector_store(spec, NULL, k, &a->vector, room, out, norm, why);
     if (vector_read(&a->vector, room, count, &detail) != OK)
         return why_set(why, ERR_ARG, "invalid vector specification");
     if (c != NULL || spec->projection_from == 0)
@@ -177,7 +181,7 @@ static bool write_put(struct request *rq, struct collection *c, const struct mut
 /* Logs the element (and the set, when it is new) as one change, so that a crash leaves no empty set
  * behind; replies whether the element is new. */
 static void put_one(struct request *rq, const struct vadd_args *a, struct collection *c,
-                    const struct collection_spec *spec, const float *vector, float norm)
+                    const struct collection_spec *spec, const void *vector, float norm)
 {
     const struct expire_options when = EXPIRE_OPTIONS(a, false);
     struct put_options options;
@@ -193,6 +197,7 @@ static void put_one(struct request *rq, const struct vadd_args *a, struct collec
                          .creates = c == NULL,
                          .spec = *spec,
                          .dim = spec->dim,
+                         .type = spec->type,
                          .elements = &element,
                          .count = 1};
     size_t from = rq->client->out.len;
@@ -219,6 +224,9 @@ void cmd_vadd(struct request *rq)
         return;
     size_t count = vector_count(&a->vector);
     enum err e = check_sizes(a, count, &why);
+    /* Vector sets know blobs of FP32 only, as in Redis. */
+    if ((c == NULL || c->spec.implicit) && a->vector.type != TYPE_FP32)
+        e = why_set(&why, ERR_ARG, "invalid vector specification");
     if (e == OK && c != NULL)
         e = check_fit(a, &c->spec, (uint32_t)count, &why);
     if (e != OK) {
@@ -252,8 +260,9 @@ struct batch {
     size_t count;
     struct mutation_element *elements; /* the valid ones, valid_count of them */
     size_t valid_count;
-    size_t fresh_count;                /* distinct ids of these that the collection does not have */
-    float *vectors;
+    size_t fresh_count; /* distinct ids of these that the collection does not have */
+    uint8_t *vectors;   /* size bytes each */
+    size_t size;
     struct why *errors;     /* per element; empty: valid */
     enum outcome *outcomes; /* per element */
     struct map fresh;       /* ids that come for the first time, to their elements */
@@ -266,12 +275,12 @@ static bool batch_id_equal(const void *owner, uint32_t i, struct slice id)
 }
 
 /* False when memory is short; batch_fini is called in any case. */
-static bool batch_init(struct batch *b, size_t count, uint32_t dim)
+static bool batch_init(struct batch *b, size_t count, const struct collection_spec *spec)
 {
-    *b = (struct batch){.count = count};
+    *b = (struct batch){.count = count, .size = type_size(spec->type, spec->dim)};
     map_init(&b->fresh, MEM_CLIENT, batch_id_equal, b);
     b->elements = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->elements));
-    b->vectors = mem_try(MEM_CLIENT, count * dim * sizeof(float));
+    b->vectors = mem_try(MEM_CLIENT, count * b->size);
     b->errors = NULL;
     b->outcomes = mem_try_calloc(MEM_CLIENT, count * sizeof(*b->outcomes));
     return b->elements != NULL && b->vectors != NULL && b->outcomes != NULL &&
@@ -315,36 +324,61 @@ static bool note_error(struct batch *b, size_t i, const struct why *why)
     return true;
 }
 
-/* Element i of a VMADD into vector (dim floats), by way of room (input_dim floats). */
-static enum err read_element(const struct collection *c, const struct vmadd_args *a, size_t i,
-                             float *room, float *vector, float *norm, struct why *why)
+/* The ids of a VMADD, and the type of the blob behind them. */
+struct batch_ids {
+    struct slices ids;
+    enum vec_type type;
+};
+
+/* False when there are none, or of two types. */
+static bool ids_of(const struct vmadd_args *a, struct batch_ids *out)
 {
-    size_t size = input_dim(&c->spec) * sizeof(float);
-    struct slice blob = {a->blob.ptr + i * size, size};
-    if (a->ids.items[i].len > LIMIT_KEY_SIZE)
+    const struct {
+        bool has;
+        struct batch_ids ids;
+    } lists[] = {{a->has_fp32, {a->fp32, TYPE_FP32}},
+                 {a->has_fp16, {a->fp16, TYPE_FP16}},
+                 {a->has_bf16, {a->bf16, TYPE_BF16}},
+                 {a->has_int8, {a->int8, TYPE_INT8}},
+                 {a->has_bit, {a->bit, TYPE_BIT}}};
+    size_t given = 0;
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        if (lists[i].has)
+            *out = lists[i].ids;
+        given += lists[i].has;
+    }
+    return given == 1;
+}
+
+/* Element i of a VMADD into vector, by way of room (input_dim floats). */
+static enum err read_element(const struct collection *c, const struct vmadd_args *a,
+                             const struct batch_ids *ids, size_t i, float *room, uint8_t *vector,
+                             float *norm, struct why *why)
+{
+    size_t size = type_size(ids->type, input_dim(&c->spec));
+    const struct vector_arg arg = {
+        .form = VECTOR_BLOB, .type = ids->type, .bytes = {a->blob.ptr + i * size, size}};
+    if (ids->ids.items[i].len > LIMIT_KEY_SIZE)
         return why_set(why, ERR_LIMIT, "an id has at most %d bytes", LIMIT_KEY_SIZE);
-    enum err e = vector_read_blob(blob, room, why);
-    if (e != OK)
-        return e;
-    return vector_prepare(&c->spec, c->projection, c->env->kernels, room, vector, norm, why);
+    return vector_store(&c->spec, c->projection, c->env->kernels, &arg, room, vector, norm, why);
 }
 
 /* Reads all elements. False when memory ran out. */
 static bool read_batch(struct batch *b, const struct db *db, struct collection *c,
-                       const struct vmadd_args *a, const struct put_options *options)
+                       const struct vmadd_args *a, const struct batch_ids *ids,
+                       const struct put_options *options)
 {
-    uint32_t dim = c->spec.dim;
     float *room = mem_try(MEM_CLIENT, input_dim(&c->spec) * sizeof(float));
     bool ok = room != NULL;
     for (size_t i = 0; i < b->count && ok; i++) {
         struct mutation_element *e = &b->elements[b->valid_count];
-        float *vector = b->vectors + b->valid_count * dim;
+        uint8_t *vector = b->vectors + b->valid_count * b->size;
         struct why why = {{0}};
-        if (read_element(c, a, i, room, vector, &e->norm, &why) != OK) {
+        if (read_element(c, a, ids, i, room, vector, &e->norm, &why) != OK) {
             ok = note_error(b, i, &why);
             continue;
         }
-        e->id = a->ids.items[i];
+        e->id = ids->ids.items[i];
         e->vector = vector;
         e->set_attribute = a->has_attributes;
         if (a->has_attributes)
@@ -371,35 +405,30 @@ static void reply_batch(struct request *rq, const struct batch *b)
 }
 
 /* Do the counts fit each other? Without that no element can be told from the next. */
-static enum err check_batch(const struct vmadd_args *a, const struct collection *c, struct why *why)
+static enum err check_batch(const struct vmadd_args *a, const struct batch_ids *ids,
+                            const struct collection *c, struct why *why)
 {
-    size_t needed = a->ids.count * input_dim(&c->spec) * sizeof(float);
-    if (a->blob.len == 2 * needed)
-        return why_set(why, ERR_ARG,
-                       "the blob has %zu bytes, %zu ids of %u floats need %zu: "
-                       "float64 blob?",
-                       a->blob.len, a->ids.count, input_dim(&c->spec), needed);
-    if (a->blob.len != needed)
-        return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu ids of %u floats need %zu",
-                       a->blob.len, a->ids.count, input_dim(&c->spec), needed);
-    if (a->has_attributes && a->attributes.count != a->ids.count)
+    enum err e = vector_check_many(&c->spec, ids->type, a->blob, ids->ids.count, "ids", why);
+    if (e == OK && a->has_attributes && a->attributes.count != ids->ids.count)
         return why_set(why, ERR_ARG, "ATTRS: %zu attributes for %zu ids", a->attributes.count,
-                       a->ids.count);
-    return OK;
+                       ids->ids.count);
+    return e;
 }
 
 void cmd_vmadd(struct request *rq)
 {
     const struct vmadd_args *a = rq->args;
     struct why why = {{0}};
-    if (!a->has_ids) {
-        reply_error(&rq->reply, "ERR VMADD takes FP32 n id ... blob after the key");
+    struct batch_ids ids = {0};
+    if (!ids_of(a, &ids)) {
+        reply_error(&rq->reply, "ERR VMADD takes FP32 n id ... blob after the key, or one of FP16, "
+                                "BF16, INT8 and BIT in place of FP32");
         return;
     }
     struct collection *c = need_collection(rq, a->key);
     if (c == NULL)
         return;
-    enum err e = check_batch(a, c, &why);
+    enum err e = check_batch(a, &ids, c, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return;
@@ -410,8 +439,8 @@ void cmd_vmadd(struct request *rq)
         return;
     struct batch b;
     size_t from = rq->client->out.len;
-    if (!batch_init(&b, a->ids.count, c->spec.dim) ||
-        !read_batch(&b, rq->env->db, c, a, &options)) {
+    if (!batch_init(&b, ids.ids.count, &c->spec) ||
+        !read_batch(&b, rq->env->db, c, a, &ids, &options)) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         batch_fini(&b);
         return;
@@ -419,6 +448,7 @@ void cmd_vmadd(struct request *rq)
     struct mutation m = {.kind = MUTATION_PUT,
                          .key = a->key,
                          .dim = c->spec.dim,
+                         .type = c->spec.type,
                          .elements = b.elements,
                          .count = b.valid_count};
     if (b.valid_count == 0 || write_put(rq, c, &m, b.fresh_count)) {

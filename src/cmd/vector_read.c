@@ -61,8 +61,8 @@ static size_t json_count(struct slice json)
 size_t vector_count(const struct vector_arg *arg)
 {
     switch (arg->form) {
-    case VECTOR_FP32:
-        return arg->bytes.len % sizeof(float) == 0 ? arg->bytes.len / sizeof(float) : 0;
+    case VECTOR_BLOB:
+        return type_count(arg->type, arg->bytes.len);
     case VECTOR_VALUES:
         return arg->count;
     case VECTOR_JSON:
@@ -84,14 +84,13 @@ static enum err put_value(double value, size_t i, float *out, struct why *why)
     return OK;
 }
 
-enum err vector_read_blob(struct slice blob, float *out, struct why *why)
+/* A blob in any type, as floats: all it can hold are floats. */
+static enum err read_blob(const struct vector_arg *arg, float *out, size_t count, struct why *why)
 {
-    CHECK(blob.len % sizeof(float) == 0);
-    size_t count = blob.len / sizeof(float);
-    memcpy(out, blob.ptr, blob.len); /* little-endian, as every machine this runs on */
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(out[i]))
-            return why_set(why, ERR_ARG, "value %zu of the vector is not a finite number", i);
+    size_t at;
+    if (!type_finite(arg->type, arg->bytes.ptr, count, &at))
+        return why_set(why, ERR_ARG, "value %zu of the vector is not a finite number", at);
+    type_decode(arg->type, arg->bytes.ptr, count, out);
     return OK;
 }
 
@@ -129,8 +128,8 @@ enum err vector_read(const struct vector_arg *arg, float *out, size_t count, str
 {
     CHECK(count == vector_count(arg) && count > 0);
     switch (arg->form) {
-    case VECTOR_FP32:
-        return vector_read_blob(arg->bytes, out, why);
+    case VECTOR_BLOB:
+        return read_blob(arg, out, count, why);
     case VECTOR_VALUES:
         return read_values(arg, out, why);
     case VECTOR_JSON:
@@ -143,21 +142,71 @@ enum err vector_read(const struct vector_arg *arg, float *out, size_t count, str
     return ERR_ARG;
 }
 
-enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t dim,
-                            struct why *why)
+const char *vector_looks_like(size_t size, size_t count, uint32_t dim)
 {
+    static const struct {
+        size_t bits; /* of a number */
+        const char *hint;
+    } known[] = {{64, ": float64 blob?"},
+                 {32, ": float32 blob?"},
+                 {16, ": float16 blob?"},
+                 {8, ": int8 blob?"},
+                 {1, ": blob of bits?"}};
+    for (size_t i = 0; i < COUNT_OF(known) && size > 0; i++)
+        if (size * 8 == count * dim * known[i].bits)
+            return known[i].hint;
+    return "";
+}
+
+enum err vector_wrong_count(const struct vector_arg *arg, size_t count,
+                            const struct collection_spec *spec, struct why *why)
+{
+    uint32_t dim = input_dim(spec);
+    size_t size = arg->bytes.len;
     CHECK(count != dim);
-    if (arg->form == VECTOR_FP32 && arg->bytes.len == (size_t)dim * sizeof(double))
-        return why_set(why, ERR_ARG, "got %zu floats, collection has %u: float64 blob?", count,
+    if (arg->form != VECTOR_BLOB)
+        return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count,
                        dim);
-    if (arg->form == VECTOR_FP32 && arg->bytes.len == (size_t)dim * sizeof(uint16_t))
-        return why_set(why, ERR_ARG, "got %zu bytes, collection has %u floats: float16 blob?",
-                       arg->bytes.len, dim);
-    if (arg->form == VECTOR_FP32 && count == 0)
+    const char *hint = vector_looks_like(size, 1, dim);
+    bool fp32 = arg->type == TYPE_FP32;
+    if (fp32 && size == dim * sizeof(double))
+        return why_set(why, ERR_ARG, "got %zu floats, collection has %u%s", count, dim, hint);
+    if (fp32 && hint[0] != '\0')
+        return why_set(why, ERR_ARG, "got %zu bytes, collection has %u floats%s", size, dim, hint);
+    if (fp32 && count == 0)
         return why_set(why, ERR_ARG,
-                       "an FP32 blob of %zu bytes: expected %zu, 4 for each of %u floats",
-                       arg->bytes.len, (size_t)dim * sizeof(float), dim);
-    return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count, dim);
+                       "an FP32 blob of %zu bytes: expected %zu, 4 for each of %u floats", size,
+                       dim * sizeof(float), dim);
+    if (fp32)
+        return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count,
+                       dim);
+    if (arg->type == TYPE_BIT && dim % TYPE_BIT_DIM != 0)
+        return why_set(why, ERR_ARG,
+                       "a BIT blob: the collection has %u dimensions, which is no "
+                       "multiple of %d",
+                       dim, TYPE_BIT_DIM);
+    return why_set(why, ERR_ARG,
+                   "got %zu bytes, collection has %u dimensions, which are %zu bytes "
+                   "of %s%s",
+                   size, dim, type_size(arg->type, dim), type_name(arg->type), hint);
+}
+
+enum err vector_check_many(const struct collection_spec *spec, enum vec_type type,
+                           struct slice blob, size_t count, const char *what, struct why *why)
+{
+    uint32_t dim = input_dim(spec);
+    if (type == TYPE_BIT && dim % TYPE_BIT_DIM != 0)
+        return why_set(why, ERR_ARG,
+                       "a BIT blob: the collection has %u dimensions, which is no "
+                       "multiple of %d",
+                       dim, TYPE_BIT_DIM);
+    size_t needed = count * type_size(type, dim);
+    if (blob.len == needed)
+        return OK;
+    bool fp32 = type == TYPE_FP32;
+    return why_set(why, ERR_ARG, "the blob has %zu bytes, %zu %s of %u %s need %zu%s", blob.len,
+                   count, what, dim, fp32 ? "floats" : type_name(type), needed,
+                   vector_looks_like(blob.len, count, dim));
 }
 
 static double square_of(const float *vector, uint32_t dim)
@@ -172,9 +221,22 @@ static double square_of(const float *vector, uint32_t dim)
  * such vectors overflows; under COSINE the length itself is kept. */
 static bool length_fits(const struct collection_spec *spec, double square)
 {
-    double most = spec->metric == METRIC_COSINE ? (double)FLT_MAX * (double)FLT_MAX / 4
-                                                : (double)FLT_MAX / 8;
+    double most =
+        spec->metric == METRIC_COSINE ? (double)FLT_MAX * (double)FLT_MAX / 4 : (double)FLT_MAX / 8;
     return square <= most; /* false for NaN, which a projection may have made of infinities */
+}
+
+static const char zero_vector[] = "a zero vector has no direction: COSINE cannot compare it";
+
+/* From floats to the type of the collection. */
+static enum err convert(const struct collection_spec *spec, const float *raw, uint8_t *out,
+                        struct why *why)
+{
+    size_t at;
+    enum type_fault fault = type_encode(spec->type, raw, spec->dim, out, &at);
+    if (fault == TYPE_FITS)
+        return OK;
+    return why_set(why, ERR_ARG, "value %zu of the vector is %s", at, type_fault_text(fault));
 }
 
 enum err vector_prepare(const struct collection_spec *spec, const float *projection,
@@ -182,10 +244,15 @@ enum err vector_prepare(const struct collection_spec *spec, const float *project
                         struct why *why)
 {
     *norm = 1;
-    CHECK(projection == NULL || (spec->projection_from > 0 && out != raw));
+    CHECK(out != raw);
+    CHECK(projection == NULL || spec->projection_from > 0);
+    /* What INT8 and BIT cannot hold cannot be compared with it either; out is room for a moment. */
+    bool exact = spec->type == TYPE_INT8 || spec->type == TYPE_BIT;
+    if (exact && convert(spec, raw, (uint8_t *)out, why) != OK)
+        return ERR_ARG;
     if (projection != NULL)
         projection_apply(projection, k, spec->projection_from, spec->dim, raw, out);
-    else if (out != raw)
+    else
         memcpy(out, raw, spec->dim * sizeof(float));
     double square = square_of(out, spec->dim);
     if (!length_fits(spec, square))
@@ -196,10 +263,57 @@ enum err vector_prepare(const struct collection_spec *spec, const float *project
     if (length == 0) {
         if (spec->implicit)
             return OK; /* as Redis: stored as it is */
-        return why_set(why, ERR_ARG, "a zero vector has no direction: COSINE cannot compare it");
+        return why_set(why, ERR_ARG, "%s", zero_vector);
     }
+    if (!type_normalises(spec->type, spec->metric))
+        return OK;
     for (uint32_t i = 0; i < spec->dim; i++)
         out[i] = (float)((double)out[i] / length);
     *norm = (float)length;
     return OK;
+}
+
+/* A vector in its type, FP32 apart: can distances be told of it, and how long is it? */
+static enum err measure(const struct collection_spec *spec, const uint8_t *stored, float *norm,
+                        struct why *why)
+{
+    *norm = 1;
+    if (spec->type == TYPE_BIT)
+        return OK;
+    double square = type_square(spec->type, stored, spec->dim);
+    if (!length_fits(spec, square))
+        return why_set(why, ERR_ARG, "the vector is too long for distances in floats");
+    if (spec->metric != METRIC_COSINE)
+        return OK;
+    if (square == 0)
+        return why_set(why, ERR_ARG, "%s", zero_vector);
+    if (type_normalises(spec->type, spec->metric))
+        *norm = (float)sqrt(square);
+    CHECK(*norm > 0); /* the least BF16 is a float, and so is its length */
+    return OK;
+}
+
+enum err vector_store(const struct collection_spec *spec, const float *projection,
+                      const struct vec_kernels *k, const struct vector_arg *arg, float *room,
+                      uint8_t *out, float *norm, struct why *why)
+{
+    uint32_t dim = input_dim(spec);
+    bool as_it_is = arg->form == VECTOR_BLOB && arg->type == spec->type;
+    enum err e = OK;
+    size_t at;
+    CHECK(vector_count(arg) == dim);
+    if (spec->type == TYPE_FP32) {
+        e = vector_read(arg, room, dim, why);
+        return e == OK ? vector_prepare(spec, projection, k, room, (float *)(void *)out, norm, why)
+                       : e;
+    }
+    if (as_it_is && !type_finite(spec->type, arg->bytes.ptr, dim, &at))
+        return why_set(why, ERR_ARG, "value %zu of the vector is not a finite number", at);
+    if (as_it_is)
+        memcpy(out, arg->bytes.ptr, arg->bytes.len);
+    else
+        e = vector_read(arg, room, dim, why);
+    if (!as_it_is && e == OK)
+        e = convert(spec, room, out, why);
+    return e == OK ? measure(spec, out, norm, why) : e;
 }

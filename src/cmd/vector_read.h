@@ -5,7 +5,7 @@
 #include "cmd/args.h"
 #include "db/collection.h"
 
-/* How many floats the argument holds: 0 when it is none (an FP32 blob that is not a multiple of
+/* How many numbers the argument holds: 0 when it is none (an FP32 blob that is not a multiple of
  * four bytes, JSON that is no array of numbers). */
 size_t vector_count(const struct vector_arg *arg);
 
@@ -14,21 +14,35 @@ size_t vector_count(const struct vector_arg *arg);
 MUST_USE enum err vector_read(const struct vector_arg *arg, float *out, size_t count,
                               struct why *why);
 
-/* The same from a blob of a multiple of 4 bytes, little-endian; why says which value is wrong. */
-MUST_USE enum err vector_read_blob(struct slice blob, float *out, struct why *why);
+/* What a blob of size bytes, instead of count vectors of dim numbers, looks like: ": float64
+ * blob?", or "" when it looks like nothing. */
+const char *vector_looks_like(size_t size, size_t count, uint32_t dim);
 
-/* A vector with a count that does not fit dim, in words that help: the usual reason is a blob of
- * doubles or halves. Returns ERR_ARG. */
-enum err vector_wrong_count(const struct vector_arg *arg, size_t count, uint32_t dim,
-                            struct why *why);
+/* A vector with a count that does not fit the collection, in words that help: the usual reason is a
+ * blob of another type. Returns ERR_ARG. */
+enum err vector_wrong_count(const struct vector_arg *arg, size_t count,
+                            const struct collection_spec *spec, struct why *why);
 
-/* Makes floats as read into floats as stored: projects when the collection does (raw then has
- * projection_from floats; out has dim in any case), normalises under COSINE. *norm: the length
- * before, or 1. ERR_ARG: a zero vector under COSINE, unless the set is implicit. raw may be out
- * when there is no projection. */
+/* Does a blob hold count vectors of the collection, in the type named? what: "ids", for the error.
+ * ERR_ARG. */
+MUST_USE enum err vector_check_many(const struct collection_spec *spec, enum vec_type type,
+                                    struct slice blob, size_t count, const char *what,
+                                    struct why *why);
+
+/* Makes floats as read into those of a query: projects when the collection does (raw then has
+ * projection_from floats; out has dim in any case), normalises under COSINE what is compared so.
+ * Of FP32 elements are the same. *norm: the length before, or 1. ERR_ARG: a zero vector under
+ * COSINE, unless the set is implicit; numbers that INT8 or BIT do not have. raw is not out. */
 MUST_USE enum err vector_prepare(const struct collection_spec *spec, const float *projection,
                                  const struct vec_kernels *k, const float *raw, float *out,
                                  float *norm, struct why *why);
+
+/* Reads a vector of input_dim() numbers into what an element stores, in the type of the collection
+ * (struct mutation_element). room: input_dim() floats; out: aligned for floats when those are
+ * FP32. ERR_ARG besides: what does not fit the type. */
+MUST_USE enum err vector_store(const struct collection_spec *spec, const float *projection,
+                               const struct vec_kernels *k, const struct vector_arg *arg,
+                               float *room, uint8_t *out, float *norm, struct why *why);
 
 /* Floats that a client's vector must have for the collection. */
 static inline uint32_t input_dim(const struct collection_spec *spec)

@@ -74,8 +74,7 @@ void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, dou
 {
     unsigned with = shape->with;
     size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
-                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) +
-                     ((with & WITH_TTL) != 0);
+                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) + ((with & WITH_TTL) != 0);
     view_use(shape->view, row);
     if (members > 1)
         reply_array(r, members);

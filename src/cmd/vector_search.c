@@ -62,7 +62,7 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
 
 /* -- planning, on the loop --------------------------------------------------------------------- */
 
-/* The vector of an element as a query: dim floats, normalised as it is stored. ERR_NOT_FOUND. */
+/* The vector of an element as a query: dim floats. ERR_NOT_FOUND. */
 static enum err query_of_element(const struct db *db, struct collection *c,
                                  const struct collection_view *v, struct slice id, float *out,
                                  struct why *why)
@@ -71,7 +71,7 @@ static enum err query_of_element(const struct db *db, struct collection *c,
     if (row == ROW_NONE)
         return why_set(why, ERR_NOT_FOUND, "element not found in set");
     CHECK(row < v->exact.end);
-    view_vector(v, row, out);
+    view_query(v, row, out);
     return OK;
 }
 
@@ -90,7 +90,7 @@ static enum err wrong_count(const struct request *rq, const struct vector_arg *a
     if (redis)
         return why_set(why, ERR_ARG, "Vector dimension mismatch - got %zu but set has %u", count,
                        spec->dim);
-    return vector_wrong_count(arg, count, input_dim(spec), why);
+    return vector_wrong_count(arg, count, spec, why);
 }
 
 /* A client's vector as a query: dim floats in out, projected and normalised as elements are. */
@@ -102,6 +102,8 @@ static enum err query_of_vector(struct request *rq, struct collection *c,
     bool redis = rq->command->unknown != NULL;
     /* A query that was projected already is taken as it is, as in Redis. */
     bool as_stored = c->projection != NULL && count == c->spec.dim && !redis;
+    if (redis && c->spec.implicit && arg->type != TYPE_FP32)
+        return why_set(why, ERR_ARG, "invalid vector specification");
     if (count != from && !as_stored)
         return wrong_count(rq, arg, count, &c->spec, why);
     float *raw = mem_try(MEM_SCRATCH, count * sizeof(float));
@@ -130,7 +132,7 @@ static enum err read_query(struct request *rq, struct collection *c, const struc
 }
 
 enum err compile_filter(struct slice text, const struct slices *params, struct filter **out,
-                               struct why *why)
+                        struct why *why)
 {
     struct filter_param pairs[LIMIT_PARAMS];
     size_t count = params == NULL ? 0 : params->count / 2;
@@ -264,11 +266,13 @@ void cmd_vsearch(struct request *rq)
 static enum err read_queries(struct request *rq, struct collection *c,
                              const struct vmsearch_args *a, struct search *s, struct why *why)
 {
-    size_t size = input_dim(&c->spec) * sizeof(float);
+    enum vec_type type = a->has_type ? (enum vec_type)a->type : TYPE_FP32;
+    size_t size = type_size(type, input_dim(&c->spec));
     CHECK(a->blob.len == s->query_count * size);
     enum err e = OK;
     for (size_t i = 0; i < s->query_count && e == OK; i++) {
-        struct vector_arg arg = {.form = VECTOR_FP32, .bytes = {a->blob.ptr + i * size, size}};
+        struct vector_arg arg = {
+            .form = VECTOR_BLOB, .type = type, .bytes = {a->blob.ptr + i * size, size}};
         e = query_of_vector(rq, c, &arg, s->queries + i * c->spec.dim, why);
     }
     return e;
@@ -283,11 +287,10 @@ void cmd_vmsearch(struct request *rq)
     if (c == NULL)
         return;
     size_t count = (size_t)a->queries;
-    size_t needed = count * input_dim(&c->spec) * sizeof(float);
+    enum vec_type type = a->has_type ? (enum vec_type)a->type : TYPE_FP32;
     enum err e = check_options(rq, &options, &why);
-    if (e == OK && a->blob.len != needed)
-        e = why_set(&why, ERR_ARG, "the blob has %zu bytes, %zu queries of %u floats need %zu",
-                    a->blob.len, count, input_dim(&c->spec), needed);
+    if (e == OK)
+        e = vector_check_many(&c->spec, type, a->blob, count, "queries", &why);
     struct search *s = e == OK ? search_new(rq->env->db, c, count) : NULL;
     if (e == OK && s == NULL)
         e = ERR_NOMEM;

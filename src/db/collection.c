@@ -52,6 +52,28 @@ static void init_columns(struct collection *c)
     columns_init(&c->columns, c->env->epoch, spec, COL_COUNT, c->env->machine_bytes);
 }
 
+/* What vectors pass through on their way into rows. False when memory is short. */
+static bool make_rooms(struct collection *c)
+{
+    const struct collection_spec *spec = &c->spec;
+    if (spec->projection_from > 0) {
+        c->projection =
+            projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
+        if (c->projection == NULL)
+            return false;
+    }
+    if (spec->type == TYPE_FP32 || spec->quant == QUANT_NONE)
+        return true;
+    c->unit = mem_try(MEM_VECTOR, spec->dim * sizeof(float));
+    return c->unit != NULL;
+}
+
+static void free_rooms(struct collection *c)
+{
+    mem_free(MEM_VECTOR, c->projection);
+    mem_free(MEM_VECTOR, c->unit);
+}
+
 struct collection *collection_new(const struct collection_env *env,
                                   const struct collection_spec *spec, uint64_t uid)
 {
@@ -61,22 +83,22 @@ struct collection *collection_new(const struct collection_env *env,
     c->env = env;
     c->spec = *spec;
     c->uid = uid;
-    if (spec->projection_from > 0) {
-        c->projection =
-            projection_new(spec->projection_from, spec->dim, spec->seed, spec->projection_version);
-        if (c->projection == NULL) {
-            mem_free(MEM_KEYSPACE, c);
-            return NULL;
-        }
+    if (!make_rooms(c)) {
+        free_rooms(c);
+        mem_free(MEM_KEYSPACE, c);
+        return NULL;
     }
-    codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
-    codec_init(&c->exact, QUANT_NONE, spec->metric, spec->dim, env->kernels);
+    codec_init_exact(&c->exact, spec->type, spec->metric, spec->dim, env->kernels);
+    if (spec->quant == QUANT_NONE)
+        c->codec = c->exact;
+    else
+        codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
     init_columns(c);
     if (spec->schema.count > 0) {
         c->fields = fields_new(&c->spec.schema, env->epoch, env->hash_seed, c->columns.rows_max);
         if (c->fields == NULL) {
             columns_fini(&c->columns);
-            mem_free(MEM_VECTOR, c->projection);
+            free_rooms(c);
             mem_free(MEM_KEYSPACE, c);
             return NULL;
         }
@@ -103,7 +125,7 @@ static void free_all(struct job *job, struct lane *lane)
     pending_fini(&c->pending);
     rowset_fini(&c->free_rows);
     aging_free(c->aging);
-    mem_free(MEM_VECTOR, c->projection);
+    free_rooms(c);
     c->graph = NULL;
 }
 
@@ -464,15 +486,28 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
     background_wake(c->env->background, c);
 }
 
+/* What its code is made of: floats, at length 1 under COSINE. */
+static const float *unit_of(struct collection *c, const struct mutation_element *e)
+{
+    const struct collection_spec *spec = &c->spec;
+    if (spec->type == TYPE_FP32)
+        return e->vector;
+    CHECK(c->unit != NULL);
+    type_decode(spec->type, e->vector, spec->dim, c->unit);
+    for (uint32_t i = 0; i < spec->dim && e->norm != 1; i++)
+        c->unit[i] /= e->norm;
+    return c->unit;
+}
+
 static void fill_row(struct collection *c, uint32_t row, const struct mutation_element *e)
 {
     uint8_t *const *base = c->columns.base;
     const struct column_spec *spec = c->columns.spec;
     if (spec[COL_VECTOR].stride > 0)
-        memcpy(base[COL_VECTOR] + (size_t)row * spec[COL_VECTOR].stride, e->vector,
-               c->spec.dim * sizeof(float));
+        codec_store(&c->exact, e->vector, base[COL_VECTOR] + (size_t)row * spec[COL_VECTOR].stride);
     if (spec[COL_CODE].stride > 0)
-        codec_encode(&c->codec, e->vector, base[COL_CODE] + (size_t)row * spec[COL_CODE].stride);
+        codec_encode(&c->codec, unit_of(c, e),
+                     base[COL_CODE] + (size_t)row * spec[COL_CODE].stride);
     ((float *)(void *)base[COL_NORM])[row] = e->norm;
     heap_ref id = heap_put(&c->heap, row, e->id);
     atomic_store_explicit(column_ref(base, COL_ID, row), id, memory_order_relaxed);
@@ -703,6 +738,8 @@ size_t collection_bytes(const struct collection *c)
         sum += fields_bytes(c->fields);
     if (c->projection != NULL)
         sum += mem_size(c->projection);
+    if (c->unit != NULL)
+        sum += mem_size(c->unit);
     if (c->aging != NULL)
         sum += aging_bytes(c->aging);
     return sum + c->free_rows.words * sizeof(uint64_t);

@@ -40,7 +40,7 @@ enum collection_column {
     COL_DEATH,  /* LSN from which it is not; LSN_NEVER while alive */
     COL_ID,     /* heap_ref, atomic */
     COL_ATTR,   /* heap_ref or HEAP_NONE, atomic */
-    COL_NORM,   /* float: length before normalising */
+    COL_NORM,   /* float: length of the vector as it came (struct mutation_element) */
     COL_STATE,  /* enum row_state; the loop's alone */
     COL_CODE,   /* what walks read; not there with QUANT_NONE */
     COL_VECTOR, /* exact vectors; not there with keep_originals off */
@@ -82,6 +82,7 @@ struct collection {
     struct codec codec;          /* of what walks read */
     struct codec exact;          /* of the exact vectors */
     float *projection;           /* dim x projection_from, or NULL */
+    float *unit;                 /* room for a vector that codes are made of; NULL: not needed */
     struct fields *fields;       /* of the schema, or NULL: there is none */
     struct io_timer fields_timer; /* the next slice of building them */
     struct columns columns;
@@ -204,12 +205,16 @@ static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collectio
 struct slice view_id(const struct collection_view *v, uint32_t row);
 struct slice view_attribute(const struct collection_view *v, uint32_t row);
 float view_norm(const struct collection_view *v, uint32_t row);
+/* The exact vector of a row in its type (struct mutation_element); there are exact ones. */
+const uint8_t *view_stored(const struct collection_view *v, uint32_t row);
 /* [lane or loop] The element of a row is shown to a client. Not exact: two at once count as one. */
 void view_use(struct collection_view *v, uint32_t row);
 /* When it expires; 0: never. */
 uint64_t view_expiry(const struct collection_view *v, uint32_t row);
-/* dim floats: the exact vector, or what the code stands for. Not multiplied by the norm. */
+/* dim floats: the exact vector, or what the code stands for; as it was added, or as a query of it
+ * is (type_normalises). */
 void view_vector(const struct collection_view *v, uint32_t row, float *out);
+void view_query(const struct collection_view *v, uint32_t row, float *out);
 
 /* For collection_load.c, besides: from here on its elements may expire. ERR_NOMEM. */
 MUST_USE enum err collection_make_aging(struct collection *c);

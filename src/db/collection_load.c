@@ -131,8 +131,8 @@ enum err collection_load_row(struct collection_load *l, struct heap_cursor *curs
         memcpy(base[COL_CODE] + (size_t)at * spec[COL_CODE].stride, row->code,
                spec[COL_CODE].stride);
     if (spec[COL_VECTOR].stride > 0)
-        memcpy(base[COL_VECTOR] + (size_t)at * spec[COL_VECTOR].stride, row->vector,
-               spec[COL_VECTOR].stride);
+        codec_store(&c->exact, row->vector,
+                    base[COL_VECTOR] + (size_t)at * spec[COL_VECTOR].stride);
     atomic_store_explicit(lsn_at(l, COL_DEATH, at), LSN_NEVER, memory_order_relaxed);
     atomic_store_explicit(lsn_at(l, COL_BIRTH, at), row->birth, memory_order_relaxed);
     base[COL_STATE][at] = ROW_FLAT;

@@ -43,7 +43,7 @@ struct collection_load_row {
     uint64_t expire_ms; /* 0: never */
     struct slice id;
     const uint8_t *code;   /* not looked at when the collection has none */
-    const uint8_t *vector; /* likewise */
+    const uint8_t *vector; /* likewise; in its type */
 };
 
 /* heap_size: bytes of ids and attributes, as records of the heap: at most; lanes: heap cursors

@@ -26,11 +26,11 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .collection = c,
         .graph = c->graph,
         .codes = rows_of(c, &c->codec, codes ? COL_CODE : COL_VECTOR, lsn),
-        .exact = vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn)
-                         : rows_of(c, &c->codec, COL_CODE, lsn),
+        .exact =
+            vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn) : rows_of(c, &c->codec, COL_CODE, lsn),
         .has_exact = vectors,
-        .expire = c->aging == NULL ? NULL
-                                   : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
+        .expire =
+            c->aging == NULL ? NULL : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
         .ef = c->spec.tuning.ef,
         .pending = pending_span(&c->pending),
         .live = c->live,
@@ -77,8 +77,41 @@ uint64_t view_expiry(const struct collection_view *v, uint32_t row)
     return v->expire == NULL ? 0 : atomic_load_explicit(&v->expire[row], memory_order_relaxed);
 }
 
+const uint8_t *view_stored(const struct collection_view *v, uint32_t row)
+{
+    CHECK(v->has_exact);
+    return row_code(&v->exact, row);
+}
+
+static void multiply(float *vector, uint32_t dim, float by)
+{
+    for (uint32_t i = 0; i < dim && by != 1; i++)
+        vector[i] *= by;
+}
+
+/* Are the vectors that rows decode to at length 1? Exact ones of halves are as they were added. */
+static bool rows_are_units(const struct collection_view *v)
+{
+    const struct collection_spec *spec = &v->collection->spec;
+    return type_normalises(spec->type, spec->metric) && (!v->has_exact || spec->type == TYPE_FP32);
+}
+
+/* One bit per dimension keeps no lengths: such a vector is shown as the signs it was reduced to. */
 void view_vector(const struct collection_view *v, uint32_t row, float *out)
 {
-    const uint8_t *bytes = row_code(&v->exact, row);
-    codec_decode(v->exact.codec, bytes, out);
+    const struct collection_spec *spec = &v->collection->spec;
+    codec_decode(v->exact.codec, row_code(&v->exact, row), out);
+    if (rows_are_units(v) && (v->has_exact || spec->quant != QUANT_BIN))
+        multiply(out, spec->dim, view_norm(v, row));
+}
+
+void view_query(const struct collection_view *v, uint32_t row, float *out)
+{
+    const struct collection_spec *spec = &v->collection->spec;
+    codec_decode(v->exact.codec, row_code(&v->exact, row), out);
+    if (!type_normalises(spec->type, spec->metric) || rows_are_units(v))
+        return;
+    float norm = view_norm(v, row);
+    for (uint32_t i = 0; i < spec->dim; i++)
+        out[i] /= norm;
 }

@@ -222,9 +222,9 @@ static enum err prepare_put(struct db *db, const struct mutation *m, struct why 
         e = prepare_collection(db, m->key, &m->spec, &c);
     if (e != OK)
         return e;
-    if (m->dim != c->spec.dim)
-        return why_set(why, ERR_CORRUPT, "vectors of %u for a collection of %u", m->dim,
-                       c->spec.dim);
+    if (m->dim != c->spec.dim || m->type != c->spec.type)
+        return why_set(why, ERR_CORRUPT, "vectors of %u %s for a collection of %u %s", m->dim,
+                       type_name(m->type), c->spec.dim, type_name(c->spec.type));
     if (!db_has_room(db, collection_put_cost(c, m)))
         return ERR_NOMEM;
     return collection_prepare_put(c, m);

@@ -35,11 +35,12 @@ static void put_elements(struct buf *out, const struct mutation *m, size_t start
     if (m->creates)
         spec_encode(&m->spec, out);
     bytes_put_u32(out, FIELD_VECTOR);
+    bytes_put_u8(out, (uint8_t)m->type);
     bytes_put_u32(out, m->dim);
     bytes_put_u32(out, (uint32_t)m->count);
     pad(out, start);
     for (size_t i = 0; i < m->count; i++)
-        buf_append(out, m->elements[i].vector, (size_t)m->dim * sizeof(float));
+        buf_append(out, m->elements[i].vector, type_size(m->type, m->dim));
     for (size_t i = 0; i < m->count; i++) {
         const struct mutation_element *e = &m->elements[i];
         bytes_put_f32(out, e->norm);
@@ -138,14 +139,19 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
     if (m->creates && !spec_decode(r, &m->spec))
         return ERR_CORRUPT;
     uint32_t field = bytes_get_u32(r);
+    uint8_t type = bytes_get_u8(r);
     m->dim = bytes_get_u32(r);
     uint32_t count = bytes_get_u32(r);
     get_padding(r, start);
-    if (r->broken || field != FIELD_VECTOR || m->dim == 0 || m->dim > LIMIT_DIM)
+    if (r->broken || field != FIELD_VECTOR || type >= TYPE_COUNT)
         return ERR_CORRUPT;
-    if (m->creates && m->spec.dim != m->dim)
+    m->type = (enum vec_type)type;
+    if (m->dim == 0 || m->dim > LIMIT_DIM || (m->type == TYPE_BIT && m->dim % TYPE_BIT_DIM != 0))
         return ERR_CORRUPT;
-    struct slice vectors = bytes_get_raw(r, (size_t)count * m->dim * sizeof(float));
+    if (m->creates && (m->spec.dim != m->dim || m->spec.type != m->type))
+        return ERR_CORRUPT;
+    size_t size = type_size(m->type, m->dim);
+    struct slice vectors = bytes_get_raw(r, count * size);
     if (r->broken)
         return ERR_CORRUPT;
     m->elements = mem_try_calloc(MEM_LOG, count * sizeof(*m->elements));
@@ -154,7 +160,7 @@ static enum err get_elements(struct bytes_reader *r, struct mutation *m, const u
     m->count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct mutation_element *e = &m->elements[i];
-        e->vector = (const float *)(const void *)(vectors.ptr + (size_t)i * m->dim * sizeof(float));
+        e->vector = vectors.ptr + i * size;
         e->norm = bytes_get_f32(r);
         e->id = bytes_get_slice(r);
         uint8_t flags = bytes_get_u8(r);

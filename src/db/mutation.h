@@ -36,12 +36,13 @@ const char *mutation_name(enum mutation_kind kind);
 /* The vector field a mutation speaks of. There is one so far; the log has room for more. */
 enum { FIELD_VECTOR = 0 };
 
-/* One element of MUTATION_PUT. vector: dim floats as they are stored (normalised under COSINE). An
- * element that is there keeps its attribute unless set_attribute. */
+/* One element of MUTATION_PUT. vector: dim numbers in the type of the put (vec/type.h), as they are
+ * stored: FP32 normalised under COSINE, the others as they came. An element that is there keeps its
+ * attribute unless set_attribute. */
 struct mutation_element {
     struct slice id;
-    const float *vector;
-    float norm; /* length of the vector before it was normalised; 1 otherwise */
+    const void *vector;
+    float norm; /* length of the vector as it came, under COSINE and not of INT8; 1 otherwise */
     uint64_t expire_ms; /* Unix time; 0: never */
     bool set_attribute;
     struct slice attribute; /* len 0: none */
@@ -57,6 +58,7 @@ struct mutation {
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     uint32_t dim;                      /* PUT */
+    enum vec_type type;                /* PUT */
     struct mutation_element *elements; /* PUT */
     const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE */
     size_t count;                      /* of elements or ids */

@@ -41,6 +41,20 @@ struct collection_spec spec_default(uint32_t dim)
     };
 }
 
+bool spec_type_fits(const struct collection_spec *s)
+{
+    bool halves = s->type == TYPE_FP16 || s->type == TYPE_BF16;
+    if (!type_has_metric(s->type, s->metric))
+        return false;
+    if (s->quant != QUANT_NONE && s->type != TYPE_FP32 && !halves)
+        return false;
+    if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
+        return false;
+    if (s->type != TYPE_FP32 && (s->implicit || s->projection_from > 0))
+        return false;
+    return s->type != TYPE_BIT || s->dim % TYPE_BIT_DIM == 0;
+}
+
 void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
 {
     memcpy(to, from, offsetof(struct collection_spec, tuning));
@@ -65,6 +79,7 @@ enum err spec_same_fixed(const struct collection_spec *a, const struct collectio
 void spec_encode(const struct collection_spec *s, struct buf *out)
 {
     bytes_put_u32(out, s->dim);
+    bytes_put_u8(out, (uint8_t)s->type);
     bytes_put_u8(out, (uint8_t)s->metric);
     bytes_put_u8(out, (uint8_t)s->quant);
     bytes_put_u8(out, (uint8_t)s->index);
@@ -86,7 +101,8 @@ void spec_encode(const struct collection_spec *s, struct buf *out)
 bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
 {
     s->dim = bytes_get_u32(r);
-    uint8_t metric = bytes_get_u8(r), quant = bytes_get_u8(r), index = bytes_get_u8(r);
+    uint8_t type = bytes_get_u8(r), metric = bytes_get_u8(r);
+    uint8_t quant = bytes_get_u8(r), index = bytes_get_u8(r);
     s->m = bytes_get_u32(r);
     s->ef_build = bytes_get_u32(r);
     s->tuning.ef = bytes_get_u32(r);
@@ -101,8 +117,10 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     uint8_t evict = bytes_get_u8(r);
     if (!schema_decode(r, &s->schema) || r->broken)
         return false;
-    if (metric >= METRIC_COUNT || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
+    if (type >= TYPE_COUNT || metric >= METRIC_COUNT || quant >= QUANT_COUNT ||
+        index >= INDEX_KIND_COUNT)
         return false;
+    s->type = (enum vec_type)type;
     s->metric = (enum metric)metric;
     s->quant = (enum quant)quant;
     s->index = (enum index_kind)index;
@@ -110,10 +128,8 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     if (evict >= EVICTION_COUNT || s->tuning.element_ttl_s > LIMIT_ELEMENT_TTL_S ||
         s->tuning.max_len > LIMIT_ROWS || s->tuning.max_bytes > INT64_MAX)
         return false;
-    if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
-        return false;
-    return s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN && s->m <= LIMIT_M &&
-           s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->tuning.ef >= 1 &&
+    return spec_type_fits(s) && s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN &&
+           s->m <= LIMIT_M && s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->tuning.ef >= 1 &&
            s->tuning.ef <= LIMIT_EF && s->projection_from <= LIMIT_DIM &&
            s->projection_version <= PROJECTION_VERSION &&
            (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);

@@ -54,6 +54,7 @@ struct spec_tuning {
 
 struct collection_spec {
     uint32_t dim; /* of stored vectors */
+    enum vec_type type;
     enum metric metric;
     enum quant quant;
     enum index_kind index;
@@ -69,8 +70,12 @@ struct collection_spec {
     struct spec_tuning tuning; /* the last member: spec_copy_fixed */
 };
 
-/* COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
+/* FP32, COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
 struct collection_spec spec_default(uint32_t dim);
+
+/* Has the type that metric, that many dimensions and those codes? INT8 and BIT are walked as they
+ * are. */
+bool spec_type_fits(const struct collection_spec *s);
 
 /* Is it known of elements when they were used? */
 static inline bool spec_counts_use(const struct spec_tuning *s)

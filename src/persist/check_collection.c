@@ -70,7 +70,7 @@ static void check_contents(struct work *w, const struct chunk *c, const struct i
     }
     bool finite =
         image_finite(rows->norms, rows->count) &&
-        image_finite(rows->vectors, (size_t)rows->count * rows->vector_size / sizeof(float));
+        (rows->vector_size == 0 || image_vectors_finite(rows, w->spec->type, w->spec->dim));
     for (uint32_t i = 0; i < rows->count && w->code_size > 0; i++)
         finite = finite && codec_row_finite(&w->codec, rows->codes + (size_t)i * w->code_size);
     if (!finite)
@@ -335,10 +335,12 @@ uint64_t check_collection(struct check_shot *s, uint64_t uid, const struct colle
                      .spec = spec,
                      .key = key,
                      .uid = uid};
-    codec_init(&w.codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
-    w.code_size = spec->quant == QUANT_NONE ? 0 : w.codec.row_size;
+    if (spec->quant != QUANT_NONE) {
+        codec_init(&w.codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
+        w.code_size = w.codec.row_size;
+    }
     bool vectors = spec->keep_originals || spec->quant == QUANT_NONE;
-    w.vector_size = vectors ? spec->dim * (uint32_t)sizeof(float) : 0;
+    w.vector_size = vectors ? (uint32_t)type_size(spec->type, spec->dim) : 0;
     if (w.large != NULL) {
         w.rows_end = w.large->rows_end;
         check_large(&w, first, end);

@@ -160,9 +160,8 @@ bool image_rows_begin(struct buf *out, struct image_rows *rows)
     if (base == NULL)
         return false;
     (void)rows_layout(rows, base);
-    const uint32_t header[] = {rows->first,     rows->span,        rows->count,
-                               rows->code_size, rows->vector_size, rows->ids_size,
-                               rows->expire_size};
+    const uint32_t header[] = {rows->first,       rows->span,     rows->count,      rows->code_size,
+                               rows->vector_size, rows->ids_size, rows->expire_size};
     memcpy(base, header, sizeof(header));
     return true;
 }
@@ -245,6 +244,38 @@ bool image_finite(const void *floats, size_t count)
     for (size_t i = 0; i < count; i++)
         bad |= (uint32_t)((field_u32(at + i * 4) & exponent) == exponent);
     return bad == 0;
+}
+
+/* As image_finite: all of them, so that it vectorises. exponent: its bits, all set when not finite.
+ */
+static bool halves_finite(const uint8_t *at, size_t count, uint16_t exponent)
+{
+    unsigned bad = 0;
+    for (size_t i = 0; i < count; i++)
+        bad |= (field_u16(at + i * sizeof(exponent)) & exponent) == exponent;
+    return bad == 0;
+}
+
+bool image_vectors_finite(const struct image_rows *rows, enum vec_type type, uint32_t dim)
+{
+    const uint16_t fp16_exponent = 0x7c00, bf16_exponent = 0x7f80;
+    size_t count = (size_t)rows->count * dim;
+    CHECK(rows->vector_size == type_size(type, dim));
+    switch (type) {
+    case TYPE_FP32:
+        return image_finite(rows->vectors, count);
+    case TYPE_FP16:
+        return halves_finite(rows->vectors, count, fp16_exponent);
+    case TYPE_BF16:
+        return halves_finite(rows->vectors, count, bf16_exponent);
+    case TYPE_INT8: /* every byte is a number */
+    case TYPE_BIT:
+        return true;
+    case TYPE_COUNT:
+        break;
+    }
+    CHECK(false);
+    return false;
 }
 
 /* -- attributes -------------------------------------------------------------------------------- */

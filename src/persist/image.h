@@ -145,5 +145,7 @@ void image_unpack(const uint8_t *from, uint32_t *rows, size_t count, uint32_t wi
 
 /* Are these floats finite? */
 bool image_finite(const void *floats, size_t count);
+/* Are the vectors of the rows, which have some? Each takes type_size(type, dim) bytes. */
+bool image_vectors_finite(const struct image_rows *rows, enum vec_type type, uint32_t dim);
 
 #endif

@@ -61,7 +61,7 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         .span = span,
         .count = count,
         .code_size = e->c->spec.quant == QUANT_NONE ? 0 : e->c->codec.row_size,
-        .vector_size = v->has_exact ? e->c->exact.row_size : 0,
+        .vector_size = v->has_exact ? (uint32_t)type_size(e->c->spec.type, e->c->spec.dim) : 0,
     };
     for (uint32_t i = 0; i < count; i++) {
         image.ids_size += (uint32_t)view_id(v, rows[i]).len;
@@ -87,7 +87,7 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         memcpy(image.codes + (size_t)i * image.code_size, row_code(&v->codes, rows[i]),
                image.code_size);
     for (uint32_t i = 0; i < count && image.vector_size > 0; i++)
-        memcpy(image.vectors + (size_t)i * image.vector_size, row_code(&v->exact, rows[i]),
+        memcpy(image.vectors + (size_t)i * image.vector_size, view_stored(v, rows[i]),
                image.vector_size);
     for (uint32_t i = 0; i < count && image.expire_size > 0; i++)
         image.expires[i] = view_expiry(v, rows[i]);

@@ -38,11 +38,12 @@ static bool next_row(struct row_cursor *r, uint64_t birth, struct collection_loa
 /* Do the rows have codes and vectors as this collection has them, all finite? */
 static bool rows_fit(const struct collection *c, const struct image_rows *image)
 {
+    const struct collection_spec *spec = &c->spec;
+    bool vectors = c->columns.spec[COL_VECTOR].stride > 0;
     if (image->code_size != c->columns.spec[COL_CODE].stride ||
-        image->vector_size != c->columns.spec[COL_VECTOR].stride ||
-        !image_finite(image->vectors, (size_t)image->count * image->vector_size / sizeof(float)))
+        image->vector_size != (vectors ? type_size(spec->type, spec->dim) : 0))
         return false;
-    bool finite = true;
+    bool finite = !vectors || image_vectors_finite(image, spec->type, spec->dim);
     for (uint32_t i = 0; i < image->count && image->code_size > 0; i++)
         finite = finite && codec_row_finite(&c->codec, image->codes + (size_t)i * image->code_size);
     return finite;

@@ -100,7 +100,9 @@ static bool on_key(void *user, const struct image_key *key)
     s->key = key;
     d->ops->key(d, key);
     if (key->type == OBJECT_COLLECTION) {
-        codec_init(&d->codec, key->spec.quant, key->spec.metric, key->spec.dim, vec_kernels_at(0));
+        if (key->spec.quant != QUANT_NONE)
+            codec_init(&d->codec, key->spec.quant, key->spec.metric, key->spec.dim,
+                       vec_kernels_at(0));
         d->vector = mem_realloc(MEM_SCRATCH, d->vector, key->spec.dim * sizeof(float));
         enum err e = snapshot_read_elements(&s->reader, key->uid, on_element, s, &s->why);
         if (s->result == OK)

@@ -46,25 +46,26 @@ static void put_expiry(struct dump *d, uint64_t ms)
     put_time(d, ms);
 }
 
-static void put_vector(struct dump *d, const void *vector, uint32_t dim, float norm)
+static void put_vector(struct dump *d, enum vec_type type, const void *vector, uint32_t dim,
+                       float norm)
 {
-    struct slice bytes = {vector, dim * sizeof(float)};
+    struct slice bytes = {vector, type_size(type, dim)};
+    float shown[NUMBERS_SHOWN];
+    uint32_t count = dim < NUMBERS_SHOWN ? dim : NUMBERS_SHOWN;
+    type_decode(type, vector, count, shown);
     buf_append_text(&d->text, " [");
-    for (uint32_t i = 0; i < dim && i < NUMBERS_SHOWN; i++) {
-        float value;
-        memcpy(&value, bytes.ptr + i * sizeof(float), sizeof(value));
-        buf_printf(&d->text, "%s%.9g", i == 0 ? "" : " ", (double)value);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        buf_printf(&d->text, "%s%.9g", i == 0 ? "" : " ", (double)shown[i]);
     buf_printf(&d->text, "%s] crc %08" PRIx32 " norm %.9g", dim > NUMBERS_SHOWN ? " ..." : "",
                crc32c(bytes), (double)norm);
 }
 
 static void put_spec(struct dump *d, const struct collection_spec *s)
 {
-    buf_printf(&d->text, " dim %u %s %s %s M %u EFC %u EF %u originals %s%s seed %016" PRIx64,
-               s->dim, metric_name(s->metric), index_kind_name(s->index), quant_name(s->quant),
-               s->m, s->ef_build, s->tuning.ef, s->keep_originals ? "kept" : "dropped",
-               s->implicit ? " made by VADD" : "", s->seed);
+    buf_printf(&d->text, " dim %u %s %s %s %s M %u EFC %u EF %u originals %s%s seed %016" PRIx64,
+               s->dim, type_name(s->type), metric_name(s->metric), index_kind_name(s->index),
+               quant_name(s->quant), s->m, s->ef_build, s->tuning.ef,
+               s->keep_originals ? "kept" : "dropped", s->implicit ? " made by VADD" : "", s->seed);
     if (s->projection_from > 0)
         buf_printf(&d->text, " projected from %u", s->projection_from);
     if (s->tuning.element_ttl_s > 0)
@@ -118,7 +119,7 @@ static void on_element(struct dump *d, const struct image_key *key,
     buf_append_byte(&d->text, ' ');
     put_quoted(d, e->id);
     if (e->vector != NULL)
-        put_vector(d, e->vector, key->spec.dim, e->norm);
+        put_vector(d, key->spec.type, e->vector, key->spec.dim, e->norm);
     else
         buf_printf(&d->text, " code crc %08" PRIx32 " norm %.9g",
                    crc32c((struct slice){e->code, d->codec.row_size}), (double)e->norm);
@@ -152,7 +153,7 @@ static void put_elements(struct dump *d, const struct mutation *m)
         const struct mutation_element *e = &m->elements[i];
         buf_append_byte(&d->text, ' ');
         put_quoted(d, e->id);
-        put_vector(d, e->vector, m->dim, e->norm);
+        put_vector(d, m->type, e->vector, m->dim, e->norm);
         if (e->set_attribute) {
             buf_append_byte(&d->text, ' ');
             put_quoted(d, e->attribute);

@@ -88,10 +88,12 @@ static void put_tuning(struct dump *d, const struct spec_tuning *t)
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
     bool flat = s->index == INDEX_FLAT;
-    put_command(d, "VCREATE", (flat ? 12u : 16u) + TUNING_WORDS);
+    put_command(d, "VCREATE", (flat ? 14u : 18u) + TUNING_WORDS);
     put_slice(d, key);
     put_text(d, "DIM");
     put_number(d, s->dim);
+    put_text(d, "TYPE");
+    put_text(d, type_name(s->type));
     put_text(d, "METRIC");
     put_text(d, metric_name(s->metric));
     put_text(d, "INDEX");
@@ -109,9 +111,13 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_number(d, s->ef_build);
 }
 
-/* Multiplies a stored vector by its length, into the room of d; returns its bytes. */
-static struct slice scaled(struct dump *d, const void *vector, float norm, uint32_t dim)
+/* Multiplies a stored vector by its length, into the room of d; returns its bytes. Types other than
+ * FP32 are stored as they came. */
+static struct slice scaled(struct dump *d, const void *vector, enum vec_type type, float norm,
+                           uint32_t dim)
 {
+    if (type != TYPE_FP32)
+        return (struct slice){vector, type_size(type, dim)};
     memmove(d->vector, vector, dim * sizeof(float));
     for (uint32_t i = 0; i < dim && norm != 1; i++)
         d->vector[i] *= norm;
@@ -120,7 +126,7 @@ static struct slice scaled(struct dump *d, const void *vector, float norm, uint3
 
 /* A set made by VADD is made by it again, with the words that it was made with. */
 static void put_add(struct dump *d, struct slice key, const struct collection_spec *s,
-                    struct slice vector, struct slice id, bool set_attribute,
+                    enum vec_type type, struct slice vector, struct slice id, bool set_attribute,
                     struct slice attribute, uint64_t expire_ms)
 {
     static const char *const quants[] = {"NOQUANT", "Q8", "BIN"};
@@ -128,7 +134,7 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
                 5 + (s->implicit ? 5u : 0u) + (set_attribute ? 2u : 0u) +
                     (expire_ms > 0 ? 2u : 0u));
     put_slice(d, key);
-    put_text(d, "FP32");
+    put_text(d, type_name(type));
     put_slice(d, vector);
     put_slice(d, id);
     if (s->implicit) {
@@ -165,11 +171,13 @@ static void on_element(struct dump *d, const struct image_key *key,
                        const struct snapshot_element *e)
 {
     const void *vector = e->vector;
+    enum vec_type type = key->spec.type;
     if (vector == NULL) {
         codec_decode(&d->codec, e->code, d->vector);
         vector = d->vector;
+        type = TYPE_FP32; /* which is made into the type again */
     }
-    put_add(d, key->key, &key->spec, scaled(d, vector, e->norm, key->spec.dim), e->id,
+    put_add(d, key->key, &key->spec, type, scaled(d, vector, type, e->norm, key->spec.dim), e->id,
             e->attribute.len > 0, e->attribute, e->expire_ms);
     write_out(d);
 }
@@ -191,6 +199,12 @@ static void on_key_end(struct dump *d, const struct image_key *key)
 
 /* -- of the log -------------------------------------------------------------------------------- */
 
+static struct slice stored(struct dump *d, const struct mutation *m,
+                           const struct mutation_element *e)
+{
+    return scaled(d, e->vector, m->type, e->norm, m->dim);
+}
+
 /* Elements [first, end) of a put, which agree on whether they set attributes, and on their time.
  * VMADD asks for none of the words that made the set. */
 static void put_many(struct dump *d, const struct mutation *m, size_t first, size_t end)
@@ -200,13 +214,13 @@ static void put_many(struct dump *d, const struct mutation *m, size_t first, siz
     uint64_t expire_ms = m->elements[first].expire_ms;
     put_command(d, "VMADD", 5 + count + (attributes ? 2 + count : 0) + (expire_ms > 0 ? 2 : 0));
     put_slice(d, m->key);
-    put_text(d, "FP32");
+    put_text(d, type_name(m->type));
     put_number(d, count);
     for (size_t i = first; i < end; i++)
         put_slice(d, m->elements[i].id);
-    buf_printf(&d->text, "$%zu\r\n", count * m->dim * sizeof(float));
+    buf_printf(&d->text, "$%zu\r\n", count * type_size(m->type, m->dim));
     for (size_t i = first; i < end; i++)
-        buf_append_slice(&d->text, scaled(d, m->elements[i].vector, m->elements[i].norm, m->dim));
+        buf_append_slice(&d->text, stored(d, m, &m->elements[i]));
     buf_append(&d->text, "\r\n", 2);
     if (attributes) {
         put_text(d, "ATTRS");
@@ -231,7 +245,7 @@ static void put_elements(struct dump *d, const struct mutation *m)
         d->projections += m->spec.projection_from > 0;
         if (!m->spec.implicit)
             put_create(d, m->key, &m->spec);
-        put_add(d, m->key, &m->spec, scaled(d, e->vector, e->norm, m->dim), e->id, e->set_attribute,
+        put_add(d, m->key, &m->spec, m->type, stored(d, m, e), e->id, e->set_attribute,
                 e->attribute, e->expire_ms);
         first = 1;
     }

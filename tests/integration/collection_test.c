@@ -103,7 +103,8 @@ TEST(collection, vmsearch_replies_an_array_per_query)
 {
     PLAY(SQUARE, {"VMSEARCH c 2 {f32 0.1 0 0 2} COUNT 2", "[['o' 'x'] ['y' 'o']]"},
          {"VMSEARCH c 1 {f32 1 0} COUNT 1 WITHDIST", "[[['x' '0']]]", "[[['x' ,0]]]"},
-         {"VMSEARCH c 2 {f32 1 0}", "-ERR the blob has 8 bytes, 2 queries of 2 floats need 16"},
+         {"VMSEARCH c 2 {f32 1 0}", "-ERR the blob has 8 bytes, 2 queries of 2 floats need 16: "
+                                     "float16 blob?"},
          {"VMSEARCH c 1 {f32 1 nan}", "-ERR value 1 of the vector is not a finite number"},
          {"VMSEARCH c 0 ''", "-ERR n must be an integer between 1 and 1000000, got '0'"},
          {"VMSEARCH c 1000001 ''", "-ERR n must be an integer between 1 and 1000000, got "

@@ -248,11 +248,12 @@ size_t ask_change_count(const struct world *w, const struct ask *cmd, uint64_t a
 static const char *check_stored(const struct model_collection *c, const struct ask *cmd, size_t i,
                                 const struct mutation_element *e)
 {
-    float expected[512];
+    float expected[512], is[512];
     CHECK(c->spec.dim <= COUNT_OF(expected));
     (void)model_store(c, vector_of(cmd, i), expected);
+    type_decode(c->spec.type, e->vector, c->spec.dim, is);
     for (uint32_t j = 0; j < c->spec.dim; j++)
-        if (!(fabsf(expected[j] - e->vector[j]) <= 1e-5f * (1 + fabsf(expected[j]))))
+        if (!(fabsf(expected[j] - is[j]) <= 1e-5f * (1 + fabsf(expected[j]))))
             return "another vector is stored than was sent";
     return NULL;
 }
