@@ -1,8 +1,6 @@
 /* Finding collections, waiting for their pending sets, showing their vectors. */
 #include "cmd/vector.h"
 
-#include <math.h>
-
 struct collection *find_collection(struct request *rq, struct slice key, bool *missing)
 {
     struct collection *c;
@@ -62,32 +60,13 @@ void retry_when_linked(struct request *rq, struct collection *c)
     wait_for(rq, c);
 }
 
-/* In the type of the collection, as it was added; or as what is left of it has it. */
-static void reply_blob(struct reply *r, const struct collection_view *v, uint32_t row, float *room)
-{
-    const struct collection_spec *spec = &v->collection->spec;
-    size_t size = type_size(spec->type, spec->dim), at;
-    if (v->has_exact && spec->type != TYPE_FP32) {
-        reply_bulk(r, (struct slice){view_stored(v, row), size});
-        return;
-    }
-    view_vector(v, row, room);
-    float largest = type_largest(spec->type); /* a code may stand for a little more */
-    for (uint32_t i = 0; i < spec->dim; i++)
-        room[i] = fminf(fmaxf(room[i], -largest), largest);
-    /* Each number is read before its place is written to: none takes more room than a float. */
-    enum type_fault fault = type_encode(spec->type, room, spec->dim, (uint8_t *)room, &at);
-    CHECK(fault == TYPE_FITS);
-    reply_bulk(r, (struct slice){(const uint8_t *)room, size});
-}
-
 void reply_vector(struct reply *r, const struct collection_view *v, uint32_t row, bool raw,
                   float *room)
 {
     const struct collection_spec *spec = &v->collection->spec;
     CHECK(row < v->exact.end);
     if (raw) {
-        reply_blob(r, v, row, room);
+        reply_bulk(r, (struct slice){view_blob(v, row, room), type_size(spec->type, spec->dim)});
         return;
     }
     view_vector(v, row, room);

@@ -49,6 +49,13 @@ static enum err fit_type(const struct vcreate_args *a, bool auto_quant,
         return why_set(why, ERR_ARG,
                        "QUANT %s does not go with TYPE %s: searches walk its vectors as they are",
                        quant_name(spec->quant), type_name(spec->type));
+    if (spec->quant == QUANT_NONE && !spec->keep_originals)
+        return why_set(why, ERR_ARG, "ORIGINALS DROP needs a QUANT that keeps codes");
+    if (spec->type != TYPE_FP32 && !spec->keep_originals)
+        return why_set(why, ERR_ARG,
+                       "ORIGINALS DROP keeps no vectors, of which TYPE %s would say how "
+                       "they are kept",
+                       type_name(spec->type));
     CHECK(spec_type_fits(spec));
     return OK;
 }
@@ -167,8 +174,6 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
     if (spec->index == INDEX_FLAT && (a->has_m || a->has_efc))
         return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT",
                        a->has_m ? "M" : "EFC");
-    if (spec->quant == QUANT_NONE && !spec->keep_originals)
-        return why_set(why, ERR_ARG, "ORIGINALS DROP needs a QUANT that keeps codes");
     if (a->has_m)
         spec->m = (uint32_t)a->m;
     if (a->has_efc)

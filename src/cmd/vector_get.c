@@ -32,7 +32,7 @@ static void reply_raw_exact(struct reply *r, const struct collection_view *v, ui
     reply_bulk(r, (struct slice){view_stored(v, row), type_size(spec->type, spec->dim)});
     reply_double(r, spec->type == TYPE_FP32 ? (double)view_norm(v, row) : 1);
     if (int8)
-        reply_double(r, (double)type_largest(TYPE_INT8));
+        reply_double(r, 127);
 }
 
 /* VEMB RAW: what is stored, and how. */

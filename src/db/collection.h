@@ -215,6 +215,8 @@ uint64_t view_expiry(const struct collection_view *v, uint32_t row);
  * is (type_normalises). */
 void view_vector(const struct collection_view *v, uint32_t row, float *out);
 void view_query(const struct collection_view *v, uint32_t row, float *out);
+/* As it was added, in the type of the collection: in room (dim floats), or where it stands. */
+const uint8_t *view_blob(const struct collection_view *v, uint32_t row, float *room);
 
 /* For collection_load.c, besides: from here on its elements may expire. ERR_NOMEM. */
 MUST_USE enum err collection_make_aging(struct collection *c);

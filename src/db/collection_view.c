@@ -89,11 +89,10 @@ static void multiply(float *vector, uint32_t dim, float by)
         vector[i] *= by;
 }
 
-/* Are the vectors that rows decode to at length 1? Exact ones of halves are as they were added. */
-static bool rows_are_units(const struct collection_view *v)
+/* Are the vectors that rows decode to at length 1? Others than FP32 are as they were added. */
+static bool rows_are_units(const struct collection_spec *spec)
 {
-    const struct collection_spec *spec = &v->collection->spec;
-    return type_normalises(spec->type, spec->metric) && (!v->has_exact || spec->type == TYPE_FP32);
+    return spec->metric == METRIC_COSINE && spec->type == TYPE_FP32;
 }
 
 /* One bit per dimension keeps no lengths: such a vector is shown as the signs it was reduced to. */
@@ -101,7 +100,7 @@ void view_vector(const struct collection_view *v, uint32_t row, float *out)
 {
     const struct collection_spec *spec = &v->collection->spec;
     codec_decode(v->exact.codec, row_code(&v->exact, row), out);
-    if (rows_are_units(v) && (v->has_exact || spec->quant != QUANT_BIN))
+    if (rows_are_units(spec) && (v->has_exact || spec->quant != QUANT_BIN))
         multiply(out, spec->dim, view_norm(v, row));
 }
 
@@ -109,9 +108,17 @@ void view_query(const struct collection_view *v, uint32_t row, float *out)
 {
     const struct collection_spec *spec = &v->collection->spec;
     codec_decode(v->exact.codec, row_code(&v->exact, row), out);
-    if (!type_normalises(spec->type, spec->metric) || rows_are_units(v))
+    if (!type_normalises(spec->type, spec->metric) || rows_are_units(spec))
         return;
     float norm = view_norm(v, row);
     for (uint32_t i = 0; i < spec->dim; i++)
         out[i] /= norm;
+}
+
+const uint8_t *view_blob(const struct collection_view *v, uint32_t row, float *room)
+{
+    if (v->collection->spec.type != TYPE_FP32)
+        return view_stored(v, row);
+    view_vector(v, row, room);
+    return (const uint8_t *)room;
 }

@@ -73,14 +73,15 @@ static enum err copier_init(struct copier *p, struct db *db, struct collection *
     return ERR_NOMEM;
 }
 
-/* A vector as puts have it: of length 1 under COSINE, also where it is made of one bit each. */
-static const float *vector_of(const struct copier *p, uint32_t row, size_t i)
+/* A vector as puts have it: FP32 of length 1 under COSINE, also where it is made of one bit each.
+ */
+static const void *vector_of(const struct copier *p, uint32_t row, size_t i)
 {
     const struct codec *codec = p->view.exact.codec;
     if (p->view.has_exact)
-        return (const float *)(const void *)row_code(&p->view.exact, row);
+        return view_stored(&p->view, row);
     float *vector = p->vectors + i * codec->dim;
-    view_vector(&p->view, row, vector);
+    view_query(&p->view, row, vector);
     float length = sqrtf((float)codec->dim);
     for (uint32_t at = 0; at < codec->dim && codec->quant == QUANT_BIN; at++)
         vector[at] /= length;
@@ -123,6 +124,7 @@ enum err copy_each(struct db *db, struct collection *c, struct slice key,
         struct mutation put = {.kind = MUTATION_PUT,
                                .key = key,
                                .dim = c->spec.dim,
+                               .type = c->spec.type,
                                .elements = p.elements,
                                .count = count};
         e = take(user, &put);
@@ -135,18 +137,30 @@ enum err copy_each(struct db *db, struct collection *c, struct slice key,
 
 /* -- checking ---------------------------------------------------------------------------------- */
 
+/* Is the length that an element says it had about the one that it has? */
+static bool norm_fits(const struct collection_spec *spec, float norm, double square)
+{
+    if (spec->type == TYPE_FP32)
+        return isfinite(norm) && norm >= 0;
+    if (!type_normalises(spec->type, spec->metric))
+        return norm == 1;
+    double ratio = (double)norm / sqrt(square);
+    return ratio > 0.5 && ratio < 2;
+}
+
 /* A number that is none, or a length whose square is none, would go on in every distance. */
 static bool element_fits(const struct collection_spec *spec, const struct mutation_element *e)
 {
-    double square = 0;
-    for (uint32_t i = 0; i < spec->dim; i++)
-        square += (double)e->vector[i] * (double)e->vector[i];
-    if (!(square <= (double)FLT_MAX / 8) || !isfinite(e->norm) || e->norm < 0)
+    double square = type_square(spec->type, e->vector, spec->dim);
+    bool cosine = spec->metric == METRIC_COSINE, unit = cosine && spec->type == TYPE_FP32;
+    double most = (double)FLT_MAX / 8;
+    if (cosine && !unit)
+        most = (double)FLT_MAX * (double)FLT_MAX / 4; /* the length itself is a float */
+    if (!(square <= most) || (cosine && square == 0 && !spec->implicit))
         return false;
-    bool zero = square == 0 && spec->implicit;
-    if (spec->metric == METRIC_COSINE && !zero && !(square > 0.25 && square < 4))
+    if (unit && square != 0 && !(square > 0.25 && square < 4))
         return false;
-    return e->id.len <= LIMIT_KEY_SIZE;
+    return norm_fits(spec, e->norm, square) && e->id.len <= LIMIT_KEY_SIZE;
 }
 
 enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why)
@@ -158,7 +172,7 @@ enum err copy_check(struct copy_check *check, const struct mutation *m, struct w
         check->spec = m->spec;
         return OK;
     }
-    if (m->creates || m->dim != check->spec.dim || m->count == 0)
+    if (m->creates || m->dim != check->spec.dim || m->type != check->spec.type || m->count == 0)
         return why_set(why, ERR_CORRUPT, "elements that do not fit their collection");
     for (size_t i = 0; i < m->count; i++)
         if (!element_fits(&check->spec, &m->elements[i]))

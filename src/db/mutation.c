@@ -70,7 +70,7 @@ size_t mutation_size_max(const struct mutation *m)
     for (size_t i = 0; i < m->count && m->ids != NULL; i++)
         size += sizeof(uint32_t) + m->ids[i].len;
     for (size_t i = 0; i < m->count && m->elements != NULL; i++)
-        size += ELEMENT_FIXED + m->dim * sizeof(float) + m->elements[i].id.len +
+        size += ELEMENT_FIXED + type_size(m->type, m->dim) + m->elements[i].id.len +
                 m->elements[i].attribute.len;
     return size;
 }

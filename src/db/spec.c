@@ -50,7 +50,7 @@ bool spec_type_fits(const struct collection_spec *s)
         return false;
     if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
         return false;
-    if (s->type != TYPE_FP32 && (s->implicit || s->projection_from > 0))
+    if (s->type != TYPE_FP32 && (s->implicit || s->projection_from > 0 || !s->keep_originals))
         return false;
     return s->type != TYPE_BIT || s->dim % TYPE_BIT_DIM == 0;
 }

@@ -74,7 +74,7 @@ struct collection_spec {
 struct collection_spec spec_default(uint32_t dim);
 
 /* Has the type that metric, that many dimensions and those codes? INT8 and BIT are walked as they
- * are. */
+ * are. Only FP32 may keep codes alone: without the vectors another type would say nothing. */
 bool spec_type_fits(const struct collection_spec *s);
 
 /* Is it known of elements when they were used? */

@@ -85,7 +85,8 @@ static bool on_element(void *user, const struct snapshot_element *e)
 {
     struct source *s = user;
     uint32_t code_size = s->key->spec.quant == QUANT_NONE ? 0 : s->dump.codec.row_size;
-    if (e->vector == NULL && (e->code == NULL || code_size == 0)) {
+    bool codes_do = code_size > 0 && s->key->spec.type == TYPE_FP32;
+    if (e->vector == NULL && (e->code == NULL || !codes_do)) {
         s->result = why_set(&s->why, ERR_CORRUPT, "an element has neither a vector nor a code");
         return false;
     }

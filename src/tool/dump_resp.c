@@ -173,9 +173,9 @@ static void on_element(struct dump *d, const struct image_key *key,
     const void *vector = e->vector;
     enum vec_type type = key->spec.type;
     if (vector == NULL) {
+        CHECK(type == TYPE_FP32); /* the others keep their vectors */
         codec_decode(&d->codec, e->code, d->vector);
         vector = d->vector;
-        type = TYPE_FP32; /* which is made into the type again */
     }
     put_add(d, key->key, &key->spec, type, scaled(d, vector, type, e->norm, key->spec.dim), e->id,
             e->attribute.len > 0, e->attribute, e->expire_ms);

@@ -1,6 +1,5 @@
 #include "vec/type.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -198,13 +197,6 @@ bool type_finite(enum vec_type type, const uint8_t *in, size_t dim, size_t *at)
     }
     CHECK(false);
     return false;
-}
-
-float type_largest(enum vec_type type)
-{
-    static const float largest[TYPE_COUNT] = {FLT_MAX, 65504, 0x1.fep127f, INT8_HIGH, 1};
-    CHECK(type < TYPE_COUNT);
-    return largest[type];
 }
 
 double type_square(enum vec_type type, const uint8_t *in, size_t dim)

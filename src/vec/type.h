@@ -73,9 +73,6 @@ void type_decode(enum vec_type type, const uint8_t *in, size_t dim, float *out);
 /* Are all its numbers finite? *at: the first that is not. */
 bool type_finite(enum vec_type type, const uint8_t *in, size_t dim, size_t *at);
 
-/* The largest number it has. */
-float type_largest(enum vec_type type);
-
 /* The sum of the squares of its numbers: the square of its length, or how many bits are set. */
 double type_square(enum vec_type type, const uint8_t *in, size_t dim);
 

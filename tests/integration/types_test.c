@@ -72,6 +72,9 @@ TEST(types, vcreate_refuses_what_does_not_go_together)
          {"VCREATE c DIM 8 TYPE INT8 QUANT SQ8",
           "-ERR QUANT SQ8 does not go with TYPE INT8: searches walk its vectors as they are"},
          {"VCREATE c DIM 8 TYPE BIT ORIGINALS DROP", "-ERR ORIGINALS DROP needs a QUANT that ..."},
+         {"VCREATE c DIM 8 TYPE FP16 ORIGINALS DROP",
+          "-ERR ORIGINALS DROP keeps no vectors, of "
+          "which TYPE FP16 would say how they are kept"},
          {"VCREATE c DIM 8 TYPE FP64", "-ERR TYPE: 'FP64' is not one of: FP32 FP16 BF16 INT8 BIT"},
          {"VLIST", "[]"}, {"VCREATE c DIM 65536 TYPE BIT", "+OK"},
          {"VCREATE c DIM 65536 TYPE INT8 IFNOTEXISTS",

@@ -293,7 +293,7 @@ static void put(struct model *m, struct model_collection *c, unsigned id,
     e->death = MODEL_NEVER;
     e->expire_ms = from->expire_ms;
     e->vector = mem_alloc(MEM_TEST, c->spec.dim * sizeof(float));
-    memcpy(e->vector, from->vector, c->spec.dim * sizeof(float));
+    type_decode(c->spec.type, from->vector, c->spec.dim, e->vector);
     set_attribute(m, e, attribute);
     if (before != NULL)
         before->death = m->at;
@@ -473,10 +473,34 @@ static void project(const struct model_collection *c, const float *raw, float *o
     projection_apply(c->projection, kernels, c->spec.projection_from, c->spec.dim, raw, out);
 }
 
+/* Types other than FP32 are stored as they come, rounded. */
+static bool store_typed(const struct collection_spec *spec, const float *raw, float *out)
+{
+    uint8_t bytes[MODEL_DIM_MAX * sizeof(float)];
+    size_t at;
+    CHECK(spec->dim <= MODEL_DIM_MAX);
+    if (type_encode(spec->type, raw, spec->dim, bytes, &at) != TYPE_FITS)
+        return false;
+    type_decode(spec->type, bytes, spec->dim, out);
+    return spec->metric != METRIC_COSINE || type_square(spec->type, bytes, spec->dim) > 0;
+}
+
+bool model_query(const struct model_collection *c, const float *raw, float *out)
+{
+    bool halves = c->spec.type == TYPE_FP16 || c->spec.type == TYPE_BF16;
+    if (!halves)
+        return model_store(c, raw, out);
+    memcpy(out, raw, c->spec.dim * sizeof(float));
+    double square = type_square(TYPE_FP32, (const uint8_t *)raw, c->spec.dim);
+    return c->spec.metric != METRIC_COSINE || square > 0;
+}
+
 bool model_store(const struct model_collection *c, const float *raw, float *out)
 {
     const struct collection_spec *spec = &c->spec;
     double square = 0;
+    if (spec->type != TYPE_FP32)
+        return store_typed(spec, raw, out);
     if (c->projection != NULL)
         project(c, raw, out);
     else
@@ -492,12 +516,27 @@ bool model_store(const struct model_collection *c, const float *raw, float *out)
 
 double model_distance(const struct collection_spec *spec, const float *a, const float *b)
 {
-    double sum = 0;
+    double dot = 0, squares = 0, aa = 0, bb = 0;
     for (uint32_t i = 0; i < spec->dim; i++) {
         double x = (double)a[i], y = (double)b[i];
-        sum += spec->metric == METRIC_L2 ? (x - y) * (x - y) : x * y;
+        dot += x * y;
+        squares += (x - y) * (x - y);
+        aa += x * x;
+        bb += y * y;
     }
-    return spec->metric == METRIC_L2 ? sum : 1 - sum;
+    switch (spec->metric) {
+    case METRIC_L2:
+    case METRIC_HAMMING:
+        return squares;
+    case METRIC_JACCARD:
+        return aa + bb == 0 ? 0 : 1 - dot / (aa + bb - dot);
+    case METRIC_COSINE: /* FP32 is stored at length 1, but for zero vectors */
+        return spec->type == TYPE_FP32 ? 1 - dot : 1 - dot / sqrt(aa * bb);
+    case METRIC_IP:
+    case METRIC_COUNT:
+        break;
+    }
+    return 1 - dot;
 }
 
 /* -- filters -------------------------------------------------------------------------------------

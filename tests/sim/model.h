@@ -17,7 +17,8 @@ enum {
     MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly */
     MODEL_KEYS = 6,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
-    MODEL_IDS = 400
+    MODEL_IDS = 400,
+    MODEL_DIM_MAX = 512
 };
 
 #define MODEL_NEVER UINT64_MAX
@@ -35,7 +36,7 @@ struct model_attribute {
 struct model_element {
     uint64_t birth, death;
     uint64_t expire_ms;                /* 0: never */
-    float *vector;                     /* as stored */
+    float *vector;                     /* as stored, in floats */
     struct model_attribute *attribute; /* the newest */
     struct model_element *before;      /* the id's version before this one */
 };
@@ -128,10 +129,13 @@ bool model_is_making(struct slice text);
 
 /* The matrix of a REDUCE, freed with mem_free(MEM_VECTOR); NULL when there is none. */
 float *model_projection(const struct collection_spec *spec);
-/* A client's floats (projection_from or dim of them) as they are stored: projected, and of length 1
- * under COSINE. out has dim floats. False: zero has no direction. */
+/* A client's floats (projection_from or dim of them) as they are stored: projected, FP32 at length
+ * 1 under COSINE, the others as their type has them. out has dim floats. False: zero has no
+ * direction, or the type does not have such numbers. */
 bool model_store(const struct model_collection *c, const float *raw, float *out);
-/* Distance of stored vectors in the collection's metric. */
+/* The same of a query: halves are not rounded. */
+bool model_query(const struct model_collection *c, const float *raw, float *out);
+/* Distance of stored vectors, or of a query, in the collection's metric. */
 double model_distance(const struct collection_spec *spec, const float *a, const float *b);
 
 /* Filters that both the model and the server know. */

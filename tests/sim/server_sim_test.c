@@ -17,6 +17,7 @@ struct outcome {
     uint64_t replies, ended, found, wanted, moved;
     uint64_t execs, nil_execs, expired, elements_expired, elements_evicted;
     uint64_t kinds[COUNT_OF(((struct world *)NULL)->kinds)]; /* changes, by mutation_kind */
+    uint64_t puts[TYPE_COUNT];
 };
 
 static void note_used(size_t used[MEM_TAG_COUNT])
@@ -52,6 +53,8 @@ static bool run_seed(uint64_t seed, struct outcome *out)
     out->elements_expired += r.world.elements_expired;
     for (size_t i = 0; i < COUNT_OF(out->kinds); i++)
         out->kinds[i] += r.world.kinds[i];
+    for (size_t i = 0; i < COUNT_OF(out->puts); i++)
+        out->puts[i] += r.world.puts[i];
     if (!run_failed(&r))
         run_stop(&r);
     note_used(after);
@@ -92,6 +95,8 @@ static void expect_every_kind(const struct outcome *sum)
     EXPECT(sum->nil_execs > 5 && sum->execs > 10 * sum->nil_execs / 2);
     EXPECT(sum->expired > 20 && sum->elements_expired > 100);
     EXPECT(sum->elements_evicted > 50);
+    for (size_t type = 0; type < TYPE_COUNT; type++)
+        EXPECT(sum->puts[type] > 100);
 }
 
 TEST(server_sim, answers_what_the_model_says_and_leaves_nothing_behind)

@@ -124,6 +124,7 @@ struct ask {
     size_t id_count;
     enum ask_form form;
     uint32_t dim;   /* of the vectors it sends */
+    enum vec_type type; /* of these, when they are a blob; of the collection of a VCREATE */
     float *vectors; /* of elements or queries */
     bool has_attributes;
     char attributes[ASK_IDS_MAX][ATTRIBUTE_MAX];
@@ -160,6 +161,7 @@ struct ask {
 /* How a key's vector set is made when it is missing. */
 struct key_style {
     uint32_t dim;
+    enum vec_type type; /* FP32 unless created */
     bool created; /* by VCREATE mostly */
     bool has_quant;
     enum quant quant;
@@ -177,6 +179,7 @@ struct world {
     bool short_memory;                  /* a command may be refused for that */
     bool may_refuse;                    /* or with MISCONF, because the disk fails */
     uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
+    uint64_t puts[TYPE_COUNT];          /* elements that were put, by their type */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
     uint64_t elements_expired, elements_evicted;
     uint64_t sought, lost;              /* elements much nearer to a query than others are */

@@ -81,15 +81,26 @@ static bool is_zero(const float *vector, uint32_t dim)
     return true;
 }
 
+/* Does the type have these numbers? */
+static bool type_takes(enum vec_type type, const float *vector, uint32_t dim)
+{
+    uint8_t bytes[MODEL_DIM_MAX * sizeof(float)];
+    size_t at;
+    CHECK(dim <= MODEL_DIM_MAX);
+    return type_encode(type, vector, dim, bytes, &at) == TYPE_FITS;
+}
+
 /* Can a collection take this vector? Its count of floats fits. */
 static bool takes(const struct collection_spec *spec, const float *vector, uint32_t dim)
 {
-    return is_finite(vector, dim) &&
+    return is_finite(vector, dim) && type_takes(spec->type, vector, dim) &&
            (spec->metric != METRIC_COSINE || spec->implicit || !is_zero(vector, dim));
 }
 
 static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
 {
+    if ((c == NULL || c->spec.implicit) && cmd->type != TYPE_FP32)
+        return false;
     if (c == NULL)
         return true;
     const struct collection_spec *spec = &c->spec;
@@ -248,7 +259,7 @@ size_t ask_change_count(const struct world *w, const struct ask *cmd, uint64_t a
 static const char *check_stored(const struct model_collection *c, const struct ask *cmd, size_t i,
                                 const struct mutation_element *e)
 {
-    float expected[512], is[512];
+    float expected[MODEL_DIM_MAX], is[MODEL_DIM_MAX];
     CHECK(c->spec.dim <= COUNT_OF(expected));
     (void)model_store(c, vector_of(cmd, i), expected);
     type_decode(c->spec.type, e->vector, c->spec.dim, is);
@@ -321,7 +332,7 @@ static const char *check_new(const struct ask *cmd, const struct mutation *m)
 {
     if (cmd->op != OP_VCREATE)
         return "a collection is made that nobody asked for";
-    if (m->spec.implicit || m->spec.dim != cmd->dim)
+    if (m->spec.implicit || m->spec.dim != cmd->dim || m->spec.type != cmd->type)
         return "a collection is made with another dimension than asked for";
     return NULL;
 }
@@ -431,6 +442,7 @@ const char *ask_check_change(struct world *w, struct ask *c, const struct mutati
 {
     CHECK((size_t)m->kind < COUNT_OF(w->kinds));
     w->kinds[m->kind]++;
+    w->puts[m->type] += m->kind == MUTATION_PUT ? m->count : 0;
     if (c == NULL)
         return check_unasked(w, m);
     if (c->lsn > 0)
@@ -545,8 +557,9 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
                                     : reply_is_error(r, "full");
         break;
     case OP_VCREATE:
-        right = cmd->flag && cmd->dim == c->spec.dim ? reply_is_status(r, "OK")
-                                                     : reply_is_error(r, "exists already");
+        right = cmd->flag && cmd->dim == c->spec.dim && cmd->type == c->spec.type
+                    ? reply_is_status(r, "OK")
+                    : reply_is_error(r, "exists already");
         break;
     default:
         right = reply_is_error(r, "ERR");
@@ -571,7 +584,8 @@ static bool same_vector(const struct collection_spec *spec, const float *stored,
         return false;
     for (size_t i = 0; i < spec->dim; i++)
         square += reply_number(r->element[i]) * reply_number(r->element[i]);
-    double length = spec->metric == METRIC_COSINE && square > 0 ? sqrt(square) : 1;
+    bool unit = spec->metric == METRIC_COSINE && spec->type == TYPE_FP32;
+    double length = unit && square > 0 ? sqrt(square) : 1;
     bool exact = spec->keep_originals || spec->quant == QUANT_NONE;
     for (size_t i = 0; i < spec->dim && exact; i++)
         if (!(fabs(reply_number(r->element[i]) / length - (double)stored[i]) <

@@ -4,8 +4,10 @@
 #include "sim/workload_private.h"
 
 /* Codes stand for vectors that are close to those they were made of. */
-static bool same_vector(const struct collection_spec *spec, const float *a, const float *b)
+static bool same_vector(const struct collection_spec *spec, const float *a, const void *stored)
 {
+    float b[MODEL_DIM_MAX];
+    type_decode(spec->type, stored, spec->dim, b);
     bool exact = spec->keep_originals || spec->quant == QUANT_NONE;
     float largest = 0;
     for (uint32_t i = 0; i < spec->dim; i++)
@@ -21,7 +23,7 @@ static const char *check_elements(const struct ask *cmd, const struct model_coll
                                   const struct mutation *m)
 {
     bool seen[MODEL_IDS + 1] = {false};
-    if (m->creates || m->dim != c->spec.dim ||
+    if (m->creates || m->dim != c->spec.dim || m->type != c->spec.type ||
         m->count != model_count_at(c, cmd->before, cmd->now_ms))
         return "a copy has more elements, or fewer";
     for (size_t i = 0; i < m->count; i++) {

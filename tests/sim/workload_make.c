@@ -17,13 +17,17 @@ static bool one_in(struct world *w, uint64_t n)
 
 void world_init(struct world *w, uint64_t seed, struct model *model)
 {
-    static const uint32_t dims[] = {4, 6, 8, 8, 33, 96, 160};
+    static const uint32_t dims[] = {4, 6, 8, 8, 33, 96, 160}, bit_dims[] = {64, 96, 160};
     static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8, QUANT_BIN};
     *w = (struct world){.rng = seed, .model = model, .remove_share = 10, .next_token = 1};
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         struct key_style *style = &w->styles[key];
         style->dim = dims[below(w, COUNT_OF(dims))];
         style->created = key % 2 == 0;
+        if (style->created && one_in(w, 2))
+            style->type = (enum vec_type)below(w, TYPE_COUNT);
+        if (style->type == TYPE_BIT) /* of few bits many would be equal */
+            style->dim = bit_dims[below(w, COUNT_OF(bit_dims))];
         if (style->created)
             continue;
         style->has_quant = one_in(w, 2);
@@ -79,31 +83,44 @@ void ask_finish(struct ask *c, struct ask_args *a, struct buf *out)
     c->size = out->len - before;
 }
 
-static struct slice blob(const float *floats, size_t count)
+/* count vectors, in the type that the command says. */
+static void add_blob(struct ask_args *a, const struct ask *c, size_t count)
 {
-    return (struct slice){(const uint8_t *)floats, count * sizeof(float)};
+    size_t size = type_size(c->type, c->dim), at;
+    uint8_t *bytes = mem_alloc(MEM_TEST, count * size);
+    for (size_t i = 0; i < count; i++) {
+        const float *floats = c->vectors + i * c->dim;
+        enum type_fault fault = TYPE_FITS;
+        if (c->type == TYPE_FP32)
+            memcpy(bytes + i * size, floats, size); /* NaN too */
+        else
+            fault = type_encode(c->type, floats, c->dim, bytes + i * size, &at);
+        CHECK(fault == TYPE_FITS);
+    }
+    ask_add(a, (struct slice){bytes, count * size});
+    mem_free(MEM_TEST, bytes);
 }
 
-static void add_vector(struct ask_args *a, enum ask_form form, const float *floats, uint32_t dim)
+static void add_vector(struct ask_args *a, const struct ask *c)
 {
     char text[32];
     struct buf json = BUF_INIT(MEM_TEST);
-    switch (form) {
+    switch (c->form) {
     case FORM_VALUES:
         ask_add_text(a, "VALUES");
-        ask_add_number(a, dim);
-        for (uint32_t i = 0; i < dim; i++) {
-            (void)snprintf(text, sizeof(text), "%.9g", (double)floats[i]);
+        ask_add_number(a, c->dim);
+        for (uint32_t i = 0; i < c->dim; i++) {
+            (void)snprintf(text, sizeof(text), "%.9g", (double)c->vectors[i]);
             ask_add_text(a, text);
         }
         break;
     case FORM_BLOB:
-        ask_add_text(a, "fp32");
-        ask_add(a, blob(floats, dim));
+        ask_add_text(a, c->type == TYPE_FP32 ? "fp32" : type_name(c->type));
+        add_blob(a, c, 1);
         break;
     case FORM_JSON:
-        for (uint32_t i = 0; i < dim; i++)
-            buf_printf(&json, "%s%.9g", i == 0 ? "[" : ", ", (double)floats[i]);
+        for (uint32_t i = 0; i < c->dim; i++)
+            buf_printf(&json, "%s%.9g", i == 0 ? "[" : ", ", (double)c->vectors[i]);
         buf_append_text(&json, "]");
         ask_add_text(a, "JSON");
         ask_add(a, buf_slice(&json));
@@ -135,18 +152,31 @@ static unsigned some_id(struct world *w, unsigned key, bool there)
     return id;
 }
 
-static void random_floats(struct world *w, float *out, uint32_t dim)
+/* The type of a collection as the sender may know it. */
+static enum vec_type known_type(const struct world *w, unsigned key)
 {
-    for (uint32_t i = 0; i < dim; i++)
-        out[i] = (float)(rng_unit(&w->rng) + rng_unit(&w->rng) - 1) * 4;
+    struct model_collection *c = known(w, key);
+    return c != NULL ? c->spec.type : w->styles[key].type;
 }
 
-/* Floats near those of an element, or at them, or anywhere. */
+/* Numbers that the type has, of halves before they are rounded. */
+static void random_numbers(struct world *w, enum vec_type type, float *out, uint32_t dim)
+{
+    for (uint32_t i = 0; i < dim; i++) {
+        float value = (float)(rng_unit(&w->rng) + rng_unit(&w->rng) - 1) * 4;
+        out[i] = type == TYPE_BIT    ? (float)(value > 0)
+                 : type == TYPE_INT8 ? truncf(value * 30)
+                                     : value;
+    }
+}
+
+/* Numbers near those of an element, or at them, or anywhere. */
 static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
 {
     struct model_collection *c = known(w, key);
     struct model_element *e = NULL;
-    random_floats(w, out, dim);
+    enum vec_type type = known_type(w, key);
+    random_numbers(w, type, out, dim);
     if (c == NULL || c->spec.dim != dim || c->projection != NULL || one_in(w, 3))
         return;
     if (one_in(w, 2))
@@ -155,9 +185,28 @@ static void make_vector(struct world *w, unsigned key, float *out, uint32_t dim)
         e = model_element_at(c, some_id(w, key, true), model_now(w->model));
     if (e == NULL)
         return;
-    float noise = one_in(w, 2) ? 1e-3f : 0;
+    float noise = one_in(w, 2) && type != TYPE_INT8 && type != TYPE_BIT ? 1e-3f : 0;
     for (uint32_t i = 0; i < dim; i++)
         out[i] = e->vector[i] + out[i] * noise;
+}
+
+/* A blob is in the type of the collection, or of floats. What halves it has, the model is told. */
+static void choose_type(struct world *w, struct ask *c, size_t count)
+{
+    struct model_collection *held = known(w, c->key);
+    size_t size = count * c->dim, at;
+    if (held == NULL || held->spec.dim != c->dim || c->form != FORM_BLOB || one_in(w, 3))
+        return;
+    c->type = held->spec.type;
+    if (c->type != TYPE_FP16 && c->type != TYPE_BF16)
+        return;
+    uint8_t *bytes = mem_alloc(MEM_TEST, type_size(c->type, size));
+    enum type_fault fault = type_encode(c->type, c->vectors, size, bytes, &at);
+    if (fault == TYPE_FITS)
+        type_decode(c->type, bytes, size, c->vectors);
+    else
+        c->type = TYPE_FP32;
+    mem_free(MEM_TEST, bytes);
 }
 
 /* New vectors are mostly unlike the others, or every search would have ties. Zero vectors go to
@@ -170,7 +219,7 @@ static void make_new_vector(struct world *w, unsigned key, float *out, uint32_t 
     else if (one_in(w, 12))
         make_vector(w, key, out, dim);
     else
-        random_floats(w, out, dim);
+        random_numbers(w, known_type(w, key), out, dim);
 }
 
 static void make_attribute(struct world *w, char out[ATTRIBUTE_MAX])
@@ -224,6 +273,7 @@ static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
     c->vectors = floats_new(c->dim);
     c->form = (enum ask_form)below(w, 3);
     make_new_vector(w, c->key, c->vectors, c->dim);
+    choose_type(w, c, 1);
     ask_add_text(a, "VADD");
     ask_add_key(a, c->key);
     if (implicit && style->reduce > 0) {
@@ -231,7 +281,7 @@ static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
         ask_add_text(a, "REDUCE");
         ask_add_number(a, c->reduce);
     }
-    add_vector(a, c->form, c->vectors, c->dim);
+    add_vector(a, c);
     add_id(a, c->ids[0]);
     if (implicit && style->has_quant) {
         c->has_quant = true;
@@ -268,17 +318,19 @@ static void make_vmadd(struct world *w, struct ask *c, struct ask_args *a)
         float *vector = c->vectors + i * c->dim;
         c->ids[c->id_count++] = some_id(w, c->key, false);
         make_new_vector(w, c->key, vector, c->dim);
-        if (one_in(w, 100))
+        if (one_in(w, 100) && known_type(w, c->key) == TYPE_FP32)
             vector[below(w, c->dim)] = NAN;
     }
     w->recent[c->key] = c->ids[count - 1];
+    c->form = FORM_BLOB;
+    choose_type(w, c, count);
     ask_add_text(a, "VMADD");
     ask_add_key(a, c->key);
-    ask_add_text(a, "FP32");
+    ask_add_text(a, type_name(c->type));
     ask_add_number(a, count);
     for (size_t i = 0; i < count; i++)
         add_id(a, c->ids[i]);
-    ask_add(a, blob(c->vectors, count * c->dim));
+    add_blob(a, c, count);
     c->has_attributes = one_in(w, 3);
     if (c->has_attributes) {
         ask_add_text(a, "ATTRS");
@@ -349,23 +401,32 @@ static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
 
 static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
-    static const char *const metrics[] = {"COSINE", "L2", "ip"};
+    static const char *const metrics[] = {"COSINE", "L2", "ip"}, *const of_bits[] = {"hamming",
+                                                                                     "JACCARD"};
     static const char *const indexes[] = {"AUTO", "AUTO", "HNSW", "FLAT"};
     static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
     size_t index = below(w, COUNT_OF(indexes)), quant = below(w, COUNT_OF(quants));
     c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
-    c->dim = w->styles[c->key].dim + (one_in(w, 20) ? 1u : 0);
+    const struct key_style *style = &w->styles[c->key];
+    bool bit = style->type == TYPE_BIT, walked = bit || style->type == TYPE_INT8;
+    c->type = style->type;
+    c->dim = style->dim + (one_in(w, 20) ? (uint32_t)TYPE_BIT_DIM : 0);
     ask_add_text(a, "VCREATE");
     ask_add_key(a, c->key);
     ask_add_text(a, "DIM");
     ask_add_number(a, c->dim);
     ask_add_text(a, "METRIC");
-    ask_add_text(a, metrics[below(w, COUNT_OF(metrics))]);
+    ask_add_text(a,
+                 bit ? of_bits[below(w, COUNT_OF(of_bits))] : metrics[below(w, COUNT_OF(metrics))]);
     ask_add_text(a, "INDEX");
     ask_add_text(a, indexes[index]);
     ask_add_text(a, "QUANT");
-    ask_add_text(a, quants[quant]);
-    if (quant == 1 && one_in(w, 3)) {
+    ask_add_text(a, walked ? "AUTO" : quants[quant]);
+    if (c->type != TYPE_FP32 || one_in(w, 2)) {
+        ask_add_text(a, "TYPE");
+        ask_add_text(a, type_name(c->type));
+    }
+    if (quant == 1 && c->type == TYPE_FP32 && one_in(w, 3)) {
         ask_add_text(a, "ORIGINALS");
         ask_add_text(a, "DROP");
     }
@@ -424,6 +485,7 @@ static void make_search(struct world *w, struct ask *c, struct ask_args *a)
     c->vectors = floats_new(c->dim);
     c->form = (enum ask_form)below(w, 4);
     make_vector(w, c->key, c->vectors, c->dim);
+    choose_type(w, c, 1);
     ask_add_text(a, c->want.vsim ? "vsim" : "VSEARCH");
     ask_add_key(a, c->key);
     if (c->form == FORM_ELEMENT) {
@@ -431,7 +493,7 @@ static void make_search(struct world *w, struct ask *c, struct ask_args *a)
         ask_add_text(a, "ELE");
         add_id(a, c->ids[0]);
     } else {
-        add_vector(a, c->form, c->vectors, c->dim);
+        add_vector(a, c);
     }
     add_search_options(w, c, a);
 }
@@ -445,10 +507,13 @@ static void make_vmsearch(struct world *w, struct ask *c, struct ask_args *a)
     c->vectors = floats_new(count * c->dim);
     for (size_t i = 0; i < count; i++)
         make_vector(w, c->key, c->vectors + i * c->dim, c->dim);
+    choose_type(w, c, count);
     ask_add_text(a, "VMSEARCH");
     ask_add_key(a, c->key);
     ask_add_number(a, count);
-    ask_add(a, blob(c->vectors, count * c->dim));
+    if (c->type != TYPE_FP32 || one_in(w, 2))
+        ask_add_text(a, type_name(c->type));
+    add_blob(a, c, count);
     add_search_options(w, c, a);
 }
 

@@ -4,7 +4,7 @@
 
 #include "sim/workload_private.h"
 
-enum { DIM_MAX = 512, EFFORT_SURE = 10 };
+enum { EFFORT_SURE = 10 };
 
 /* An element that was there when the search ran. */
 struct candidate {
@@ -17,7 +17,7 @@ struct candidate {
 struct truth {
     const struct model_collection *collection;
     const struct search_want *want;
-    float query[DIM_MAX];
+    float query[MODEL_DIM_MAX];
     uint64_t now_ms;                 /* the clock it ran by */
     uint64_t at, now;                /* when it ran, and when it is judged */
     struct candidate all[MODEL_IDS]; /* that the filter let through at some time, nearest first */
@@ -199,7 +199,8 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
     else if (cmd->form == FORM_ELEMENT)
         *over = model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL;
     else
-        *over = cmd->dim != (c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim);
+        *over = cmd->dim != (c->spec.projection_from > 0 ? c->spec.projection_from : c->spec.dim) ||
+                (cmd->want.vsim && c->spec.implicit && cmd->type != TYPE_FP32);
     /* VSEARCH takes a query that was projected before. */
     bool as_stored = c != NULL && cmd->form != FORM_ELEMENT && !cmd->want.vsim &&
                      c->projection != NULL && cmd->dim == c->spec.dim;
@@ -220,12 +221,12 @@ const char *check_search(struct world *w, const struct ask *cmd, size_t query, c
     if (wrong != NULL || over)
         return wrong;
     const struct collection_spec *spec = &t.collection->spec;
-    CHECK(spec->dim <= DIM_MAX);
+    CHECK(spec->dim <= MODEL_DIM_MAX);
     if (cmd->form == FORM_ELEMENT)
         memcpy(t.query, model_element_at(t.collection, cmd->ids[0], at)->vector,
                spec->dim * sizeof(float));
-    else if (!model_store(t.collection, cmd->vectors + query * cmd->dim, t.query))
-        return reply_is_error(r, "zero vector") ? NULL : "a zero query is not refused";
+    else if (!model_query(t.collection, cmd->vectors + query * cmd->dim, t.query))
+        return reply_is_error(r, "vector") ? NULL : "a query that does not fit is not refused";
     t.want = &cmd->want;
     t.at = at;
     t.now_ms = cmd->now_ms;

@@ -16,6 +16,9 @@ static const char *const kinds[] = {
     "VCREATE a DIM 3",
     "VCREATE a DIM 3 METRIC L2 INDEX HNSW M 7 EFC 33 QUANT NONE EF 44",
     "VCREATE a DIM 3 METRIC IP INDEX FLAT ORIGINALS DROP",
+    "VCREATE a DIM 3 TYPE FP16 METRIC L2",
+    "VCREATE a DIM 3 TYPE BF16 QUANT NONE",
+    "VCREATE a DIM 3 TYPE FP16 INDEX HNSW",
     "VCREATE a DIM 3 ELEMENTTTL 1000 MAXLEN 50 MAXBYTES 100000 EVICT LRU",
     "VCREATE a DIM 3 SCHEMA year NUMERIC lang TAG a.b BOOL",
     "VADD a VALUES 3 1 2 3 first Q8",
@@ -76,9 +79,9 @@ static void expect_same(const char *line, struct harness *h, const char *format)
 static void expect_same_info(struct harness *h)
 {
     static const char *const fields[] = {
-        "quant-type", "vector-dim",      "size",  "attributes-count", "element-ttl",
-        "max-len",    "max-bytes",       "evict", "hnsw-m",           "metric",
-        "ef",         "ef-construction", "index"};
+        "quant-type", "vector-dim", "size",   "attributes-count", "element-ttl", "max-len",
+        "max-bytes",  "evict",      "hnsw-m", "metric",           "ef",          "ef-construction",
+        "index",      "type"};
     struct buf a = reply_of(h, "VINFO a"), b = reply_of(h, "VINFO b");
     buf_append_byte(&a, 0);
     buf_append_byte(&b, 0);
@@ -166,6 +169,30 @@ TEST(cmd_copy, what_dump_returns_restore_makes_again)
         EXPECT_REPLY(h, 2, "PERSIST b", ":1\r\n");
         expect_copy(kinds[i], h);
         EXPECT_REPLY(h, 2, "DBSIZE", ":2\r\n");
+        buf_fini(&payload);
+        harness_free(h);
+    }
+}
+
+TEST(cmd_copy, integers_and_bits_come_back_as_they_were)
+{
+    static const char *const made[][2] = {
+        {"VCREATE a DIM 8 TYPE INT8", "VMADD a INT8 2 x y \"abcdefgh\\x80\\x7f345678\""},
+        {"VCREATE a DIM 8 TYPE INT8 METRIC L2", "VMADD a INT8 2 x y \"abcdefgh\\x80\\x7f345678\""},
+        {"VCREATE a DIM 8 TYPE BIT", "VMADD a BIT 2 x y \"a\\x00\""},
+        {"VCREATE a DIM 8 TYPE BIT METRIC JACCARD", "VMADD a BIT 2 x y \"a\\x00\""}};
+    for (size_t i = 0; i < COUNT_OF(made); i++) {
+        struct harness *h = harness_new();
+        EXPECT_REPLY(h, 2, made[i][0], OK_);
+        EXPECT_REPLY(h, 2, made[i][1], "*2\r\n:1\r\n:1\r\n");
+        EXPECT_REPLY(h, 2, "COPY a b", ":1\r\n");
+        expect_same_info(h);
+        expect_same("copy", h, "VGET %s 2 x y WITHVECTORS RAW");
+        expect_same("copy", h, "VSEARCH %s ELE x WITHDIST");
+        struct buf payload = dump_of(h, "a");
+        EXPECT_RESTORE(OK_, "b", "0", buf_slice(&payload), "REPLACE");
+        expect_same_info(h);
+        expect_same("dump", h, "DUMP %s");
         buf_fini(&payload);
         harness_free(h);
     }
@@ -410,6 +437,36 @@ TEST(cmd_copy, numbers_that_distances_cannot_be_told_of_are_refused)
         EXPECT_RESTORE(BAD, "b", "0", buf_slice(&payload), "");
     }
     memcpy(at, &(float){1e15f}, sizeof(float));
+    seal(&payload);
+    EXPECT_RESTORE(OK_, "b", "0", buf_slice(&payload), "");
+    buf_fini(&payload);
+    harness_free(h);
+}
+
+/* Halves that are no number, or at a length that they do not have. */
+TEST(cmd_copy, halves_that_do_not_fit_are_refused)
+{
+    static const uint16_t there[2] = {0x3c00, 0x4000}, bad[2] = {0x3c00, 0x7c00};
+    struct harness *h = harness_new();
+    EXPECT_REPLY(h, 2, "VCREATE a DIM 2 TYPE FP16", OK_);
+    EXPECT_REPLY(h, 2, "VADD a VALUES 2 1 2 x", ":1\r\n");
+    struct buf payload = dump_of(h, "a");
+    uint8_t *at = memmem(payload.ptr, payload.len, there, sizeof(there));
+    REQUIRE(at != NULL);
+    memcpy(at, bad, sizeof(bad));
+    seal(&payload);
+    EXPECT_RESTORE(BAD, "b", "0", buf_slice(&payload), "");
+    memset(at, 0, sizeof(bad));
+    seal(&payload);
+    EXPECT_RESTORE(BAD, "b", "0", buf_slice(&payload), "");
+    memcpy(at, there, sizeof(there));
+    float norm = (float)sqrt(5);
+    uint8_t *length = memmem(payload.ptr, payload.len, &norm, sizeof(norm));
+    REQUIRE(length != NULL);
+    memcpy(length, &(float){1e-30f}, sizeof(float));
+    seal(&payload);
+    EXPECT_RESTORE(BAD, "b", "0", buf_slice(&payload), "");
+    memcpy(length, &norm, sizeof(norm));
     seal(&payload);
     EXPECT_RESTORE(OK_, "b", "0", buf_slice(&payload), "");
     buf_fini(&payload);
