@@ -384,7 +384,7 @@ static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "ttl"};
 static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
 {
     c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
-    c->tuning = (struct spec_tuning){.max_len = one_in(w, 4) ? 0 : 20 + below(w, 150),
+    c->tuning = (struct spec_tuning){.max_len = one_in(w, 4) ? 0 : 10 + below(w, 60),
                                      .evict = (enum eviction)below(w, EVICTION_COUNT)};
     ask_add_text(a, "VALTER");
     ask_add_key(a, c->key);
