@@ -22,12 +22,13 @@ LAYERS = {
     'net': ['base'],
     'conf': ['base'],
     'index': ['base', 'vec'],
-    'db': ['base', 'vec', 'index'],
-    'persist': ['base', 'vec', 'index', 'db'],
-    'cluster': ['base', 'vec', 'index', 'db', 'net'],
-    'cmd': ['base', 'vec', 'index', 'db', 'persist', 'cluster', 'net', 'conf'],
-    '': ['base', 'vec', 'index', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
-    'tool': ['base', 'vec', 'net', 'index', 'db', 'persist'],
+    'types': ['base'],
+    'db': ['base', 'vec', 'index', 'types'],
+    'persist': ['base', 'vec', 'index', 'types', 'db'],
+    'cluster': ['base', 'vec', 'index', 'types', 'db', 'net'],
+    'cmd': ['base', 'vec', 'index', 'types', 'db', 'persist', 'cluster', 'net', 'conf'],
+    '': ['base', 'vec', 'index', 'types', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
+    'tool': ['base', 'vec', 'net', 'index', 'types', 'db', 'persist'],
 }
 
 # System headers that only some files of src/ may include: (pattern, files, why).

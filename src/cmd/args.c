@@ -97,10 +97,16 @@ static enum err read_counted(struct reading *r, const struct arg *arg, struct sl
     int64_t count;
     if (left(r) == 0)
         return missing(r, arg);
-    if (!slice_to_i64(r->argv[r->at], &count) || count < arg->min || count > LIMIT_MANY)
+    bool counts = slice_to_i64(r->argv[r->at], &count) && count >= arg->min && count <= LIMIT_MANY;
+    if (!counts && arg->error != NULL)
+        return why_set(r->why, ERR_ARG, "%s", arg->error);
+    if (!counts)
         return why_set(r->why, ERR_ARG, "%s: the count must be an integer between %lld and %d",
                        arg->word != NULL ? arg->word : arg->name, (long long)arg->min, LIMIT_MANY);
     r->at++;
+    count *= arg->max > 1 ? arg->max : 1;
+    if ((size_t)count > left(r) && arg->error != NULL)
+        return why_set(r->why, ERR_ARG, "%s", r->command->unknown);
     if ((size_t)count > left(r))
         return why_set(r->why, ERR_ARG, "%s: %lld arguments announced, %zu follow",
                        arg->word != NULL ? arg->word : arg->name, (long long)count, left(r));

@@ -43,7 +43,7 @@ enum arg_kind {
     ARG_OPT_BULK, /* struct slice */
     ARG_OPT_INT,  /* int64_t within min .. max */
     ARG_OPT_FLOAT,  /* double, above min and up to max */
-    ARG_OPT_LIST,   /* struct slices: a count and so many arguments */
+    ARG_OPT_LIST,   /* struct slices: a count and so many arguments, or max times as many */
     ARG_OPT_PAIRS,  /* struct slices: a count of arguments, which come in pairs */
     ARG_OPT_REST    /* struct slices: all that is left, at least min */
 };

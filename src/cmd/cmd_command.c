@@ -42,13 +42,15 @@ enum category {
     CAT_SLOW = 64,
     CAT_DANGEROUS = 128,
     CAT_CONNECTION = 256,
-    CAT_TRANSACTION = 512
+    CAT_TRANSACTION = 512,
+    CAT_HASH = 1024
 };
 
 static const struct word category_words[] = {
     {CAT_KEYSPACE, "@keyspace"},
     {CAT_READ, "@read"},
     {CAT_WRITE, "@write"},
+    {CAT_HASH, "@hash"},
     {CAT_STRING, "@string"},
     {CAT_ADMIN, "@admin"},
     {CAT_FAST, "@fast"},
@@ -70,6 +72,7 @@ static unsigned categories_of(const struct command *c)
     set |= (c->flags & CMD_ADMIN) ? CAT_ADMIN : 0;
     set |= (c->flags & CMD_DANGEROUS) ? CAT_DANGEROUS : 0;
     set |= c->group == GROUP_STRING ? CAT_STRING : 0;
+    set |= c->group == GROUP_HASH ? CAT_HASH : 0;
     set |= c->group == GROUP_CONNECTION ? CAT_CONNECTION : 0;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
     if (c->group == GROUP_GENERIC || (c->group == GROUP_SERVER && touches_data && is_top_level(c)))

@@ -210,6 +210,8 @@ static const char *encoding_of(const struct object *o)
 {
     enum { EMBSTR_SIZE_MAX = 44 };
     int64_t integer;
+    if (o->type == OBJECT_HASH)
+        return "listpack";
     if (o->type != OBJECT_STRING)
         return "raw";
     if (string_is_integer(object_string(o), &integer))

@@ -13,7 +13,8 @@ void memory_overview(const struct cmd_env *env, struct memory_overview *out)
     }
     out->key_table = map_bytes(&ks->map) + ks->capacity * sizeof(*ks->objects) +
                      ks->capacity * sizeof(*ks->free_list);
-    out->expiry_table = ks->expiry.capacity * sizeof(*ks->expiry.entries);
+    out->expiry_table =
+        (ks->expiry.capacity + (size_t)ks->fields.capacity) * sizeof(*ks->expiry.entries);
     out->overhead = out->tags[MEM_SERVER] + out->tags[MEM_CLIENT] + out->tags[MEM_LOG] +
                     out->tags[MEM_SNAPSHOT] + out->tags[MEM_SCRATCH] + out->key_table +
                     out->expiry_table;
@@ -46,7 +47,6 @@ void cmd_memory_usage(struct request *rq)
     }
     /* Each key also takes a place in the table of objects and about two slots of the map. */
     size_t bytes = mem_size(o) + sizeof(o) + 2 * sizeof(struct map_slot);
-    CHECK((o->type == OBJECT_COLLECTION) == (o->collection != NULL));
     if (o->type == OBJECT_COLLECTION)
         bytes += collection_bytes(o->collection);
     reply_int(&rq->reply, (int64_t)bytes);

@@ -10,8 +10,6 @@
 #define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 #define NOT_A_FLOAT "ERR value is not a valid float"
 
-enum { FLOAT_TEXT_MAX = 5 * 1024 }; /* 4933 digits may stand before the point */
-
 static bool set_number(struct request *rq, struct slice key, const struct object *old,
                        const char *text)
 {
@@ -66,7 +64,7 @@ void cmd_decrby(struct request *rq)
 }
 
 /* Long double, as Redis has it: what is shown has 17 digits behind the point. */
-static bool read_float(struct slice s, long double *out)
+bool float_read(struct slice s, long double *out)
 {
     char text[FLOAT_TEXT_MAX];
     char *end;
@@ -81,7 +79,7 @@ static bool read_float(struct slice s, long double *out)
 }
 
 /* Without zeros at the end. */
-static void print_float(long double value, char text[FLOAT_TEXT_MAX])
+void float_print(long double value, char text[FLOAT_TEXT_MAX])
 {
     int size = snprintf(text, FLOAT_TEXT_MAX, "%.17Lf", value);
     CHECK(size > 0 && size < FLOAT_TEXT_MAX);
@@ -101,7 +99,7 @@ void cmd_incrbyfloat(struct request *rq)
     char text[FLOAT_TEXT_MAX];
     if (!key_string(rq, a->key, &o))
         return;
-    if ((o != NULL && !read_float(object_string(o), &value)) || !read_float(a->delta, &delta)) {
+    if ((o != NULL && !float_read(object_string(o), &value)) || !float_read(a->delta, &delta)) {
         reply_error(&rq->reply, NOT_A_FLOAT);
         return;
     }
@@ -110,7 +108,7 @@ void cmd_incrbyfloat(struct request *rq)
         reply_error(&rq->reply, "ERR increment would produce NaN or Infinity");
         return;
     }
-    print_float(value, text);
+    float_print(value, text);
     if (set_number(rq, a->key, o, text))
         reply_text(&rq->reply, text);
 }

@@ -58,6 +58,9 @@
 #define OPT_FLOAT(field, word_, name_, min_, max_, error_)                                         \
     OPTION_(ARG_OPT_FLOAT, field, word_, name_, min_, max_, error_)
 #define OPT_LIST(field, word_, name_) OPTION_(ARG_OPT_LIST, field, word_, name_, 1, 0, NULL)
+#define FIELDS(field, each, name_)                                                                 \
+    OPTION_(ARG_OPT_LIST, field, "FIELDS", name_, 1, each,                                         \
+            "Number of fields must be a positive integer")
 #define OPT_PAIRS(field, word_, name_) OPTION_(ARG_OPT_PAIRS, field, word_, name_, 2, 0, NULL)
 #define OPT_REST(field, word_, name_) OPTION_(ARG_OPT_REST, field, word_, name_, 1, 0, NULL)
 enum { ARGS_SIZE_MAX = 1024 };
@@ -186,7 +189,7 @@ size_t command_words(const struct command *command)
 
 const char *command_group_name(enum command_group group)
 {
-    static const char *const names[] = {"connection", "server",  "generic",     "string",
+    static const char *const names[] = {"connection", "server",  "generic",     "string", "hash",
                                         "module",     "cluster", "transactions"};
     CHECK(group < COUNT_OF(names));
     return names[group];

@@ -35,6 +35,7 @@ enum command_group {
     GROUP_SERVER,
     GROUP_GENERIC,
     GROUP_STRING,
+    GROUP_HASH,
     GROUP_VECTOR,
     GROUP_CLUSTER,
     GROUP_TRANSACTION
@@ -126,6 +127,9 @@ void command_run_queued(struct request *rq);
     double field;                                                                                  \
     bool has_##field;
 #define OPT_LIST(field, word, name)                                                                \
+    struct slices field;                                                                           \
+    bool has_##field;
+#define FIELDS(field, each, name)                                                                  \
     struct slices field;                                                                           \
     bool has_##field;
 #define OPT_PAIRS(field, word, name)                                                               \

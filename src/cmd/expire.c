@@ -7,6 +7,7 @@ enum {
     SLICE_US = 300,    /* of the loop's time */
     SLICE_KEYS = 2000, /* in one record */
     LOOK_EVERY = 16,   /* keys between two looks at the clock */
+    SLICE_FIELDS = 64,     /* in one mutation */
     SLICE_ELEMENTS = 32,   /* in one mutation */
     SLICE_COLLECTIONS = 4096 /* looked at */
 };
@@ -19,29 +20,6 @@ static enum err remove_expired(struct cmd_env *env, struct slice key, struct why
     if (e == OK)
         env->stats->expired_keys++;
     return e;
-}
-
-bool expire_keys_of(struct request *rq)
-{
-    struct db *db = rq->env->db;
-    const struct command *c = rq->command;
-    struct why why = {{0}};
-    enum err e = OK;
-    if (c->first_key == 0 || !expiry_is_due(&db->keys.expiry, db->now_ms))
-        return true;
-    if (!(c->flags & CMD_WRITE) && (!mlog_accepts(&db->log) || pause_is_on(&rq->env->pause)))
-        return true;
-    size_t last = c->last_key < 0 ? rq->argc - (size_t)-c->last_key : (size_t)c->last_key;
-    for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc && e == OK;
-         at += (size_t)c->key_step) {
-        const struct object *o = keyspace_get(&db->keys, rq->argv[at]);
-        if (o != NULL && object_expired(o, db->now_ms))
-            e = remove_expired(rq->env, rq->argv[at], &why);
-    }
-    if (e == OK || !(c->flags & CMD_WRITE))
-        return true;
-    reply_err(&rq->reply, e, &why);
-    return false;
 }
 
 /* Keys, until the time is over. */
@@ -57,6 +35,87 @@ static enum err expire_keys(struct cmd_env *env, uint64_t until_us)
             break;
     }
     return e;
+}
+
+/* The names of some fields of a hash whose time is over; they point into it. */
+static size_t due_fields(const struct db *db, const struct object *o,
+                         struct slice names[SLICE_FIELDS])
+{
+    struct slice rest = object_value(o);
+    struct hash_field f;
+    size_t count = 0;
+    while (count < SLICE_FIELDS && hash_next(&rest, &f))
+        if (f.expire_ms > 0 && f.expire_ms < db->now_ms)
+            names[count++] = f.name;
+    return count;
+}
+
+static enum err remove_due_fields(struct cmd_env *env, const struct object *o, struct why *why)
+{
+    struct slice names[SLICE_FIELDS];
+    uint64_t lsn;
+    struct mutation m = {.kind = MUTATION_HASH_REMOVE, .key = object_key(o), .ids = names};
+    m.count = due_fields(env->db, o, names);
+    CHECK(m.count > 0);
+    enum err e = db_write(env->db, &m, &lsn, why);
+    if (e == OK)
+        env->stats->expired_subkeys += m.count;
+    return e;
+}
+
+/* All those of one key. */
+static enum err expire_fields_of(struct cmd_env *env, struct slice key, struct why *why)
+{
+    struct db *db = env->db;
+    for (;;) {
+        const struct object *o = keyspace_get(&db->keys, key);
+        uint64_t first =
+            o == NULL || o->type != OBJECT_HASH ? 0 : keyspace_fields_expiry(&db->keys, o);
+        if (first == 0 || first >= db->now_ms)
+            return OK;
+        enum err e = remove_due_fields(env, o, why);
+        if (e != OK)
+            return e;
+    }
+}
+
+/* Fields of hashes, until the time is over. */
+static enum err expire_fields(struct cmd_env *env, uint64_t until_us)
+{
+    struct db *db = env->db;
+    struct io *io = env->io;
+    enum err e = OK;
+    while (e == OK && expiry_is_due(&db->keys.fields, db->now_ms) &&
+           io->ops->mono_us(io) < until_us)
+        e = remove_due_fields(env, expiry_first(&db->keys.fields), NULL);
+    return e;
+}
+
+bool expire_keys_of(struct request *rq)
+{
+    struct db *db = rq->env->db;
+    const struct command *c = rq->command;
+    struct why why = {{0}};
+    enum err e = OK;
+    bool due = expiry_is_due(&db->keys.expiry, db->now_ms) ||
+               expiry_is_due(&db->keys.fields, db->now_ms);
+    if (c->first_key == 0 || !due)
+        return true;
+    if (!(c->flags & CMD_WRITE) && (!mlog_accepts(&db->log) || pause_is_on(&rq->env->pause)))
+        return true;
+    size_t last = c->last_key < 0 ? rq->argc - (size_t)-c->last_key : (size_t)c->last_key;
+    for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc && e == OK;
+         at += (size_t)c->key_step) {
+        const struct object *o = keyspace_get(&db->keys, rq->argv[at]);
+        if (o != NULL && object_expired(o, db->now_ms))
+            e = remove_expired(rq->env, rq->argv[at], &why);
+        else
+            e = expire_fields_of(rq->env, rq->argv[at], &why);
+    }
+    if (e == OK || !(c->flags & CMD_WRITE))
+        return true;
+    reply_err(&rq->reply, e, &why);
+    return false;
 }
 
 /* The next collection with elements whose time is over, in turn; NULL when there is none, or none
@@ -123,18 +182,23 @@ bool expire_some(struct cmd_env *env)
     struct io *io = env->io;
     db->now_ms = io->ops->wall_us(io) / 1000;
     bool keys = expiry_is_due(&db->keys.expiry, db->now_ms), more = false;
-    if ((!keys && next_due(db) == NULL) || !mlog_accepts(&db->log) || pause_is_on(&env->pause))
+    bool fields = expiry_is_due(&db->keys.fields, db->now_ms);
+    if ((!keys && !fields && next_due(db) == NULL) || !mlog_accepts(&db->log) ||
+        pause_is_on(&env->pause))
         return false;
     uint64_t start = io->ops->mono_us(io);
     db_begin(db);
     enum err e = expire_keys(env, start + SLICE_US);
+    if (e == OK)
+        e = expire_fields(env, start + SLICE_US);
     if (e == OK)
         e = expire_elements(env, start + SLICE_US, &more);
     db_commit(db);
     uint64_t took = io->ops->mono_us(io) - start;
     env->expire_us += took;
     latency_note(env, LATENCY_EXPIRE, took);
-    more = e == OK && (more || expiry_is_due(&db->keys.expiry, db->now_ms));
+    more = e == OK && (more || expiry_is_due(&db->keys.expiry, db->now_ms) ||
+                       expiry_is_due(&db->keys.fields, db->now_ms));
     env->stats->expired_time_cap_reached_count += more;
     return more;
 }

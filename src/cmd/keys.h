@@ -32,6 +32,13 @@ bool string_is_integer(struct slice s, int64_t *out);
 /* Replies an error and returns false when a key is longer than those of collections may be. */
 MUST_USE bool collection_key_fits(struct request *rq, struct slice key);
 
+enum { FLOAT_TEXT_MAX = 5 * 1024 }; /* 4933 digits may stand before the point */
+
+/* A number as INCRBYFLOAT takes it: long double, as in Redis. False: it is none. */
+bool float_read(struct slice s, long double *out);
+/* With up to 17 digits behind the point, without zeros at the end. */
+void float_print(long double value, char text[FLOAT_TEXT_MAX]);
+
 /* Replies an error and returns false when a pattern is longer than patterns may be. */
 bool pattern_fits(struct request *rq, struct slice pattern);
 

@@ -104,6 +104,9 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_REMOVE:
     case MUTATION_SET_ATTRIBUTE:
     case MUTATION_COLLECTION_ALTER:
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
         touch(find(env, m->key), false);
         break;
     case MUTATION_TICK:

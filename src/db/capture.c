@@ -39,7 +39,7 @@ static bool place_equal(const void *owner, uint32_t value, struct slice key)
 /* Its bytes stay until capture_return, whoever frees the object. */
 static struct captured capture_object(struct object *o, uint32_t place)
 {
-    CHECK(o != NULL && (o->type == OBJECT_STRING || o->collection != NULL));
+    CHECK(o != NULL && (o->type != OBJECT_COLLECTION || o->collection != NULL));
     CHECK(o->hold == OBJECT_LOOSE);
     o->hold = OBJECT_HELD;
     struct captured captured = {

@@ -166,7 +166,14 @@ static bool element_fits(const struct collection_spec *spec, const struct mutati
 enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why)
 {
     bool first = check->mutations++ == 0;
-    if (m->key.len > 0 || m->kind != (first ? MUTATION_COLLECTION_NEW : MUTATION_PUT))
+    if (first)
+        check->is_hash = m->kind == MUTATION_HASH_SET;
+    if (check->is_hash && m->kind == MUTATION_HASH_SET && m->key.len == 0) {
+        check->elements += m->count;
+        return copy_fits(check->elements, 0, why);
+    }
+    enum mutation_kind kind = first ? MUTATION_COLLECTION_NEW : MUTATION_PUT;
+    if (check->is_hash || m->key.len > 0 || m->kind != kind)
         return why_set(why, ERR_CORRUPT, "%s where it does not belong", mutation_name(m->kind));
     if (first) {
         check->spec = m->spec;

@@ -1,10 +1,12 @@
-/* copy.h: a collection as the mutations that make it again, for COPY, DUMP and RESTORE.
+/* copy.h: what a key holds as the mutations that make it again, for COPY, DUMP and RESTORE.
+ *
+ * A hash is HASH_SETs of some fields each. A collection is
  *
  *     COLLECTION_NEW   its spec, tuning and schema in it
  *     PUT ...          its elements that have not expired: exact vectors (where there are none,
  *                      what their codes stand for), attributes, and when they expire
  *
- * All of it happens in one turn of the loop, hence the limits: LIMIT_COPY_ELEMENTS,
+ * All of it happens in one turn of the loop, hence the limits: LIMIT_COPY_ELEMENTS (or fields),
  * LIMIT_COPY_SIZE. */
 #ifndef VDB_DB_COPY_H
 #define VDB_DB_COPY_H
@@ -23,11 +25,20 @@ MUST_USE enum err copy_fits(size_t count, size_t size, struct why *why);
 MUST_USE enum err copy_each(struct db *db, struct collection *c, struct slice key,
                             enum err (*take)(void *user, const struct mutation *m), void *user);
 
-/* Are these mutations that copy_each could have handed out, or that do no harm where it has been?
- * For bytes of clients: one after the other, first is all zeros before. ERR_CORRUPT, ERR_LIMIT. */
+/* The same of a hash. */
+size_t copy_hash_count(const struct object *o);
+size_t copy_hash_size(const struct object *o);
+MUST_USE enum err copy_hash_each(struct db *db, const struct object *o, struct slice key,
+                                 enum err (*take)(void *user, const struct mutation *m),
+                                 void *user);
+
+/* Are these mutations that copy_each or copy_hash_each could have handed out, or that do no harm
+ * where it has been? For bytes of clients: one after the other, first is all zeros before.
+ * ERR_CORRUPT, ERR_LIMIT. */
 struct copy_check {
     size_t mutations; /* so far */
-    size_t elements;
+    size_t elements; /* or fields */
+    bool is_hash;
     struct collection_spec spec;
 };
 MUST_USE enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why);

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "db/batch.h"
+#include "db/change.h"
 #include "db/flush.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
@@ -43,6 +44,7 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
 {
     CHECK(io != NULL && options->kernels != NULL);
     *db = (struct db){.io = io, .maxmemory = options->maxmemory, .next_uid = 1};
+    buf_init(&db->scratch, MEM_SCRATCH);
     epoch_init(&db->epoch);
     db->epoch_timer = (struct io_timer){.fn = on_epoch_timer, .user = db};
     db->epoch.later = free_later;
@@ -83,6 +85,7 @@ void db_fini(struct db *db)
     background_fini(&db->background);
     keyspace_fini(&db->keys);
     mlog_fini(&db->log);
+    buf_fini(&db->scratch);
     if (db->lane.scratch != NULL)
         db->lane.scratch_free(db->lane.scratch);
 }
@@ -151,7 +154,7 @@ uint32_t db_element(const struct db *db, const struct collection *c, struct slic
 
 /* -- preparing --------------------------------------------------------------------------------- */
 
-static enum err prepare_object(struct db *db, struct slice key, enum object_type type,
+enum err change_prepare_object(struct db *db, struct slice key, enum object_type type,
                                struct slice value, uint64_t expire_ms)
 {
     CHECK(db->object == NULL);
@@ -173,7 +176,8 @@ static enum err prepare_range(struct db *db, const struct mutation *m)
     struct slice before = old == NULL ? (struct slice){0} : object_string(old);
     size_t end = m->offset + m->value.len;
     struct slice whole = {NULL, end > before.len ? end : before.len};
-    enum err e = prepare_object(db, m->key, OBJECT_STRING, whole, old == NULL ? 0 : old->expire_ms);
+    enum err e = change_prepare_object(db, m->key, OBJECT_STRING, whole,
+                                       old == NULL ? 0 : old->expire_ms);
     if (e != OK)
         return e;
     uint8_t *bytes = db->object->bytes + m->key.len;
@@ -191,14 +195,20 @@ static enum err prepare_rename(struct db *db, const struct mutation *m)
     const struct object *old = keyspace_get(&db->keys, m->key);
     if (old == NULL)
         return ERR_NOT_FOUND;
-    struct slice value = old->type == OBJECT_STRING ? object_string(old) : (struct slice){0};
-    return prepare_object(db, m->new_key, old->type, value, old->expire_ms);
+    bool apart = old->type == OBJECT_COLLECTION;
+    struct slice value = apart ? (struct slice){0} : object_value(old);
+    enum err e = change_prepare_object(db, m->new_key, old->type, value, old->expire_ms);
+    if (e != OK || old->type != OBJECT_HASH)
+        return e;
+    db->object->count = old->count;
+    db->fields_expire_ms = keyspace_fields_expiry(&db->keys, old);
+    return OK; /* its place in the heap is free once the old one has left */
 }
 
 static enum err prepare_collection(struct db *db, struct slice key,
                                    const struct collection_spec *spec, struct collection **out)
 {
-    enum err e = prepare_object(db, key, OBJECT_COLLECTION, (struct slice){0}, 0);
+    enum err e = change_prepare_object(db, key, OBJECT_COLLECTION, (struct slice){0}, 0);
     if (e != OK)
         return e;
     size_t projection = (size_t)spec->projection_from * spec->dim * sizeof(float);
@@ -258,6 +268,8 @@ static enum err prepare_alter(struct db *db, const struct mutation *m, struct wh
 /* Takes back what was prepared for a change that does not come. */
 static void discard(struct db *db)
 {
+    db->empties = false;
+    db->fields_expire_ms = 0;
     if (db->object == NULL)
         return;
     if (db->object->type == OBJECT_COLLECTION && db->object->collection != NULL)
@@ -272,7 +284,7 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     struct collection *c;
     switch (m->kind) {
     case MUTATION_STRING_SET:
-        e = prepare_object(db, m->key, OBJECT_STRING, m->value, m->expire_ms);
+        e = change_prepare_object(db, m->key, OBJECT_STRING, m->value, m->expire_ms);
         break;
     case MUTATION_STRING_RANGE:
         e = prepare_range(db, m);
@@ -295,6 +307,11 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_SET_ATTRIBUTE:
         e = prepare_attribute(db, m);
         break;
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
+        e = change_prepare_hash(db, m);
+        break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_REMOVE:
@@ -308,7 +325,7 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
 
 /* -- applying ---------------------------------------------------------------------------------- */
 
-static void free_object(struct db *db, struct object *o)
+void change_free(struct db *db, struct object *o)
 {
     if (o == NULL)
         return;
@@ -319,20 +336,23 @@ static void free_object(struct db *db, struct object *o)
     object_free(o);
 }
 
-static void publish(struct db *db)
+void change_publish(struct db *db)
 {
     struct object *o = db->object;
     CHECK(o != NULL);
     db->object = NULL;
     if (o->type == OBJECT_COLLECTION)
         o->collection->object = o;
-    free_object(db, keyspace_publish(&db->keys, o));
+    change_free(db, keyspace_publish(&db->keys, o));
+    if (o->type == OBJECT_HASH)
+        keyspace_set_fields_expiry(&db->keys, o, db->fields_expire_ms);
+    db->fields_expire_ms = 0;
 }
 
 static void apply_put(struct db *db, const struct mutation *m, uint64_t lsn)
 {
     if (db->object != NULL)
-        publish(db);
+        change_publish(db);
     struct object *o = keyspace_get(&db->keys, m->key);
     CHECK(o != NULL && o->type == OBJECT_COLLECTION);
     collection_put(o->collection, m, lsn);
@@ -353,7 +373,7 @@ static void apply_remove(struct db *db, const struct mutation *m, uint64_t lsn)
     db->vectors_removed += removed;
     db->changes += removed;
     if (c->live == 0 && c->spec.implicit)
-        free_object(db, keyspace_take(&db->keys, m->key));
+        change_free(db, keyspace_take(&db->keys, m->key));
 }
 
 static void apply_expire(struct db *db, const struct mutation *m)
@@ -369,12 +389,13 @@ static void apply_rename(struct db *db, const struct mutation *m)
     struct object *old = keyspace_take(&db->keys, m->key);
     CHECK(old != NULL && db->object != NULL && old->type == db->object->type);
     struct object *o = db->object;
-    o->collection = old->collection;
+    if (o->type == OBJECT_COLLECTION)
+        o->collection = old->collection;
     uint32_t access = old->access;
     if (old->hold == OBJECT_HELD)
         db->background.retired->bytes += mem_size(old);
     object_free(old);
-    publish(db);
+    change_publish(db);
     o->access = access;
 }
 
@@ -403,7 +424,7 @@ void db_clear(struct db *db)
     keyspace_init(&db->keys, all.hash_seed);
     db->keys.access = all.access;
     for (uint32_t i = 0; i < all.used; i++) {
-        free_object(db, all.objects[i]);
+        change_free(db, all.objects[i]);
         all.objects[i] = NULL;
     }
     keyspace_fini(&all);
@@ -424,6 +445,10 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
+        return m->count;
     case MUTATION_PUT:
     case MUTATION_REMOVE:
     case MUTATION_TICK:
@@ -442,7 +467,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_STRING_SET:
     case MUTATION_STRING_RANGE:
     case MUTATION_COLLECTION_NEW:
-        publish(db);
+        change_publish(db);
         break;
     case MUTATION_KEY_EXPIRE:
         apply_expire(db, m);
@@ -451,7 +476,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         apply_rename(db, m);
         break;
     case MUTATION_KEY_REMOVE:
-        free_object(db, keyspace_take(&db->keys, m->key));
+        change_free(db, keyspace_take(&db->keys, m->key));
         break;
     case MUTATION_FLUSH:
         if (!flush_keys(db))
@@ -469,10 +494,15 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_SET_ATTRIBUTE:
         apply_attribute(db, m);
         break;
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
+        change_apply_hash(db, m);
+        break;
     case MUTATION_TICK:
         break;
     }
-    CHECK(db->object == NULL);
+    CHECK(db->object == NULL && !db->empties);
 }
 
 void db_begin(struct db *db)

@@ -39,6 +39,9 @@ struct db {
     uint64_t next_uid;
     uint64_t random;        /* state of rng.h */
     struct object *object;  /* prepared and not yet applied */
+    bool empties;           /* prepared likewise: what the key holds goes with its last entry */
+    uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */
+    struct buf scratch;     /* where values that change are made */
     struct dead_keys *dead; /* flushed, and being freed: flush.h */
     struct io_timer dead_timer;
     struct io_timer epoch_timer; /* more is free than the loop should free in one go */

@@ -36,6 +36,17 @@ static enum err write_one(void *user, const struct mutation *m)
     return buf_failed(w->out) ? ERR_NOMEM : OK;
 }
 
+/* A record of one mutation stands inside of the bytes. */
+static enum err end_record(struct buf *out, size_t count)
+{
+    struct slice record = batch_record(out, count);
+    buf_consume(out, (size_t)(record.ptr - out->ptr));
+    out->len = record.len;
+    CHECK(out->len > 0 && out->ptr[0] != DUMP_STRING);
+    put_tail(out);
+    return buf_failed(out) ? ERR_NOMEM : OK;
+}
+
 enum err dump_collection(struct db *db, struct collection *c, struct buf *out)
 {
     struct writer w = {.out = out};
@@ -44,15 +55,18 @@ enum err dump_collection(struct db *db, struct collection *c, struct buf *out)
         return ERR_NOMEM;
     batch_begin(out);
     enum err e = copy_each(db, c, (struct slice){0}, write_one, &w);
-    if (e != OK)
-        return e;
-    /* A record of one mutation stands inside of the bytes. */
-    struct slice record = batch_record(out, w.count);
-    buf_consume(out, (size_t)(record.ptr - out->ptr));
-    out->len = record.len;
-    CHECK(out->len > 0 && out->ptr[0] != DUMP_STRING);
-    put_tail(out);
-    return buf_failed(out) ? ERR_NOMEM : OK;
+    return e == OK ? end_record(out, w.count) : e;
+}
+
+enum err dump_hash(struct db *db, const struct object *o, struct buf *out)
+{
+    struct writer w = {.out = out};
+    CHECK(out->len == 0);
+    if (buf_reserve(out, copy_hash_size(o)) == NULL)
+        return ERR_NOMEM;
+    batch_begin(out);
+    enum err e = copy_hash_each(db, o, (struct slice){0}, write_one, &w);
+    return e == OK ? end_record(out, w.count) : e;
 }
 
 enum err dump_read(struct slice bytes, struct dump *out)

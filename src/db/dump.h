@@ -3,8 +3,8 @@
  *     0      u8   DUMP_STRING
  *     1      ...  the string
  *
- *     0      ...  a collection: the mutations of db/copy.h, without a key, as one record of the
- *                 log (db/batch.h), whose first byte is never DUMP_STRING
+ *     0      ...  a hash or a collection: the mutations of db/copy.h, without a key, as one record
+ *                 of the log (db/batch.h), whose first byte is never DUMP_STRING
  *
  * and behind either
  *
@@ -20,11 +20,12 @@
 #include "base/err.h"
 #include "db/copy.h"
 
-enum { DUMP_VERSION = 2, DUMP_STRING = 0, DUMP_TAIL_SIZE = 8, DUMP_OVERHEAD = 9 };
+enum { DUMP_VERSION = 3, DUMP_STRING = 0, DUMP_TAIL_SIZE = 8, DUMP_OVERHEAD = 9 };
 
 /* Appends the dump of a string to an empty buffer. */
 void dump_string(struct slice value, struct buf *out);
-/* The same of a collection, which has to fit (copy_fits). ERR_NOMEM. */
+/* The same of a hash, and of a collection, which have to fit (copy_fits). ERR_NOMEM. */
+MUST_USE enum err dump_hash(struct db *db, const struct object *o, struct buf *out);
 MUST_USE enum err dump_collection(struct db *db, struct collection *c, struct buf *out);
 
 struct dump {
@@ -36,7 +37,7 @@ struct dump {
  * of something that cannot be read. out points into bytes. */
 MUST_USE enum err dump_read(struct slice bytes, struct dump *out);
 
-/* The mutations of a collection's dump, or of any other bytes, which start at a multiple of 8: are
+/* The mutations of such a dump, or of any other bytes, which start at a multiple of 8: are
  * they fit to be restored, all of them? ERR_CORRUPT, ERR_LIMIT, ERR_NOMEM. *count: of mutations. */
 MUST_USE enum err dump_check(struct slice record, size_t *count, struct why *why);
 

@@ -7,7 +7,7 @@ enum { CHILDREN = 4, SAMPLE = 1024 };
 void expiry_fini(struct expiry *x)
 {
     mem_free(MEM_KEYSPACE, x->entries);
-    *x = (struct expiry){0};
+    *x = (struct expiry){.of_fields = x->of_fields};
 }
 
 bool expiry_reserve(struct expiry *x)
@@ -26,10 +26,16 @@ bool expiry_reserve(struct expiry *x)
     return true;
 }
 
+static uint32_t *place_of(const struct expiry *x, struct object *o)
+{
+    CHECK(!x->of_fields || o->type == OBJECT_HASH);
+    return x->of_fields ? &o->fields_at : &o->expiry_at;
+}
+
 static void place(struct expiry *x, uint32_t at, struct expiry_entry entry)
 {
     x->entries[at] = entry;
-    entry.object->expiry_at = at;
+    *place_of(x, entry.object) = at;
 }
 
 /* Puts an entry at a free place or above it. */
@@ -65,19 +71,20 @@ static void move_down(struct expiry *x, uint32_t at, struct expiry_entry entry)
     place(x, at, entry);
 }
 
-void expiry_add(struct expiry *x, struct object *o)
+void expiry_add(struct expiry *x, struct object *o, uint64_t expire_ms)
 {
-    CHECK(x->count < x->capacity && o->expire_ms > 0 && o->expiry_at == EXPIRY_NONE);
-    move_up(x, x->count++, (struct expiry_entry){o->expire_ms, o});
+    CHECK(x->count < x->capacity && expire_ms > 0 && *place_of(x, o) == EXPIRY_NONE);
+    CHECK(x->of_fields || expire_ms == o->expire_ms);
+    move_up(x, x->count++, (struct expiry_entry){expire_ms, o});
 }
 
 void expiry_remove(struct expiry *x, struct object *o)
 {
-    uint32_t at = o->expiry_at;
+    uint32_t at = *place_of(x, o);
     if (at == EXPIRY_NONE)
         return;
     CHECK(at < x->count && x->entries[at].object == o);
-    o->expiry_at = EXPIRY_NONE;
+    *place_of(x, o) = EXPIRY_NONE;
     struct expiry_entry last = x->entries[--x->count];
     if (last.object == o)
         return;
@@ -102,7 +109,9 @@ bool expiry_check(const struct expiry *x)
 {
     for (uint32_t at = 0; at < x->count; at++) {
         const struct expiry_entry *e = &x->entries[at];
-        if (e->object->expiry_at != at || e->object->expire_ms != e->expire_ms)
+        if (*place_of(x, e->object) != at)
+            return false;
+        if (!x->of_fields && e->object->expire_ms != e->expire_ms)
             return false;
         if (at > 0 && x->entries[(at - 1) / CHILDREN].expire_ms > e->expire_ms)
             return false;

@@ -1,5 +1,6 @@
-/* expiry.h: keys by the time they expire. A heap, so that the next one to expire is always known,
- * and adding or removing one of a million takes a few cache lines.
+/* expiry.h: keys by the time they expire, or by the time the first of their fields does. A heap, so
+ * that the next one is always known, and adding or removing one of a million takes a few cache
+ * lines.
  *
  * owner: the keyspace it is part of. */
 #ifndef VDB_DB_EXPIRY_H
@@ -19,6 +20,7 @@ struct expiry {
     struct expiry_entry *entries; /* a heap of 4 children: the soonest first */
     uint32_t count;
     uint32_t capacity;
+    bool of_fields; /* of the fields of hashes; false: of keys */
 };
 
 #define EXPIRY_NONE UINT32_MAX /* an object's place when it is in no heap */
@@ -26,8 +28,8 @@ struct expiry {
 void expiry_fini(struct expiry *x);
 /* Makes room for one more: the part of a change that can fail. */
 MUST_USE bool expiry_reserve(struct expiry *x);
-/* o has an expire_ms and is not in the heap; expiry_reserve came before. */
-void expiry_add(struct expiry *x, struct object *o);
+/* o is not in the heap; expiry_reserve came before. expire_ms: above 0; of keys the object's. */
+void expiry_add(struct expiry *x, struct object *o, uint64_t expire_ms);
 /* Nothing when it is not there. */
 void expiry_remove(struct expiry *x, struct object *o);
 

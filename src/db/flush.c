@@ -24,7 +24,7 @@ static bool free_places(struct db *db, struct dead_keys *dead, uint32_t count)
         struct object *o = ks->objects[dead->at];
         if (o == NULL)
             continue;
-        CHECK(o->type == OBJECT_STRING && o->hold == OBJECT_LOOSE);
+        CHECK(o->type != OBJECT_COLLECTION && o->hold == OBJECT_LOOSE);
         size_t size = mem_size(o);
         size = size < dead->bytes ? size : dead->bytes;
         dead->bytes -= size;

@@ -27,7 +27,8 @@ static uint32_t hash_key(const struct keyspace *ks, struct slice key)
 
 void keyspace_init(struct keyspace *ks, const uint64_t hash_seed[2])
 {
-    *ks = (struct keyspace){.hash_seed = {hash_seed[0], hash_seed[1]}};
+    *ks = (struct keyspace){.hash_seed = {hash_seed[0], hash_seed[1]},
+                            .fields = {.of_fields = true}};
     map_init(&ks->map, MEM_KEYSPACE, key_equal, ks);
 }
 
@@ -38,6 +39,7 @@ void keyspace_fini(struct keyspace *ks)
             object_free(ks->objects[i]);
     map_fini(&ks->map);
     expiry_fini(&ks->expiry);
+    expiry_fini(&ks->fields);
     mem_free(MEM_KEYSPACE, ks->objects);
     mem_free(MEM_KEYSPACE, ks->free_list);
 }
@@ -118,6 +120,8 @@ struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
                          .expiry_at = EXPIRY_NONE,
                          .expire_ms = expire_ms,
                          .value_len = (uint32_t)value.len};
+    if (type == OBJECT_HASH)
+        o->fields_at = EXPIRY_NONE;
     if (key.len > 0)
         memcpy(o->bytes, key.ptr, key.len);
     if (value.ptr != NULL && value.len > 0)
@@ -129,6 +133,14 @@ static void touch(struct keyspace *ks, uint32_t at)
 {
     if (ks->watch != NULL)
         ks->watch->before_change(ks->watch, at);
+}
+
+/* It is about to leave, or to be replaced. */
+static void leave_heaps(struct keyspace *ks, struct object *o)
+{
+    expiry_remove(&ks->expiry, o);
+    if (o->type == OBJECT_HASH)
+        expiry_remove(&ks->fields, o);
 }
 
 void keyspace_touch_all(struct keyspace *ks)
@@ -143,13 +155,13 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     if (at != MAP_NONE) {
         struct object *before = ks->objects[at];
         touch(ks, at);
-        expiry_remove(&ks->expiry, before);
+        leave_heaps(ks, before);
         ks->collections += o->type == OBJECT_COLLECTION;
         ks->collections -= before->type == OBJECT_COLLECTION;
         o->access = ks->access.lfu ? before->access : access_new(&ks->access);
         ks->objects[at] = o;
         if (o->expire_ms > 0)
-            expiry_add(&ks->expiry, o);
+            expiry_add(&ks->expiry, o, o->expire_ms);
         return before;
     }
     at = ks->free_count > 0 ? ks->free_list[--ks->free_count] : ks->used++;
@@ -159,7 +171,7 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     ks->collections += o->type == OBJECT_COLLECTION;
     ks->objects[at] = o;
     if (o->expire_ms > 0)
-        expiry_add(&ks->expiry, o);
+        expiry_add(&ks->expiry, o, o->expire_ms);
     map_put(&ks->map, o->hash, at);
     return NULL;
 }
@@ -173,7 +185,7 @@ struct object *keyspace_take(struct keyspace *ks, struct slice key)
     struct object *o = ks->objects[at];
     touch(ks, at);
     map_remove(&ks->map, hash, at);
-    expiry_remove(&ks->expiry, o);
+    leave_heaps(ks, o);
     ks->collections -= o->type == OBJECT_COLLECTION;
     ks->objects[at] = NULL;
     CHECK(ks->free_count < ks->capacity);
@@ -198,7 +210,28 @@ void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_
     expiry_remove(&ks->expiry, o);
     o->expire_ms = expire_ms;
     if (expire_ms > 0)
-        expiry_add(&ks->expiry, o);
+        expiry_add(&ks->expiry, o, o->expire_ms);
+}
+
+bool keyspace_reserve_fields(struct keyspace *ks)
+{
+    return expiry_reserve(&ks->fields);
+}
+
+void keyspace_set_fields_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms)
+{
+    CHECK(o->type == OBJECT_HASH);
+    if (keyspace_fields_expiry(ks, o) == expire_ms)
+        return;
+    expiry_remove(&ks->fields, o);
+    if (expire_ms > 0)
+        expiry_add(&ks->fields, o, expire_ms);
+}
+
+uint64_t keyspace_fields_expiry(const struct keyspace *ks, const struct object *o)
+{
+    CHECK(o->type == OBJECT_HASH);
+    return o->fields_at == EXPIRY_NONE ? 0 : ks->fields.entries[o->fields_at].expire_ms;
 }
 
 bool keyspace_load_begin(struct keyspace *ks, uint32_t places, size_t count)
@@ -230,7 +263,7 @@ enum err keyspace_load(struct keyspace *ks, uint32_t place, struct object *o)
         o->expire_ms = 0; /* it is in the keyspace, which frees it, and not in its heap */
         return ERR_NOMEM;
     }
-    expiry_add(&ks->expiry, o);
+    expiry_add(&ks->expiry, o, o->expire_ms);
     return OK;
 }
 

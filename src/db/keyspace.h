@@ -12,7 +12,8 @@ struct collection;
 /* type, name as TYPE says it */
 #define OBJECT_TYPE_LIST(X)                                                                        \
     X(OBJECT_STRING, "string")                                                                     \
-    X(OBJECT_COLLECTION, "vectorset")
+    X(OBJECT_COLLECTION, "vectorset")                                                              \
+    X(OBJECT_HASH, "hash")
 
 enum object_type {
 #define X(type, name) type,
@@ -29,18 +30,26 @@ enum object_hold {
     OBJECT_LEFT /* and object_free was called meanwhile: the capture frees it */
 };
 
-/* A key with its value, in one piece of memory. The bytes follow the last field without a gap. */
+/* A key with its value, in one piece of memory: a string, or a pack of entries (types/pack.h). Such
+ * a value never changes in place: another object comes in its stead. The bytes follow the last
+ * field without a gap. */
 struct object {
     uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
-    struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
+    union {
+        struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
+        struct {                       /* OBJECT_HASH */
+            uint32_t count;            /* of fields */
+            uint32_t fields_at;        /* its place in the keyspace's heap of fields */
+        };
+    };
     uint32_t hash;
     uint32_t key_len;
-    uint32_t value_len;            /* OBJECT_STRING */
+    uint32_t value_len;            /* but for OBJECT_COLLECTION */
     uint32_t expiry_at;            /* its place in the keyspace's heap, or EXPIRY_NONE */
     uint32_t access;               /* access.h: changes with every use, on the loop alone */
     uint8_t type;                  /* enum object_type */
     uint8_t hold;                  /* enum object_hold */
-    uint8_t bytes[];               /* the key, then the string */
+    uint8_t bytes[];               /* the key, then the value */
 };
 
 /* Who wants to know of changes before they happen. */
@@ -58,6 +67,7 @@ struct keyspace {
     uint32_t capacity;
     uint32_t collections;      /* how many of the objects are some */
     struct expiry expiry;      /* of the objects that expire */
+    struct expiry fields;      /* of the hashes with fields that expire, by the first of them */
     struct access access;      /* the clock of their use */
     struct keyspace_watch *watch; /* NULL: nobody */
     uint64_t hash_seed[2];
@@ -75,9 +85,16 @@ static inline struct slice object_key(const struct object *o)
     return (struct slice){o->bytes, o->key_len};
 }
 
-static inline struct slice object_string(const struct object *o)
+/* The string, or the pack. */
+static inline struct slice object_value(const struct object *o)
 {
     return (struct slice){o->bytes + o->key_len, o->value_len};
+}
+
+static inline struct slice object_string(const struct object *o)
+{
+    CHECK(o->type == OBJECT_STRING);
+    return object_value(o);
 }
 
 static inline bool object_expired(const struct object *o, uint64_t now_ms)
@@ -118,6 +135,13 @@ MUST_USE bool keyspace_reserve_expiry(struct keyspace *ks);
 /* What the object holds is about to change in place. */
 void keyspace_touch(struct keyspace *ks, const struct object *o);
 void keyspace_set_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms);
+
+/* The same of the first of the fields of a published hash that expires. An object that is published
+ * or loaded has none. */
+MUST_USE bool keyspace_reserve_fields(struct keyspace *ks);
+void keyspace_set_fields_expiry(struct keyspace *ks, struct object *o, uint64_t expire_ms);
+/* When that is, or 0. */
+uint64_t keyspace_fields_expiry(const struct keyspace *ks, const struct object *o);
 
 size_t keyspace_count(const struct keyspace *ks);
 

@@ -72,7 +72,26 @@ size_t mutation_size_max(const struct mutation *m)
     for (size_t i = 0; i < m->count && m->elements != NULL; i++)
         size += ELEMENT_FIXED + type_size(m->type, m->dim) + m->elements[i].id.len +
                 m->elements[i].attribute.len;
+    for (size_t i = 0; i < m->count && m->fields != NULL; i++)
+        size += ELEMENT_FIXED + m->fields[i].name.len + m->fields[i].value.len;
     return size;
+}
+
+/* What is said of a field. */
+enum { FIELD_EXPIRES = 1 };
+
+static void put_fields(struct buf *out, const struct mutation *m)
+{
+    CHECK(m->count > 0);
+    bytes_put_u32(out, (uint32_t)m->count);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct hash_field *f = &m->fields[i];
+        bytes_put_slice(out, f->name);
+        bytes_put_slice(out, f->value);
+        bytes_put_u8(out, f->expire_ms > 0 ? FIELD_EXPIRES : 0);
+        if (f->expire_ms > 0)
+            bytes_put_u64(out, f->expire_ms);
+    }
 }
 
 void mutation_encode(const struct mutation *m, struct buf *out)
@@ -103,7 +122,15 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         put_elements(out, m, start);
         break;
     case MUTATION_REMOVE:
+    case MUTATION_HASH_REMOVE:
         put_ids(out, m);
+        break;
+    case MUTATION_HASH_SET:
+        put_fields(out, m);
+        break;
+    case MUTATION_HASH_EXPIRE:
+        put_ids(out, m);
+        bytes_put_u64(out, m->expire_ms);
         break;
     case MUTATION_SET_ATTRIBUTE:
         put_ids(out, m);
@@ -189,6 +216,28 @@ static enum err get_ids(struct bytes_reader *r, struct mutation *m)
     return r->broken ? ERR_CORRUPT : OK;
 }
 
+static enum err get_fields(struct bytes_reader *r, struct mutation *m)
+{
+    enum { FIELD_SIZE_MIN = 9 };
+    uint32_t count = bytes_get_u32(r);
+    if (r->broken || count == 0 || count > r->left.len / FIELD_SIZE_MIN)
+        return ERR_CORRUPT;
+    struct hash_field *fields = mem_try_calloc(MEM_LOG, count * sizeof(*fields));
+    if (fields == NULL)
+        return ERR_NOMEM;
+    m->fields = fields;
+    m->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        fields[i].name = bytes_get_slice(r);
+        fields[i].value = bytes_get_slice(r);
+        uint8_t flags = bytes_get_u8(r);
+        if (flags & FIELD_EXPIRES)
+            r->broken |= get_time(r, &fields[i].expire_ms) != OK || fields[i].expire_ms == 0;
+        r->broken |= flags > FIELD_EXPIRES;
+    }
+    return r->broken ? ERR_CORRUPT : OK;
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
@@ -223,7 +272,16 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
             e = ERR_CORRUPT;
         break;
     case MUTATION_REMOVE:
+    case MUTATION_HASH_REMOVE:
         e = get_ids(r, m);
+        break;
+    case MUTATION_HASH_SET:
+        e = get_fields(r, m);
+        break;
+    case MUTATION_HASH_EXPIRE:
+        e = get_ids(r, m);
+        if (e == OK)
+            e = get_time(r, &m->expire_ms);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
@@ -255,7 +313,9 @@ void mutation_free(struct mutation *m)
 {
     mem_free(MEM_LOG, m->elements);
     mem_free(MEM_LOG, (void *)m->ids);
+    mem_free(MEM_LOG, (void *)m->fields);
     m->elements = NULL;
     m->ids = NULL;
+    m->fields = NULL;
     m->count = 0;
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "db/spec.h"
+#include "types/hash.h"
 
 /* kind, number in the log (never reused), what it does */
 #define MUTATION_LIST(X)                                                                           \
@@ -23,7 +24,10 @@
     X(MUTATION_KEY_RENAME, 9, "what the key held, and when it expires, is another key's")          \
     X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, zeros before them")      \
     X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")           \
-    X(MUTATION_COLLECTION_ALTER, 12, "the collection has this tuning")
+    X(MUTATION_COLLECTION_ALTER, 12, "the collection has this tuning")                             \
+    X(MUTATION_HASH_SET, 13, "the hash has these fields, with these values, expiring then")        \
+    X(MUTATION_HASH_REMOVE, 14, "the hash has none of these fields; without any, it is gone")      \
+    X(MUTATION_HASH_EXPIRE, 15, "those of these fields that are there expire then, or never")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -52,7 +56,7 @@ struct mutation {
     enum mutation_kind kind;
     struct slice key;
     struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none) */
-    uint64_t expire_ms;                /* STRING_SET, KEY_EXPIRE: Unix time; 0: never */
+    uint64_t expire_ms;                /* STRING_SET, _EXPIRE: Unix time; 0: never */
     uint64_t offset;                   /* STRING_RANGE */
     struct slice new_key;              /* KEY_RENAME */
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
@@ -60,8 +64,9 @@ struct mutation {
     uint32_t dim;                      /* PUT */
     enum vec_type type;                /* PUT */
     struct mutation_element *elements; /* PUT */
-    const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE */
-    size_t count;                      /* of elements or ids */
+    const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE; HASH_REMOVE, _EXPIRE: fields */
+    const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
+    size_t count;                      /* of elements, ids or fields */
 };
 
 /* Appends the mutation's bytes: at most mutation_size_max. */

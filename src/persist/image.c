@@ -2,6 +2,7 @@
 
 #include "index/hnsw.h"
 #include "persist/fields.h"
+#include "types/hash.h"
 
 enum { ALIGNMENT = 8 };
 
@@ -69,10 +70,24 @@ static enum err corrupt(struct why *why, const char *what)
 /* -- keys -------------------------------------------------------------------------------------- */
 
 /* Types on disk; those of enum object_type may change their numbers. */
-enum { KEY_STRING = 1, KEY_COLLECTION = 2 };
+enum { KEY_STRING = 1, KEY_COLLECTION = 2, KEY_HASH = 3 };
+
+static uint8_t type_on_disk(enum object_type type)
+{
+    switch (type) {
+    case OBJECT_STRING:
+        return KEY_STRING;
+    case OBJECT_COLLECTION:
+        return KEY_COLLECTION;
+    case OBJECT_HASH:
+        return KEY_HASH;
+    }
+    CHECK(false);
+    return 0;
+}
 
 /* u32 first place of the index; then for each key: u32 place, u8 type, u8 zero, u64 expiry, key,
- * value or uid and spec. */
+ * value (of a hash its pack), or uid and spec. */
 void image_keys_begin(struct buf *out, uint32_t first)
 {
     bytes_put_u32(out, first);
@@ -80,18 +95,16 @@ void image_keys_begin(struct buf *out, uint32_t first)
 
 void image_key_put(struct buf *out, const struct image_key *key)
 {
-    CHECK(key->type == OBJECT_STRING || key->uid > 0);
-    bool string = key->type == OBJECT_STRING;
+    CHECK(key->type != OBJECT_COLLECTION || key->uid > 0);
     bytes_put_u32(out, key->place);
-    bytes_put_u8(out, string ? KEY_STRING : KEY_COLLECTION);
+    bytes_put_u8(out, type_on_disk(key->type));
     bytes_put_u8(out, 0);
     bytes_put_u64(out, key->expire_ms);
     bytes_put_slice(out, key->key);
-    if (string) {
+    if (key->type != OBJECT_COLLECTION) {
         bytes_put_slice(out, key->value);
         return;
     }
-    CHECK(key->type == OBJECT_COLLECTION);
     bytes_put_u64(out, key->uid);
     spec_encode(&key->spec, out);
 }
@@ -106,21 +119,38 @@ enum err image_keys_open(struct slice body, uint32_t *first, struct bytes_reader
     return OK;
 }
 
+/* What stands behind the key. False: not what its type says. */
+static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key *out)
+{
+    size_t count;
+    switch (type) {
+    case KEY_STRING:
+        out->type = OBJECT_STRING;
+        out->value = bytes_get_slice(keys);
+        return true;
+    case KEY_COLLECTION:
+        out->type = OBJECT_COLLECTION;
+        out->uid = bytes_get_u64(keys);
+        return spec_decode(keys, &out->spec);
+    case KEY_HASH:
+        out->type = OBJECT_HASH;
+        out->value = bytes_get_slice(keys);
+        if (!hash_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)
+            return false;
+        out->count = (uint32_t)count;
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum err image_key_get(struct bytes_reader *keys, struct image_key *out, struct why *why)
 {
     *out = (struct image_key){.place = bytes_get_u32(keys)};
     uint8_t type = bytes_get_u8(keys), zero = bytes_get_u8(keys);
     out->expire_ms = bytes_get_u64(keys);
     out->key = bytes_get_slice(keys);
-    out->type = type == KEY_STRING ? OBJECT_STRING : OBJECT_COLLECTION;
-    if (type == KEY_STRING) {
-        out->value = bytes_get_slice(keys);
-    } else if (type == KEY_COLLECTION) {
-        out->uid = bytes_get_u64(keys);
-        if (!spec_decode(keys, &out->spec))
-            return corrupt(why, "a collection is described wrongly");
-    }
-    if (keys->broken || zero != 0 || (type != KEY_STRING && type != KEY_COLLECTION))
+    if (keys->broken || zero != 0 || !get_value(keys, type, out) || keys->broken)
         return corrupt(why, "a key is described wrongly");
     return OK;
 }

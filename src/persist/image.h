@@ -37,7 +37,8 @@ struct image_key {
     enum object_type type;
     uint64_t expire_ms; /* Unix time; 0: never */
     struct slice key;
-    struct slice value;          /* OBJECT_STRING */
+    struct slice value;          /* OBJECT_STRING; OBJECT_HASH: a pack, checked */
+    uint32_t count;              /* OBJECT_HASH: of its fields; image_key_get sets it */
     uint64_t uid;                /* OBJECT_COLLECTION */
     struct collection_spec spec; /* OBJECT_COLLECTION */
 };

@@ -231,8 +231,8 @@ static void append_key(struct buf *body, const struct captured *key)
                               .type = key->type,
                               .expire_ms = key->expire_ms,
                               .key = object_key(key->object)};
-    if (key->type == OBJECT_STRING) {
-        image.value = object_string(key->object);
+    if (key->type != OBJECT_COLLECTION) {
+        image.value = object_value(key->object);
     } else {
         image.uid = key->view->collection->uid;
         spec_copy_fixed(&image.spec, &key->view->collection->spec);

@@ -150,6 +150,8 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
         keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
     if (out->object == NULL)
         return ERR_NOMEM;
+    if (key->type == OBJECT_HASH)
+        out->object->count = key->count;
     if (key->type != OBJECT_COLLECTION)
         return OK;
     out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
@@ -230,6 +232,15 @@ static bool is_sparse(const struct snapshot_load *l)
     return l->manifest.slots_end / SPARSE_SHARE > l->manifest.key_count + SPARSE_SHARE;
 }
 
+static enum err publish_fields(struct snapshot_load *l, struct object *o)
+{
+    uint64_t expire_ms = hash_pack_expiry(object_value(o));
+    if (expire_ms > 0 && !keyspace_reserve_fields(&l->db->keys))
+        return ERR_NOMEM;
+    keyspace_set_fields_expiry(&l->db->keys, o, expire_ms);
+    return OK;
+}
+
 /* From here on the db frees it. */
 static enum err publish_key(struct snapshot_load *l, struct load_key *key)
 {
@@ -240,7 +251,11 @@ static enum err publish_key(struct snapshot_load *l, struct load_key *key)
     if (e == ERR_CORRUPT)
         return load_fail(l, e, "a key or a place of the keyspace is there twice");
     key->object = NULL;
-    return e == OK && o->type == OBJECT_COLLECTION ? note_collection(l, o->collection) : e;
+    if (e == OK && o->type == OBJECT_COLLECTION)
+        e = note_collection(l, o->collection);
+    if (e == OK && o->type == OBJECT_HASH)
+        e = publish_fields(l, o);
+    return e;
 }
 
 enum err load_publish_slice(struct snapshot_load *l)

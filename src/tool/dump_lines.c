@@ -96,6 +96,28 @@ static void on_snapshot(struct dump *d, const struct manifest *m, const char *fi
     write_line(d);
 }
 
+static void put_field(struct dump *d, const struct hash_field *f)
+{
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, f->name);
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, f->value);
+    put_expiry(d, f->expire_ms);
+}
+
+/* A line for each field. */
+static void put_hash(struct dump *d, const struct image_key *key)
+{
+    struct hash_field f;
+    struct slice rest = key->value;
+    while (hash_next(&rest, &f)) {
+        buf_append_text(&d->text, "field ");
+        put_quoted(d, key->key);
+        put_field(d, &f);
+        write_line(d);
+    }
+}
+
 static void on_key(struct dump *d, const struct image_key *key)
 {
     buf_printf(&d->text, "%s ", object_type_name(key->type));
@@ -103,12 +125,16 @@ static void on_key(struct dump *d, const struct image_key *key)
     if (key->type == OBJECT_STRING) {
         buf_append_byte(&d->text, ' ');
         put_quoted(d, key->value);
+    } else if (key->type == OBJECT_HASH) {
+        buf_printf(&d->text, " fields %" PRIu32, key->count);
     } else {
         buf_printf(&d->text, " uid %" PRIu64, key->uid);
         put_spec(d, &key->spec);
     }
     put_expiry(d, key->expire_ms);
     write_line(d);
+    if (key->type == OBJECT_HASH)
+        put_hash(d, key);
 }
 
 static void on_element(struct dump *d, const struct image_key *key,
@@ -170,6 +196,13 @@ static void put_ids(struct dump *d, const struct mutation *m)
     }
 }
 
+static void put_end(struct dump *d, uint64_t expire_ms)
+{
+    if (expire_ms == 0)
+        buf_append_text(&d->text, " never expires");
+    put_expiry(d, expire_ms);
+}
+
 /* What stands behind the key, by kind. */
 static void put_rest(struct dump *d, const struct mutation *m)
 {
@@ -187,7 +220,16 @@ static void put_rest(struct dump *d, const struct mutation *m)
         put_elements(d, m);
         break;
     case MUTATION_REMOVE:
+    case MUTATION_HASH_REMOVE:
         put_ids(d, m);
+        break;
+    case MUTATION_HASH_SET:
+        for (size_t i = 0; i < m->count; i++)
+            put_field(d, &m->fields[i]);
+        break;
+    case MUTATION_HASH_EXPIRE:
+        put_ids(d, m);
+        put_end(d, m->expire_ms);
         break;
     case MUTATION_SET_ATTRIBUTE:
         put_ids(d, m);
@@ -195,9 +237,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         put_quoted(d, m->value);
         break;
     case MUTATION_KEY_EXPIRE:
-        if (m->expire_ms == 0)
-            buf_append_text(&d->text, " never expires");
-        put_expiry(d, m->expire_ms);
+        put_end(d, m->expire_ms);
         break;
     case MUTATION_KEY_RENAME:
         buf_append_byte(&d->text, ' ');

@@ -60,6 +60,59 @@ static void put_set(struct dump *d, struct slice key, struct slice value, uint64
     put_number(d, expire_ms);
 }
 
+static void put_expire(struct dump *d, struct slice key, uint64_t expire_ms)
+{
+    put_command(d, expire_ms == 0 ? "PERSIST" : "PEXPIREAT", expire_ms == 0 ? 2 : 3);
+    put_slice(d, key);
+    if (expire_ms > 0)
+        put_number(d, expire_ms);
+}
+
+static void put_field_expire(struct dump *d, struct slice key, const struct slice *names,
+                             size_t count, uint64_t expire_ms)
+{
+    bool never = expire_ms == 0;
+    put_command(d, never ? "HPERSIST" : "HPEXPIREAT", (never ? 4 : 5) + count);
+    put_slice(d, key);
+    if (!never)
+        put_number(d, expire_ms);
+    put_text(d, "FIELDS");
+    put_number(d, count);
+    for (size_t i = 0; i < count; i++)
+        put_slice(d, names[i]);
+}
+
+static void put_fields(struct dump *d, struct slice key, const struct hash_field *fields,
+                       size_t count)
+{
+    put_command(d, "HSET", 2 + 2 * count);
+    put_slice(d, key);
+    for (size_t i = 0; i < count; i++) {
+        put_slice(d, fields[i].name);
+        put_slice(d, fields[i].value);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].expire_ms > 0)
+            put_field_expire(d, key, &fields[i].name, 1, fields[i].expire_ms);
+}
+
+/* Some fields in a command. */
+static void put_hash(struct dump *d, const struct image_key *key)
+{
+    enum { AT_ONCE = 64 };
+    struct hash_field fields[AT_ONCE];
+    struct slice rest = key->value;
+    size_t count = 0;
+    while (hash_next(&rest, &fields[count])) {
+        if (++count < AT_ONCE)
+            continue;
+        put_fields(d, key->key, fields, count);
+        count = 0;
+    }
+    if (count > 0)
+        put_fields(d, key->key, fields, count);
+}
+
 static void put_option(struct dump *d, const char *word, uint64_t value)
 {
     if (value == 0)
@@ -160,6 +213,8 @@ static void on_key(struct dump *d, const struct image_key *key)
 {
     if (key->type == OBJECT_STRING)
         put_set(d, key->key, key->value, key->expire_ms);
+    else if (key->type == OBJECT_HASH)
+        put_hash(d, key);
     else if (!key->spec.implicit)
         put_create(d, key->key, &key->spec);
     if (key->type == OBJECT_COLLECTION)
@@ -182,17 +237,9 @@ static void on_element(struct dump *d, const struct image_key *key,
     write_out(d);
 }
 
-static void put_expire(struct dump *d, struct slice key, uint64_t expire_ms)
-{
-    put_command(d, expire_ms == 0 ? "PERSIST" : "PEXPIREAT", expire_ms == 0 ? 2 : 3);
-    put_slice(d, key);
-    if (expire_ms > 0)
-        put_number(d, expire_ms);
-}
-
 static void on_key_end(struct dump *d, const struct image_key *key)
 {
-    if (key->type == OBJECT_COLLECTION && key->expire_ms > 0)
+    if (key->type != OBJECT_STRING && key->expire_ms > 0)
         put_expire(d, key->key, key->expire_ms);
     write_out(d);
 }
@@ -313,6 +360,18 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_slice(d, m->key);
         put_number(d, m->offset);
         put_slice(d, m->value);
+        break;
+    case MUTATION_HASH_SET:
+        put_fields(d, m->key, m->fields, m->count);
+        break;
+    case MUTATION_HASH_REMOVE:
+        put_command(d, "HDEL", 2 + m->count);
+        put_slice(d, m->key);
+        for (size_t i = 0; i < m->count; i++)
+            put_slice(d, m->ids[i]);
+        break;
+    case MUTATION_HASH_EXPIRE:
+        put_field_expire(d, m->key, m->ids, m->count, m->expire_ms);
         break;
     case MUTATION_TICK:
         break;

@@ -218,6 +218,9 @@ static const char other_kinds[] = "EXPIRE number 1000000\n"
                                   "SETRANGE number 3 xyz\n"
                                   "RENAME number moved\n"
                                   "RENAME moved number\n"
+                                  "HSET hash one 1 two 2 three 3\n"
+                                  "HPEXPIREAT hash 33000000000000 FIELDS 1 one\n"
+                                  "HDEL hash two\n"
                                   "VALTER flat MAXLEN 100 EVICT LRU\n"
                                   "VADD small VALUES 4 1 2 3 4 lasting EX 1000000\n";
 

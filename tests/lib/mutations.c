@@ -15,6 +15,7 @@ void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32
 {
     *m = (struct mutations){
         .rng = seed, .strings = strings, .collections = collections, .ids = ids, .put_share = 60};
+    m->hashes = strings / 2 + 1;
 }
 
 static uint32_t below(struct mutations *m, uint32_t bound)
@@ -30,6 +31,8 @@ static struct slice name(struct mutations *m, char *to, char letter, uint32_t bo
 
 static struct slice some_key(struct mutations *m, char *to)
 {
+    if (below(m, 4) == 0)
+        return name(m, to, 'h', m->hashes);
     return below(m, 2) == 0 ? name(m, to, 's', m->strings) : name(m, to, 'c', m->collections);
 }
 
@@ -90,6 +93,27 @@ static void make_ids(struct mutations *m, struct mutation *out, size_t count)
         m->ids_of[i] = name(m, m->text[i], 'e', m->ids);
     out->ids = m->ids_of;
     out->count = count;
+}
+
+static uint64_t some_time(struct mutations *m)
+{
+    return below(m, 3) == 0 ? 1 + below(m, 1u << 30) : 0;
+}
+
+static void make_fields(struct mutations *m, struct mutation *out)
+{
+    out->key = name(m, m->key, 'h', m->hashes);
+    make_ids(m, out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+    if (out->kind == MUTATION_HASH_EXPIRE)
+        out->expire_ms = some_time(m);
+    if (out->kind != MUTATION_HASH_SET)
+        return;
+    for (size_t i = 0; i < out->count; i++)
+        m->fields[i] = (struct hash_field){.name = m->ids_of[i],
+                                           .value = name(m, m->values[i], 'v', 1000000),
+                                           .expire_ms = some_time(m)};
+    out->fields = m->fields;
+    out->ids = NULL;
 }
 
 /* In place of one that the database would refuse. */
@@ -155,6 +179,11 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
         out.key = name(m, m->key, 'c', m->collections);
         make_ids(m, &out, 1);
         out.value = some_attribute(m);
+        break;
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
+        make_fields(m, &out);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:

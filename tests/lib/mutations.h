@@ -11,6 +11,7 @@ struct mutations {
     uint64_t rng;
     uint32_t strings;     /* keys s0 .. */
     uint32_t collections; /* keys c0 .. */
+    uint32_t hashes;      /* keys h0 .. */
     uint32_t ids;         /* per collection */
     uint32_t put_share;   /* of 100: elements put rather than anything else */
     char key[MUTATIONS_TEXT], other[MUTATIONS_TEXT];
@@ -19,6 +20,8 @@ struct mutations {
     float vectors[MUTATIONS_ELEMENTS_MAX][MUTATIONS_DIM];
     struct mutation_element elements[MUTATIONS_ELEMENTS_MAX];
     struct slice ids_of[MUTATIONS_ELEMENTS_MAX];
+    char values[MUTATIONS_ELEMENTS_MAX][MUTATIONS_TEXT];
+    struct hash_field fields[MUTATIONS_ELEMENTS_MAX];
 };
 
 void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32_t collections,

@@ -118,7 +118,8 @@ static void put_count_and(struct grammar *g, const struct command *c, const stru
         grammar_put_text(g, wrong[chance_below(&g->chance, COUNT_OF(wrong))]);
     else
         put_number(g, (long long)count);
-    for (size_t i = 0; i < count && !is_full(g); i++)
+    size_t each = arg->kind == ARG_OPT_LIST && arg->max > 1 ? (size_t)arg->max : 1;
+    for (size_t i = 0; i < count * each && !is_full(g); i++)
         put_value(g, c, arg, NULL);
     g->last_count = count;
 }

@@ -57,7 +57,7 @@ static const struct {
       "genre in ['drama', 'comedy']", "not (year < 2000) or new", "year + 1 > 1992", "a.b == 1",
       "1 == 1", "genre like 'd%'"}},
     {"name value", {"v", "1990", "w", "drama", "x", "-1e5"}},
-    {"field", {"year", "genre", "new", "nosuch", "a.b"}},
+    {"field", {"year", "genre", "new", "nosuch", "a.b", "e1", "e2", "e3", "e4"}},
     {"element", {"e1", "e2", "e3", "e4", "fresh"}},
     {"id", {"e1", "e2", "e3", "e4", "e5", "fresh", "other"}},
     {"start", {"-", "[e1", "(e2", "+"}},
@@ -252,13 +252,17 @@ static void write_key(struct grammar *g, const struct command *c)
 {
     static const char *const strings[] = {"s", "n", "long", "volatile"};
     static const char *const collections[] = {"c", "h", "v", "cache", "c", "h"};
+    static const char *const hashes[] = {"hash", "times"};
     uint64_t kind = chance_below(&g->chance, 20);
     bool vectors = c->group == GROUP_VECTOR, any = c->group != GROUP_STRING && !vectors;
+    bool of_hash = c->group == GROUP_HASH;
     bool creates = c->run == cmd_vcreate || c->run == cmd_vadd || c->run == cmd_restore;
     if (kind == 0)
         buf_append_text(&g->bytes, "none");
     else if (kind < (creates ? 10u : 3u))
         buf_printf(&g->bytes, "new%d", (int)chance_below(&g->chance, creates ? 200 : 5));
+    else if (of_hash ? kind < 17 : any && kind > 16)
+        buf_append_text(&g->bytes, hashes[chance_below(&g->chance, COUNT_OF(hashes))]);
     else if (kind == 19 || (vectors || (any && kind % 2 == 0)))
         buf_append_text(&g->bytes, collections[chance_below(&g->chance, COUNT_OF(collections))]);
     else

@@ -254,6 +254,13 @@ struct visit {
 static void inspect_object(void *user, const struct object *o)
 {
     struct visit *v = user;
+    size_t count;
+    if (o->type == OBJECT_HASH && v->broken == NULL &&
+        (!hash_pack_check(object_value(o), &count) || count != o->count || count == 0))
+        v->broken = "a hash is no run of fields";
+    if (o->type == OBJECT_HASH && v->broken == NULL &&
+        hash_pack_expiry(object_value(o)) != keyspace_fields_expiry(&v->db->keys, o))
+        v->broken = "the first field to expire is another";
     if (o->type == OBJECT_COLLECTION && v->broken == NULL)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
@@ -262,7 +269,7 @@ const char *inspect_db(const struct db *db, bool quiet)
 {
     struct visit v = {.db = db, .quiet = quiet};
     (void)keyspace_scan(&db->keys, 0, SIZE_MAX, inspect_object, &v);
-    if (v.broken == NULL && !expiry_check(&db->keys.expiry))
+    if (v.broken == NULL && (!expiry_check(&db->keys.expiry) || !expiry_check(&db->keys.fields)))
         return "the heap of keys that expire is out of order";
     if (v.broken == NULL && quiet && !db_idle(db))
         return "something waits in the epoch, or a job is out";
@@ -304,6 +311,19 @@ static const char *compare_row(const struct collection *a, uint32_t row, const s
     return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
 }
 
+bool inspect_same_hash(const struct object *a, const struct object *b)
+{
+    struct slice rest = object_value(a);
+    struct hash_field x, y;
+    if (a->count != b->count)
+        return false;
+    while (hash_next(&rest, &x))
+        if (!hash_find(object_value(b), x.name, &y, NULL) || !slice_eq(x.value, y.value) ||
+            x.expire_ms != y.expire_ms)
+            return false;
+    return true;
+}
+
 static void compare_object(void *user, const struct object *o)
 {
     struct visit *v = user;
@@ -320,6 +340,10 @@ static void compare_object(void *user, const struct object *o)
     }
     if (o->type == OBJECT_STRING) {
         v->broken = slice_eq(object_string(o), object_string(other)) ? NULL : "a string differs";
+        return;
+    }
+    if (o->type == OBJECT_HASH) {
+        v->broken = inspect_same_hash(o, other) ? NULL : "a hash differs";
         return;
     }
     const struct collection *a = o->collection, *b = other->collection;
@@ -356,6 +380,21 @@ static void mix(uint64_t *digest, const void *bytes, size_t size)
     *digest = hash_bytes((struct slice){bytes, size}, seed);
 }
 
+/* Sums do not know an order. */
+static uint64_t hash_digest(const struct object *o)
+{
+    struct slice rest = object_value(o);
+    struct hash_field f;
+    uint64_t sum = 0;
+    while (hash_next(&rest, &f)) {
+        uint64_t digest = f.expire_ms;
+        mix(&digest, f.name.ptr, f.name.len);
+        mix(&digest, f.value.ptr, f.value.len);
+        sum += digest;
+    }
+    return sum;
+}
+
 static void digest_object(void *user, const struct object *o)
 {
     struct visit *v = user;
@@ -366,6 +405,10 @@ static void digest_object(void *user, const struct object *o)
     if (o->type == OBJECT_STRING) {
         struct slice value = object_string(o);
         mix(&v->digest, value.ptr, value.len);
+        return;
+    }
+    if (o->type == OBJECT_HASH) {
+        v->digest += hash_digest(o);
         return;
     }
     mix(&v->digest, &c->uid, sizeof(c->uid));
@@ -407,13 +450,16 @@ static uint64_t element_digest(const struct collection *c, uint32_t row)
     return digest;
 }
 
-/* Sums do not know an order. */
 static void add_object(void *user, const struct object *o)
 {
     struct visit *v = user;
     uint64_t digest = 0;
     mix(&digest, o->bytes, o->type == OBJECT_STRING ? o->key_len + o->value_len : o->key_len);
     mix(&digest, &o->expire_ms, sizeof(o->expire_ms));
+    if (o->type == OBJECT_HASH) {
+        uint64_t fields = hash_digest(o);
+        mix(&digest, &fields, sizeof(fields));
+    }
     const struct collection *c = o->type == OBJECT_COLLECTION ? o->collection : NULL;
     for (uint32_t row = 0; c != NULL && row < c->rows_end; row++) {
         uint64_t element = digest;

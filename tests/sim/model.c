@@ -44,6 +44,15 @@ static void free_collection(struct model_collection *c)
     mem_free(MEM_TEST, c);
 }
 
+static void free_hash(struct model_hash *h)
+{
+    for (size_t i = 0; h != NULL && i < h->count; i++) {
+        mem_free(MEM_TEST, (void *)h->fields[i].name.ptr);
+        mem_free(MEM_TEST, (void *)h->fields[i].value.ptr);
+    }
+    mem_free(MEM_TEST, h);
+}
+
 static void free_held(struct model_held *held)
 {
     while (held->time != NULL) {
@@ -52,6 +61,7 @@ static void free_held(struct model_held *held)
         mem_free(MEM_TEST, t);
     }
     mem_free(MEM_TEST, (void *)held->string.ptr);
+    free_hash(held->hash);
     mem_free(MEM_TEST, held);
 }
 
@@ -154,6 +164,16 @@ size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t no
     return count;
 }
 
+const struct hash_field *model_field(const struct model_hash *h, struct slice name, uint64_t now_ms)
+{
+    for (size_t i = 0; h != NULL && i < h->count; i++) {
+        const struct hash_field *f = &h->fields[i];
+        if (slice_eq(f->name, name))
+            return f->expire_ms > 0 && f->expire_ms < now_ms ? NULL : f;
+    }
+    return NULL;
+}
+
 bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn)
 {
     const uint64_t *lsns = (const uint64_t *)(const void *)m->touched[key].ptr;
@@ -222,6 +242,81 @@ static void set_string(struct model *m, unsigned key, struct slice value, uint64
     set_time(m, held, expire_ms);
 }
 
+static struct slice copy_of(struct slice s)
+{
+    uint8_t *copy = mem_alloc(MEM_TEST, s.len);
+    if (s.len > 0)
+        memcpy(copy, s.ptr, s.len);
+    return (struct slice){copy, s.len};
+}
+
+static void add_field(struct model_hash *h, const struct hash_field *f)
+{
+    h->fields[h->count++] = (struct hash_field){copy_of(f->name), copy_of(f->value), f->expire_ms};
+}
+
+/* The same fields, and room for more. */
+static struct model_hash *hash_copy(const struct model_hash *from, size_t more)
+{
+    size_t count = from == NULL ? 0 : from->count;
+    struct model_hash *h = mem_calloc(MEM_TEST, sizeof(*h) + (count + more) * sizeof(h->fields[0]));
+    for (size_t i = 0; i < count; i++)
+        add_field(h, &from->fields[i]);
+    return h;
+}
+
+/* The key holds it, or nothing when it is empty. */
+static void set_hash(struct model *m, unsigned key, struct model_hash *h, uint64_t expire_ms)
+{
+    if (h->count == 0) {
+        free_hash(h);
+        (void)remove_key(m, key);
+        return;
+    }
+    struct model_held *held = hold(m, key);
+    held->hash = h;
+    set_time(m, held, expire_ms);
+}
+
+static void drop_field(struct model_hash *h, struct slice name)
+{
+    for (size_t i = 0; i < h->count; i++) {
+        if (!slice_eq(h->fields[i].name, name))
+            continue;
+        mem_free(MEM_TEST, (void *)h->fields[i].name.ptr);
+        mem_free(MEM_TEST, (void *)h->fields[i].value.ptr);
+        h->fields[i] = h->fields[--h->count];
+        return;
+    }
+}
+
+static const char *change_hash(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_held *held = model_held_at(m, key, m->at);
+    if (held != NULL && held->hash == NULL)
+        return "fields of what is no hash change";
+    if (held == NULL && mutation->kind != MUTATION_HASH_SET)
+        return "fields change where there is no hash";
+    struct model_hash *h = hash_copy(held == NULL ? NULL : held->hash, mutation->count);
+    for (size_t i = 0; i < mutation->count; i++) {
+        if (mutation->kind == MUTATION_HASH_SET) {
+            drop_field(h, mutation->fields[i].name);
+            add_field(h, &mutation->fields[i]);
+        } else if (mutation->kind == MUTATION_HASH_REMOVE) {
+            drop_field(h, mutation->ids[i]);
+        } else {
+            struct hash_field *f = (struct hash_field *)model_field(h, mutation->ids[i], 0);
+            if (f == NULL) {
+                free_hash(h);
+                return "a time is set for a field that is not there";
+            }
+            f->expire_ms = mutation->expire_ms;
+        }
+    }
+    set_hash(m, key, h, held == NULL ? 0 : model_expiry_at(held, m->at));
+    return NULL;
+}
+
 static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 {
     struct model_held *held = model_held_at(m, key, m->at);
@@ -234,8 +329,8 @@ static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 static const char *set_range(struct model *m, unsigned key, const struct mutation *mutation)
 {
     struct model_held *held = model_held_at(m, key, m->at);
-    if (held != NULL && held->collection != NULL)
-        return "a part of a string is set in a collection";
+    if (held != NULL && !model_is_string(held))
+        return "a part of a string is set where there is none";
     uint64_t expire_ms = held == NULL ? 0 : model_expiry_at(held, m->at);
     struct buf whole = BUF_INIT(MEM_TEST);
     if (held != NULL)
@@ -258,6 +353,10 @@ static const char *rename_key(struct model *m, unsigned key, struct slice new_ke
     uint64_t expire_ms = model_expiry_at(from, m->at);
     (void)remove_key(m, key);
     touch(m, to);
+    if (from->hash != NULL) {
+        set_hash(m, to, hash_copy(from->hash, 0), expire_ms);
+        return NULL;
+    }
     if (from->collection == NULL) {
         set_string(m, to, from->string, expire_ms);
         return NULL;
@@ -403,6 +502,10 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         return set_expiry(m, key, mutation->expire_ms);
     case MUTATION_KEY_RENAME:
         return rename_key(m, key, mutation->new_key);
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+    case MUTATION_HASH_EXPIRE:
+        return change_hash(m, key, mutation);
     case MUTATION_FLUSH:
         flush(m);
         return NULL;

@@ -14,8 +14,10 @@
 #include "db/mutation.h"
 
 enum {
-    MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly */
-    MODEL_KEYS = 6,
+    MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly, */
+    MODEL_STRING_KEYS = 2, /* those behind them that hold strings, */
+    MODEL_HASH_KEYS = 2,   /* and those behind these that hold hashes */
+    MODEL_KEYS = 8,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400,
     MODEL_DIM_MAX = 512
@@ -64,10 +66,17 @@ struct model_time {
     struct model_time *before;
 };
 
+/* A hash, which never changes: another one comes in its stead. owner: what holds it */
+struct model_hash {
+    size_t count;
+    struct hash_field fields[];
+};
+
 /* What a key holds from birth on, until before death. owner: the model */
 struct model_held {
     uint64_t birth, death;
-    struct model_collection *collection; /* NULL: a string */
+    struct model_collection *collection; /* NULL: a string or a hash */
+    struct model_hash *hash;
     struct slice string;
     struct model_time *time;   /* the newest; NULL: never expires */
     struct model_held *before; /* what the key held before this one */
@@ -112,6 +121,13 @@ const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint
 /* When it expires; 0: never. */
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
+static inline bool model_is_string(const struct model_held *held)
+{
+    return held->collection == NULL && held->hash == NULL;
+}
+/* NULL when there is none, or its time is over. */
+const struct hash_field *model_field(const struct model_hash *h, struct slice name,
+                                     uint64_t now_ms);
 /* now_ms 0: expired or not. */
 size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t now_ms);
 

@@ -15,7 +15,7 @@ enum { SEEDS = 60, TWICE_SEEDS = 8, COMMANDS = 500, LAST_COMMANDS = 60 };
 struct outcome {
     uint64_t trace, digest;
     uint64_t replies, ended, found, wanted, moved;
-    uint64_t execs, nil_execs, expired, elements_expired, elements_evicted;
+    uint64_t execs, nil_execs, expired, elements_expired, elements_evicted, fields_expired;
     uint64_t kinds[COUNT_OF(((struct world *)NULL)->kinds)]; /* changes, by mutation_kind */
     uint64_t puts[TYPE_COUNT];
 };
@@ -51,6 +51,7 @@ static bool run_seed(uint64_t seed, struct outcome *out)
     out->expired += r.world.expired;
     out->elements_evicted += r.world.elements_evicted;
     out->elements_expired += r.world.elements_expired;
+    out->fields_expired += r.world.fields_expired;
     for (size_t i = 0; i < COUNT_OF(out->kinds); i++)
         out->kinds[i] += r.world.kinds[i];
     for (size_t i = 0; i < COUNT_OF(out->puts); i++)
@@ -95,6 +96,7 @@ static void expect_every_kind(const struct outcome *sum)
     EXPECT(sum->nil_execs > 5 && sum->execs > 10 * sum->nil_execs / 2);
     EXPECT(sum->expired > 20 && sum->elements_expired > 100);
     EXPECT(sum->elements_evicted > 50);
+    EXPECT(sum->fields_expired > 50);
     for (size_t type = 0; type < TYPE_COUNT; type++)
         EXPECT(sum->puts[type] > 100);
 }

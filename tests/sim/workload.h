@@ -56,6 +56,16 @@
     X(OP_TTL, 3)                                                                                   \
     X(OP_RENAME, 2)                                                                                \
     X(OP_COPY, 2)                                                                                  \
+    X(OP_HSET, 8)                                                                                  \
+    X(OP_HSETNX, 1)                                                                                \
+    X(OP_HDEL, 3)                                                                                  \
+    X(OP_HGET, 3)                                                                                  \
+    X(OP_HGETALL, 3)                                                                               \
+    X(OP_HLEN, 1)                                                                                  \
+    X(OP_HINCRBY, 2)                                                                               \
+    X(OP_HEXPIRE, 4)                                                                               \
+    X(OP_HPERSIST, 1)                                                                              \
+    X(OP_HTTL, 1)                                                                                  \
     X(OP_DBSIZE, 1)                                                                                \
     X(OP_FLUSHALL, 1)                                                                              \
     X(OP_EXEC, 6)                                                                                  \
@@ -97,11 +107,14 @@ struct search_want {
 /* What a command says of when a key expires. */
 enum ask_time { TIME_NONE, TIME_EX, TIME_PX, TIME_EXAT, TIME_PXAT, TIME_KEEP };
 
-/* Of commands about keys and strings (workload_keys.c); times and conditions of VADD and VMADD. */
+/* Of commands about keys and strings (workload_keys.c) and hashes (workload_hash.c); times and
+ * conditions of VADD and VMADD. */
 struct keys_want {
     unsigned keys[ASK_KEYS_MAX]; /* the first one is ask->key */
     size_t key_count;
     char texts[ASK_KEYS_MAX][TEXT_MAX]; /* a value for each, of those that set some */
+    unsigned fields[ASK_KEYS_MAX]; /* of a hash */
+    size_t field_count;
     enum ask_time time;
     int64_t time_value;
     bool nx, xx, gt, lt, get, replace, milliseconds, absolute;
@@ -181,7 +194,7 @@ struct world {
     uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
     uint64_t puts[TYPE_COUNT];          /* elements that were put, by their type */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
-    uint64_t elements_expired, elements_evicted;
+    uint64_t elements_expired, elements_evicted, fields_expired;
     uint64_t sought, lost;              /* elements much nearer to a query than others are */
     uint64_t found, wanted; /* of the true nearest, by searches that need not be exact */
 };

@@ -359,7 +359,7 @@ const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
         struct expectation e;
         keys_expect(w, cmd, at, &e);
         CHECK(i < e.change_count);
-        if (e.copied != NULL)
+        if (e.copied != NULL || e.copied_hash != NULL)
             return copy_check_change(cmd, &e, i, m);
         return keys_same(&e.changes[i], m) ? NULL : "another change of a key than was asked for";
     }
@@ -403,6 +403,9 @@ static bool names(const struct ask *c, unsigned key)
 bool ask_removes_expired(struct world *w, const struct ask *c, const struct mutation *m)
 {
     unsigned key = model_key_of(m->key);
+    if (key < MODEL_KEYS && (c == NULL || names(c, key)) &&
+        hash_removes_over(w, m, c == NULL ? w->now_ms : c->now_ms))
+        return true;
     if (m->kind != MUTATION_KEY_REMOVE || key == MODEL_KEYS || (c != NULL && !names(c, key)))
         return false;
     const struct model_held *held = model_held_at(w->model, key, w->model->at);

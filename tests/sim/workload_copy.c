@@ -58,17 +58,40 @@ static bool same_spec(const struct ask *cmd, const struct model_collection *c,
     return same;
 }
 
+/* Their order is the server's. */
+static const char *check_fields(const struct ask *cmd, const struct model_hash *h,
+                                const struct mutation *m)
+{
+    size_t wanted = 0;
+    for (size_t i = 0; i < h->count; i++)
+        wanted += model_field(h, h->fields[i].name, cmd->now_ms) != NULL;
+    if (m->count != wanted)
+        return "a copy has more fields, or fewer";
+    for (size_t i = 0; i < m->count; i++) {
+        const struct hash_field *to = &m->fields[i];
+        const struct hash_field *from = model_field(h, to->name, cmd->now_ms);
+        if (from == NULL || !slice_eq(from->value, to->value) || from->expire_ms != to->expire_ms)
+            return "a copy has another field";
+        for (size_t j = 0; j < i; j++)
+            if (slice_eq(m->fields[j].name, to->name))
+                return "a copy has a field twice";
+    }
+    return NULL;
+}
+
 const char *copy_check_change(const struct ask *c, const struct expectation *e, size_t i,
                               const struct mutation *m)
 {
     const struct mutation *wanted = &e->changes[i];
-    CHECK(e->copied != NULL && i < e->change_count);
+    CHECK((e->copied != NULL || e->copied_hash != NULL) && i < e->change_count);
     if (!model_is_making(m->key) || m->kind != wanted->kind)
         return "a copy is made by another change";
     if (m->kind == MUTATION_COLLECTION_NEW && !same_spec(c, e->copied, &m->spec))
         return "a copy is another collection";
     if (m->expire_ms != wanted->expire_ms || !slice_eq(m->new_key, wanted->new_key))
         return "a copy goes elsewhere, or at another time";
+    if (m->kind == MUTATION_HASH_SET)
+        return check_fields(c, e->copied_hash, m);
     return m->kind == MUTATION_PUT ? check_elements(c, e->copied, m) : NULL;
 }
 

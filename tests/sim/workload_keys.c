@@ -25,9 +25,9 @@ bool keys_is(enum op op)
 
 unsigned keys_some(struct world *w)
 {
-    unsigned strings = MODEL_KEYS - MODEL_VECTOR_KEYS;
-    return one_in(w, 12) ? (unsigned)below(w, MODEL_KEYS)
-                         : MODEL_VECTOR_KEYS + (unsigned)below(w, strings);
+    if (one_in(w, 12))
+        return (unsigned)below(w, MODEL_KEYS);
+    return MODEL_VECTOR_KEYS + (unsigned)below(w, MODEL_STRING_KEYS);
 }
 
 static void add_signed(struct ask_args *a, int64_t number)
@@ -201,6 +201,10 @@ static void make_two(struct world *w, struct ask *c, struct ask_args *a)
 void keys_make(struct world *w, struct ask *c, struct ask_args *a)
 {
     const char *name = op_name(c->op) + strlen("OP_");
+    if (hash_is(c->op)) {
+        hash_make(w, c, a);
+        return;
+    }
     switch ((int)c->op) {
     case OP_SET:
         make_set(w, c, a);
@@ -260,9 +264,9 @@ static struct model_held *seen(const struct run_of *r, size_t i)
     return model_seen_at(r->w->model, r->c->keys.keys[i], r->at, r->c->now_ms);
 }
 
-static struct slice name_of(unsigned key)
+struct slice keys_name(unsigned key)
 {
-    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5"};
+    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"};
     return slice_of(names[key]);
 }
 
@@ -276,7 +280,7 @@ static struct mutation *change(const struct run_of *r, enum mutation_kind kind, 
     struct expectation *e = r->e;
     CHECK(e->change_count < CHANGES_MAX);
     struct mutation *m = &e->changes[e->change_count++];
-    *m = (struct mutation){.kind = kind, .key = name_of(r->c->keys.keys[key])};
+    *m = (struct mutation){.kind = kind, .key = keys_name(r->c->keys.keys[key])};
     return m;
 }
 
@@ -499,11 +503,20 @@ static void expect_rename(const struct run_of *r)
         return;
     }
     if (moves)
-        change(r, MUTATION_KEY_RENAME, 0)->new_key = name_of(k->keys[1]);
+        change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(k->keys[1]);
     if (k->nx)
         answer_int(r, moves);
     else
         answer_text(r, EXPECT_STATUS, slice_of("OK"));
+}
+
+static void copy_hash(const struct run_of *r)
+{
+    r->e->copied_hash = r->held->hash;
+    (void)change(r, MUTATION_HASH_SET, 0);
+    if (expiry_of(r) > 0)
+        change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
 }
 
 static void copy_collection(const struct run_of *r)
@@ -515,7 +528,7 @@ static void copy_collection(const struct run_of *r)
         (void)change(r, MUTATION_PUT, 0);
     if (expiry_of(r) > 0)
         change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
-    change(r, MUTATION_KEY_RENAME, 0)->new_key = name_of(r->c->keys.keys[1]);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
 }
 
 static void expect_copy(const struct run_of *r)
@@ -528,6 +541,8 @@ static void expect_copy(const struct run_of *r)
     }
     if (copies && r->held->collection != NULL)
         copy_collection(r);
+    else if (copies && r->held->hash != NULL)
+        copy_hash(r);
     else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
     answer_int(r, copies);
@@ -619,6 +634,7 @@ static void expect_key(const struct run_of *r)
         answer_text(r, EXPECT_STATUS,
                     slice_of(r->held == NULL               ? "none"
                              : r->held->collection != NULL ? "vectorset"
+                             : r->held->hash != NULL       ? "hash"
                                                            : "string"));
         return;
     case OP_EXPIRE:
@@ -652,7 +668,9 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     *e = (struct expectation){0};
     CHECK(keys_is(c->op));
     r.held = c->op == OP_DBSIZE ? NULL : seen(&r, 0);
-    if (wants_string(c) && r.held != NULL && r.held->collection != NULL)
+    if (hash_is(c->op))
+        hash_expect(c, r.held, e);
+    else if (wants_string(c) && r.held != NULL && !model_is_string(r.held))
         answer_text(&r, EXPECT_ERROR, slice_of("WRONGTYPE"));
     else if (wants_string(c))
         expect_string(&r);
@@ -662,6 +680,17 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
 
 bool keys_same(const struct mutation *a, const struct mutation *b)
 {
+    if (a->count != b->count || a->kind != b->kind)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct hash_field *f = a->fields == NULL ? NULL : &a->fields[i];
+        if (f != NULL && (!slice_eq(f->name, b->fields[i].name) ||
+                          !slice_eq(f->value, b->fields[i].value) ||
+                          f->expire_ms != b->fields[i].expire_ms))
+            return false;
+        if (a->ids != NULL && !slice_eq(a->ids[i], b->ids[i]))
+            return false;
+    }
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
            slice_eq(a->new_key, b->new_key);
@@ -683,6 +712,14 @@ const char *keys_check_reply(const struct expectation *e, const redisReply *r)
         break;
     case EXPECT_STATUS:
         right = r->type == REDIS_REPLY_STATUS && slice_eq(reply_slice(r), e->text);
+        break;
+    case EXPECT_INTS:
+        right = reply_is_list(r) && r->elements == (size_t)e->number;
+        for (size_t i = 0; right && i < r->elements; i++)
+            right = reply_is_int(r->element[i], e->numbers[i]);
+        break;
+    case EXPECT_HASH:
+        right = hash_reply_is(e, r);
         break;
     case EXPECT_ERROR:
         CHECK(e->text.len < sizeof(text));

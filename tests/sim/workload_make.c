@@ -670,7 +670,9 @@ static struct ask *make_op(struct world *w, enum op op, struct buf *out)
     struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
     struct ask_args a = {.bytes = BUF_INIT(MEM_TEST)};
     c->op = op;
-    c->key = keys_is(op) ? keys_some(w) : (unsigned)below(w, MODEL_VECTOR_KEYS);
+    c->key = hash_is(op)   ? hash_some(w)
+             : keys_is(op) ? keys_some(w)
+                           : (unsigned)below(w, MODEL_VECTOR_KEYS);
     if (!keys_is(op) && one_in(w, 30))
         c->key = (unsigned)below(w, MODEL_KEYS);
     if (c->op == OP_VCARD && one_in(w, 4)) {

@@ -21,16 +21,30 @@ void ask_finish(struct ask *c, struct ask_args *a, struct buf *out);
 /* workload_keys.c: commands about keys and strings, as one function that says what they do. */
 enum { CHANGES_MAX = ASK_KEYS_MAX };
 
-enum expected { EXPECT_INT, EXPECT_STATUS, EXPECT_NIL, EXPECT_TEXT, EXPECT_ERROR };
+enum expected {
+    EXPECT_INT,
+    EXPECT_STATUS,
+    EXPECT_NIL,
+    EXPECT_TEXT,
+    EXPECT_ERROR,
+    EXPECT_INTS, /* so many (number) */
+    EXPECT_HASH  /* so many of its fields */
+};
 
 struct expectation {
     struct mutation changes[CHANGES_MAX];  /* of a copied collection, only the kinds */
     const struct model_collection *copied; /* NULL: none */
+    const struct model_hash *copied_hash;  /* likewise */
     size_t change_count;
     enum expected reply;
     long long number;
     struct slice text;   /* of a status or an error too */
     char room[TEXT_MAX]; /* where text may stand */
+    long long numbers[ASK_KEYS_MAX];
+    const struct model_hash *hash;
+    uint64_t now_ms;
+    struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
+    struct slice names[ASK_KEYS_MAX];
 };
 
 bool keys_is(enum op op);
@@ -50,6 +64,18 @@ MUST_USE const char *keys_check_reply(const struct expectation *e, const redisRe
 /* Some key that such commands are about. */
 unsigned keys_some(struct world *w);
 void keys_make(struct world *w, struct ask *c, struct ask_args *a);
+
+struct slice keys_name(unsigned key);
+
+/* workload_hash.c: those of keys_is that are about hashes. */
+bool hash_is(enum op op);
+unsigned hash_some(struct world *w);
+void hash_make(struct world *w, struct ask *c, struct ask_args *a);
+/* held: what the command sees. */
+void hash_expect(const struct ask *c, const struct model_held *held, struct expectation *e);
+bool hash_reply_is(const struct expectation *e, const redisReply *r);
+/* Counts them. */
+bool hash_removes_over(struct world *w, const struct mutation *m, uint64_t now_ms);
 
 /* workload_multi.c: transactions. */
 struct ask *multi_make(struct world *w, struct buf *out);

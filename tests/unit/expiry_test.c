@@ -33,7 +33,7 @@ TEST(expiry, knows_what_expires_first_whatever_comes_and_goes)
         } else {
             o->expire_ms = 1 + rng_below(&rng, 1000); /* many are the same */
             REQUIRE(expiry_reserve(&x));
-            expiry_add(&x, o);
+            expiry_add(&x, o, o->expire_ms);
         }
         if (i % 100 == 0)
             REQUIRE(expiry_check(&x));
@@ -59,7 +59,7 @@ TEST(expiry, is_due_when_the_first_time_has_passed)
     EXPECT(!expiry_is_due(&x, UINT64_MAX));
     EXPECT_EQ(expiry_average_ms(&x, 5), 0);
     REQUIRE(expiry_reserve(&x));
-    expiry_add(&x, &o);
+    expiry_add(&x, &o, o.expire_ms);
     EXPECT(!expiry_is_due(&x, 1000));
     EXPECT(expiry_is_due(&x, 1001));
     EXPECT(!object_expired(&o, 1000));
@@ -77,7 +77,7 @@ TEST(expiry, averages_millions_from_a_sample)
     for (size_t i = 0; i < MANY; i++) {
         objects[i] = (struct object){.expire_ms = 1 + i, .expiry_at = EXPIRY_NONE};
         REQUIRE(expiry_reserve(&x));
-        expiry_add(&x, &objects[i]);
+        expiry_add(&x, &objects[i], objects[i].expire_ms);
     }
     uint64_t average = expiry_average_ms(&x, 0);
     EXPECT(average > MANY / 2 - MANY / 20 && average < MANY / 2 + MANY / 20);
@@ -94,6 +94,6 @@ TEST(expiry, that_has_no_room_stays_as_it_is)
     EXPECT(mem_fail_nth(0));
     EXPECT_EQ(x.count, 0);
     REQUIRE(expiry_reserve(&x));
-    expiry_add(&x, &o);
+    expiry_add(&x, &o, o.expire_ms);
     expiry_fini(&x);
 }

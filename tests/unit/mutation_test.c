@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 22 };
+enum { SAMPLES = 27 };
 
 static struct slice with_nul(void)
 {
@@ -43,6 +43,29 @@ static struct mutation put_of(struct mutation_element *elements, size_t count)
                              .count = count};
 }
 
+static struct mutation sample_of_hash(unsigned i)
+{
+    static struct hash_field fields[3];
+    static struct slice names[2];
+    struct mutation m = {.key = slice_of("key"), .fields = fields, .count = 1};
+    fields[0] = (struct hash_field){.name = slice_of(""), .expire_ms = i == 1 ? INT64_MAX : 0};
+    fields[1] = (struct hash_field){.name = with_nul(), .value = slice_of("v"), .expire_ms = 1};
+    fields[2] = (struct hash_field){.name = slice_of("name"), .value = with_nul()};
+    names[0] = with_nul();
+    m.kind = MUTATION_HASH_SET;
+    if (i < 2)
+        return m;
+    m.count = 3;
+    if (i == 2)
+        return m;
+    m.kind = i == 3 ? MUTATION_HASH_REMOVE : MUTATION_HASH_EXPIRE;
+    m.fields = NULL;
+    m.ids = names;
+    m.count = 2;
+    m.expire_ms = i == 3 ? 0 : INT64_MAX;
+    return m;
+}
+
 /* Of the kinds that say when a key expires, or change a part of it. */
 static struct mutation sample_of_key(unsigned i)
 {
@@ -74,11 +97,13 @@ static struct mutation sample_of_key(unsigned i)
         m.kind = MUTATION_COLLECTION_ALTER;
         m.spec = some_spec();
         return m;
-    default:
+    case 7:
         m.kind = MUTATION_STRING_RANGE;
         m.offset = LIMIT_STRING_SIZE - 3;
         m.value = with_nul();
         return m;
+    default:
+        return sample_of_hash(i - 8);
     }
 }
 
@@ -176,6 +201,12 @@ static bool same_element(const struct mutation *m, size_t i, const struct mutati
            (!a->set_attribute || slice_eq(a->attribute, b->attribute));
 }
 
+static bool same_field(const struct hash_field *a, const struct hash_field *b)
+{
+    return slice_eq(a->name, b->name) && slice_eq(a->value, b->value) &&
+           a->expire_ms == b->expire_ms;
+}
+
 static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
@@ -189,7 +220,9 @@ static bool same(const struct mutation *a, const struct mutation *b)
     for (size_t i = 0; i < a->count; i++) {
         if (a->kind == MUTATION_PUT && !same_element(a, i, &b->elements[i]))
             return false;
-        if (a->kind != MUTATION_PUT && !slice_eq(a->ids[i], b->ids[i]))
+        if (a->kind == MUTATION_HASH_SET && !same_field(&a->fields[i], &b->fields[i]))
+            return false;
+        if (a->ids != NULL && !slice_eq(a->ids[i], b->ids[i]))
             return false;
     }
     return true;

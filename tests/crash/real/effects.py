@@ -3,7 +3,7 @@
 An effect is a function (state, window) -> reply. window: the clock was between these two moments
 (Unix milliseconds) when the command ran. ANY stands for a reply that is not judged."""
 
-from model import Text, Vectors, clone
+from model import Hash, Text, Vectors, clone
 
 ANY = object()
 
@@ -143,6 +143,68 @@ def persist(key):
             return 0
         state[key].expire = None
         return 1
+    return effect
+
+
+# -- hashes ----------------------------------------------------------------------------------------
+
+def fields_of(state, key):
+    return state[key].fields if key in state else {}
+
+
+def set_fields(key, pairs, reply=None, keep=False, ttl_ms=None, when=None):
+    """HSET and its relatives. reply None: how many are new. keep: fields keep their time. when:
+    'none' or 'all' of the fields have to be there."""
+    def effect(state, window):
+        held = dict(fields_of(state, key))
+        there = [name in held for name, _ in pairs]
+        if (when == 'none' and any(there)) or (when == 'all' and not all(there)):
+            return 0
+        before = len(held)
+        for name, value in pairs:
+            expire = held[name][1] if keep and name in held else None
+            held[name] = (value, after(window, ttl_ms) if ttl_ms is not None else expire)
+        state.setdefault(key, Hash()).fields = held
+        return len(held) - before if reply is None else reply
+    return effect
+
+
+def add_to_field(key, name, by):
+    """by: whole, or a multiple of 1/8 (HINCRBYFLOAT)."""
+    def effect(state, _):
+        held = state.setdefault(key, Hash()).fields
+        value, expire = held.get(name, (b'0', None))
+        total = float(value) + by if isinstance(by, float) else int(value) + by
+        text = b'%d' % total if total == int(total) else repr(total).encode()
+        held[name] = (text, expire)
+        return text if isinstance(by, float) else total
+    return effect
+
+
+def take_fields(key, names, replies=False):
+    """HDEL; with replies HGETDEL. names: distinct."""
+    def effect(state, _):
+        taken = [fields_of(state, key).pop(name, (None,))[0] for name in names]
+        if key in state and not state[key].fields:
+            del state[key]
+        return taken if replies else sum(value is not None for value in taken)
+    return effect
+
+
+def time_fields(key, names, ttl_ms=None, at_ms=None, values=False, persist=False):
+    """HEXPIRE and its relatives, HPERSIST; with values HGETEX."""
+    def effect(state, window):
+        held = fields_of(state, key)
+        replies = []
+        for name in names:
+            value, expire = held.get(name, (None, None))
+            if value is None:
+                replies.append(None if values else -2)
+                continue
+            at = (at_ms, at_ms) if at_ms is not None else None
+            held[name] = (value, None if persist else at or after(window, ttl_ms))
+            replies.append(value if values else -1 if persist and expire is None else 1)
+        return replies
     return effect
 
 

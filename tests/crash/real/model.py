@@ -21,6 +21,20 @@ class Text:
         return f'{self.value!r} expire={self.expire}'
 
 
+class Hash:
+    """fields: name -> (value, when it expires or None)"""
+
+    def __init__(self, fields=None, expire=None):
+        self.fields = fields or {}
+        self.expire = expire
+
+    def clone(self):
+        return Hash(dict(self.fields), self.expire)
+
+    def __repr__(self):
+        return f'{self.fields} expire={self.expire}'
+
+
 EFFORT = 100  # EF of a collection that VCREATE says nothing of
 
 
@@ -71,6 +85,10 @@ def difference(want, have):
     if isinstance(want, Text):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
+    elif isinstance(want, Hash):
+        differs = hash_difference(want.fields, have.fields)
+        if differs:
+            return differs
     else:
         if want.created and want.metric != have.metric:
             return f'want metric {want.metric}, have {have.metric}'
@@ -87,6 +105,19 @@ def difference(want, have):
             if not same_vector(want.metric, vector, found_vector):
                 return f'{name}: want vector {vector}, have {found_vector}'
     return expiry_difference(want.expire, have.expire)
+
+
+def hash_difference(want, have):
+    if want.keys() != have.keys():
+        return (f'fields missing {sorted(want.keys() - have.keys())}, '
+                f'too many {sorted(have.keys() - want.keys())}')
+    for name, (value, expire) in want.items():
+        if have[name][0] != value:
+            return f'{name}: want {value!r}, have {have[name][0]!r}'
+        differs = expiry_difference(expire, have[name][1])
+        if differs:
+            return f'{name}: {differs}'
+    return None
 
 
 def expiry_difference(want, have):
@@ -133,9 +164,24 @@ def read_state(connection, knows_expiry):
         if value is not None:  # else it expired since
             state[key] = Text(value)
     state.update(read_vectors(connection, sets))
+    state.update(read_hashes(connection, [key for key, kind in zip(keys, types)
+                                          if kind == b'hash']))
     for key, time_ms in zip(keys, times):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)
+    return state
+
+
+def read_hashes(connection, keys):
+    state = {}
+    replies = connection.ask_many([('HGETALL', key) for key in keys])
+    for key, flat in zip(keys, replies):
+        names = flat[::2]
+        times = connection.ask('HPEXPIRETIME', key, 'FIELDS', len(names), *names) if names else []
+        if len(set(names)) != len(names) or connection.ask('HLEN', key) != len(names):
+            raise AssertionError(f'{key}: HGETALL answers {flat}')
+        state[key] = Hash({name: (value, None if time_ms < 0 else (time_ms, time_ms))
+                           for name, value, time_ms in zip(names, flat[1::2], times)})
     return state
 
 

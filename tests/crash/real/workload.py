@@ -381,6 +381,91 @@ def make_persist(client):
     return Command([('PERSIST', key)], fx.persist(key))
 
 
+# -- makers for hashes -----------------------------------------------------------------------------
+
+def some_fields(client, count=3):
+    return [b'f%d' % i for i in client.rng.sample(range(20), client.rng.randrange(1, count + 1))]
+
+
+def hash_maker(make):
+    """make(client, key, names)"""
+    return lambda client: make(client, client.key(b'h', 3), some_fields(client))
+
+
+def pairs_of(client, names):
+    pairs = [(name, client.value()) for name in names]
+    return pairs, [word for pair in pairs for word in pair]
+
+
+def make_hset(client, key, names):
+    pairs, words = pairs_of(client, names)
+    return Command([('HSET', key, *words)], fx.set_fields(key, pairs))
+
+
+def make_hmset(client, key, names):
+    pairs, words = pairs_of(client, names)
+    return Command([('HMSET', key, *words)], fx.set_fields(key, pairs, reply=b'OK'))
+
+
+def make_hsetnx(client, key, names):
+    value = client.value()
+    return Command([('HSETNX', key, names[0], value)],
+                   fx.set_fields(key, [(names[0], value)], reply=1, when='none'))
+
+
+def make_hsetex(client, key, names):
+    pairs, words = pairs_of(client, names)
+    option, options = client.rng.choice((
+        ((), {}), (('KEEPTTL',), {'keep': True}), (('FNX',), {'when': 'none'}),
+        (('FXX', 'PX', FAR_MS), {'when': 'all', 'ttl_ms': FAR_MS})))
+    return Command([('HSETEX', key, *option, 'FIELDS', len(names), *words)],
+                   fx.set_fields(key, pairs, reply=1, **options))
+
+
+def make_hincrby(client, key, _names):
+    by, name = client.rng.randrange(-50, 50), b'n%d' % client.rng.randrange(3)
+    return Command([('HINCRBY', key, name, by)], fx.add_to_field(key, name, by))
+
+
+def make_hincrbyfloat(client, key, _names):
+    by, name = client.rng.randrange(-80, 80) / 8, b'd%d' % client.rng.randrange(3)
+    return Command([('HINCRBYFLOAT', key, name, repr(by))], fx.add_to_field(key, name, by))
+
+
+def make_hdel(_client, key, names):
+    return Command([('HDEL', key, *names)], fx.take_fields(key, names))
+
+
+def make_hgetdel(_client, key, names):
+    return Command([('HGETDEL', key, 'FIELDS', len(names), *names)],
+                   fx.take_fields(key, names, replies=True))
+
+
+def make_hgetex(client, key, names):
+    if client.rng.random() < 0.5:
+        return Command([('HGETEX', key, 'PERSIST', 'FIELDS', len(names), *names)],
+                       fx.time_fields(key, names, values=True, persist=True))
+    return Command([('HGETEX', key, 'PX', FAR_MS, 'FIELDS', len(names), *names)],
+                   fx.time_fields(key, names, ttl_ms=FAR_MS, values=True))
+
+
+def make_hpersist(_client, key, names):
+    return Command([('HPERSIST', key, 'FIELDS', len(names), *names)],
+                   fx.time_fields(key, names, persist=True))
+
+
+def hexpire_maker(name, unit_ms, absolute):
+    def make(_client, key, names):
+        fields = ('FIELDS', len(names), *names)
+        if absolute:
+            at = (now_ms() + FAR_MS) // unit_ms
+            return Command([(name, key, at, *fields)],
+                           fx.time_fields(key, names, at_ms=at * unit_ms))
+        return Command([(name, key, FAR_MS // unit_ms, *fields)],
+                       fx.time_fields(key, names, ttl_ms=FAR_MS))
+    return hash_maker(make)
+
+
 # -- makers for vectors ----------------------------------------------------------------------------
 
 DIMS = {b'v': 4, b'w': 3}  # v: created collections; w: sets that VADD makes
@@ -510,6 +595,15 @@ MAKERS = [
     ('PEXPIRE', expire_maker('PEXPIRE', 1, False)),
     ('EXPIREAT', expire_maker('EXPIREAT', 1000, True)),
     ('PEXPIREAT', expire_maker('PEXPIREAT', 1, True)), ('PERSIST', make_persist),
+    ('HSET', hash_maker(make_hset)), ('HSET', hash_maker(make_hset)),
+    ('HMSET', hash_maker(make_hmset)), ('HSETNX', hash_maker(make_hsetnx)),
+    ('HSETEX', hash_maker(make_hsetex)), ('HINCRBY', hash_maker(make_hincrby)),
+    ('HINCRBYFLOAT', hash_maker(make_hincrbyfloat)), ('HDEL', hash_maker(make_hdel)),
+    ('HGETDEL', hash_maker(make_hgetdel)), ('HGETEX', hash_maker(make_hgetex)),
+    ('HPERSIST', hash_maker(make_hpersist)), ('HEXPIRE', hexpire_maker('HEXPIRE', 1000, False)),
+    ('HPEXPIRE', hexpire_maker('HPEXPIRE', 1, False)),
+    ('HEXPIREAT', hexpire_maker('HEXPIREAT', 1000, True)),
+    ('HPEXPIREAT', hexpire_maker('HPEXPIREAT', 1, True)),
     ('VCREATE', make_vcreate), ('VALTER', make_valter),
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
