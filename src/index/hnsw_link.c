@@ -10,10 +10,10 @@ struct linking {
     const struct index_rows *rows;
     struct lane *lane;
     uint32_t row;
-    const uint8_t *prepared;             /* the row's own code as a query */
-    uint32_t *chosen[HNSW_LEVELS_MAX];   /* neighbours per level */
+    const uint8_t *prepared;           /* the row's own code as a query */
+    uint32_t *chosen[HNSW_LEVELS_MAX]; /* neighbours per level */
     size_t chosen_count[HNSW_LEVELS_MAX];
-    struct hit *pool;  /* after the walk of level 0: all it found, nearest first */
+    struct hit *pool; /* after the walk of level 0: all it found, nearest first */
     size_t pool_count;
     uint32_t *list_a; /* room for m0 + 1 */
     uint32_t *list_b;
@@ -40,7 +40,7 @@ static bool find_living(struct linking *l, struct hit *fit, size_t *count, struc
     bool complete;
     struct index_query query = {.prepared = l->prepared,
                                 .effort = l->h->ef_build,
-                                .filter = {is_other_row, &l->row}};
+                                .filter = {.accept = is_other_row, .user = &l->row}};
     *count = hnsw_search(&l->h->index, l->rows, l->lane, &query, fit, &complete, cost);
     return *count != SIZE_MAX;
 }
@@ -213,8 +213,8 @@ static bool linking_init(struct linking *l)
 {
     struct hnsw *h = l->h;
     uint8_t *prepared = scratch_get(l->lane, SCRATCH_QUERY_A, l->rows->codec->query_size);
-    uint32_t *chosen = scratch_get(l->lane, SCRATCH_CHOSEN,
-                                   (size_t)h->m0 * HNSW_LEVELS_MAX * sizeof(*chosen));
+    uint32_t *chosen =
+        scratch_get(l->lane, SCRATCH_CHOSEN, (size_t)h->m0 * HNSW_LEVELS_MAX * sizeof(*chosen));
     l->list_a = scratch_get(l->lane, SCRATCH_LIST_A, ((size_t)h->m0 + 1) * sizeof(uint32_t));
     l->list_b = scratch_get(l->lane, SCRATCH_LIST_B, ((size_t)h->m0 + 1) * sizeof(uint32_t));
     if (prepared == NULL || chosen == NULL || l->list_a == NULL || l->list_b == NULL)

@@ -1,6 +1,9 @@
 /* Which tables there are, and which of them this machine can run. */
 #include "vec/kernels_tables.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <string.h>
 
 static bool always(void)
@@ -10,11 +13,18 @@ static bool always(void)
 
 /* __builtin_cpu_supports answers yes only when the operating system also saves the registers. */
 #if defined(__x86_64__)
+/* clang 14 does not know the name "f16c". Its instructions use the registers of AVX. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 static bool has_avx2(void)
 {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("popcnt") && __builtin_cpu_supports("f16c");
+           __builtin_cpu_supports("popcnt") && has_f16c();
 }
 
 static bool has_avx512(void)
