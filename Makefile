@@ -65,7 +65,7 @@ all: build/vdb-server build/vdb ## build the server and the command-line tool
 
 # What stands here is the variant built last, so time stamps do not tell whether it is this one.
 .PHONY: always
-build/vdb-server build/vdb: build/%: $(OBJ)/% always
+build/vdb-server build/vdb build/vdb-server-debug: build/%: $(OBJ)/% always
 	@cmp -s $< $@ || cp -f $< $@
 $(OBJ)/libvdb.a: $(call objects,$(LIB_SRC))
 	@rm -f $@
@@ -74,12 +74,17 @@ $(OBJ)/vdb-server: $(OBJ)/src/main.o $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OBJ)/vdb: $(call objects,$(TOOL_SRC)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
+$(OBJ)/vdb-server-debug: $(OBJ)/src/main.o $(OBJ)/tests/debug/cmd_debug.o $(OBJ)/libvdb.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(OBJ)/unit-tests: $(call objects,$(UNIT_SRC) $(filter-out %/vdb.c,$(TOOL_SRC))) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
 
 $(OBJ)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+.PHONY: debug-server
+debug-server: build/vdb-server-debug ## a server with the command DEBUG, for tests
 
 .PHONY: unit
 unit: $(OBJ)/unit-tests ## build and run the unit tests (T="substring ..." picks some)

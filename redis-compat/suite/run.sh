@@ -5,8 +5,9 @@
 #     redis-compat/suite/run.sh PART ...   some: unit/type/string unit/expire
 #
 # The suite comes from Debian's source package of redis 7.0.15 (apt-get source, 3 MB) into
-# build/redis-suite; as_redis.py stands in for redis-server there. Left out is what has one of the
-# TAGS below, and the tests that skipped.txt names, each with its reason.
+# build/redis-suite; as_redis.py stands in for redis-server there, with a server that has DEBUG.
+# Left out is what has one of the TAGS below, and the tests that skipped.txt names, each with its
+# reason.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/packages.sh
@@ -16,7 +17,7 @@ PARTS="unit/type/string unit/type/incr unit/keyspace unit/expire unit/scan unit/
     unit/introspection unit/introspection-2 unit/protocol unit/querybuf unit/limits unit/auth \
     unit/other unit/dump unit/quit unit/info-command unit/slowlog unit/latency-monitor unit/pause \
     unit/obuf-limits unit/maxmemory"
-TAGS="-needs:repl -needs:debug -needs:save -cluster:skip -list -hash -set -zset \
+TAGS="-needs:repl -needs:save -cluster:skip -list -hash -set -zset \
     -stream -hyperloglog -geo -bitops -scripting -pubsub -acl"
 folder=$PWD/build/redis-suite
 suite=$folder/redis-7.0.15
@@ -60,4 +61,6 @@ if [ ! -e "$suite/adapted" ]; then
     adapt
     touch "$suite/adapted"
 fi
+make --no-print-directory -s debug-server
+export VDB_SERVER=${VDB_SERVER:-$PWD/build/vdb-server-debug}
 exec python3 redis-compat/suite/run.py "$suite" "$TAGS" ${@:-$PARTS}

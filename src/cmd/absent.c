@@ -61,7 +61,6 @@ static const struct {
     {"acl", "save", NO_ACL},
     {"acl", "log", NO_ACL},
     {"acl", "dryrun", NO_ACL},
-    {"debug", NULL, "DEBUG is not supported by vdb"},
     {"monitor", NULL, "MONITOR is not supported by vdb"},
 };
 

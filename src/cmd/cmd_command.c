@@ -19,17 +19,51 @@ static size_t count_top_level(void)
 
 /* -- flags and categories ---------------------------------------------------------------------- */
 
+/* A word stands where one of these bits is set. */
 struct word {
-    unsigned bit;
+    unsigned bit; /* of flags, or categories */
+    unsigned hint;
     const char *text;
 };
 
 /* In the order in which Redis lists them. */
 static const struct word flag_words[] = {
-    {CMD_WRITE, "write"},       {CMD_READONLY, "readonly"}, {CMD_DENYOOM, "denyoom"},
-    {CMD_MODULE, "module"},     {CMD_ADMIN, "admin"},       {CMD_LOADING, "loading"},
-    {CMD_STALE, "stale"},       {CMD_FAST, "fast"},         {CMD_NO_AUTH, "no_auth"},
-    {CMD_NO_MULTI, "no_multi"},
+    {CMD_WRITE, 0, "write"},
+    {CMD_READONLY, 0, "readonly"},
+    {CMD_DENYOOM, 0, "denyoom"},
+    {CMD_MODULE, 0, "module"},
+    {CMD_ADMIN, 0, "admin"},
+    {0, SAY_NOSCRIPT, "noscript"},
+    {CMD_LOADING, 0, "loading"},
+    {CMD_STALE, 0, "stale"},
+    {0, SAY_SKIP_SLOWLOG, "skip_slowlog"},
+    {CMD_FAST, 0, "fast"},
+    {CMD_NO_AUTH, 0, "no_auth"},
+    {0, SAY_NO_ASYNC_LOADING, "no_async_loading"},
+    {CMD_NO_MULTI, 0, "no_multi"},
+    {0, SAY_ALLOW_BUSY, "allow_busy"},
+};
+
+static const struct word tip_words[] = {
+    {0, TIP_VARIES, "nondeterministic_output"},
+    {0, TIP_UNORDERED, "nondeterministic_output_order"},
+};
+
+static const struct word policy_words[] = {
+    {0, TIP_ALL_NODES, "request_policy:all_nodes"},
+    {0, TIP_ALL_SHARDS, "request_policy:all_shards"},
+    {0, TIP_MULTI_SHARD, "request_policy:multi_shard"},
+    {0, TIP_ASK_SPECIAL, "request_policy:special"},
+    {0, TIP_ALL_SUCCEEDED, "response_policy:all_succeeded"},
+    {0, TIP_SUM, "response_policy:agg_sum"},
+    {0, TIP_MIN, "response_policy:agg_min"},
+    {0, TIP_MERGE_SPECIAL, "response_policy:special"},
+};
+
+static const struct word key_words[] = {
+    {0, KEY_RO, "RO"},         {0, KEY_RW, "RW"},         {0, KEY_OW, "OW"},
+    {0, KEY_RM, "RM"},         {0, KEY_ACCESS, "access"}, {0, KEY_UPDATE, "update"},
+    {0, KEY_INSERT, "insert"}, {0, KEY_DELETE, "delete"}, {0, KEY_VARIES, "variable_flags"},
 };
 
 enum category {
@@ -47,17 +81,17 @@ enum category {
 };
 
 static const struct word category_words[] = {
-    {CAT_KEYSPACE, "@keyspace"},
-    {CAT_READ, "@read"},
-    {CAT_WRITE, "@write"},
-    {CAT_HASH, "@hash"},
-    {CAT_STRING, "@string"},
-    {CAT_ADMIN, "@admin"},
-    {CAT_FAST, "@fast"},
-    {CAT_SLOW, "@slow"},
-    {CAT_DANGEROUS, "@dangerous"},
-    {CAT_CONNECTION, "@connection"},
-    {CAT_TRANSACTION, "@transaction"},
+    {CAT_KEYSPACE, 0, "@keyspace"},
+    {CAT_READ, 0, "@read"},
+    {CAT_WRITE, 0, "@write"},
+    {CAT_HASH, 0, "@hash"},
+    {CAT_STRING, 0, "@string"},
+    {CAT_ADMIN, 0, "@admin"},
+    {CAT_FAST, 0, "@fast"},
+    {CAT_SLOW, 0, "@slow"},
+    {CAT_DANGEROUS, 0, "@dangerous"},
+    {CAT_CONNECTION, 0, "@connection"},
+    {CAT_TRANSACTION, 0, "@transaction"},
 };
 
 /* Redis derives a command's categories from its flags and group; so do we. */
@@ -69,51 +103,65 @@ static unsigned categories_of(const struct command *c)
         return set; /* the categories are those of its subcommands */
     set |= (c->flags & CMD_READONLY) ? CAT_READ : 0;
     set |= (c->flags & CMD_WRITE) ? CAT_WRITE : 0;
-    set |= (c->flags & CMD_ADMIN) ? CAT_ADMIN : 0;
-    set |= (c->flags & CMD_DANGEROUS) ? CAT_DANGEROUS : 0;
+    set |= (c->flags & CMD_ADMIN) || (c->hints & SAY_ADMIN) ? CAT_ADMIN : 0;
+    set |= (c->flags & CMD_DANGEROUS) || (c->hints & SAY_DANGEROUS) ? CAT_DANGEROUS : 0;
     set |= c->group == GROUP_STRING ? CAT_STRING : 0;
     set |= c->group == GROUP_HASH ? CAT_HASH : 0;
-    set |= c->group == GROUP_CONNECTION ? CAT_CONNECTION : 0;
+    if (c->group == GROUP_CONNECTION || (c->hints & SAY_CONNECTION))
+        return set | CAT_CONNECTION;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
     if (c->group == GROUP_GENERIC || (c->group == GROUP_SERVER && touches_data && is_top_level(c)))
         set |= CAT_KEYSPACE;
     return set;
 }
 
-/* A set of the words whose bits are in set. */
-static void reply_words(struct reply *r, unsigned set, const struct word *words, size_t count)
+static size_t count_words(unsigned set, unsigned hints, const struct word *words, size_t count)
 {
     size_t chosen = 0;
     for (size_t i = 0; i < count; i++)
-        chosen += (set & words[i].bit) != 0;
-    reply_set(r, chosen);
+        chosen += (set & words[i].bit) != 0 || (hints & words[i].hint) != 0;
+    return chosen;
+}
+
+/* A set of the words whose bits are in set, or in hints. */
+static void reply_words(struct reply *r, unsigned set, unsigned hints, const struct word *words,
+                        size_t count)
+{
+    reply_set(r, count_words(set, hints, words, count));
     for (size_t i = 0; i < count; i++)
-        if (set & words[i].bit)
+        if ((set & words[i].bit) != 0 || (hints & words[i].hint) != 0)
             reply_simple(r, words[i].text);
 }
 
 /* -- COMMAND INFO ------------------------------------------------------------------------------ */
 
-/* What the command does with its keys. */
-static void reply_key_flags(struct reply *r, const struct command *c)
+enum {
+    KEY_HINTS = KEY_RO | KEY_RW | KEY_OW | KEY_RM | KEY_ACCESS | KEY_UPDATE | KEY_INSERT |
+                KEY_DELETE | KEY_VARIES
+};
+
+/* What the command does with its keys; last: with the last of two that are not alike. */
+static unsigned key_hints(const struct command *c, bool last)
 {
-    bool writes = (c->flags & CMD_WRITE) != 0;
-    reply_set(r, 2);
-    reply_simple(r, writes ? "RW" : "RO");
-    reply_simple(r, writes ? "update" : "access");
+    unsigned hints = c->hints & KEY_HINTS;
+    if (last && (c->hints & (KEY_2_UPDATE | KEY_2_INSERT)))
+        return KEY_OW | (c->hints & KEY_2_UPDATE ? KEY_UPDATE : KEY_INSERT);
+    if (hints != 0)
+        return hints;
+    return c->flags & CMD_WRITE ? KEY_RW | KEY_UPDATE : KEY_RO | KEY_ACCESS;
 }
 
-/* Where the keys are, in the words of key specifications: they begin at an index and stand in a
- * range. */
-static void reply_key_specs(struct reply *r, const struct command *c)
+static void reply_key_flags(struct reply *r, unsigned hints)
 {
-    reply_set(r, c->first_key > 0);
-    if (c->first_key == 0)
-        return;
-    CHECK(c->last_key != 0 && c->key_step > 0);
+    reply_words(r, 0, hints, key_words, COUNT_OF(key_words));
+}
+
+/* Keys begin at an index and stand in a range, in the words of key specifications. */
+static void reply_key_spec(struct reply *r, unsigned hints, int first, int last, int step)
+{
     reply_map(r, 3);
     reply_text(r, "flags");
-    reply_key_flags(r, c);
+    reply_key_flags(r, hints);
     reply_text(r, "begin_search");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -121,7 +169,7 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     reply_text(r, "spec");
     reply_map(r, 1);
     reply_text(r, "index");
-    reply_int(r, c->first_key);
+    reply_int(r, first);
     reply_text(r, "find_keys");
     reply_map(r, 2);
     reply_text(r, "type");
@@ -129,11 +177,44 @@ static void reply_key_specs(struct reply *r, const struct command *c)
     reply_text(r, "spec");
     reply_map(r, 3);
     reply_text(r, "lastkey");
-    reply_int(r, c->last_key < 0 ? c->last_key : c->last_key - c->first_key);
+    reply_int(r, last < 0 ? last : last - first);
     reply_text(r, "keystep");
-    reply_int(r, c->key_step);
+    reply_int(r, step);
     reply_text(r, "limit");
     reply_int(r, 0);
+}
+
+static void reply_key_specs(struct reply *r, const struct command *c)
+{
+    bool two = (c->hints & (KEY_2_UPDATE | KEY_2_INSERT)) != 0;
+    CHECK(!two || c->last_key == c->first_key + 1);
+    reply_set(r, c->first_key == 0 ? 0 : two ? 2 : 1);
+    if (c->first_key == 0)
+        return;
+    CHECK(c->last_key != 0 && c->key_step > 0);
+    reply_key_spec(r, key_hints(c, false), c->first_key, two ? c->first_key : c->last_key,
+                   c->key_step);
+    if (two)
+        reply_key_spec(r, key_hints(c, true), c->last_key, c->last_key, c->key_step);
+}
+
+static void put_tips(struct reply *r, unsigned hints, const struct word *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (hints & words[i].hint)
+            reply_text(r, words[i].text);
+}
+
+static void reply_tips(struct reply *r, const struct command *c)
+{
+    bool policy_first = (c->hints & TIP_POLICY_FIRST) != 0;
+    reply_set(r, count_words(0, c->hints, tip_words, COUNT_OF(tip_words)) +
+                     count_words(0, c->hints, policy_words, COUNT_OF(policy_words)));
+    if (policy_first)
+        put_tips(r, c->hints, policy_words, COUNT_OF(policy_words));
+    put_tips(r, c->hints, tip_words, COUNT_OF(tip_words));
+    if (!policy_first)
+        put_tips(r, c->hints, policy_words, COUNT_OF(policy_words));
 }
 
 /* Nine of the ten elements of an entry; the tenth, the subcommands, is the caller's. */
@@ -142,12 +223,14 @@ static void reply_info_fields(struct reply *r, const struct command *c)
     reply_array(r, 10);
     reply_text(r, c->name);
     reply_int(r, c->arity);
-    reply_words(r, c->flags, flag_words, COUNT_OF(flag_words));
+    /* Those of a container are its subcommands'. */
+    unsigned flags = (c->flags & CMD_CONTAINER) && c->arity == -2 ? 0 : c->flags;
+    reply_words(r, flags, c->hints, flag_words, COUNT_OF(flag_words));
     reply_int(r, c->first_key);
     reply_int(r, c->last_key);
     reply_int(r, c->key_step);
-    reply_words(r, categories_of(c), category_words, COUNT_OF(category_words));
-    reply_set(r, 0); /* tips */
+    reply_words(r, categories_of(c), 0, category_words, COUNT_OF(category_words));
+    reply_tips(r, c);
     reply_key_specs(r, c);
 }
 
@@ -292,6 +375,18 @@ static const struct command *command_with_keys(struct request *rq, const struct 
     return NULL;
 }
 
+/* As key_hints, of a command with its options: SET reads only where it is to GET. */
+static unsigned key_hints_here(const struct command *c, const struct slices *words, bool last)
+{
+    unsigned hints = key_hints(c, last);
+    if (!(hints & KEY_VARIES))
+        return hints;
+    for (size_t i = 3; i < words->count; i++)
+        if (slice_eq_nocase(words->items[i], "GET"))
+            return hints & ~(unsigned)KEY_VARIES;
+    return KEY_OW | KEY_UPDATE;
+}
+
 static void reply_keys(struct request *rq, const struct slices *words, bool flags)
 {
     const struct command *c = command_with_keys(rq, words);
@@ -307,7 +402,7 @@ static void reply_keys(struct request *rq, const struct slices *words, bool flag
             reply_array(&rq->reply, 2);
         reply_bulk(&rq->reply, words->items[i]);
         if (flags)
-            reply_key_flags(&rq->reply, c);
+            reply_key_flags(&rq->reply, key_hints_here(c, words, i == last));
     }
 }
 

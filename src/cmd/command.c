@@ -79,6 +79,7 @@ enum { ARGS_SIZE_MAX = 1024 };
 #undef COMMAND
 #undef CONTAINER
 #undef KEYS
+#undef HINTS
 
 static const struct arg *table_of_container(void)
 {
@@ -99,11 +100,13 @@ static const struct command commands[] = {
      0,                                                                                            \
      0,                                                                                            \
      0,                                                                                            \
+     0,                                                                                            \
      table_of_container,                                                                           \
      0,                                                                                            \
      help_run,                                                                                     \
      NULL},
-#define KEYS(first, last, step) first, last, step
+#define KEYS(first, last, step) first, last, step, 0
+#define HINTS(first, last, step, hints) first, last, step, (hints)
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
     {name_,       arity_,   flags_, group_,     since_,                                            \
@@ -113,6 +116,7 @@ static const struct command commands[] = {
 #undef COMMAND
 #undef CONTAINER
 #undef KEYS
+#undef HINTS
 };
 
 size_t command_count(void)

@@ -30,6 +30,39 @@ enum command_flags {
     CMD_NO_TOUCH = 32768  /* looks at keys without using them */
 };
 
+/* What COMMAND INFO says of a command besides; here nothing depends on it. */
+enum command_hints {
+    SAY_NOSCRIPT = 1 << 0, /* flags that only servers with scripts and replicas heed */
+    SAY_NO_ASYNC_LOADING = 1 << 1,
+    SAY_ALLOW_BUSY = 1 << 2,
+    SAY_SKIP_SLOWLOG = 1 << 3,
+    SAY_ADMIN = 1 << 4, /* categories that do not follow from the flags */
+    SAY_DANGEROUS = 1 << 5,
+    SAY_CONNECTION = 1 << 6,
+    TIP_VARIES = 1 << 7, /* the same command may have another reply, */
+    TIP_UNORDERED = 1 << 8, /* or one in another order */
+    TIP_ALL_NODES = 1 << 9, /* who clients of a cluster ask, */
+    TIP_ALL_SHARDS = 1 << 10,
+    TIP_MULTI_SHARD = 1 << 11,
+    TIP_ASK_SPECIAL = 1 << 12,
+    TIP_ALL_SUCCEEDED = 1 << 13, /* and what they make of the replies */
+    TIP_SUM = 1 << 14,
+    TIP_MIN = 1 << 15,
+    TIP_MERGE_SPECIAL = 1 << 16,
+    TIP_POLICY_FIRST = 1 << 17, /* in the order in which Redis lists them */
+    KEY_RO = 1 << 18, /* of keys; none: RO and access, or RW and update for what writes */
+    KEY_RW = 1 << 19,
+    KEY_OW = 1 << 20,
+    KEY_RM = 1 << 21,
+    KEY_ACCESS = 1 << 22,
+    KEY_UPDATE = 1 << 23,
+    KEY_INSERT = 1 << 24,
+    KEY_DELETE = 1 << 25,
+    KEY_VARIES = 1 << 26, /* options decide */
+    KEY_2_UPDATE = 1 << 27, /* the last key is another one: OW and this */
+    KEY_2_INSERT = 1 << 28
+};
+
 enum command_group {
     GROUP_CONNECTION,
     GROUP_SERVER,
@@ -63,6 +96,7 @@ struct command {
     const char *complexity; /* a sentence in O(), as COMMAND DOCS shows it */
     const char *summary;    /* one sentence */
     int first_key, last_key, key_step; /* 0: none */
+    unsigned hints;                    /* enum command_hints */
     const struct arg *(*args)(void);   /* ends with ARG_END */
     size_t args_size;
     void (*run)(struct request *rq);

@@ -77,6 +77,7 @@ struct cmd_env {
     char run_id[41];
     int port;                   /* that is really listened on; 0: none */
     uint64_t ticks;             /* of the server's timer, ten a second */
+    bool keeps_expired;         /* DEBUG: nothing expires but what is named */
     uint64_t expire_us;         /* spent on removing keys that had expired */
 };
 

@@ -184,7 +184,7 @@ bool expire_some(struct cmd_env *env)
     bool keys = expiry_is_due(&db->keys.expiry, db->now_ms), more = false;
     bool fields = expiry_is_due(&db->keys.fields, db->now_ms);
     if ((!keys && !fields && next_due(db) == NULL) || !mlog_accepts(&db->log) ||
-        pause_is_on(&env->pause))
+        pause_is_on(&env->pause) || env->keeps_expired)
         return false;
     uint64_t start = io->ops->mono_us(io);
     db_begin(db);

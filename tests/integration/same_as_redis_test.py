@@ -851,6 +851,44 @@ class Client:
         return line
 
 
+# What COMMAND INFO says otherwise on purpose: field and why.
+TOLD_OTHERWISE = {
+    ('command|getkeys', 'arity'): 'as Redis since 7.2: a command without arguments may be named',
+    ('config|rewrite', 'flags'): 'a lane writes the file, so it cannot run inside EXEC: no_multi',
+    ('getex', 'keys'): "without Redis's notes",
+    ('set', 'keys'): "without Redis's notes",
+}
+INFO_FIELDS = ('name', 'arity', 'flags', 'first', 'last', 'step', 'categories', 'tips', 'keys')
+
+
+def parse(reply):
+    """The first value of RESP2 bytes, and what is behind it."""
+    end = reply.index(b'\r\n')
+    kind, rest, left = reply[:1], reply[1:end], reply[end + 2:]
+    if kind == b'$':
+        return left[:int(rest)], left[int(rest) + 2:]
+    if kind != b'*':
+        return rest, left
+    values = []
+    for _ in range(int(rest)):
+        value, left = parse(left)
+        values.append(value)
+    return values, left
+
+
+def command_infos(port):
+    """By name, subcommands too: fields of COMMAND INFO."""
+    client = Client(port, 2)
+    infos = {}
+    left = [entry for entry in parse(client.ask([b'COMMAND']))[0]]
+    client.close()
+    while left:
+        entry = left.pop()
+        infos[entry[0].decode()] = dict(zip(INFO_FIELDS, entry))
+        left += entry[9]
+    return infos
+
+
 def start_redis():
     port = server.free_port()
     process = subprocess.Popen(
@@ -907,6 +945,17 @@ class SameAsRedis(unittest.TestCase):
     def test_server(self):
         self.compare(SERVER, 2)
         self.compare(SERVER, 3)
+
+    def test_what_command_info_says_of_every_command_that_both_have(self):
+        theirs, ours = command_infos(self.redis_port), command_infos(self.vdb.port)
+        shared = [name for name in ours if name in theirs]
+        self.assertGreater(len(shared), 100)
+        for name in shared:
+            for field in INFO_FIELDS:
+                with self.subTest(command=name, field=field):
+                    same = theirs[name][field] == ours[name][field]
+                    self.assertEqual(same, (name, field) not in TOLD_OTHERWISE,
+                                     f'{theirs[name][field]} {ours[name][field]}')
 
     def test_keys_and_strings(self):
         self.compare(KEYS, 2)

@@ -53,7 +53,8 @@ TEST(cmd_connection, unknown_commands_are_quoted_and_absent_ones_explained)
                    "-ERR unknown command 'client|list', with args beginning "
                    "with: \r\n");
     EXPECT_REPLIES(h, "EVAL \"return 1\" 0", "-ERR scripting is not supported by vdb\r\n");
-    EXPECT_REPLIES(h, "DEBUG SLEEP 0", "-ERR DEBUG is not supported by vdb\r\n");
+    EXPECT_REPLIES(h, "DEBUG SLEEP 0",
+                   "-ERR DEBUG is in builds for tests only: make debug-server\r\n");
     EXPECT_REPLIES(h, "CLUSTER INFO", "-ERR This instance has cluster support disabled\r\n");
     EXPECT_REPLIES(h, "CLUSTER FOO", "-ERR unknown subcommand 'FOO'. Try CLUSTER HELP.\r\n");
     harness_free(h);
