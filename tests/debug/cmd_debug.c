@@ -6,6 +6,7 @@
 #include "base/glob.h"
 #include "base/rng.h"
 #include "cmd/keys.h"
+#include "db/batch.h"
 #include "db/dump.h"
 
 enum { DIGEST_SIZE = 20, WORDS_MAX = 4 };
@@ -147,6 +148,84 @@ static void debug_digest_value(struct request *rq, const struct slice *words)
         reply_err(&rq->reply, e, NULL);
 }
 
+/* -- reloading --------------------------------------------------------------------------------- */
+
+/* A key as DUMP has it. */
+struct kept {
+    struct buf key, bytes;
+    uint64_t expire_ms;
+};
+
+static enum err keep(struct db *db, const struct object *o, struct kept *k)
+{
+    *k = (struct kept){BUF_INIT(MEM_CLIENT), BUF_INIT(MEM_CLIENT), o->expire_ms};
+    buf_append_slice(&k->key, object_key(o));
+    if (o->type == OBJECT_COLLECTION)
+        return dump_collection(db, o->collection, &k->bytes);
+    dump_string(object_string(o), &k->bytes);
+    return buf_failed(&k->key) || buf_failed(&k->bytes) ? ERR_NOMEM : OK;
+}
+
+static enum err make_collection(struct db *db, struct slice key, struct slice record)
+{
+    struct batch_reader r;
+    uint64_t lsn;
+    enum err e = batch_open(record, &r, NULL);
+    while (e == OK && r.left > 0) {
+        struct mutation m;
+        e = batch_next(&r, &m, NULL);
+        if (e != OK)
+            break;
+        m.key = key;
+        e = db_write(db, &m, &lsn, NULL);
+        mutation_free(&m);
+    }
+    return e;
+}
+
+static enum err make_again(struct db *db, const struct kept *k)
+{
+    struct dump dump;
+    uint64_t lsn;
+    struct mutation set = {.kind = MUTATION_STRING_SET, .key = buf_slice(&k->key)};
+    enum err e = dump_read(buf_slice(&k->bytes), &dump);
+    set.value = dump.bytes;
+    if (e == OK)
+        e = dump.is_string ? db_write(db, &set, &lsn, NULL)
+                           : make_collection(db, set.key, dump.bytes);
+    struct mutation expire = {
+        .kind = MUTATION_KEY_EXPIRE, .key = set.key, .expire_ms = k->expire_ms};
+    return e == OK && k->expire_ms > 0 ? db_write(db, &expire, &lsn, NULL) : e;
+}
+
+/* RELOAD, LOADAOF: all keys through their bytes. What the log and snapshots do is the matter of
+ * vdb's own tests, which start servers again. */
+static void debug_reload(struct request *rq, const struct slice *words)
+{
+    struct db *db = rq->env->db;
+    size_t count = 0, most = keyspace_count(&db->keys);
+    struct kept *all = mem_calloc(MEM_CLIENT, (most + 1) * sizeof(*all));
+    uint64_t lsn;
+    enum err e = OK;
+    (void)words;
+    for (uint32_t i = 0; i < db->keys.used && e == OK; i++)
+        if (db->keys.objects[i] != NULL)
+            e = keep(db, db->keys.objects[i], &all[count++]);
+    if (e == OK)
+        e = db_write(db, &(struct mutation){.kind = MUTATION_FLUSH}, &lsn, NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (e == OK)
+            e = make_again(db, &all[i]);
+        buf_fini(&all[i].key);
+        buf_fini(&all[i].bytes);
+    }
+    mem_free(MEM_CLIENT, all);
+    if (e == OK)
+        ok(rq);
+    else
+        reply_err(&rq->reply, e, NULL);
+}
+
 /* -- the rest ---------------------------------------------------------------------------------- */
 
 /* POPULATE count [prefix] */
@@ -246,6 +325,8 @@ void cmd_debug(struct request *rq)
         {"object", 1, 2, debug_object},
         {"digest", 0, 0, debug_digest},
         {"digest-value", 1, 1, debug_digest_value},
+        {"reload", 0, 3, debug_reload},
+        {"loadaof", 0, 0, debug_reload},
         {"populate", 1, 3, debug_populate},
         {"protocol", 1, 1, debug_protocol},
         {"stringmatch-len", 2, 2, debug_stringmatch},
