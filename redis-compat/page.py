@@ -97,12 +97,6 @@ def without_case(files, listed):
     return [name for name in listed if not found[name] and name not in containers]
 
 
-def is_there(name, listed):
-    """HELP is not in COMMAND LIST, though every container has it."""
-    return name in listed or (name.endswith('|help') and
-                              any(other.startswith(name[:-4]) for other in listed))
-
-
 def group_of(name, redis):
     if name in VECTOR_SETS:
         return 'vector_set'
@@ -153,7 +147,7 @@ def text(files, listed):
     containers = {name.split('|')[0] for name in [*listed, *redis] if '|' in name}
     groups = {}
     for name in sorted(set(listed) | set(redis)):
-        if name.endswith('|help') and is_there(name, listed):
+        if name.endswith('|help') and name in listed:
             continue
         # A container that does nothing by itself is told by its subcommands.
         if name in containers and name != 'command' and (name in listed) == any(

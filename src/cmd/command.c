@@ -66,6 +66,7 @@
 enum { ARGS_SIZE_MAX = 1024 };
 
 #define CONTAINER(name_, flags_, group_, since_, summary_)
+#define HELP(name_, group_, since_, hints_)
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
     static const struct arg *table_##id(void)                                                      \
@@ -78,6 +79,7 @@ enum { ARGS_SIZE_MAX = 1024 };
 #include "cmd/commands.def"
 #undef COMMAND
 #undef CONTAINER
+#undef HELP
 #undef KEYS
 #undef HINTS
 
@@ -87,6 +89,14 @@ static const struct arg *table_of_container(void)
                                        {.kind = ARG_END}};
     return table;
 }
+
+static const struct arg *table_of_help(void)
+{
+    static const struct arg table[] = {{.kind = ARG_END}};
+    return table;
+}
+
+static const char help_summary[] = "Prints this help.";
 
 static const struct command commands[] = {
 #define CONTAINER(name_, flags_, group_, since_, summary_)                                         \
@@ -105,6 +115,22 @@ static const struct command commands[] = {
      0,                                                                                            \
      help_run,                                                                                     \
      NULL},
+#define HELP(name_, group_, since_, hints_)                                                        \
+    {name_,                                                                                        \
+     2,                                                                                            \
+     CMD_LOADING | CMD_STALE,                                                                      \
+     group_,                                                                                       \
+     since_,                                                                                       \
+     "O(1)",                                                                                       \
+     help_summary,                                                                                 \
+     0,                                                                                            \
+     0,                                                                                            \
+     0,                                                                                            \
+     hints_,                                                                                       \
+     table_of_help,                                                                                \
+     0,                                                                                            \
+     help_run,                                                                                     \
+     NULL},
 #define KEYS(first, last, step) first, last, step, 0
 #define HINTS(first, last, step, hints) first, last, step, (hints)
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
@@ -115,6 +141,7 @@ static const struct command commands[] = {
 #include "cmd/commands.def"
 #undef COMMAND
 #undef CONTAINER
+#undef HELP
 #undef KEYS
 #undef HINTS
 };
@@ -225,20 +252,16 @@ static void reply_unknown(struct request *rq)
                  args);
 }
 
-/* Is it a container whose next word is none of its subcommands? HELP is one of all. */
+/* Is it a container whose next word is none of its subcommands? */
 static bool lacks_subcommand(const struct request *rq)
 {
-    return (rq->command->flags & CMD_CONTAINER) && rq->argc > 1 &&
-           !(rq->argc == 2 && slice_eq_nocase(rq->argv[1], "HELP"));
+    return (rq->command->flags & CMD_CONTAINER) && rq->argc > 1;
 }
 
 static void reply_no_subcommand(struct request *rq)
 {
     const char *reason = absent_reason(rq->argv, rq->argc);
-    if (slice_eq_nocase(rq->argv[1], "HELP"))
-        reply_errorf(&rq->reply, "ERR wrong number of arguments for '%s|help' command",
-                     rq->command->name);
-    else if (reason != NULL)
+    if (reason != NULL)
         reply_errorf(&rq->reply, "ERR %s", reason);
     else
         help_reply_unknown(rq);
@@ -321,10 +344,6 @@ static void parse_and_run(struct request *rq)
     CHECK(rq->command->args_size <= sizeof(args));
     CHECK(!(rq->command->flags & CMD_EMPTY_KEY) || rq->command->first_key == 1);
     memset(args, 0, rq->command->args_size);
-    if ((rq->command->flags & CMD_CONTAINER) && rq->argc > 1) {
-        help_run(rq);
-        return;
-    }
     if (!expire_keys_of(rq))
         return;
     if ((rq->command->flags & CMD_EMPTY_KEY) && db_find(rq->env->db, rq->argv[1]) == NULL) {

@@ -173,6 +173,7 @@ void command_run_queued(struct request *rq);
     struct slices field;                                                                           \
     bool has_##field;
 #define CONTAINER(name, flags, group, since, summary)
+#define HELP(name, group, since, hints)
 #define COMMAND(id, name, arity, flags, group, since, complexity, keys, unknown, summary, args)    \
     struct id##_args {                                                                             \
         args bool end_;                                                                            \
@@ -181,6 +182,7 @@ void command_run_queued(struct request *rq);
 #include "cmd/commands.def"
 #undef COMMAND
 #undef CONTAINER
+#undef HELP
 #include "cmd/args_undef.def"
 
 #endif

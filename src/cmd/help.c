@@ -93,13 +93,13 @@ static void reply_line(struct reply *r, struct buf *line)
 
 void help_run(struct request *rq)
 {
-    const struct command *container = rq->command;
-    CHECK(container->flags & CMD_CONTAINER);
+    const struct command *container = command_find(rq->argv[0]);
+    CHECK(container != NULL && (container->flags & CMD_CONTAINER));
     size_t count = command_sub_count(container);
     char name[64];
     upper_case(name, sizeof(name), slice_of(container->name));
     struct buf line = BUF_INIT(MEM_CLIENT);
-    reply_array(&rq->reply, 1 + 2 * count + 2);
+    reply_array(&rq->reply, 1 + 2 * count);
     buf_printf(&line, "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", name);
     reply_line(&rq->reply, &line);
     for (size_t i = 1; i <= count; i++) {
@@ -111,8 +111,6 @@ void help_run(struct request *rq)
         buf_printf(&line, "    %s", c->summary);
         reply_line(&rq->reply, &line);
     }
-    reply_simple(&rq->reply, "HELP");
-    reply_simple(&rq->reply, "    Prints this help.");
     buf_fini(&line);
 }
 

@@ -83,7 +83,10 @@ static enum err digest_mutation(void *user, const struct mutation *m)
     struct mutation part = *m;
     for (size_t i = 0; i < m->count; i++) { /* each element by itself: their order is no matter */
         buf_clear(&one, SIZE_MAX);
-        part.elements = &m->elements[i];
+        if (m->kind == MUTATION_PUT)
+            part.elements = &m->elements[i];
+        else
+            part.fields = &m->fields[i];
         part.count = 1;
         mutation_encode(&part, &one);
         digest_add(of->digest, buf_slice(&one), of->salt);
@@ -103,6 +106,8 @@ static enum err digest_value(struct db *db, const struct object *o, uint64_t sal
     struct digest_of of = {d, salt};
     if (o->type == OBJECT_COLLECTION)
         return copy_each(db, o->collection, (struct slice){0}, digest_mutation, &of);
+    if (o->type == OBJECT_HASH)
+        return copy_hash_each(db, o, (struct slice){0}, digest_mutation, &of);
     digest_add(d, object_string(o), salt);
     return OK;
 }
@@ -162,6 +167,8 @@ static enum err keep(struct db *db, const struct object *o, struct kept *k)
     buf_append_slice(&k->key, object_key(o));
     if (o->type == OBJECT_COLLECTION)
         return dump_collection(db, o->collection, &k->bytes);
+    if (o->type == OBJECT_HASH)
+        return dump_hash(db, o, &k->bytes);
     dump_string(object_string(o), &k->bytes);
     return buf_failed(&k->key) || buf_failed(&k->bytes) ? ERR_NOMEM : OK;
 }

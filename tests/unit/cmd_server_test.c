@@ -291,7 +291,7 @@ TEST(cmd_command, docs_describe_arguments)
     EXPECT_PART(h, 3, "COMMAND DOCS set",
                 "%4\r\n$4\r\nname\r\n$6\r\nchoice\r\n$4\r\ntype\r\n$5\r\noneof\r\n$5\r\nflags\r\n"
                 "~1\r\n+optional\r\n$9\r\narguments\r\n*2\r\n%3\r\n$4\r\nname\r\n$2\r\nnx\r\n");
-    EXPECT_PART(h, 3, "COMMAND DOCS client", "$11\r\nsubcommands\r\n%18\r\n$9\r\nclient|id\r\n");
+    EXPECT_PART(h, 3, "COMMAND DOCS client", "$11\r\nsubcommands\r\n%19\r\n$9\r\nclient|id\r\n");
     EXPECT_PART(h, 3, "COMMAND DOCS config|set",
                 "$5\r\nblock\r\n$5\r\nflags\r\n~1\r\n+multiple\r\n$9\r\narguments\r\n*2\r\n"
                 "%2\r\n$4\r\nname\r\n$9\r\nparameter\r\n");
