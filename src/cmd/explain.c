@@ -117,6 +117,9 @@ static void put_work(struct reply *r, const struct search *s, struct buf *line)
     buf_printf(line, "%llu", (unsigned long long)s->cost.distances);
     put_pair(r, "distance computations", line);
     buf_printf(line, "%llu", (unsigned long long)s->cost.hops);
+    if (s->cost.tested > 0)
+        buf_printf(line, ", %llu rows tested by the filter on the way",
+                   (unsigned long long)s->cost.tested);
     put_pair(r, "rows whose links were followed", line);
     buf_printf(line, "%llu%s", (unsigned long long)s->hits,
                s->cost.stopped ? ", when the time was over" : "");

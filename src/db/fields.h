@@ -97,6 +97,14 @@ struct field_cell {
     double number; /* NUMERIC; BOOL: 1 or 0 */
 };
 
+static inline void field_fetch(enum schema_kind kind, const uint8_t *base, uint32_t row)
+{
+    size_t size = kind == SCHEMA_NUMERIC ? sizeof(uint64_t)
+                  : kind == SCHEMA_TAG   ? sizeof(uint32_t)
+                                         : sizeof(uint8_t);
+    __builtin_prefetch(base + row * size);
+}
+
 static inline struct field_cell field_read(enum schema_kind kind, const uint8_t *base, uint32_t row)
 {
     struct field_cell cell = {FIELD_VALUE, 0, 0};

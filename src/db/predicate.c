@@ -3,7 +3,12 @@
 
 #include <stdlib.h>
 
-enum { NOT_READ = UINT8_MAX, STACK = 12 };
+enum {
+    NOT_READ = UINT8_MAX,
+    STACK = 12,
+    TAGS_FEW = 4,        /* up to so many are compared one by one */
+    TAG_WORDS_MAX = 4096 /* of the bits of a filter */
+};
 
 /* -- binding ----------------------------------------------------------------------------------- */
 
@@ -169,6 +174,50 @@ static bool bind_ops(struct binding *b, const struct fields *fields)
     return true;
 }
 
+static bool is_all_of(const struct predicate *p)
+{
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        uint16_t code = p->ops[i].code;
+        if (code != PREDICATE_COMPARE && code != PREDICATE_TAG && code != FILTER_AND_TEST &&
+            code != FILTER_BOOL)
+            return false;
+    }
+    return true;
+}
+
+static size_t tag_words(const struct predicate *p, const struct predicate_op *op)
+{
+    if (op->code != PREDICATE_TAG || op->tag_count <= TAGS_FEW)
+        return 0;
+    return p->tags[op->tag_first + op->tag_count - 1] / 64 + 1;
+}
+
+/* Long lists of tags become bits: looking one up is then a load and no branches. Without memory for
+ * them, or where numbers are large, the sorted list serves. */
+static void make_bits(struct predicate *p)
+{
+    size_t words = 0;
+    for (uint32_t i = 0; i < p->op_count; i++)
+        words += tag_words(p, &p->ops[i]);
+    if (words == 0 || words > TAG_WORDS_MAX)
+        return;
+    p->bits = mem_try_calloc(MEM_SCRATCH, words * sizeof(*p->bits));
+    uint64_t *bits = p->bits;
+    for (uint32_t i = 0; i < p->op_count && p->bits != NULL; i++) {
+        struct predicate_op *op = &p->ops[i];
+        size_t size = tag_words(p, op);
+        if (size == 0)
+            continue;
+        for (uint32_t j = 0; j < op->tag_count; j++) {
+            uint32_t tag = p->tags[op->tag_first + j];
+            bits[tag / 64] |= (uint64_t)1 << (tag % 64);
+        }
+        op->tag_bits = bits;
+        op->tag_end = (uint32_t)size * 64;
+        bits += size;
+    }
+}
+
 struct predicate *predicate_new(const struct filter *filter, const struct fields *fields)
 {
     struct predicate *p = mem_try_calloc(MEM_SCRATCH, sizeof(*p));
@@ -187,8 +236,11 @@ struct predicate *predicate_new(const struct filter *filter, const struct fields
     }
     b->p = p;
     b->f = filter;
-    if (bind_fields(b, fields) && bind_ops(b, fields))
+    if (bind_fields(b, fields) && bind_ops(b, fields)) {
         p->fields = fields;
+        p->all_of = is_all_of(p);
+        make_bits(p);
+    }
     mem_free(MEM_SCRATCH, b);
     return p;
 }
@@ -199,6 +251,7 @@ void predicate_free(struct predicate *p)
         return;
     mem_free(MEM_SCRATCH, p->ops);
     mem_free(MEM_SCRATCH, p->tags);
+    mem_free(MEM_SCRATCH, p->bits);
     mem_free(MEM_SCRATCH, p);
 }
 
@@ -212,6 +265,8 @@ bool predicate_is_columnar(const struct predicate *p)
 static bool has_tag(const struct predicate *p, const struct predicate_op *op, uint32_t tag)
 {
     const uint32_t *tags = p->tags + op->tag_first;
+    if (op->tag_bits != NULL)
+        return tag < op->tag_end && (op->tag_bits[tag / 64] >> (tag % 64) & 1) != 0;
     size_t low = 0, high = op->tag_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -257,8 +312,29 @@ static struct value value_of_cell(const struct field_cell *cell)
     return (struct value){.kind = VALUE_NUMBER, .number = cell->number};
 }
 
+static inline bool is_tagged(const struct predicate *p, const struct predicate_op *op,
+                             const struct field_cell *cell)
+{
+    return (cell->state == FIELD_VALUE && has_tag(p, op, cell->tag)) != op->negated;
+}
+
+static bool run_all_of(const struct predicate *p, const struct field_cell *cells)
+{
+    bool all = true;
+    for (uint32_t at = 0; at < p->op_count && all; at++) {
+        const struct predicate_op *op = &p->ops[at];
+        if (op->code == PREDICATE_COMPARE)
+            all = compare(op, &cells[op->arg]);
+        else if (op->code == PREDICATE_TAG)
+            all = is_tagged(p, op, &cells[op->arg]);
+    }
+    return all;
+}
+
 static bool run(const struct predicate *p, const struct field_cell *cells)
 {
+    if (p->all_of)
+        return run_all_of(p, cells);
     struct value stack[STACK];
     struct value *top = stack - 1;
     for (uint32_t at = 0; at < p->op_count; at++) {
@@ -268,8 +344,7 @@ static bool run(const struct predicate *p, const struct field_cell *cells)
             *++top = value_of_bool(compare(op, &cells[op->arg]));
             break;
         case PREDICATE_TAG:
-            *++top = value_of_bool((cells[op->arg].state == FIELD_VALUE &&
-                                    has_tag(p, op, cells[op->arg].tag)) != op->negated);
+            *++top = value_of_bool(is_tagged(p, op, &cells[op->arg]));
             break;
         case FILTER_CONSTANT:
             *++top = p->filter->constants[op->arg];
@@ -336,4 +411,13 @@ bool predicate_match(const struct predicate *p, const struct collection_view *v,
     if (several && attribute_ref(v, row) != before)
         return match_attribute(p, v, row);
     return readable && run(p, cells);
+}
+
+void predicate_fetch(const struct predicate *p, const struct collection_view *v, uint32_t row)
+{
+    if (p->fields == NULL || !v->has_fields)
+        __builtin_prefetch((const void *)column_ref(v->base, COL_ATTR, row));
+    else
+        for (uint32_t i = 0; i < p->read_count; i++)
+            field_fetch(p->reads[i].kind, v->field_base[p->reads[i].field], row);
 }

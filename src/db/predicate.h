@@ -22,5 +22,7 @@ bool predicate_is_columnar(const struct predicate *p);
 
 /* [lane] Does a visible row of the view match? */
 bool predicate_match(const struct predicate *p, const struct collection_view *v, uint32_t row);
+/* [lane] Fetches what predicate_match will read first. */
+void predicate_fetch(const struct predicate *p, const struct collection_view *v, uint32_t row);
 
 #endif

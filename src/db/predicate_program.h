@@ -15,11 +15,13 @@ enum {
 
 struct predicate_op {
     uint16_t code;
-    uint16_t arg;      /* place among reads; of jumps the instruction; constants as in the filter */
-    uint16_t compare;  /* PREDICATE_COMPARE: FILTER_GT .. FILTER_NE */
-    bool negated;      /* PREDICATE_TAG */
-    uint32_t tag_first, tag_count; /* PREDICATE_TAG: of tags; texts no row holds are not there */
-    double number;     /* PREDICATE_COMPARE */
+    uint16_t arg;     /* place among reads; of jumps the instruction; constants as in the filter */
+    uint16_t compare; /* PREDICATE_COMPARE: FILTER_GT .. FILTER_NE */
+    bool negated;     /* PREDICATE_TAG */
+    uint32_t tag_first, tag_count; /* PREDICATE_TAG: of tags; without texts that no row holds */
+    const uint64_t *tag_bits;      /* the same tags as bits, or NULL: few, or too large */
+    uint32_t tag_end;              /* of tag_bits: greater tags are not among them */
+    double number;                 /* PREDICATE_COMPARE */
 };
 
 /* A field of the schema that the program reads. */
@@ -34,10 +36,12 @@ struct predicate {
     const struct fields *fields; /* NULL: not columnar */
     struct predicate_op *ops;
     uint32_t op_count;
+    bool all_of; /* it is true when all its comparisons are: there is no other operator but `and` */
     struct predicate_read reads[LIMIT_SCHEMA_FIELDS];
     uint32_t read_count;
     uint32_t *tags;
     uint32_t tag_count;
+    uint64_t *bits; /* of all tag_bits */
 };
 
 #endif

@@ -17,6 +17,7 @@ enum search_way {
     WAY_SCAN,
     WAY_WALK,
     WAY_POST_FILTER,
+    WAY_MATCH_WALK,
     WAY_CANDIDATES,
     WAY_FILTERED_SCAN,
     WAY_INDEX, /* a count, and no row is looked at */
@@ -88,6 +89,7 @@ struct search {
     bool wants_rows;          /* [lane] it ended without hits: the loop is to name rows */
     bool rows_asked;          /* it was, once */
     bool fell_back;           /* the way that was chosen had not found enough */
+    bool matches_walked;      /* a walk over matches was tried for this query */
     bool sampled;             /* plan.matches is from a sample */
     double way_ns[WAY_COUNT]; /* estimated costs; INFINITY: not possible */
     uint64_t candidates;      /* rows that an index named, or a walk found */

@@ -1,10 +1,11 @@
 /* search_find.c: how a query finds its hits, and the finding.
  *
  * Without a filter: a walk of the graph over codes, with the pending rows scanned beside, and exact
- * distances of the best. With one, the cheapest of three by the costs below, which were measured
+ * distances of the best. With one, the cheapest of four by the costs below, which were measured
  * (tests/bench/README.md, "Filters"):
  *
  * - a scan of the candidates that an index names, when they are few;
+ * - a walk over the rows that match alone, when they are far from the query (hnsw_match.c);
  * - a walk wide enough that as many matches as are wanted will be among its rows, which are then
  *   looked at, nearest first, until there are enough: a share p lets through needs wanted / p rows
  *   and some more. It reads attributes of hardly more rows than that;
@@ -28,22 +29,34 @@ enum {
     RERANK_EXTRA = 10, /* candidates re-ranked exactly, beyond the wanted ones */
     SAMPLE_ROWS = 200, /* looked at to estimate how many rows a filter lets through */
     SAMPLE_TRIES = 800,
-    SCAN_EF_SHARE = 8,   /* scan when 1 row in so many would be a candidate anyway */
-    WIDE_EFFORT = 1024,  /* beyond, a walk is one with heaps (hnsw_search.c) */
-    EXACT_ROWS = 1000,   /* up to so many candidates are compared exactly at once */
+    SCAN_EF_SHARE = 8,  /* scan when 1 row in so many would be a candidate anyway */
+    WIDE_EFFORT = 8192, /* beyond, a walk is one with heaps (hnsw_search.c) */
+    EXACT_ROWS = 1000,  /* up to so many candidates are compared exactly at once */
+    STARTS = 32,        /* matches that a walk over matches sets out from */
+    START_TRIES = 1600,
     CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
 };
 
 /* Nanoseconds, of the machine the benchmarks ran on; what counts is their ratio. */
 static const double cost_walk_row = 500, cost_walk = 8000; /* per unit of effort; for any walk */
+static const double cost_walk_pool = 0.05;                 /* a row more for each of its pool */
 static const double cost_wide_row = 1500;                  /* per unit, with heaps */
-static const double cost_column = 6, cost_text = 300;      /* one row through the filter */
+static const double cost_match_row = 1000,
+                    cost_test = 30;                   /* per unit, over matches; a test there */
+static const double cost_column = 8, cost_text = 300; /* one row through the filter */
 static const double cost_score = 14, cost_score_exact = 40;
 /* A walk has its rows less surely the farther away they are, and meets matches among them by
  * chance: so many times the effort of the collection, and so many times the rows that would do on
  * average, keep recall where it is without a filter. */
-static const double walk_effort_factor = 2.4;
-static const double walk_reserve = 3.6;
+static const double walk_effort_factor = 2.6;
+static const double walk_reserve = 3.6, walk_reserve_again = 8;
+/* The last of the hits is to stand among the nearer rows that the walk found, one in so many:
+ * farther out a walk misses more. Most of all where fewer match near the query than elsewhere: such
+ * a query is not where the graph leads best. */
+static const double walk_sure = 2.5, walk_sure_far = 5, walk_far_share = 0.7;
+/* A walk over matches is for where they are far from the query: its way there is not what the graph
+ * was built for. So many times the effort of the collection. */
+static const double match_effort_factor = 12;
 
 const char *search_way_name(enum search_way way)
 {
@@ -51,6 +64,7 @@ const char *search_way_name(enum search_way way)
         [WAY_SCAN] = "scan of all",
         [WAY_WALK] = "walk",
         [WAY_POST_FILTER] = "walk, then filter",
+        [WAY_MATCH_WALK] = "walk over matches",
         [WAY_CANDIDATES] = "scan of candidates",
         [WAY_FILTERED_SCAN] = "scan of all through the filter",
         [WAY_INDEX] = "the index alone",
@@ -73,6 +87,12 @@ struct query_run {
 static bool accept(void *user, uint32_t row)
 {
     return search_accepts(user, row);
+}
+
+static void fetch(void *user, uint32_t row)
+{
+    const struct search *s = user;
+    predicate_fetch(s->predicate, &s->view, row);
 }
 
 void search_stage(struct search *s, enum search_stage stage)
@@ -245,9 +265,28 @@ static size_t rerank_count(const struct query_run *r, size_t effort)
     return count < effort ? count : effort;
 }
 
-/* Walks the graph and scans the pending rows; the filter is applied to what the walk found. */
-static enum err walk(const struct query_run *r, size_t effort, struct hit **hits, size_t *count)
+/* Rows that match, from anywhere: of those that an index names, or by chance. */
+static size_t find_starts(const struct query_run *r, uint32_t starts[STARTS])
 {
+    const struct index_rows *rows = &r->view->codes;
+    const struct plan *plan = &r->search->plan;
+    uint64_t state = rows->lsn ^ rows->end;
+    size_t count = 0;
+    for (int i = 0; i < START_TRIES && count < STARTS; i++) {
+        uint32_t row = plan->row_count > 0 ? plan->rows[rng_below(&state, plan->row_count)]
+                                           : (uint32_t)rng_below(&state, rows->end);
+        if (row_visible(rows, row) && r->filter.accept(r->filter.user, row))
+            starts[count++] = row;
+    }
+    return count;
+}
+
+/* Walks the graph and scans the pending rows. matching: over rows that match; otherwise the filter
+ * is applied to what the walk found. */
+static enum err walk(const struct query_run *r, size_t effort, bool matching, struct hit **hits,
+                     size_t *count)
+{
+    uint32_t starts[STARTS];
     const struct collection_view *v = r->view;
     struct search *s = r->search;
     size_t most = rerank_count(r, effort);
@@ -259,6 +298,12 @@ static enum err walk(const struct query_run *r, size_t effort, struct hit **hits
     if (e != OK || room == NULL || fresh == NULL)
         return ERR_NOMEM;
     struct index_query query = {.prepared = prepared, .effort = effort};
+    if (matching) {
+        query.matching_only = true;
+        query.filter = r->filter;
+        query.starts = starts;
+        query.start_count = find_starts(r, starts);
+    }
     bool complete;
     size_t found =
         v->graph->ops->search(v->graph, &v->codes, r->lane, &query, room, &complete, &s->cost);
@@ -303,12 +348,37 @@ static double sample_share(const struct query_run *r)
 static size_t walk_effort(const struct query_run *r, double matches)
 {
     double rows = (double)r->view->live;
-    /* What is near is known less well where matches are rare. */
-    double reserve = r->search->fell_back ? 2 * walk_reserve : walk_reserve;
+    double reserve = r->search->fell_back ? walk_reserve_again : walk_reserve;
     double effort = matches <= 0 ? rows : (double)r->wanted * rows / matches * reserve;
     if (effort < (double)r->effort * walk_effort_factor)
         effort = (double)r->effort * walk_effort_factor;
     return effort < rows ? (size_t)effort : (size_t)rows;
+}
+
+static double post_filter_ns(const struct query_run *r, double near, double effort, double look)
+{
+    double looked =
+        near <= 0 ? (double)r->view->live : (double)r->wanted * (double)r->view->live / near;
+    double row = effort > WIDE_EFFORT ? cost_wide_row : cost_walk_row + effort * cost_walk_pool;
+    return cost_walk + effort * row + looked * look;
+}
+
+static size_t match_effort(const struct query_run *r)
+{
+    double effort = (double)r->effort * match_effort_factor;
+    return effort < (double)WIDE_EFFORT ? (size_t)effort
+           : r->effort > WIDE_EFFORT    ? r->effort
+                                        : WIDE_EFFORT;
+}
+
+/* Each row that is followed has its links tested, and those of others while few of them match. */
+static double match_walk_ns(const struct query_run *r, double look)
+{
+    double links = 2 * (double)r->view->collection->spec.m;
+    double share = r->search->plan.matches / (double)r->view->live;
+    double few = links / 2 - links * share;
+    double tests = links + (few > 0 ? few / share : 0);
+    return cost_walk + (double)match_effort(r) * (cost_match_row + tests * (cost_test + look));
 }
 
 /* What each way would cost, into ns. near: how many would match if they were everywhere as many as
@@ -328,11 +398,12 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
     ns[WAY_FILTERED_SCAN] = rows * look + plan->matches * score;
     if (plan->rows != NULL || (plan->can_name && !s->rows_asked))
         ns[WAY_CANDIDATES] = (double)plan->bound * (plan->exact ? 1 : look) + plan->matches * score;
-    if (!s->exact && r->view->graph != NULL && effort * SCAN_EF_SHARE <= rows) {
-        double looked = near <= 0 ? rows : (double)r->wanted * rows / near;
-        double row = effort > WIDE_EFFORT ? cost_wide_row : cost_walk_row;
-        ns[WAY_POST_FILTER] = cost_walk + effort * row + looked * look;
-    }
+    bool walks = !s->exact && r->view->graph != NULL;
+    if (walks && effort * SCAN_EF_SHARE <= rows)
+        ns[WAY_POST_FILTER] = post_filter_ns(r, near, effort, look);
+    if (walks && !s->matches_walked && plan->matches > 0 &&
+        (double)match_effort(r) * SCAN_EF_SHARE <= plan->matches)
+        ns[WAY_MATCH_WALK] = match_walk_ns(r, look);
     for (int way = 0; way < WAY_COUNT; way++)
         if (ns[way] < ns[best])
             best = (enum search_way)way;
@@ -361,6 +432,32 @@ bool search_wants_rows(const struct search *s)
     return choose(&r, s->plan.matches, ns) == WAY_CANDIDATES;
 }
 
+/* Few of them are near the query: from one to the next, from wherever there are some. */
+static enum err walk_matches(const struct query_run *r, struct hit **hits, size_t *count,
+                             bool *enough)
+{
+    r->search->matches_walked = true;
+    enum err e = walk(r, match_effort(r), true, hits, count);
+    *enough = *count >= r->wanted;
+    return e;
+}
+
+/* near: how many match if they are everywhere as many as near the query; known better after. */
+static enum err walk_and_filter(const struct query_run *r, double *near, struct hit **hits,
+                                size_t *count, bool *enough)
+{
+    struct search *s = r->search;
+    size_t effort = walk_effort(r, *near);
+    uint64_t before = s->candidates;
+    enum err e = walk(r, effort, false, hits, count);
+    double looked = (double)(s->candidates - before), wanted = (double)r->wanted;
+    double share = (*count == 0 || looked == 0 ? 0.5 : (double)*count) / (looked == 0 ? 1 : looked);
+    *near = share * (double)r->view->live;
+    double sure = *near < s->plan.matches * walk_far_share ? walk_sure_far : walk_sure;
+    *enough = *count >= r->wanted && wanted / share * sure <= (double)effort;
+    return e;
+}
+
 static enum err search_filtered(const struct query_run *r, struct hit **hits, size_t *count)
 {
     struct search *s = r->search;
@@ -370,15 +467,18 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
         s->sampled = true;
     }
     s->fell_back = s->rows_asked && s->plan.rows != NULL && s->fell_back;
+    s->matches_walked &= s->fell_back; /* of a query before this one otherwise */
     double near = s->plan.matches;
-    while ((s->way = choose(r, near, s->way_ns)) == WAY_POST_FILTER && s->explain != EXPLAIN_PLAN) {
-        size_t effort = walk_effort(r, near);
-        enum err e = walk(r, effort, hits, count);
-        if (e != OK || *count >= r->wanted || s->cost.stopped)
+    for (;;) {
+        s->way = choose(r, near, s->way_ns);
+        bool is_walk = s->way == WAY_POST_FILTER || s->way == WAY_MATCH_WALK;
+        if (s->explain == EXPLAIN_PLAN || !is_walk)
+            break;
+        bool enough;
+        enum err e = s->way == WAY_MATCH_WALK ? walk_matches(r, hits, count, &enough)
+                                              : walk_and_filter(r, &near, hits, count, &enough);
+        if (e != OK || s->cost.stopped || enough)
             return e;
-        /* At most half as many as were expected, so that it ends. */
-        double met = (*count == 0 ? 0.5 : (double)*count) / (double)effort * live;
-        near = met < near / 2 ? met : near / 2;
         s->fell_back = true;
     }
     if (s->explain == EXPLAIN_PLAN)
@@ -397,7 +497,7 @@ static enum err search_graph(const struct query_run *r, struct hit **hits, size_
         return OK;
     if (s->way == WAY_SCAN)
         return scan_all(r, hits, count);
-    enum err e = walk(r, r->effort, hits, count);
+    enum err e = walk(r, r->effort, false, hits, count);
     size_t there = r->wanted < r->view->live ? r->wanted : r->view->live;
     if (e != OK || *count >= there || s->cost.stopped)
         return e;
@@ -429,7 +529,7 @@ enum err search_find(struct search *s, struct lane *lane, const float *query)
     r.lane = lane;
     r.query = query;
     if (s->filter != NULL)
-        r.filter = (struct index_filter){.accept = accept, .user = s};
+        r.filter = (struct index_filter){.accept = accept, .fetch = fetch, .user = s};
     struct hit *hits = NULL;
     size_t count = 0;
     s->cost.stopped = false;

@@ -171,6 +171,11 @@ void links_write(const struct hnsw *h, uint32_t row, int level, const uint32_t *
 size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
                  const uint8_t *prepared, int level, size_t ef, struct hit *pool, size_t count,
                  bool *ok, struct index_cost *cost);
+/* hnsw_match.c. The same over rows that query->filter lets through, on level 0, from the starts of
+ * the query and from entry, which need not match. SIZE_MAX when memory ran out. */
+size_t hnsw_walk_matching(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
+                          const struct index_query *query, uint32_t entry, struct hit *pool,
+                          struct index_cost *cost);
 /* The nearest row found by walking greedily from the entry down to level + 1; dist is set. */
 struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
                         const uint8_t *prepared, uint64_t entry, int level,

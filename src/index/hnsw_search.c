@@ -1,5 +1,5 @@
 /* Searches of the graph: without a filter by the walk that linking uses too, with one (or a large
- * effort) by a walk with heaps. */
+ * effort) by a walk with heaps, or by one over matching rows alone (hnsw_match.c). */
 #include <string.h>
 
 #include "index/hnsw_impl.h"
@@ -8,7 +8,7 @@
 enum {
     BATCH = 64,
     YIELD_HOPS = 32,
-    POOL_EF_MAX = 1024 /* beyond, inserting into a sorted array costs more than a heap */
+    POOL_EF_MAX = 8192 /* beyond, inserting into a sorted array costs more than a heap */
 };
 
 /* The walk with heaps: with a filter, or with a large effort.
@@ -117,8 +117,7 @@ static bool follow(struct filtered *w, uint32_t row)
     return true;
 }
 
-static size_t walk_filtered(struct filtered *w, struct lane *lane, struct hit start,
-                            bool *complete)
+static size_t walk_filtered(struct filtered *w, struct lane *lane, struct hit start, bool *complete)
 {
     if (!visited_test_set(&w->visited, start.row))
         visited_note(&w->visited, &start.row, 1);
@@ -168,15 +167,19 @@ size_t hnsw_search(const struct index *x, const struct index_rows *rows, struct 
     if (entry == ENTRY_NONE)
         return 0;
     struct hit start = hnsw_descend(h, rows, query->prepared, entry, 0, cost);
-    if (query->filter.accept != NULL || query->effort > POOL_EF_MAX)
+    if (!query->matching_only && (query->filter.accept != NULL || query->effort > POOL_EF_MAX))
         return search_filtered(h, rows, lane, query, start, out, complete, cost);
     struct hit *pool = scratch_get(lane, SCRATCH_POOL, (query->effort + 1) * sizeof(*pool));
     if (pool == NULL)
         return SIZE_MAX;
-    bool ok;
+    bool ok = true;
+    size_t count;
     pool[0] = start;
-    size_t count = hnsw_walk(h, rows, lane, query->prepared, 0, query->effort, pool, 1, &ok, cost);
-    if (!ok)
+    if (query->matching_only)
+        count = hnsw_walk_matching(h, rows, lane, query, start.row, pool, cost);
+    else
+        count = hnsw_walk(h, rows, lane, query->prepared, 0, query->effort, pool, 1, &ok, cost);
+    if (!ok || count == SIZE_MAX)
         return SIZE_MAX;
     CHECK(count <= query->effort);
     memcpy(out, pool, count * sizeof(*out));

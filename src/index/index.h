@@ -59,6 +59,7 @@ static inline const uint8_t *row_code(const struct index_rows *rows, uint32_t ro
 /* Which rows count. NULL accept: all visible ones. */
 struct index_filter {
     bool (*accept)(void *user, uint32_t row); /* a visible row; called on the lane */
+    void (*fetch)(void *user, uint32_t row);  /* what accept will read, ahead; or NULL */
     void *user;
     bool all_visible; /* of scan_list: the rows are known to be visible */
 };
@@ -68,12 +69,16 @@ struct index_query {
     size_t effort;           /* HNSW: ef */
     size_t visit_max;        /* give up a filtered walk after so many rows; 0: never */
     struct index_filter filter;
+    bool matching_only;      /* with a filter: walk from match to match */
+    const uint32_t *starts;  /* then: rows that match, from anywhere, to set out from too */
+    size_t start_count;
 };
 
 /* What a search cost. Sums; the caller sets them to 0. */
 struct index_cost {
     uint64_t distances; /* rows scored */
     uint64_t hops;      /* rows whose links were followed */
+    uint64_t tested;    /* rows that a walk asked the filter about */
     /* May it cost more? Asked now and then; once it says no, passes and walks end with the best so
      * far. NULL: as much as it takes. */
     bool (*is_over)(void *user);

@@ -11,6 +11,8 @@ enum scratch_use {
     SCRATCH_POOL,       /* candidates of a walk */
     SCRATCH_FRONTIER,   /* of a filtered walk */
     SCRATCH_TOUCHED,    /* rows whose visited bit is set, when clearing all would be dearer */
+    SCRATCH_VISITED_2,  /* of a walk over matching rows: a second set of rows, as the first */
+    SCRATCH_TOUCHED_2,
     SCRATCH_CANDIDATES, /* of neighbour selection */
     SCRATCH_QUERY_A,    /* prepared queries of rows */
     SCRATCH_QUERY_B,

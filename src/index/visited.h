@@ -28,18 +28,25 @@ static inline bool visited_is_clear(const struct visited *v)
     return true;
 }
 
-/* False when memory is short. */
-MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, uint32_t end)
+/* By other bits than those of the plain one. False when memory is short. */
+MUST_USE static inline bool visited_begin_in(struct visited *v, struct lane *lane, uint32_t end,
+                                             enum scratch_use bits, enum scratch_use touched)
 {
     v->words = ((size_t)end + 63) / 64;
     v->end = end;
     v->touched_count = 0;
-    v->bits = scratch_get(lane, SCRATCH_VISITED, v->words * sizeof(uint64_t));
-    v->touched = scratch_get(lane, SCRATCH_TOUCHED, VISITED_TOUCHED_MAX * sizeof(uint32_t));
+    v->bits = scratch_get(lane, bits, v->words * sizeof(uint64_t));
+    v->touched = scratch_get(lane, touched, VISITED_TOUCHED_MAX * sizeof(uint32_t));
     if (v->bits == NULL || v->touched == NULL)
         return false;
     CHECK_SLOW(visited_is_clear(v));
     return true;
+}
+
+/* False when memory is short. */
+MUST_USE static inline bool visited_begin(struct visited *v, struct lane *lane, uint32_t end)
+{
+    return visited_begin_in(v, lane, end, SCRATCH_VISITED, SCRATCH_TOUCHED);
 }
 
 /* Was the row met before, or is it none of the walk's? It is met now. */

@@ -1,12 +1,13 @@
 /* bench_filter.c: filtered searches of glove100 in process, beside the unfiltered one.
  *
- *     bench_filter DIR [TRUTHS]
+ *     bench_filter DIR [TRUTHS [FILTERS]]
  *
  * DIR keeps a snapshot of the collection between runs. Attributes: n, a number of 0 .. 999,999,
  * uniform; t, one of 2,000 tags, the i-th as frequent as 1 / i; c, the one of 100 random elements
- * that is nearest: filters by it take those whose matches are farthest from the query. Every query
- * has constants of its own. "schema" uses columns and indexes, "none" the JSON texts alone. Truth
- * is exact, by a plain scan, of TRUTHS of the queries. */
+ * that is nearest: filters by it take those whose matches are farthest from the query, or (x) all
+ * but those that are nearest. Every query has constants of its own. "schema" uses columns and
+ * indexes, "none" the JSON texts alone. Truth is exact, by a plain scan, of TRUTHS of the queries.
+ * FILTERS: only those, as "nt". */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,10 +52,11 @@ struct bench {
     size_t tag_counts[TAGS], centre_counts[CENTRES];
     uint64_t rng;
     uint32_t truth_count;
-    size_t effort; /* of searches without a filter; 0: the default */
+    size_t effort;       /* of searches without a filter; 0: the default */
+    double plain, equal; /* searches a second without a filter: by default, and at recall 0.95 */
 };
 
-enum filter_kind { FILTER_KIND_NONE, FILTER_KIND_N, FILTER_KIND_T, FILTER_KIND_C };
+enum filter_kind { FILTER_KIND_NONE, FILTER_KIND_N, FILTER_KIND_T, FILTER_KIND_C, FILTER_KIND_X };
 
 /* One query's filter, as a text and as what it means. */
 struct wanted {
@@ -307,6 +309,27 @@ static void want_far(struct bench *b, struct wanted *w, const float *query, doub
     (void)snprintf(w->text + used, sizeof(w->text) - used, "]");
 }
 
+/* All but those of the nearest centres. */
+static void want_not_near(struct bench *b, struct wanted *w, const float *query, double share)
+{
+    size_t rows = b->data.train.rows, sum = 0, used;
+    used = (size_t)snprintf(w->text, sizeof(w->text), "not (.c in [");
+    while ((double)sum < (1 - share) * (double)rows) {
+        uint32_t best = CENTRES;
+        float most = -3;
+        for (uint32_t i = 0; i < CENTRES; i++) {
+            float d = dot(query, vector_of(b, b->centre_rows[i]), b->data.train.columns);
+            if (!has_tag(w, i) && d > most) {
+                most = d;
+                best = i;
+            }
+        }
+        add_tag(w, 'c', best, &used);
+        sum += b->centre_counts[best];
+    }
+    (void)snprintf(w->text + used, sizeof(w->text) - used, "])");
+}
+
 static void want(struct bench *b, struct wanted *w, enum filter_kind kind, const float *query,
                  double share)
 {
@@ -320,6 +343,8 @@ static void want(struct bench *b, struct wanted *w, enum filter_kind kind, const
         want_tags(b, w, share);
     } else if (kind == FILTER_KIND_C) {
         want_far(b, w, query, share);
+    } else if (kind == FILTER_KIND_X) {
+        want_not_near(b, w, query, share);
     }
 }
 
@@ -337,6 +362,8 @@ static bool matches(const struct wanted *w, const struct attributes *a)
     case FILTER_KIND_C:
         (void)snprintf(tag, sizeof(tag), "\"c%u\"", a->c);
         return has_tag(w, a->c) && (w->low == 0 || strstr(w->text, tag) != NULL);
+    case FILTER_KIND_X:
+        return !has_tag(w, a->c);
     }
     return false;
 }
@@ -399,7 +426,7 @@ static size_t true_hits(struct bench *b, const float *query, const struct wanted
 }
 
 static double measure(struct bench *b, const char *name, enum filter_kind kind, double share,
-                      bool schema, double unfiltered)
+                      bool schema)
 {
     uint32_t dim = b->data.train.columns, count = b->data.query.rows;
     uint32_t step = count / b->truth_count;
@@ -427,10 +454,10 @@ static double measure(struct bench *b, const char *name, enum filter_kind kind, 
     for (size_t i = 0; i < WAY_COUNT; i++)
         best = ways[i] > ways[best] ? i : best;
     double rate = (double)asked / spent;
-    printf("%-22s %5.1f %%  %-6s  %7.0f  %6.2f  %.4f  %4zu  %s (%zu %%)\n", name, share * 100,
-           schema ? "schema" : "none", rate, unfiltered > 0 ? rate / unfiltered : 1,
-           (double)hits / (double)(judged * K), few, search_way_name((enum search_way)best),
-           100 * ways[best] / asked);
+    printf("%-22s %5.1f %%  %-6s  %7.0f  %8.2f  %8.2f  %.4f  %4zu  %s (%zu %%)\n", name,
+           share * 100, schema ? "schema" : "none", rate, b->plain > 0 ? rate / b->plain : 1,
+           b->equal > 0 ? rate / b->equal : 0, (double)hits / (double)(judged * K), few,
+           search_way_name((enum search_way)best), 100 * ways[best] / asked);
     (void)fflush(stdout);
     free(w);
     free(answers);
@@ -438,24 +465,26 @@ static double measure(struct bench *b, const char *name, enum filter_kind kind, 
     return rate;
 }
 
-static void measure_all(struct bench *b)
+static void measure_all(struct bench *b, const char *only)
 {
     static const struct {
         const char *name;
         enum filter_kind kind;
-    } kinds[] = {{"n, uniform range", FILTER_KIND_N},
-                 {"t, skewed tags", FILTER_KIND_T},
-                 {"c, far from the query", FILTER_KIND_C}};
-    static const double shares[] = {0.5, 0.1, 0.01, 0.001};
-    printf("%-22s %7s  %-6s  %7s  %6s  %6s  %4s  way\n", "filter", "share", "", "QPS", "ratio",
-           "recall", "<10");
-    (void)measure(b, "no filter", FILTER_KIND_NONE, 1, true, 0);
+        double shares[4];
+    } kinds[] = {{"n, uniform range", FILTER_KIND_N, {0.5, 0.1, 0.01, 0.001}},
+                 {"t, skewed tags", FILTER_KIND_T, {0.5, 0.1, 0.01, 0.001}},
+                 {"c, far from the query", FILTER_KIND_C, {0.5, 0.1, 0.01, 0.001}},
+                 {"x, all but the nearest", FILTER_KIND_X, {0.99, 0.95, 0.9, 0.75}}};
+    printf("%-22s %7s  %-6s  %7s  %8s  %8s  %6s  %4s  way\n", "filter", "share", "", "QPS",
+           "to plain", "to equal", "recall", "<10");
+    b->plain = measure(b, "no filter", FILTER_KIND_NONE, 1, true);
     b->effort = EQUAL_EFFORT;
-    double plain = measure(b, "no filter, EF 200", FILTER_KIND_NONE, 1, true, 0);
+    b->equal = measure(b, "no filter, EF 200", FILTER_KIND_NONE, 1, true);
     for (size_t schema = 2; schema-- > 0;)
         for (size_t k = 0; k < COUNT_OF(kinds); k++)
-            for (size_t i = 0; i < COUNT_OF(shares); i++)
-                (void)measure(b, kinds[k].name, kinds[k].kind, shares[i], schema == 1, plain);
+            for (size_t i = 0; i < COUNT_OF(kinds[k].shares); i++)
+                if (only == NULL || strchr(only, *kinds[k].name) != NULL)
+                    (void)measure(b, kinds[k].name, kinds[k].kind, kinds[k].shares[i], schema == 1);
 }
 
 static void note_manifest(void *user, const char *name)
@@ -470,7 +499,7 @@ int main(int argc, char **argv)
     static struct bench b;
     bool there = false;
     if (argc < 2)
-        die("usage: bench_filter DIR [QUERIES]");
+        die("usage: bench_filter DIR [TRUTHS [FILTERS]]");
     b.dir = argv[1];
     b.truth_count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 200;
     b.rng = 7;
@@ -487,7 +516,7 @@ int main(int argc, char **argv)
         load(&b);
     else
         build(&b);
-    measure_all(&b);
+    measure_all(&b, argc > 3 ? argv[3] : NULL);
     if (there)
         snapshot_load_free(&b.load);
     else

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/column.h"
@@ -398,11 +399,13 @@ TEST(hnsw, a_filtered_search_finds_what_matches)
         for (unsigned i = 0; i < QUERIES; i++) {
             graph_random_vector(g, CENTERS, vector);
             codec_query(&g->codec, vector, prepared);
-            struct index_query query = {prepared, 200, 0, {.accept = is_multiple, .user = &of}};
+            struct index_query query = {.prepared = prepared,
+                                        .effort = 200,
+                                        .filter = {.accept = is_multiple, .user = &of}};
             struct index_cost cost = {0};
             bool complete = false;
-            size_t count = g->x->ops->search(g->x, &rows, &g->lane, &query, walked, &complete,
-                                             &cost);
+            size_t count =
+                g->x->ops->search(g->x, &rows, &g->lane, &query, walked, &complete, &cost);
             REQUIRE(count <= 200 && complete && cost.distances > 0);
             for (size_t j = 0; j < count; j++)
                 EXPECT(walked[j].row % of == 0 && row_visible(&rows, walked[j].row) &&
@@ -411,8 +414,9 @@ TEST(hnsw, a_filtered_search_finds_what_matches)
             topk_init(&top, exact, 10);
             for (uint32_t row = 0; row < rows.end; row += of)
                 if (row_visible(&rows, row))
-                    topk_push(&top, (struct hit){
-                        codec_score(&g->codec, prepared, row_code(&rows, row)), row});
+                    topk_push(
+                        &top,
+                        (struct hit){codec_score(&g->codec, prepared, row_code(&rows, row)), row});
             topk_sort(&top);
             wanted += top.count;
             for (size_t j = 0; j < count && j < top.count; j++)
@@ -420,6 +424,83 @@ TEST(hnsw, a_filtered_search_finds_what_matches)
         }
         EXPECT((double)found >= 0.99 * (double)wanted);
     }
+    free(prepared);
+    graph_free(g);
+}
+
+/* Of the rows on one side of a plane. */
+static bool is_beyond(void *user, uint32_t row)
+{
+    const struct graph *g = user;
+    return g->vectors[(size_t)row * DIM] > 0;
+}
+
+/* The query is on the other side: what is near it does not match. */
+TEST(hnsw, a_walk_over_matches_finds_them_far_from_the_query)
+{
+    struct graph *g = graph_new(&plain);
+    graph_grow(g, 3000, CENTERS);
+    kill_some(g, 0, 3000, 10);
+    struct index_rows rows = graph_rows(g);
+    float vector[DIM];
+    struct hit exact[10], walked[300];
+    uint8_t *prepared = aligned_alloc(64, g->codec.query_size);
+    uint32_t start = 0;
+    while (!is_beyond(g, start) || !row_visible(&rows, start))
+        start++;
+    size_t wanted = 0, found = 0;
+    for (unsigned i = 0; i < QUERIES; i++) {
+        graph_random_vector(g, CENTERS, vector);
+        vector[0] = -fabsf(vector[0]) - 1;
+        codec_query(&g->codec, vector, prepared);
+        struct index_query query = {.prepared = prepared,
+                                    .effort = 300,
+                                    .filter = {.accept = is_beyond, .user = g},
+                                    .matching_only = true,
+                                    .starts = &start,
+                                    .start_count = 1};
+        struct index_cost cost = {0};
+        bool complete = false;
+        size_t count = g->x->ops->search(g->x, &rows, &g->lane, &query, walked, &complete, &cost);
+        REQUIRE(count <= 300 && complete && cost.tested > 0);
+        for (size_t j = 0; j < count; j++)
+            EXPECT(is_beyond(g, walked[j].row) && row_visible(&rows, walked[j].row) &&
+                   (j == 0 || walked[j - 1].dist <= walked[j].dist));
+        struct topk top;
+        topk_init(&top, exact, 10);
+        for (uint32_t row = 0; row < rows.end; row++)
+            if (row_visible(&rows, row) && is_beyond(g, row))
+                topk_push(&top, (struct hit){codec_score(&g->codec, prepared, row_code(&rows, row)),
+                                             row});
+        topk_sort(&top);
+        wanted += top.count;
+        for (size_t j = 0; j < count && j < top.count; j++)
+            found += walked[j].dist <= exact[top.count - 1].dist;
+    }
+    EXPECT((double)found >= 0.95 * (double)wanted);
+    free(prepared);
+    graph_free(g);
+}
+
+/* From no match on: by the nearest row of all, and over its neighbours. */
+TEST(hnsw, a_walk_over_matches_needs_no_start)
+{
+    struct graph *g = graph_new(&plain);
+    graph_grow(g, 1000, CENTERS);
+    struct index_rows rows = graph_rows(g);
+    uint32_t of = 3, none = UINT32_MAX;
+    uint8_t *prepared = aligned_alloc(64, g->codec.query_size);
+    codec_query(&g->codec, g->vectors + 5 * DIM, prepared);
+    struct index_query query = {.prepared = prepared,
+                                .effort = 50,
+                                .filter = {.accept = is_multiple, .user = &of},
+                                .matching_only = true};
+    struct index_cost cost = {0};
+    struct hit hits[50];
+    bool complete;
+    EXPECT_EQ(g->x->ops->search(g->x, &rows, &g->lane, &query, hits, &complete, &cost), 50);
+    query.filter.user = &none; /* row 0 alone */
+    EXPECT(g->x->ops->search(g->x, &rows, &g->lane, &query, hits, &complete, &cost) <= 1);
     free(prepared);
     graph_free(g);
 }
@@ -432,7 +513,10 @@ TEST(hnsw, a_filtered_search_gives_up_when_told_to)
     uint32_t none = UINT32_MAX;
     uint8_t *prepared = aligned_alloc(64, g->codec.query_size);
     codec_query(&g->codec, g->vectors + 5 * DIM, prepared);
-    struct index_query query = {prepared, 10, 300, {.accept = is_multiple, .user = &none}};
+    struct index_query query = {.prepared = prepared,
+                                .effort = 10,
+                                .visit_max = 300,
+                                .filter = {.accept = is_multiple, .user = &none}};
     struct index_cost cost = {0};
     struct hit hits[10];
     bool complete = true;
