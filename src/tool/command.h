@@ -8,6 +8,7 @@
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int import_main(int argc, char **argv);
+int export_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int check_main(int argc, char **argv);

@@ -50,13 +50,15 @@ static enum err open_file(const char *path, FILE **file, uint64_t *size, struct 
     return OK;
 }
 
-enum err source_open(struct source *s, const char *path, enum format format, struct why *why)
+enum err source_open(struct source *s, const char *path, enum format format, struct bad_lines *bad,
+                     struct why *why)
 {
     CHECK(format < FORMAT_COUNT);
-    *s = (struct source){.ops = format_ops[format], .path = path, .count = UINT64_MAX};
+    *s = (struct source){.ops = format_ops[format], .path = path, .count = UINT64_MAX, .bad = bad};
     buf_init(&s->lines, MEM_SERVER);
     buf_init(&s->id, MEM_SERVER);
     buf_init(&s->attributes, MEM_SERVER);
+    buf_init(&s->raw_attributes, MEM_SERVER);
     enum err e = open_file(path, &s->file, &s->size, why);
     if (e != OK)
         return e;
@@ -91,6 +93,7 @@ void source_close(struct source *s)
     buf_fini(&s->lines);
     buf_fini(&s->id);
     buf_fini(&s->attributes);
+    buf_fini(&s->raw_attributes);
 }
 
 double source_fraction(const struct source *s)
@@ -156,7 +159,7 @@ enum err matrix_load(struct matrix *m, const char *path, uint64_t limit, struct 
     *m = (struct matrix){.values = NULL};
     if (format == FORMAT_COUNT)
         return why_set(why, ERR_ARG, "%.150s: the ending is none of " FORMAT_WORDS, path);
-    enum err e = source_open(&s, path, format, why);
+    enum err e = source_open(&s, path, format, NULL, why);
     if (e != OK)
         return e;
     for (; m->count < limit; m->count++) {

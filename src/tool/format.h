@@ -3,8 +3,9 @@
  *   fbin   u32 count, u32 dimensions, then count * dimensions float32
  *   fvecs  per vector: u32 dimensions, then so many float32
  *   npy    NumPy's array file, versions 1 to 3: a matrix of float32 or float64 in C order
- *   jsonl  per line an object: "vector": [...], "id" (text or number), "attributes": {...}; every
- *          other member counts as an attribute
+ *   jsonl  per line an object: "vector": [...], "id" (text or number), "attributes": {...},
+ *          "expires_at_ms" (Unix time); "id64" and "attributes64": the same as base64; every other
+ *          member counts as an attribute
  *
  * All little-endian. What is wrong with a file is said with its name and the byte or line. */
 #ifndef VDB_TOOL_FORMAT_H
@@ -34,9 +35,18 @@ enum format {
 
 /* One element. Valid until the next call on its source. */
 struct row {
-    const float *vector;     /* dim of them */
-    struct slice id;         /* len 0: the file gives none */
+    const float *vector; /* dim of them */
+    struct slice id;
+    bool has_id;             /* or the file gives none */
     struct slice attributes; /* JSON; len 0: none */
+    uint64_t expire_ms;      /* Unix time when it goes; 0: the file does not say */
+};
+
+/* Lines that are passed over since they cannot be read. owner: caller */
+struct bad_lines {
+    uint64_t count, most;
+    uint64_t shown_from; /* the first ones were told before: a run goes on */
+    FILE *messages;
 };
 
 struct source;
@@ -66,7 +76,11 @@ struct source {
     uint64_t line_number;
     struct buf id;
     struct buf attributes;
+    struct buf raw_attributes;
     struct row first; /* the first row, read by open to learn dim */
+    bool has_id;
+    uint64_t expire_ms;
+    struct bad_lines *bad; /* NULL: the first bad line ends it */
 };
 
 /* The format a path's ending names, or FORMAT_COUNT. */
@@ -74,7 +88,7 @@ enum format format_of_path(const char *path);
 
 /* Opens the file and learns dim and, where the format tells, count. */
 MUST_USE enum err source_open(struct source *s, const char *path, enum format format,
-                              struct why *why);
+                              struct bad_lines *bad, struct why *why);
 /* The next row; row->vector is NULL when there is none. */
 MUST_USE enum err source_next(struct source *s, struct row *row, struct why *why);
 void source_close(struct source *s);

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "tool/base64.h"
 #include "tool/format_own.h"
 #include "tool/json_cursor.h"
 
@@ -128,6 +129,32 @@ static bool read_attributes(struct source *s, struct json_cursor *j)
     return true;
 }
 
+/* A string that is base64, into out. */
+static bool read_base64(struct json_cursor *j, struct buf *out, const char *problem)
+{
+    struct slice raw;
+    buf_clear(out, READ_SIZE);
+    if (!json_cursor_string(j, &raw))
+        return false;
+    CHECK(raw.len >= 2);
+    if (base64_decode((struct slice){raw.ptr + 1, raw.len - 2}, out))
+        return true;
+    j->problem = problem;
+    return false;
+}
+
+static bool read_expiry(struct source *s, struct json_cursor *j)
+{
+    struct slice raw;
+    int64_t ms = 0;
+    if (json_cursor_number(j, &raw) && slice_to_i64(raw, &ms) && ms > 0) {
+        s->expire_ms = (uint64_t)ms;
+        return true;
+    }
+    j->problem = "\"expires_at_ms\" must be a Unix time in milliseconds";
+    return false;
+}
+
 /* One member of the line's object. */
 static bool read_member(struct source *s, struct json_cursor *j, bool *has_vector)
 {
@@ -138,10 +165,19 @@ static bool read_member(struct source *s, struct json_cursor *j, bool *has_vecto
         *has_vector = true;
         return read_vector(s, j);
     }
-    if (slice_eq(key, slice_of("\"id\"")))
+    bool text_id = slice_eq(key, slice_of("\"id\"")),
+         bytes_id = slice_eq(key, slice_of("\"id64\""));
+    s->has_id |= text_id || bytes_id;
+    if (text_id)
         return read_id(s, j);
     if (slice_eq(key, slice_of("\"attributes\"")))
         return read_attributes(s, j);
+    if (bytes_id)
+        return read_base64(j, &s->id, "\"id64\" is no base64");
+    if (slice_eq(key, slice_of("\"attributes64\"")))
+        return read_base64(j, &s->raw_attributes, "\"attributes64\" is no base64");
+    if (slice_eq(key, slice_of("\"expires_at_ms\"")))
+        return read_expiry(s, j);
     if (!json_cursor_value(j, &value))
         return false;
     add_members(s, (struct slice){key.ptr, (size_t)(value.ptr + value.len - key.ptr)});
@@ -155,6 +191,9 @@ static enum err read_line(struct source *s, struct slice line, struct row *row, 
     json_cursor_init(&j, line);
     buf_clear(&s->id, READ_SIZE);
     buf_clear(&s->attributes, READ_SIZE);
+    buf_clear(&s->raw_attributes, READ_SIZE);
+    s->expire_ms = 0;
+    s->has_id = false;
     bool ok = json_cursor_expect(&j, '{', "an object was expected");
     bool more = ok && json_cursor_peek(&j) != '}';
     while (ok && more) {
@@ -170,7 +209,12 @@ static enum err read_line(struct source *s, struct slice line, struct row *row, 
     CHECK(s->vector != NULL && s->dim > 0);
     if (s->attributes.len > 0)
         buf_append_byte(&s->attributes, '}');
-    *row = (struct row){s->vector, buf_slice(&s->id), buf_slice(&s->attributes)};
+    struct buf *attributes = s->raw_attributes.len > 0 ? &s->raw_attributes : &s->attributes;
+    *row = (struct row){.vector = s->vector,
+                        .id = buf_slice(&s->id),
+                        .has_id = s->has_id,
+                        .attributes = buf_slice(attributes),
+                        .expire_ms = s->expire_ms};
     return OK;
 }
 
@@ -181,6 +225,17 @@ static bool is_blank(struct slice line)
     return json_cursor_at_end(&j);
 }
 
+/* Says what is wrong with a line; false: that was one too many. */
+static bool pass_over(struct source *s, const struct why *why)
+{
+    struct bad_lines *bad = s->bad;
+    if (bad == NULL || bad->count == bad->most)
+        return false;
+    if (bad->count++ >= bad->shown_from)
+        (void)fprintf(bad->messages, "passed over: %s\n", why->text);
+    return true;
+}
+
 static enum err read_row(struct source *s, struct row *row, struct why *why)
 {
     for (;;) {
@@ -188,8 +243,11 @@ static enum err read_row(struct source *s, struct row *row, struct why *why)
         enum err e = next_line(s, &line, why);
         if (e != OK || s->line_end == 0)
             return e;
-        if (!is_blank(line))
-            return read_line(s, line, row, why);
+        if (is_blank(line))
+            continue;
+        e = read_line(s, line, row, why);
+        if (e == OK || !pass_over(s, why))
+            return e;
     }
 }
 

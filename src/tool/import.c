@@ -19,11 +19,16 @@ struct settings {
     uint32_t command;
     uint32_t batch;
     uint32_t limit;
+    uint32_t skip_errors;
+    const char *state;
+    bool anew;
+    uint32_t checkpoint;
+    uint32_t wait;
     bool help;
 };
 
 #define METRIC_WORDS "COSINE|L2|IP"
-enum { METRIC_UNSET = METRIC_COUNT };
+enum { METRIC_UNSET = METRIC_COUNT, CHECKPOINT_S = 3, WAIT_S = 60, PATH_MAX_SIZE = 4096 };
 
 #define FIELD(name) offsetof(struct settings, name)
 static const struct option import_options[] = {
@@ -44,6 +49,15 @@ static const struct option import_options[] = {
      FIELD(options), 0, 0},
     {"batch", OPTION_NUMBER, "N", "elements sent together (512)", FIELD(batch), 1, LOAD_BATCH_MAX},
     {"limit", OPTION_NUMBER, "N", "import only the first N", FIELD(limit), 1, UINT32_MAX},
+    {"skip-errors", OPTION_NUMBER, "N", "pass over N lines that cannot be read (0)",
+     FIELD(skip_errors), 0, UINT32_MAX},
+    {"state", OPTION_TEXT, "FILE", "notes how far it is (the input's name and .import)",
+     FIELD(state), 0, 0},
+    {"checkpoint", OPTION_NUMBER, "S", "notes what was answered S seconds before (3)",
+     FIELD(checkpoint), 0, 3600},
+    {"anew", OPTION_FLAG, "", "begins with the first row, whatever was noted", FIELD(anew), 0, 0},
+    {"wait", OPTION_NUMBER, "S", "waits for a server that goes away meanwhile (60)", FIELD(wait), 0,
+     86400},
     CLIENT_OPTIONS(struct settings, address),
     {"help", OPTION_FLAG, "", "this text", FIELD(help), 0, 0},
 };
@@ -55,7 +69,11 @@ static void print_help(void)
         "\n"
         "Sends the vectors of FILE to a collection, which is created when it is not there.\n"
         "FILE is fbin, fvecs, npy (float32, float64), or jsonl: one JSON object a line, with\n"
-        "\"vector\", \"id\" and \"attributes\"; other members count as attributes.\n"
+        "\"vector\", \"id\", \"attributes\" and \"expires_at_ms\"; other members count as\n"
+        "attributes. What vdb export writes is read.\n"
+        "\n"
+        "An import that was interrupted goes on where it stopped when it is run again; how far\n"
+        "it is stands in a file beside the input. When the server goes away it waits for it.\n"
         "\n");
     options_print(stdout, import_options, COUNT_OF(import_options));
     (void)printf("\n"
@@ -79,6 +97,9 @@ static enum err check_settings(struct settings *set, const char *path, struct wh
         return why_set(why, ERR_ARG,
                        "%.100s: the ending is none of " FORMAT_WORDS "; say which with --format",
                        path);
+    if (set->skip_errors > 0 && (set->ids != NULL || set->attrs != NULL))
+        return why_set(why, ERR_ARG,
+                       "--skip-errors goes with files that hold ids and attributes themselves");
     if (set->command == LOAD_VADD && (set->create != NULL || set->metric != METRIC_UNSET))
         return why_set(why, ERR_ARG,
                        "--create and --metric are for VCREATE, which --command VADD "
@@ -94,7 +115,9 @@ int import_main(int argc, char **argv)
                            .format = FORMAT_COUNT,
                            .metric = METRIC_UNSET,
                            .batch = LOAD_BATCH_DEFAULT,
-                           .limit = UINT32_MAX};
+                           .limit = UINT32_MAX,
+                           .checkpoint = CHECKPOINT_S,
+                           .wait = WAIT_S};
     const char *path = NULL;
     const struct option_table table = {import_options, COUNT_OF(import_options), &path, 1};
     struct why why = {""};
@@ -109,6 +132,12 @@ int import_main(int argc, char **argv)
     if (e != OK)
         return say_usage("import", &why);
 
+    char state[PATH_MAX_SIZE];
+    if (snprintf(state, sizeof(state), "%s.import", path) >= (int)sizeof(state)) {
+        e = why_set(&why, ERR_ARG, "the name of the file is too long");
+        CHECK(e == ERR_ARG);
+        return say_usage("import", &why);
+    }
     struct load_result result;
     const struct load_job job = {
         .address = set.address,
@@ -122,11 +151,16 @@ int import_main(int argc, char **argv)
         .add_options = set.options,
         .command = (enum load_command)set.command,
         .batch_size = set.batch,
-        .limit = set.limit};
+        .limit = set.limit,
+        .bad_max = set.skip_errors,
+        .state_path = set.state != NULL ? set.state : state,
+        .anew = set.anew,
+        .delay_s = set.checkpoint,
+        .wait_s = set.wait};
     e = load_run(&job, stderr, &result, &why);
     if (e == OK || result.added + result.replaced > 0)
         load_print(stdout, set.key, &result);
     if (e != OK)
         return say_failure("import", &why);
-    return result.refused > 0 ? EXIT_FAILED : EXIT_DONE;
+    return result.refused + result.bad > 0 ? EXIT_FAILED : EXIT_DONE;
 }

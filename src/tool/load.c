@@ -4,18 +4,21 @@
 #include "tool/load.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "tool/progress.h"
+#include "tool/resume.h"
 #include "tool/texts.h"
 
-enum { IN_FLIGHT_MAX = 4, REFUSALS_SHOWN = 5, ROW_TEXT_MAX = 24 };
+enum { IN_FLIGHT_MAX = 4, REFUSALS_SHOWN = 5, ROW_TEXT_MAX = 24, RETRY_US = 200 * 1000 };
 
 /* Elements gathered for one send. */
 struct batch {
     struct buf vectors;
     struct texts ids;
     struct texts attributes; /* an empty one: none */
+    uint64_t expire_ms;      /* of all of them; 0: none */
 };
 
 /* A batch the server has not answered yet. */
@@ -36,6 +39,9 @@ struct load {
     struct sent in_flight[IN_FLIGHT_MAX]; /* the oldest first */
     size_t in_flight_count;
     uint64_t rows; /* read from the file */
+    struct bad_lines bad;
+    struct resume resume;
+    bool lost; /* the server: it may come back */
     struct progress progress;
     FILE *messages;
 };
@@ -78,7 +84,7 @@ static enum err batch_add(struct load *l, const struct row *row, struct why *why
         e = lines_next(&l->attributes, &attributes, why);
     if (e != OK)
         return e;
-    if (id.len == 0 && l->job->ids_path == NULL) {
+    if (!row->has_id && l->job->ids_path == NULL) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)l->rows);
         id = slice_of(number);
     }
@@ -91,14 +97,23 @@ static enum err batch_add(struct load *l, const struct row *row, struct why *why
     return OK;
 }
 
-/* VMADD key FP32 n id... blob [ATTRS n json...] */
+static void send_expiry(struct load *l)
+{
+    if (l->batch.expire_ms == 0)
+        return;
+    client_arg_text(&l->client, "PXAT");
+    client_arg_number(&l->client, l->batch.expire_ms);
+}
+
+/* VMADD key FP32 n id... blob [ATTRS n json...] [PXAT ms] */
 static void send_vmadd(struct load *l)
 {
     const struct batch *b = &l->batch;
     size_t count = batch_count(b);
     CHECK(count > 0 && b->vectors.len == count * l->source.dim * sizeof(float));
     bool has_attributes = b->attributes.bytes.len > 0;
-    client_begin(&l->client, has_attributes ? 7 + 2 * count : 5 + count);
+    client_begin(&l->client,
+                 (has_attributes ? 7 + 2 * count : 5 + count) + (b->expire_ms > 0 ? 2 : 0));
     client_arg_text(&l->client, "VMADD");
     client_arg_text(&l->client, l->job->key);
     client_arg_text(&l->client, "FP32");
@@ -112,10 +127,11 @@ static void send_vmadd(struct load *l)
         for (size_t i = 0; i < count; i++)
             client_arg(&l->client, texts_at(&b->attributes, i));
     }
+    send_expiry(l);
     client_send(&l->client);
 }
 
-/* VADD key FP32 blob id [SETATTR json] [options] */
+/* VADD key FP32 blob id [SETATTR json] [PXAT ms] [options] */
 static void send_vadd(struct load *l, size_t index)
 {
     const struct batch *b = &l->batch;
@@ -123,7 +139,8 @@ static void send_vadd(struct load *l, size_t index)
     CHECK(index < batch_count(b));
     struct slice attributes = texts_at(&b->attributes, index);
     size_t vector_size = l->source.dim * sizeof(float);
-    client_begin(&l->client, (attributes.len > 0 ? 7u : 5u) + count_words(options));
+    client_begin(&l->client, (attributes.len > 0 ? 7u : 5u) + (b->expire_ms > 0 ? 2u : 0u) +
+                                 count_words(options));
     client_arg_text(&l->client, "VADD");
     client_arg_text(&l->client, l->job->key);
     client_arg_text(&l->client, "FP32");
@@ -133,6 +150,7 @@ static void send_vadd(struct load *l, size_t index)
         client_arg_text(&l->client, "SETATTR");
         client_arg(&l->client, attributes);
     }
+    send_expiry(l);
     client_arg_words(&l->client, options);
     client_send(&l->client);
 }
@@ -187,6 +205,18 @@ static enum err count_vmadd(struct load *l, const struct sent *sent, const redis
     return e;
 }
 
+/* All rows before this one are answered. */
+static void note(struct load *l, uint64_t rows)
+{
+    const struct load_result *r = l->result;
+    struct load_mark mark = {rows, r->added, r->replaced, r->refused, l->bad.count};
+    if (resume_note(&l->resume, &mark, clock_s()))
+        return;
+    progress_end(&l->progress);
+    (void)fprintf(l->messages, "%s cannot be written: an interrupted import will begin anew\n",
+                  l->resume.path);
+}
+
 /* Reads what the server says to the oldest batch in flight. */
 static enum err receive(struct load *l, struct why *why)
 {
@@ -200,6 +230,7 @@ static enum err receive(struct load *l, struct why *why)
     for (size_t i = 0; e == OK && i < (is_vmadd ? 1 : sent.count); i++) {
         redisReply *reply;
         e = client_reply(&l->client, &reply, why);
+        l->lost = e != OK;
         if (e != OK)
             return e;
         if (is_vmadd)
@@ -210,6 +241,8 @@ static enum err receive(struct load *l, struct why *why)
             e = count_answer(l, sent.first_row + i, reply, why);
         freeReplyObject(reply);
     }
+    if (e == OK)
+        note(l, sent.first_row + sent.count);
     double of_file = source_fraction(&l->source);
     double of_limit = (double)l->rows / (double)l->job->limit;
     progress_update(&l->progress, l->result->added + l->result->replaced + l->result->refused,
@@ -256,6 +289,47 @@ static enum err create_collection(struct load *l, struct why *why)
     enum err e = client_call(&l->client, &reply, why);
     if (e == OK)
         freeReplyObject(reply);
+    l->lost = e != OK && (e == ERR_IO || strncmp(why->text, "LOADING", 7) == 0);
+    return e;
+}
+
+static enum err is_there(struct load *l, bool *there, struct why *why)
+{
+    redisReply *reply;
+    client_begin(&l->client, 2);
+    client_arg_text(&l->client, "VDIM");
+    client_arg_text(&l->client, l->job->key);
+    client_send(&l->client);
+    enum err e = client_reply(&l->client, &reply, why);
+    l->lost = e != OK;
+    if (e != OK)
+        return e;
+    *there = reply->type == REDIS_REPLY_INTEGER;
+    freeReplyObject(reply);
+    return OK;
+}
+
+/* A collection that is there is taken as it is, unless something is said of it. */
+static enum err need_collection(struct load *l, struct why *why)
+{
+    bool there = false, said = l->job->metric != NULL || l->job->create != NULL;
+    enum err e = said ? OK : is_there(l, &there, why);
+    return e != OK || there ? e : create_collection(l, why);
+}
+
+/* What was loaded before is passed over. */
+static enum err skip_rows(struct load *l, uint64_t count, struct why *why)
+{
+    struct slice line;
+    struct row row = {.vector = l->source.vector};
+    enum err e = OK;
+    for (; e == OK && l->rows < count && row.vector != NULL; l->rows++) {
+        e = source_next(&l->source, &row, why);
+        if (e == OK && l->job->ids_path != NULL)
+            e = lines_next(&l->ids, &line, why);
+        if (e == OK && l->job->attrs_path != NULL)
+            e = lines_next(&l->attributes, &line, why);
+    }
     return e;
 }
 
@@ -267,7 +341,11 @@ static enum err send_all(struct load *l, struct why *why)
         e = source_next(&l->source, &row, why);
         if (e != OK || row.vector == NULL)
             break;
-        e = batch_add(l, &row, why);
+        if (batch_count(&l->batch) > 0 && row.expire_ms != l->batch.expire_ms)
+            e = send_batch(l, why);
+        l->batch.expire_ms = row.expire_ms;
+        if (e == OK)
+            e = batch_add(l, &row, why);
         if (e == OK && batch_count(&l->batch) == l->job->batch_size)
             e = send_batch(l, why);
     }
@@ -283,14 +361,76 @@ static enum err send_all(struct load *l, struct why *why)
 
 static enum err open_inputs(struct load *l, struct why *why)
 {
+    lines_init(&l->ids);
+    lines_init(&l->attributes);
     enum err e = OK;
     if (l->job->ids_path != NULL)
         e = lines_open(&l->ids, l->job->ids_path, why);
     if (e == OK && l->job->attrs_path != NULL)
         e = lines_open(&l->attributes, l->job->attrs_path, why);
     if (e == OK)
-        e = source_open(&l->source, l->job->path, l->job->format, why);
+        e = source_open(&l->source, l->job->path, l->job->format, &l->bad, why);
     return e;
+}
+
+/* From where it is noted to the end, over one connection. */
+static enum err run_once(struct load *l, struct why *why)
+{
+    const struct load_mark *from = &l->resume.saved;
+    l->rows = l->in_flight_count = 0;
+    l->bad.count = 0;
+    l->bad.shown_from = from->bad;
+    enum err e = open_inputs(l, why);
+    if (e != OK)
+        goto close_inputs;
+    l->result->dim = l->source.dim;
+    l->result->added = from->added;
+    l->result->replaced = from->replaced;
+    l->result->refused = from->refused;
+    e = client_open(&l->client, &l->job->address, why);
+    l->lost = e != OK;
+    if (e != OK)
+        goto close_source;
+    if (l->job->command == LOAD_VMADD)
+        e = need_collection(l, why);
+    if (e == OK)
+        e = skip_rows(l, from->rows, why);
+    batch_init(&l->batch);
+    if (e == OK)
+        e = send_all(l, why);
+    batch_fini(&l->batch);
+    client_close(&l->client);
+close_source:
+    source_close(&l->source);
+close_inputs:
+    lines_close(&l->ids);
+    lines_close(&l->attributes);
+    l->result->bad = l->bad.count;
+    return e;
+}
+
+/* Again while the server is away, so long as wait_s since it was last seen. */
+static enum err run(struct load *l, struct why *why)
+{
+    bool seen = false;
+    double lost_s = 0;
+    for (;;) {
+        uint64_t before = l->resume.saved.rows;
+        enum err e = run_once(l, why);
+        seen |= e == OK || !l->lost || l->in_flight_count > 0 || l->rows > before;
+        if (e == OK || !l->lost || !seen)
+            return e;
+        if (lost_s == 0 || l->rows > before) {
+            lost_s = clock_s();
+            progress_end(&l->progress);
+            if (l->job->wait_s > 0)
+                (void)fprintf(l->messages, "%s; waiting %u s for the server to come back\n",
+                              why->text, l->job->wait_s);
+        }
+        if (clock_s() - lost_s >= l->job->wait_s)
+            return e;
+        (void)usleep(RETRY_US);
+    }
 }
 
 enum err load_run(const struct load_job *job, FILE *messages, struct load_result *result,
@@ -298,35 +438,26 @@ enum err load_run(const struct load_job *job, FILE *messages, struct load_result
 {
     CHECK(job->batch_size > 0 && job->batch_size <= LOAD_BATCH_MAX);
     struct load l = {.job = job, .result = result, .messages = messages};
-    lines_init(&l.ids);
-    lines_init(&l.attributes);
+    bool found;
+    l.bad = (struct bad_lines){.most = job->bad_max, .messages = messages};
     *result = (struct load_result){.dim = 0};
-    enum err e = open_inputs(&l, why);
+    enum err e =
+        resume_open(&l.resume, job->state_path, job->path, job->key, job->delay_s, &found, why);
     if (e != OK)
-        goto close_inputs;
-    result->dim = l.source.dim;
-    e = client_open(&l.client, &job->address, why);
-    if (e != OK)
-        goto close_source;
-    if (job->command == LOAD_VMADD)
-        e = create_collection(&l, why);
-    if (e != OK)
-        goto close_client;
-
-    batch_init(&l.batch);
+        return e;
+    if (found && job->anew)
+        l.resume.saved = l.resume.next = (struct load_mark){0};
+    else if (found)
+        (void)fprintf(messages, "going on at row %llu, where an import before this one stopped\n",
+                      (unsigned long long)l.resume.saved.rows);
+    result->resumed = l.resume.saved.rows;
     progress_start(&l.progress, messages, job->key);
-    e = send_all(&l, why);
+    l.resume.next_s = l.progress.start_s;
+    e = run(&l, why);
     result->seconds = clock_s() - l.progress.start_s;
     progress_end(&l.progress);
-    batch_fini(&l.batch);
-
-close_client:
-    client_close(&l.client);
-close_source:
-    source_close(&l.source);
-close_inputs:
-    lines_close(&l.ids);
-    lines_close(&l.attributes);
+    if (e == OK)
+        resume_done(&l.resume);
     return e;
 }
 
@@ -334,14 +465,17 @@ void load_print(FILE *out, const char *key, const struct load_result *result)
 {
     char count[COUNT_TEXT_MAX], rate[COUNT_TEXT_MAX];
     uint64_t loaded = result->added + result->replaced;
+    uint64_t now = loaded > result->resumed ? loaded - result->resumed : 0;
     double seconds = result->seconds > 0 ? result->seconds : 1e-9;
     (void)fprintf(out, "%s: %s vectors of %u dimensions in %.1f s: %s vectors/s\n", key,
                   count_text(loaded, count), result->dim, result->seconds,
-                  count_text((uint64_t)((double)loaded / seconds), rate));
+                  count_text((uint64_t)((double)now / seconds), rate));
     if (result->replaced > 0)
         (void)fprintf(out, "%s: %s of them replaced an element that was there\n", key,
                       count_text(result->replaced, count));
     if (result->refused > 0)
         (void)fprintf(out, "%s: %s elements were refused\n", key,
                       count_text(result->refused, count));
+    if (result->bad > 0)
+        (void)fprintf(out, "%s: %s lines could not be read\n", key, count_text(result->bad, count));
 }

@@ -25,7 +25,12 @@ struct load_job {
     const char *add_options; /* words behind every VADD; NULL: none */
     enum load_command command;
     uint32_t batch_size;
-    uint64_t limit; /* rows to send at most */
+    uint64_t limit;         /* rows to send at most */
+    uint64_t bad_max;       /* lines that cannot be read are passed over, so many at most */
+    const char *state_path; /* where it is noted how far it is (resume.h); NULL: nowhere */
+    bool anew;              /* from the first row on, whatever is noted */
+    uint32_t delay_s;       /* of what is noted */
+    uint32_t wait_s;        /* for a server that goes away to come back */
 };
 
 struct load_result {
@@ -33,6 +38,8 @@ struct load_result {
     uint64_t added;    /* elements that were new */
     uint64_t replaced; /* elements that were there */
     uint64_t refused;  /* elements the server answered with an error */
+    uint64_t bad;      /* lines that were passed over */
+    uint64_t resumed;  /* rows of these that a run before this one has loaded */
     double seconds;
 };
 

@@ -13,6 +13,7 @@ static const struct subcommand {
     int (*run)(int argc, char **argv);
 } subcommands[] = {
     {"import", "send the vectors of a file to a collection", import_main},
+    {"export", "write a collection to a file", export_main},
     {"bench", "measure recall, queries per second and latency of searches", bench_main},
     {"ping", "ask a server whether it answers", ping_main},
     {"check", "verify the files of a server: log and snapshots", check_main},

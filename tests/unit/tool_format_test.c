@@ -53,7 +53,7 @@ static void read_bytes(enum format format, const void *bytes, size_t len, struct
     (void)close(fd);
     struct source s;
     memset(o, 0, sizeof(*o));
-    o->e = source_open(&s, path, format, &o->why);
+    o->e = source_open(&s, path, format, NULL, &o->why);
     if (o->e == OK) {
         o->dim = s.dim;
         o->count = s.count;
@@ -316,9 +316,9 @@ TEST(tool_format, a_missing_file_and_a_folder_are_named)
 {
     struct source s;
     struct why why = {""};
-    EXPECT_EQ(source_open(&s, "/tmp/vdb-no-such-file.fbin", FORMAT_FBIN, &why), ERR_IO);
+    EXPECT_EQ(source_open(&s, "/tmp/vdb-no-such-file.fbin", FORMAT_FBIN, NULL, &why), ERR_IO);
     EXPECT(strstr(why.text, "vdb-no-such-file.fbin: No such file") != NULL);
-    EXPECT_EQ(source_open(&s, "/tmp", FORMAT_FBIN, &why), ERR_IO);
+    EXPECT_EQ(source_open(&s, "/tmp", FORMAT_FBIN, NULL, &why), ERR_IO);
 }
 
 TEST(tool_format, endings_name_formats)
