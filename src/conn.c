@@ -2,6 +2,7 @@
  * leaves as fast as the stream takes it. Nothing here reads a command. */
 #include "conn.h"
 
+#include "base/limits.h"
 #include "server.h"
 
 enum {
@@ -33,12 +34,16 @@ static size_t unsent(const struct conn *c)
     return c->session.client.out.len + (c->writing ? c->sending.len : 0);
 }
 
-/* A client that lets its replies pile up is closed, or it would have all memory. */
+/* A client that lets its replies pile up is closed, or it would have all memory; one that has not
+ * said its password, soon: the errors it gets cost it nothing (CVE-2025-21605 of Redis). */
 static bool over_hard_limit(struct conn *c)
 {
-    const struct config_output_limit *limit = &c->server->config.client_output_buffer_limit;
-    if (!buf_failed(&c->session.client.out) &&
-        (limit->hard_bytes == 0 || unsent(c) <= limit->hard_bytes))
+    const struct client *client = &c->session.client;
+    uint64_t limit = c->server->config.client_output_buffer_limit.hard_bytes;
+    bool known = (client->flags & CLIENT_AUTHENTICATED) != 0;
+    if (!known && (limit == 0 || limit > LIMIT_OUTPUT_NOAUTH))
+        limit = LIMIT_OUTPUT_NOAUTH;
+    if (!buf_failed(&client->out) && (limit == 0 || unsent(c) <= limit))
         return false;
     c->server->stats.client_output_buffer_limit_disconnections++;
     return true;
@@ -202,7 +207,8 @@ void conn_open(struct server *server, struct io_stream *stream)
     server->stats.total_connections_received++;
     stream->io->ops->stream_start(stream, &callbacks, c);
     const struct config *config = &server->config;
-    if (server->env.client_count > (size_t)config->maxclients)
+    bool fits = server->clients_fit == 0 || server->env.client_count <= server->clients_fit;
+    if (!fits || server->env.client_count > (size_t)config->maxclients)
         refuse(c, "ERR max number of clients reached");
     else if (config->protected_mode && config->requirepass[0] == '\0' &&
              !io_addr_is_local(&stream->peer))

@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "base/io_file.h"
+#include "base/process.h"
 #include "base/thread.h"
 #include "base/version.h"
 #include "net/io_uv.h"
 #include "server.h"
 
-enum { CONFIG_FILE_MAX = 1 << 20 };
+enum {
+    CONFIG_FILE_MAX = 1 << 20,
+    DESCRIPTORS_KEPT = 64 /* of files, listeners and connections to stores */
+};
 
 static const char usage[] =
     "Usage: vdb-server [vdb.conf] [--option value ...]\n"
@@ -125,6 +129,28 @@ static void on_stopped(struct server *server)
     io_uv_stop(server->io);
 }
 
+/* Clients must not take the descriptors that the log, snapshots and backups need: one fewer client
+ * is told so, instead of a log that cannot be written. */
+static void fit_clients(struct server *server)
+{
+    uint64_t wanted = (uint64_t)server->config.maxclients;
+    uint64_t allowed = process_allow_files(wanted + DESCRIPTORS_KEPT);
+    size_t before = server->clients_fit;
+    server->clients_fit = allowed > DESCRIPTORS_KEPT ? allowed - DESCRIPTORS_KEPT : 1;
+    if (server->clients_fit < wanted && server->clients_fit != before)
+        log_line(&server->log, LOG_WARNING,
+                 "the system allows %llu descriptors, which are enough for %zu clients and not for "
+                 "maxclients %llu: raise the limit (ulimit -n, LimitNOFILE)",
+                 (unsigned long long)allowed, server->clients_fit, (unsigned long long)wanted);
+}
+
+/* What follows options and is not the server's own. */
+static void on_configured(struct server *server)
+{
+    io_uv_set_keepalive(server->io, (unsigned)server->config.tcp_keepalive);
+    fit_clients(server);
+}
+
 /* Starts the server and stays in the loop until a signal or SHUTDOWN has stopped it. Returns the
  * exit status. */
 static int run(struct server *server, struct io *io, const struct config *config, FILE *log)
@@ -145,7 +171,8 @@ static int run(struct server *server, struct io *io, const struct config *config
     }
     if (started && e == OK) {
         io_uv_on_turn(io, on_turn, server);
-        io_uv_set_keepalive(io, (unsigned)config->tcp_keepalive);
+        server->on_configured = on_configured;
+        on_configured(server);
         io_uv_run(io);
         status = server->failed ? EXIT_FAILURE : EXIT_SUCCESS;
         server_fini(server);

@@ -173,6 +173,8 @@ static void on_reconfigure(struct cmd_env *env)
     server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
     server->log.level = server->config.loglevel;
     server->reconfigured = env->deferred = true;
+    if (server->on_configured != NULL)
+        server->on_configured(server);
 }
 
 static void on_deferred(struct cmd_env *env)

@@ -35,6 +35,8 @@ struct server {
     bool stopping;
     bool failed;                      /* the data could not be loaded: that is why it stops */
     void (*on_stopped)(struct server *server); /* nothing of it is open any more */
+    void (*on_configured)(struct server *server); /* CONFIG SET; NULL: nobody asks */
+    size_t clients_fit; /* into the descriptors that the system allows; 0: any number */
     void *user;
 };
 

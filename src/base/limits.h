@@ -7,6 +7,7 @@ enum {
     LIMIT_ARG_COUNT = 1024 * 1024,        /* arguments of one command (multibulk length) */
     LIMIT_ARG_COUNT_NOAUTH = 10,          /* the same before authentication */
     LIMIT_BULK_SIZE_NOAUTH = 16 * 1024,   /* bytes of one argument before authentication */
+    LIMIT_OUTPUT_NOAUTH = 64 * 1024,      /* bytes of replies not read before authentication */
     LIMIT_INLINE_SIZE = 64 * 1024,        /* bytes of an inline command */
     LIMIT_DIM = 65536,                    /* floats of a vector */
     LIMIT_KEY_SIZE = 65535,               /* bytes of a key of a collection, and of an element id */

@@ -27,3 +27,15 @@ void process_info(struct process_info *out)
         out->thread_system_us = microseconds(used.ru_stime);
     }
 }
+
+uint64_t process_allow_files(uint64_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return UINT64_MAX; /* unknown: accept() will say */
+    if (limit.rlim_cur >= count)
+        return limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max < count ? limit.rlim_max : count;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* or it stays as it is: asked for below */
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : UINT64_MAX;
+}

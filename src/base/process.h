@@ -1,4 +1,4 @@
-/* process.h: what the operating system says of this process. For people: it decides nothing. */
+/* process.h: what the operating system says of this process, and allows it. */
 #ifndef VDB_BASE_PROCESS_H
 #define VDB_BASE_PROCESS_H
 
@@ -12,5 +12,8 @@ struct process_info {
 };
 
 void process_info(struct process_info *out);
+
+/* Asks for so many descriptors of files and sockets; returns how many there may be. */
+uint64_t process_allow_files(uint64_t count);
 
 #endif

@@ -1,6 +1,7 @@
 """server.py: a vdb-server of a test's own, in a folder of its own, and programs to talk to it."""
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -28,9 +29,10 @@ def run(*command, text=True):
 class Server:
     """Started when made, stopped by stop(). After that, output is what it printed.
 
-    A folder that is given is kept; one of its own goes with the server."""
+    A folder that is given is kept; one of its own goes with the server. descriptors: so many and no
+    more may it have open."""
 
-    def __init__(self, *options, folder=None, conf=None):
+    def __init__(self, *options, folder=None, conf=None, descriptors=None):
         self.own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix='vdb-test-')
         self.port = free_port()
@@ -39,7 +41,9 @@ class Server:
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(
                 [SERVER, *([conf] if conf else []), '--port', str(self.port), '--dir', self.folder,
-                 *options], stdout=log, stderr=log)
+                 *options], stdout=log, stderr=log,
+                preexec_fn=descriptors and (lambda: resource.setrlimit(
+                    resource.RLIMIT_NOFILE, (descriptors, descriptors))))
         ping = run(TOOL, 'ping', '--port', self.port)
         until = time.monotonic() + START_S
         while (ping.returncode != 0 and 'NOAUTH' not in ping.stderr and

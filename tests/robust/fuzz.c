@@ -22,6 +22,7 @@ struct fuzz {
     struct targets targets;
     uint64_t seed;
     const char *only;
+    bool verbose;
     _Atomic uint64_t *reached; /* of each target: accepted commands with it; all processes see it */
     _Atomic uint64_t *succeeded; /* of each command */
 };
@@ -98,8 +99,10 @@ static bool run_world(struct fuzz *f, uint64_t task, uint64_t world, uint64_t *c
         (void)snprintf(text, POOL_TEXT, "task %llu, command %llu: %s", (unsigned long long)task,
                        (unsigned long long)(first + i), command->name);
         wrong = fuzz_command(&w, command, target, &result);
-        if (wrong != NULL)
+        if (wrong != NULL || f->verbose)
             describe(&w, task, first + i, text);
+        if (f->verbose)
+            printf("%s\n", text);
         note(f, &w, command, result, counts);
     }
     const char *at_end = fuzz_end(&w);
@@ -161,6 +164,11 @@ void robust_fuzz(const struct robust_options *o, struct robust_report *report)
                       .at_least = ROUNDS * f.targets.count / TASK_COMMANDS + 1,
                       .hang_seconds = HANG_S,
                       .failures_max = POOL_FAILURES};
+    if (o->task != UINT64_MAX) {
+        p.from = o->task;
+        p.to = p.from + 1;
+        f.verbose = true;
+    }
     pool_run(&p);
     unsigned missing = 0;
     uint64_t reached = count_reached(&f, &missing), commands = 0;

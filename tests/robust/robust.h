@@ -10,6 +10,7 @@ struct robust_options {
     uint64_t seed;
     double seconds; /* of each part; what must be covered is, in any case */
     unsigned workers;
+    uint64_t task; /* of the fuzzing: this one alone, and its commands are printed; or UINT64_MAX */
     const char *only; /* commands whose name has this in it; NULL: all */
 };
 

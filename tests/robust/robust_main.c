@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct robust_options o = {
-        .seed = 1, .seconds = 10, .workers = cores > 0 ? (unsigned)cores : 1};
+        .task = UINT64_MAX, .seed = 1, .seconds = 10, .workers = cores > 0 ? (unsigned)cores : 1};
     const char *wanted = "sweep,restart,fuzz";
     struct robust_report report = {0, 0};
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -47,6 +47,8 @@ int main(int argc, char **argv)
             o.workers = (unsigned)number(argv[i + 1]);
         else if (strcmp(argv[i], "--part") == 0)
             wanted = argv[i + 1];
+        else if (strcmp(argv[i], "--task") == 0)
+            o.task = number(argv[i + 1]);
         else if (strcmp(argv[i], "--only") == 0)
             o.only = argv[i + 1];
         else

@@ -36,6 +36,8 @@ struct sweep {
     struct scripts scripts;
     struct task *tasks;
     size_t count;
+    size_t recorded; /* of the scripts; in those after them every command succeeds */
+    unsigned broken; /* commands of these that did not */
     _Atomic uint64_t
         *fired; /* of each command: its allocations that failed; all processes see it */
 };
@@ -344,9 +346,10 @@ static void add_task(struct task **list, size_t *count, const struct task *t)
     (*list)[(*count)++] = *t;
 }
 
-/* Runs a script once to see what its commands do. */
-static void look_at(const struct script *script, struct instances *of)
+/* Runs a script once to see what its commands do; returns how many replied an error. */
+static unsigned look_at(const struct script *script, struct instances *of)
 {
+    unsigned errors = 0;
     struct rig r;
     struct why why = {{0}};
     struct buf reply = BUF_INIT(MEM_TEST);
@@ -361,14 +364,17 @@ static void look_at(const struct script *script, struct instances *of)
             continue;
         struct instances *in = &of[command_index(command)];
         struct task t = {.script = script, .at = i, .proto = 2, .command = command};
-        if (answer == ANSWER_REPLY && reply.ptr[0] == '-')
+        bool error = answer == ANSWER_REPLY && reply.ptr[0] == '-';
+        if (error)
             add_task(&in->bad, &in->bad_count, &t);
         else
             add_task(&in->good, &in->good_count, &t);
+        errors += error;
     }
     buf_fini(&reply);
     rig_stop(&r);
     rig_close(&r);
+    return errors;
 }
 
 /* The round-th case of a command; they are taken from all over the scripts, and protocols take
@@ -394,8 +400,13 @@ static bool choose(const struct instances *in, size_t round, struct task *t)
 static void choose_tasks(struct sweep *s, const struct robust_options *o)
 {
     struct instances *of = mem_calloc(MEM_TEST, command_count() * sizeof(*of));
-    for (size_t i = 0; i < s->scripts.count; i++)
-        look_at(&s->scripts.list[i], of);
+    for (size_t i = 0; i < s->scripts.count; i++) {
+        unsigned errors = look_at(&s->scripts.list[i], of);
+        if (i < s->recorded || errors == 0)
+            continue;
+        printf("FAILED: %u commands of %s reply errors\n", errors, s->scripts.list[i].place);
+        s->broken += errors;
+    }
     for (size_t round = 0; round < PER_COMMAND; round++)
         for (size_t i = 0; i < command_count(); i++) {
             struct task t;
@@ -436,6 +447,7 @@ void robust_sweep(const struct robust_options *o, struct robust_report *report)
     s.fired = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(s.fired != MAP_FAILED);
     scripts_read(&s.scripts, "redis-compat/cases");
+    s.recorded = s.scripts.count;
     scripts_read(&s.scripts, "tests/robust/scripts");
     choose_tasks(&s, o);
     static struct pool p;
@@ -462,7 +474,7 @@ void robust_sweep(const struct robust_options *o, struct robust_report *report)
     robust_row("  crashes, leaks, half changes", p.failed);
     for (uint64_t i = 0; i < p.failed && i < POOL_FAILURES; i++)
         printf("FAILED: %s\n", p.failures[i].text);
-    report->failed += (unsigned)p.failed + missing;
+    report->failed += (unsigned)p.failed + missing + s.broken;
     report->passed += swept;
     scripts_free(&s.scripts);
     mem_free(MEM_TEST, s.tasks);
