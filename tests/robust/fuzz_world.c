@@ -28,6 +28,17 @@ static const char *const setup[] = {
     "VADD v VALUES 4 1 2 3 4 e1",
     "VADD v VALUES 4 4 3 2 1 e2 SETATTR {\"n\":2}",
     "VADD v VALUES 4 4 3 2 9 e3",
+    "VCREATE fp16 DIM 4 TYPE FP16",
+    "VADD fp16 VALUES 4 1 2 3 4 e1",
+    "VADD fp16 VALUES 4 4 3 2 1 e2",
+    "VCREATE bf16 DIM 4 TYPE BF16 METRIC L2",
+    "VADD bf16 VALUES 4 1 2 3 4 e1",
+    "VCREATE int8 DIM 4 TYPE INT8",
+    "VADD int8 VALUES 4 1 2 3 4 e1",
+    "VADD int8 VALUES 4 4 -3 2 1 e2",
+    "VCREATE bit DIM 32 TYPE BIT METRIC HAMMING",
+    "VADD bit BIT abcd e1",
+    "VADD bit BIT wxyz e2",
     "VCREATE cache DIM 4 MAXLEN 3 EVICT LRU",
     "VADD cache VALUES 4 1 2 3 4 e1",
     "VADD cache VALUES 4 1 2 3 4 e2",
@@ -93,6 +104,11 @@ static bool in_multi(const struct rig *r)
     return any;
 }
 
+static bool is_queued(const struct buf *reply)
+{
+    return slice_eq(buf_slice(reply), slice_of("+QUEUED\r\n"));
+}
+
 const char *fuzz_command(struct fuzz_world *w, const struct command *command,
                          const struct target *must, enum fuzz_result *result)
 {
@@ -113,6 +129,7 @@ const char *fuzz_command(struct fuzz_world *w, const struct command *command,
     *result = answer == ANSWER_CLOSED || answer == ANSWER_BAD ? FUZZ_CLOSED
               : answer == ANSWER_SILENCE                      ? FUZZ_SILENT
               : reply.ptr[0] == '-'                           ? FUZZ_ERROR
+              : multi && is_queued(&reply)                    ? FUZZ_QUEUED
                                                               : FUZZ_OK;
     if (answer == ANSWER_BAD)
         wrong = "the reply is malformed";

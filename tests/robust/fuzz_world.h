@@ -13,7 +13,7 @@ struct fuzz_world {
     size_t used[MEM_TAG_COUNT];
 };
 
-enum fuzz_result { FUZZ_OK, FUZZ_ERROR, FUZZ_CLOSED, FUZZ_SILENT };
+enum fuzz_result { FUZZ_OK, FUZZ_ERROR, FUZZ_CLOSED, FUZZ_SILENT, FUZZ_QUEUED };
 
 void fuzz_begin(struct fuzz_world *w, const struct targets *targets, int proto,
                 struct chance chance);

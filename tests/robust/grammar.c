@@ -136,12 +136,13 @@ static void put_vector(struct grammar *g, const struct arg *arg)
 {
     unsigned forms = arg->min == 1 ? 4 : 3;
     switch (chance_below(&g->chance, forms)) {
-    case 0:
+    case 0: /* what any type takes, unless the values are none of its */
         grammar_put_text(g, "VALUES");
         value_floats(g);
         return;
     case 1:
-        grammar_put_text(g, "FP32");
+        g->type = g->aim != NULL ? g->aim : value_type(chance_below(&g->chance, 5));
+        grammar_put_text(g, g->type);
         begin_word(g);
         value_blob(g, 1);
         end_word(g);
@@ -197,6 +198,8 @@ static void put_option(struct grammar *g, const struct command *c, const struct 
 {
     grammar_put_text(g, arg->word);
     note_used(g, arg, -1);
+    if (value_is_type(arg->word))
+        g->type = arg->word;
     if (arg->kind == ARG_FLAG || arg->kind == ARG_CHOICE)
         return;
     if (chance_below(&g->chance, 400) < g->garbage)
@@ -219,7 +222,8 @@ static void put_options(struct grammar *g, const struct command *c, const struct
     CHECK(count <= COUNT_OF(order));
     unsigned share = 2 + (unsigned)chance_below(&g->chance, 8);
     for (size_t i = 0; i < count; i++) {
-        bool needed = value_is_needed(c, &first[i]) && g->garbage < 50;
+        int word = -1;
+        bool needed = value_is_needed(c, &first[i], must, &word) && g->garbage < 50;
         if ((must != NULL && must->arg == &first[i]) || needed || chance_one_in(&g->chance, share))
             order[chosen++] = i;
     }
@@ -231,8 +235,11 @@ static void put_options(struct grammar *g, const struct command *c, const struct
         order[i - 1] = order[other];
         order[other] = last;
     }
-    for (size_t i = 0; i < chosen && !is_full(g); i++)
-        put_option(g, c, &first[order[i]], must);
+    for (size_t i = 0; i < chosen && !is_full(g); i++) {
+        struct target forced = {c, &first[order[i]], -1};
+        (void)value_is_needed(c, &first[order[i]], must, &forced.word);
+        put_option(g, c, &first[order[i]], forced.word >= 0 ? &forced : must);
+    }
 }
 
 static void put_arguments(struct grammar *g, const struct command *c, const struct target *must)
@@ -297,6 +304,8 @@ void grammar_make(struct grammar *g, const struct command *command, const struct
 {
     buf_clear(&g->bytes, SIZE_MAX);
     g->count = g->used_count = g->last_count = g->depth = 0;
+    g->type = "FP32";
+    g->aim = must != NULL && value_is_type(must->arg->word) ? must->arg->word : NULL;
     put_name(g, command);
     put_arguments(g, command, must);
     if (must == NULL && chance_below(&g->chance, 300) < g->garbage)

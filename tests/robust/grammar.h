@@ -41,6 +41,8 @@ struct grammar {
     unsigned garbage;                          /* of a hundred values: none of their kind */
     unsigned edges;                            /* of a hundred values: at a limit, or past it */
     size_t last_count; /* what the last count was, as blobs and lists go with it */
+    const char *type;  /* of vectors, which the blob that comes has: "FP32" */
+    const char *aim;   /* the type that must be in the command, or NULL */
     unsigned depth;
 };
 

@@ -169,7 +169,7 @@ void value_garbage(struct grammar *g)
 
 static void write_int(struct grammar *g, const struct arg *arg, bool edge)
 {
-    static const int64_t small[] = {0, 1, 2, 3, 4, 5, 10, 16, 100};
+    static const int64_t small[] = {0, 1, 2, 3, 4, 5, 8, 10, 16, 24, 64, 100};
     if (edge) {
         int64_t near[] = {arg->min, arg->max, arg->min == INT64_MIN ? 0 : arg->min - 1,
                           arg->max == INT64_MAX ? 0 : arg->max + 1};
@@ -212,17 +212,54 @@ void value_floats(struct grammar *g)
         grammar_put_text(g, some_float(g));
 }
 
-void value_blob(struct grammar *g, size_t vectors)
+/* Name, bytes of a vector of the collection of that type (fuzz_world.c), and that collection. */
+static const struct {
+    const char *name;
+    size_t size;
+    const char *key;
+} types[] = {{"FP32", 4 * GRAMMAR_DIM, "c"},
+             {"FP16", 2 * GRAMMAR_DIM, "fp16"},
+             {"BF16", 2 * GRAMMAR_DIM, "bf16"},
+             {"INT8", GRAMMAR_DIM, "int8"},
+             {"BIT", 4, "bit"}};
+
+const char *value_type(uint64_t number)
+{
+    CHECK(number < COUNT_OF(types));
+    return types[number].name;
+}
+
+bool value_is_type(const char *word)
+{
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (word != NULL && strcmp(types[i].name, word) == 0)
+            return true;
+    return false;
+}
+
+static void write_floats(struct grammar *g, size_t count)
 {
     static const float floats[] = {0.0F, 1.0F, -1.0F, 0.5F, 3.25F, 1e-3F};
     const float odd[] = {NAN, INFINITY, -INFINITY, 3e38F, 1e-45F, -0.0F};
-    size_t count = vectors * GRAMMAR_DIM;
-    for (size_t i = 0; i < count && i < 4096; i++) {
+    for (size_t i = 0; i < count; i++) {
         float value = floats[chance_below(&g->chance, COUNT_OF(floats))];
         if (chance_below(&g->chance, 400) < g->garbage)
             value = odd[chance_below(&g->chance, COUNT_OF(odd))];
         buf_append(&g->bytes, &value, sizeof(value));
     }
+}
+
+void value_blob(struct grammar *g, size_t vectors)
+{
+    size_t type = 0;
+    while (strcmp(types[type].name, g->type) != 0)
+        type++;
+    if (vectors > 1000)
+        vectors = 1000;
+    if (type == 0)
+        write_floats(g, vectors * GRAMMAR_DIM);
+    for (size_t i = 0; type > 0 && i < vectors * types[type].size; i++)
+        buf_append_byte(&g->bytes, (uint8_t)(i % 4 == 1 ? 0x3c : chance_below(&g->chance, 60)));
     if (chance_below(&g->chance, 200) < g->garbage)
         buf_append_text(&g->bytes, "xyz");
 }
@@ -251,14 +288,20 @@ void value_element(struct grammar *g)
 static void write_key(struct grammar *g, const struct command *c)
 {
     static const char *const strings[] = {"s", "n", "long", "volatile"};
-    static const char *const collections[] = {"c", "h", "v", "cache", "c", "h"};
+    static const char *const collections[] = {"c", "h",    "v",    "cache", "c",
+                                              "h", "fp16", "bf16", "int8",  "bit"};
     static const char *const hashes[] = {"hash", "times"};
     uint64_t kind = chance_below(&g->chance, 20);
     bool vectors = c->group == GROUP_VECTOR, any = c->group != GROUP_STRING && !vectors;
     bool of_hash = c->group == GROUP_HASH;
     bool creates = c->run == cmd_vcreate || c->run == cmd_vadd || c->run == cmd_restore;
+    size_t aim = 0;
+    while (g->aim != NULL && strcmp(types[aim].name, g->aim) != 0)
+        aim++;
     if (kind == 0)
         buf_append_text(&g->bytes, "none");
+    else if (g->aim != NULL && kind < 16)
+        buf_append_text(&g->bytes, types[aim].key);
     else if (kind < (creates ? 10u : 3u))
         buf_printf(&g->bytes, "new%d", (int)chance_below(&g->chance, creates ? 200 : 5));
     else if (of_hash ? kind < 17 : any && kind > 16)
@@ -401,8 +444,25 @@ bool value_put_group(struct grammar *g, const struct command *c, const struct ar
     return false;
 }
 
-bool value_is_needed(const struct command *c, const struct arg *arg)
+static int find_alternative(const char *name, const char *word)
 {
+    for (int i = 0; value_alternative(name, i).len > 0; i++)
+        if (slice_eq(value_alternative(name, i), slice_of(word)))
+            return i;
+    return -1;
+}
+
+bool value_is_needed(const struct command *c, const struct arg *arg, const struct target *must,
+                     int *word)
+{
+    bool bits = must != NULL && must->word >= 0 &&
+                (slice_eq(value_alternative(must->arg->name, must->word), slice_of("HAMMING")) ||
+                 slice_eq(value_alternative(must->arg->name, must->word), slice_of("JACCARD")));
+    if (bits && strcmp(arg->word, "TYPE") == 0) {
+        *word = find_alternative(arg->name, "BIT");
+        return true;
+    }
     return (c->run == cmd_vcreate && strcmp(arg->word, "DIM") == 0) ||
-           (c->run == cmd_vmadd && strcmp(arg->word, "FP32") == 0);
+           (c->run == cmd_vmadd && strcmp(arg->word, "FP32") == 0 &&
+            (must == NULL || !value_is_type(must->arg->word)));
 }

@@ -12,12 +12,17 @@ struct slice value_alternative(const char *name, int number);
 int value_write(struct grammar *g, const struct command *c, const struct arg *arg, int word);
 /* Values that only make sense together, each a word: true when it has put some. */
 bool value_put_group(struct grammar *g, const struct command *c, const struct arg *arg);
-/* The command is refused without this option. */
-bool value_is_needed(const struct command *c, const struct arg *arg);
+/* The command, or what must be in it, is refused without this option. *word: what its value has to
+ * be, where that matters. */
+bool value_is_needed(const struct command *c, const struct arg *arg, const struct target *must,
+                     int *word);
 
 /* A count and floats, each a word. */
 void value_floats(struct grammar *g);
-/* Vectors as bytes. */
+/* Types of vectors: the number-th; whether the word is one. */
+const char *value_type(uint64_t number);
+bool value_is_type(const char *word);
+/* Vectors of g->type as bytes. */
 void value_blob(struct grammar *g, size_t vectors);
 const char *value_json_vector(struct grammar *g);
 void value_element(struct grammar *g);
