@@ -45,12 +45,27 @@ static struct slice some_attribute(struct mutations *m)
     return slice_of(m->attribute);
 }
 
+static void set_type(struct collection_spec *spec, enum vec_type type)
+{
+    bool walked = type == TYPE_INT8 || type == TYPE_BIT;
+    spec->type = type;
+    if (type == TYPE_FP32)
+        return;
+    spec->keep_originals = true;
+    spec->implicit = false;
+    spec->quant = walked || spec->quant == QUANT_BIN ? QUANT_NONE : spec->quant;
+    spec->metric = type == TYPE_BIT ? METRIC_JACCARD : METRIC_L2;
+    CHECK(spec_type_fits(spec));
+}
+
 /* Of each key one, always, as the collections of all keys differ. */
 static struct collection_spec spec_of(struct slice key)
 {
     uint32_t number = key.ptr[key.len - 1];
     struct collection_spec spec = spec_default(MUTATIONS_DIM);
     static const enum quant quants[] = {QUANT_SQ8, QUANT_NONE, QUANT_BIN};
+    static const enum vec_type types[] = {TYPE_INT8, TYPE_FP32, TYPE_FP16, TYPE_FP32,
+                                          TYPE_BIT,  TYPE_FP32, TYPE_BF16};
     static const enum index_kind indexes[] = {INDEX_AUTO, INDEX_AUTO, INDEX_HNSW, INDEX_FLAT};
     spec.quant = quants[number % COUNT_OF(quants)];
     spec.index = indexes[number % COUNT_OF(indexes)];
@@ -60,25 +75,40 @@ static struct collection_spec spec_of(struct slice key)
     spec.m = 4 + number % 3;
     spec.ef_build = 20;
     spec.tuning.element_ttl_s = number % 4 == 1 ? 1000 : 0;
+    set_type(&spec, types[number % COUNT_OF(types)]);
     spec.seed = number;
     return spec;
+}
+
+static void make_vector(struct mutations *m, enum vec_type type, uint8_t *out)
+{
+    float numbers[MUTATIONS_DIM];
+    size_t at;
+    for (uint32_t d = 0; d < MUTATIONS_DIM; d++) {
+        float unit = (float)rng_unit(&m->rng);
+        numbers[d] = type == TYPE_BIT    ? (float)(unit < 0.5f)
+                     : type == TYPE_INT8 ? (float)(int)(unit * 255) - 128
+                                         : unit - 0.5f;
+    }
+    enum type_fault fault = type_encode(type, numbers, MUTATIONS_DIM, out, &at);
+    CHECK(fault == TYPE_FITS);
 }
 
 static void make_elements(struct mutations *m, struct mutation *out)
 {
     out->count = 1 + below(m, MUTATIONS_ELEMENTS_MAX);
     out->dim = MUTATIONS_DIM;
+    out->type = out->spec.type;
     out->elements = m->elements;
     /* As VADD and VMADD make them: for all elements or for none. */
     bool set_attribute = below(m, 3) == 0;
     struct slice attribute = some_attribute(m);
     for (size_t i = 0; i < out->count; i++) {
-        for (uint32_t d = 0; d < MUTATIONS_DIM; d++)
-            m->vectors[i][d] = (float)rng_unit(&m->rng) - 0.5f;
+        make_vector(m, out->type, (uint8_t *)m->vectors[i]);
         m->elements[i] = (struct mutation_element){
             .id = name(m, m->text[i], 'e', m->ids),
             .vector = m->vectors[i],
-            .norm = 1 + (float)rng_unit(&m->rng),
+            .norm = out->type == TYPE_FP32 ? 1 + (float)rng_unit(&m->rng) : 1,
             .set_attribute = set_attribute,
             .expire_ms = below(m, 4) == 0 ? 1 + below(m, 1u << 30) : 0,
         };
@@ -120,6 +150,15 @@ static void make_fields(struct mutations *m, struct mutation *out)
 static struct mutation nothing(struct mutations *m)
 {
     return (struct mutation){.kind = MUTATION_KEY_REMOVE, .key = name(m, m->key, 'x', 1)};
+}
+
+struct mutation mutations_put(struct mutations *m, const struct db *db, struct slice key)
+{
+    const struct object *o = keyspace_get(&db->keys, key);
+    struct mutation out = {.kind = MUTATION_PUT, .key = key, .creates = o == NULL};
+    out.spec = o == NULL ? spec_of(key) : o->collection->spec; /* it may have been renamed */
+    make_elements(m, &out);
+    return out;
 }
 
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
@@ -166,11 +205,7 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
         out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
         break;
     case MUTATION_PUT:
-        out.key = name(m, m->key, 'c', m->collections);
-        out.creates = keyspace_get(&db->keys, out.key) == NULL;
-        out.spec = spec_of(out.key);
-        make_elements(m, &out);
-        break;
+        return mutations_put(m, db, name(m, m->key, 'c', m->collections));
     case MUTATION_REMOVE:
         out.key = name(m, m->key, 'c', m->collections);
         make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));

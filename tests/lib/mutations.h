@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 
-enum { MUTATIONS_DIM = 6, MUTATIONS_ELEMENTS_MAX = 8, MUTATIONS_TEXT = 24 };
+enum { MUTATIONS_DIM = 8, MUTATIONS_ELEMENTS_MAX = 8, MUTATIONS_TEXT = 24 };
 
 /* What a mutation points to lives here until the next one is made. */
 struct mutations {
@@ -30,5 +30,7 @@ void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32
 struct mutation mutations_next(struct mutations *m, const struct db *db);
 /* The same of one kind. */
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind);
+/* A put into that collection, which it makes when it is not there. */
+struct mutation mutations_put(struct mutations *m, const struct db *db, struct slice key);
 
 #endif

@@ -181,7 +181,7 @@ static struct mutation sample(unsigned i)
 
 static bool same_spec(const struct collection_spec *a, const struct collection_spec *b)
 {
-    return a->dim == b->dim && a->metric == b->metric && a->quant == b->quant &&
+    return a->dim == b->dim && a->type == b->type && a->metric == b->metric && a->quant == b->quant &&
            a->index == b->index && a->m == b->m && a->ef_build == b->ef_build &&
            a->tuning.ef == b->tuning.ef && a->keep_originals == b->keep_originals &&
            a->implicit == b->implicit && a->projection_from == b->projection_from &&
@@ -197,7 +197,7 @@ static bool same_element(const struct mutation *m, size_t i, const struct mutati
     return slice_eq(a->id, b->id) && a->expire_ms == b->expire_ms &&
            a->set_attribute == b->set_attribute &&
            memcmp(&a->norm, &b->norm, sizeof(a->norm)) == 0 &&
-           memcmp(a->vector, b->vector, m->dim * sizeof(float)) == 0 &&
+           memcmp(a->vector, b->vector, type_size(m->type, m->dim)) == 0 &&
            (!a->set_attribute || slice_eq(a->attribute, b->attribute));
 }
 
@@ -211,7 +211,7 @@ static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
-        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->count != b->count ||
+        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->type != b->type || a->count != b->count ||
         a->creates != b->creates)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
@@ -339,10 +339,10 @@ static void check_damaged(struct slice bytes)
         EXPECT(m.spec.dim >= 1 && m.spec.dim <= LIMIT_DIM);
         EXPECT(m.spec.metric < METRIC_COUNT && m.spec.quant < QUANT_COUNT);
         EXPECT(m.spec.index < INDEX_KIND_COUNT);
-        EXPECT(m.spec.quant != QUANT_BIN || m.spec.metric == METRIC_COSINE);
+        EXPECT(spec_type_fits(&m.spec));
         EXPECT(m.spec.m >= LIMIT_M_MIN && m.spec.m <= LIMIT_M && m.spec.ef_build >= 1);
         EXPECT(m.spec.projection_from == 0 || m.spec.projection_version == PROJECTION_VERSION);
-        EXPECT(!m.creates || m.spec.dim == m.dim);
+        EXPECT(!m.creates || (m.spec.dim == m.dim && m.spec.type == m.type));
     }
     EXPECT(m.kind != MUTATION_SET_ATTRIBUTE || m.count == 1);
     struct buf b = BUF_INIT(MEM_TEST);
@@ -390,4 +390,56 @@ TEST(mutation, an_allocation_that_fails_is_no_damage)
         buf_fini(&b);
     }
     EXPECT_EQ(mem_used(MEM_LOG), before);
+}
+
+/* Vectors of each type take what their type takes, and only that. */
+TEST(mutation, a_put_holds_vectors_in_their_type)
+{
+    static const uint8_t bytes[2][32] = {"0123456789abcdef0123456789abcde", "vectors of some type"};
+    static const size_t sizes[TYPE_COUNT] = {32, 16, 16, 8, 1};
+    size_t len[TYPE_COUNT];
+    for (int type = 0; type < TYPE_COUNT; type++) {
+        struct mutation_element elements[2] = {{.id = slice_of("a"), .vector = bytes[0], .norm = 1},
+                                               {.id = slice_of("b"), .vector = bytes[1], .norm = 1}};
+        struct mutation m = put_of(elements, 2), back;
+        struct buf b = BUF_INIT(MEM_TEST);
+        m.dim = 8;
+        m.type = (enum vec_type)type;
+        m.creates = true;
+        m.spec = spec_default(8);
+        m.spec.type = m.type;
+        m.spec.quant = QUANT_NONE;
+        m.spec.metric = type == TYPE_BIT ? METRIC_HAMMING : METRIC_L2;
+        mutation_encode(&m, &b);
+        len[type] = b.len - 2 * sizes[type];
+        REQUIRE(mutation_decode(buf_slice(&b), &back, NULL) == OK);
+        EXPECT(same(&m, &back));
+        mutation_free(&back);
+        m.spec.type = type == TYPE_FP32 ? TYPE_FP16 : TYPE_FP32;
+        m.spec.metric = METRIC_L2;
+        buf_clear(&b, SIZE_MAX);
+        mutation_encode(&m, &b);
+        EXPECT_EQ(mutation_decode(buf_slice(&b), &back, NULL), ERR_CORRUPT);
+        buf_fini(&b);
+        EXPECT_EQ(len[type], len[0]);
+    }
+}
+
+TEST(mutation, a_put_of_bits_that_are_no_bytes_is_corrupt)
+{
+    uint8_t bytes[2] = {1, 2};
+    struct mutation_element element = {.id = slice_of("a"), .vector = bytes, .norm = 1};
+    struct mutation m = put_of(&element, 1), back;
+    struct buf b = BUF_INIT(MEM_TEST);
+    m.dim = 16;
+    m.type = TYPE_BIT;
+    mutation_encode(&m, &b);
+    REQUIRE(mutation_decode(buf_slice(&b), &back, NULL) == OK);
+    mutation_free(&back);
+    const uint32_t dims[2] = {16, 12};
+    uint8_t *at = memmem(b.ptr, b.len, &dims[0], sizeof(dims[0]));
+    REQUIRE(at != NULL);
+    memcpy(at, &dims[1], sizeof(dims[1]));
+    EXPECT_EQ(mutation_decode(buf_slice(&b), &back, NULL), ERR_CORRUPT);
+    buf_fini(&b);
 }

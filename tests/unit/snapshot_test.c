@@ -259,11 +259,9 @@ static uint32_t count_kind(const struct manifest *m, enum chunk_kind kind)
 
 static void put_row(struct fixture *f, uint32_t number)
 {
-    struct mutation m = mutations_of(&f->mutations, &f->db, MUTATION_PUT);
+    struct mutation m = mutations_put(&f->mutations, &f->db, slice_of("c0"));
     char id[MUTATIONS_TEXT];
     (void)snprintf(id, sizeof(id), "row%u", number);
-    m.key = slice_of("c0");
-    m.creates = keyspace_get(&f->db.keys, m.key) == NULL;
     m.count = 1;
     m.elements[0].id = slice_of(id);
     write(f, &m);

@@ -65,7 +65,7 @@ static void search_some(struct fixture *f)
     struct search *s = search_new(&f->db, c, 1);
     REQUIRE(s != NULL);
     for (uint32_t i = 0; i < MUTATIONS_DIM; i++)
-        s->queries[i] = (float)rng_unit(&f->mutations.rng) - 0.5f;
+        s->queries[i] = (float)rng_below(&f->mutations.rng, 2); /* which every type has */
     s->count = 10;
     s->encode = encode;
     s->done = on_answer;
