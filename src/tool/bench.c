@@ -53,8 +53,8 @@ static const struct option bench_options[] = {
      FIELD(groundtruth), 0, 0},
     {"dataset", OPTION_TEXT, "FILE", "the vectors: exact neighbours are computed from them",
      FIELD(dataset), 0, 0},
-    {"metric", OPTION_CHOICE, "COSINE|L2|IP", "distance for --dataset (COSINE)", FIELD(metric), 0,
-     0},
+    {"metric", OPTION_CHOICE, "COSINE|L2|IP|HAMMING|JACCARD", "distance for --dataset (COSINE)",
+     FIELD(metric), 0, 0},
     {"ids", OPTION_TEXT, "FILE", "an id per line of --dataset; else 0, 1, 2 ...", FIELD(ids), 0, 0},
     {"command", OPTION_CHOICE, "VSEARCH|VSIM", "VSIM works with Redis 8 too (VSEARCH)",
      FIELD(command), 0, 0},
@@ -220,7 +220,10 @@ static enum err compute_truth(struct bench *b, struct truth *truth, struct why *
     if (e != OK)
         return e;
     double start_s = clock_s();
-    e = truth_compute(truth, &base, &b->queries, (enum metric)b->set.metric, b->set.k, why);
+    /* Between zeros and ones, the squared distance is the number of those that differ. */
+    enum metric metric = (enum metric)b->set.metric;
+    e = truth_compute(truth, &base, &b->queries, metric == METRIC_HAMMING ? METRIC_L2 : metric,
+                      b->set.k, why);
     if (e == OK)
         (void)fprintf(stderr, "exact neighbours of %llu queries computed in %.1f s\n",
                       (unsigned long long)b->queries.count, clock_s() - start_s);
@@ -231,7 +234,8 @@ static enum err compute_truth(struct bench *b, struct truth *truth, struct why *
 static enum err find_neighbours(struct bench *b, struct why *why)
 {
     const struct settings *set = &b->set;
-    if (set->queries == NULL || (set->groundtruth == NULL && set->dataset == NULL))
+    bool computed = set->dataset != NULL && set->metric != METRIC_JACCARD;
+    if (set->queries == NULL || (set->groundtruth == NULL && !computed))
         return search_exactly(&b->searches, &b->client, &b->neighbours, why);
     struct truth truth;
     enum err e = set->groundtruth != NULL

@@ -4,7 +4,7 @@
 
 #include "tool/command.h"
 #include "tool/load.h"
-#include "vec/vec.h"
+#include "vec/type.h"
 
 /* What the command line says. */
 struct settings {
@@ -16,6 +16,8 @@ struct settings {
     const char *options;
     uint32_t format;
     uint32_t metric;
+    uint32_t type;
+    uint32_t scale;
     uint32_t command;
     uint32_t batch;
     uint32_t limit;
@@ -27,7 +29,7 @@ struct settings {
     bool help;
 };
 
-#define METRIC_WORDS "COSINE|L2|IP"
+#define METRIC_WORDS "COSINE|L2|IP|HAMMING|JACCARD"
 enum { METRIC_UNSET = METRIC_COUNT, CHECKPOINT_S = 3, WAIT_S = 60, PATH_MAX_SIZE = 4096 };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -41,6 +43,10 @@ static const struct option import_options[] = {
      0, 0},
     {"metric", OPTION_CHOICE, METRIC_WORDS, "distance of a new collection (COSINE)", FIELD(metric),
      0, 0},
+    {"type", OPTION_CHOICE, "FP32|FP16|BF16|INT8|BIT",
+     "how a new collection keeps vectors (FP32)", FIELD(type), 0, 0},
+    {"scale", OPTION_NUMBER, "N", "multiply by N and round, as INT8 wants integers", FIELD(scale),
+     1, 1000000},
     {"create", OPTION_TEXT, "WORDS", "more options for VCREATE, as \"QUANT NONE M 32\"",
      FIELD(create), 0, 0},
     {"command", OPTION_CHOICE, "VMADD|VADD", "VADD loads into any Redis 8 vector set (VMADD)",
@@ -81,6 +87,7 @@ static void print_help(void)
                  "  vdb import words.fbin --key words --ids words.ids\n"
                  "  vdb import docs.jsonl --key docs --metric L2 --create \"INDEX HNSW M 32\"\n"
                  "  vdb import base.npy --key base --command VADD --port 6380\n"
+                 "  vdb import units.fbin --key small --type INT8 --scale 127\n"
                  "\n"
                  "exit status: 0 all is in, 1 something failed or was refused, 2 wrong usage\n");
 }
@@ -100,9 +107,10 @@ static enum err check_settings(struct settings *set, const char *path, struct wh
     if (set->skip_errors > 0 && (set->ids != NULL || set->attrs != NULL))
         return why_set(why, ERR_ARG,
                        "--skip-errors goes with files that hold ids and attributes themselves");
-    if (set->command == LOAD_VADD && (set->create != NULL || set->metric != METRIC_UNSET))
+    if (set->command == LOAD_VADD && (set->create != NULL || set->metric != METRIC_UNSET ||
+                                        set->type != TYPE_COUNT))
         return why_set(why, ERR_ARG,
-                       "--create and --metric are for VCREATE, which --command VADD "
+                       "--create, --metric and --type are for VCREATE, which --command VADD "
                        "does not send");
     if (set->command == LOAD_VMADD && set->options != NULL)
         return why_set(why, ERR_ARG, "--options is for --command VADD; use --create");
@@ -114,6 +122,7 @@ int import_main(int argc, char **argv)
     struct settings set = {.address = CLIENT_ADDRESS_DEFAULT,
                            .format = FORMAT_COUNT,
                            .metric = METRIC_UNSET,
+                           .type = TYPE_COUNT,
                            .batch = LOAD_BATCH_DEFAULT,
                            .limit = UINT32_MAX,
                            .checkpoint = CHECKPOINT_S,
@@ -147,6 +156,8 @@ int import_main(int argc, char **argv)
         .ids_path = set.ids,
         .attrs_path = set.attrs,
         .metric = set.metric == METRIC_UNSET ? NULL : metric_name((enum metric)set.metric),
+        .type = set.type == TYPE_COUNT ? NULL : type_name((enum vec_type)set.type),
+        .scale = set.scale,
         .create = set.create,
         .add_options = set.options,
         .command = (enum load_command)set.command,

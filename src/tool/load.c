@@ -3,6 +3,7 @@
  * load soon and the server's buffers stay small. */
 #include "tool/load.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,7 +89,11 @@ static enum err batch_add(struct load *l, const struct row *row, struct why *why
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)l->rows);
         id = slice_of(number);
     }
-    buf_append(&b->vectors, row->vector, l->source.dim * sizeof(float));
+    size_t size = l->source.dim * sizeof(float), before = b->vectors.len;
+    buf_append(&b->vectors, row->vector, size);
+    float *copy = buf_failed(&b->vectors) ? NULL : (float *)(void *)(b->vectors.ptr + before);
+    for (uint32_t i = 0; copy != NULL && l->job->scale > 0 && i < l->source.dim; i++)
+        copy[i] = rintf(copy[i] * (float)l->job->scale);
     texts_add(&b->ids, id);
     texts_add(&b->attributes, attributes);
     if (buf_failed(&b->vectors) || texts_failed(&b->ids) || texts_failed(&b->attributes))
@@ -268,22 +273,29 @@ static enum err send_batch(struct load *l, struct why *why)
     return OK;
 }
 
-/* VCREATE key DIM d [METRIC m] [more] IFNOTEXISTS */
+static void add_word(struct load *l, const char *word, const char *value)
+{
+    if (value == NULL)
+        return;
+    client_arg_text(&l->client, word);
+    client_arg_text(&l->client, value);
+}
+
+/* VCREATE key DIM d [METRIC m] [TYPE t] [more] IFNOTEXISTS */
 static enum err create_collection(struct load *l, struct why *why)
 {
     const struct load_job *job = l->job;
     CHECK(l->source.dim > 0);
     const char *more = job->create == NULL ? "" : job->create;
     redisReply *reply;
-    client_begin(&l->client, (job->metric != NULL ? 7u : 5u) + count_words(more));
+    size_t words = 5 + (job->metric != NULL ? 2u : 0u) + (job->type != NULL ? 2u : 0u);
+    client_begin(&l->client, words + count_words(more));
     client_arg_text(&l->client, "VCREATE");
     client_arg_text(&l->client, job->key);
     client_arg_text(&l->client, "DIM");
     client_arg_number(&l->client, l->source.dim);
-    if (job->metric != NULL) {
-        client_arg_text(&l->client, "METRIC");
-        client_arg_text(&l->client, job->metric);
-    }
+    add_word(l, "METRIC", job->metric);
+    add_word(l, "TYPE", job->type);
     client_arg_words(&l->client, more);
     client_arg_text(&l->client, "IFNOTEXISTS");
     enum err e = client_call(&l->client, &reply, why);

@@ -21,6 +21,8 @@ struct load_job {
     const char *ids_path;    /* NULL: the file's own ids, else row numbers from 0 */
     const char *attrs_path;  /* NULL: the file's own */
     const char *metric;      /* of VCREATE; NULL: the server's default */
+    const char *type;        /* likewise */
+    uint32_t scale;          /* numbers are multiplied by it and rounded; 0: left as they are */
     const char *create;      /* more words for VCREATE; NULL: none */
     const char *add_options; /* words behind every VADD; NULL: none */
     enum load_command command;

@@ -26,7 +26,12 @@ CREATES = {
     'l2': 'METRIC L2 INDEX HNSW QUANT NONE',
     'flat': 'METRIC IP INDEX FLAT',
     'dropped': 'METRIC COSINE ORIGINALS DROP',
+    'fp16': 'METRIC COSINE TYPE FP16',
+    'bf16': 'METRIC L2 TYPE BF16 INDEX HNSW',
+    'int8': 'METRIC COSINE TYPE INT8',
+    'bit': 'METRIC JACCARD TYPE BIT',
 }
+DIM_BYTES = {'fp16': 2 * DIM, 'bf16': 2 * DIM, 'int8': DIM, 'bit': DIM // 8}
 SETS = {'vset': 'NOQUANT EF 77 M 6', 'bits': 'BIN'}
 FILE_NOTE = 'log: byte 0: note: no file of vdb\n'  # what the server of this test has printed
 
@@ -35,7 +40,15 @@ def vector(source):
     return [source.uniform(-3, 3) for _ in range(DIM)]
 
 
+def fitting(key, values):
+    """Values as the type of the collection has them."""
+    if key == 'int8':
+        return [round(40 * value) for value in values]
+    return [int(value > 0) for value in values] if key == 'bit' else values
+
+
 def add(client, key, name, values, *words):
+    values = fitting(key, values)
     client.execute_command('VADD', key, 'VALUES', len(values), *values, name, *words)
 
 
@@ -47,7 +60,7 @@ def fill(client, source):
     client.set('long', 'x' * 200_000)
     for key, words in CREATES.items():
         client.execute_command('VCREATE', key, 'DIM', DIM, *words.split())
-        count = LARGE if key in ('cosine', 'dropped') else 20
+        count = LARGE if key in ('cosine', 'dropped', 'fp16', 'int8', 'bit') else 20
         for i in range(count):
             words = ('SETATTR', f'{{"n":{i}}}') if i % 3 == 0 else ()
             add(client, key, f'{key}-{i}', vector(source), *words)
@@ -80,6 +93,10 @@ def change(client, source):
     client.execute_command('VDROP', 'flat')
     client.execute_command('VCREATE', 'flat', 'DIM', 2, 'METRIC', 'L2')
     add(client, 'flat', 'again', [1, 2])
+    for key in DIM_BYTES:
+        add(client, key, f'{key}-3', vector(source))
+        add(client, key, 'new', vector(source))
+        client.execute_command('VMADD', key, key, 2, 'm1', 'm2', bytes([3] * 2 * DIM_BYTES[key]))
     blob = struct.pack(f'<{2 * DIM}f', *vector(source), *vector(source))
     client.execute_command('VMADD', 'l2', 'FP32', 2, 'm1', 'm2', blob, 'ATTRS', 2, '{}', '')
 

@@ -149,6 +149,29 @@ class ToolTest(unittest.TestCase):
                 self.assertEqual(row['searches'], 20)
                 self.assertLessEqual(row['p50_ms'], row['p99_ms'])
 
+    def test_every_type_is_filled_from_floats(self):
+        ones = self.fbin('ones.fbin', [[value > 0 for value in v] for v in random_vectors(600, 16)])
+        for kind, metric, words in (('FP16', 'COSINE', ()), ('BF16', 'L2', ()),
+                                    ('INT8', 'L2', ('--scale', 20))):
+            self.loads(self.base, '--key', kind, '--type', kind, '--metric', metric, *words)
+        self.loads(ones, '--key', 'BIT', '--type', 'BIT', '--metric', 'HAMMING')
+        for kind in ('FP16', 'BF16', 'INT8', 'BIT'):
+            info = self.server.cli('VINFO', kind)
+            self.assertEqual(info[info.index('type') + 1], kind)
+            self.assertEqual(info[info.index('size') + 1], '600')
+            done = self.server.tool('bench', '--key', kind, '--samples', 50, '--ef', 600,
+                                    '--seconds', 0)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.server.tool('bench', '--key', 'BIT', '--dataset', ones, '--queries', ones,
+                                '--max-queries', 20, '--metric', 'HAMMING', '--k', 1, '--ef', 600,
+                                '--seconds', 0, '--json')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.server.tool('import', self.base, '--key', 'refused', '--type', 'INT8')
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn('not an integer between -128 and 127', done.stderr)
+        self.fails(2, '--type are for VCREATE', 'import', self.base, '--key', 'x', '--command',
+                   'VADD', '--type', 'INT8')
+
     def test_bench_asks_the_server_when_nobody_else_knows(self):
         self.loads(self.base, '--key', 'asked')
         done = self.server.tool('bench', '--key', 'asked', '--samples', 50, '--ef', 600,

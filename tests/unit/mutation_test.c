@@ -181,7 +181,8 @@ static struct mutation sample(unsigned i)
 
 static bool same_spec(const struct collection_spec *a, const struct collection_spec *b)
 {
-    return a->dim == b->dim && a->type == b->type && a->metric == b->metric && a->quant == b->quant &&
+    return a->dim == b->dim && a->type == b->type && a->metric == b->metric &&
+           a->quant == b->quant &&
            a->index == b->index && a->m == b->m && a->ef_build == b->ef_build &&
            a->tuning.ef == b->tuning.ef && a->keep_originals == b->keep_originals &&
            a->implicit == b->implicit && a->projection_from == b->projection_from &&
@@ -211,7 +212,8 @@ static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
-        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->type != b->type || a->count != b->count ||
+        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->type != b->type ||
+        a->count != b->count ||
         a->creates != b->creates)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
@@ -399,8 +401,10 @@ TEST(mutation, a_put_holds_vectors_in_their_type)
     static const size_t sizes[TYPE_COUNT] = {32, 16, 16, 8, 1};
     size_t len[TYPE_COUNT];
     for (int type = 0; type < TYPE_COUNT; type++) {
-        struct mutation_element elements[2] = {{.id = slice_of("a"), .vector = bytes[0], .norm = 1},
-                                               {.id = slice_of("b"), .vector = bytes[1], .norm = 1}};
+        struct mutation_element elements[2] = {
+            {.id = slice_of("a"), .vector = bytes[0], .norm = 1},
+            {.id = slice_of("b"), .vector = bytes[1], .norm = 1},
+        };
         struct mutation m = put_of(elements, 2), back;
         struct buf b = BUF_INIT(MEM_TEST);
         m.dim = 8;
