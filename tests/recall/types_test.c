@@ -111,7 +111,8 @@ static void expect_floor(enum vec_type type, enum metric metric, enum quant quan
     printf("  %s %s walked by %s: recall@10 %.4f, without every other element %.4f\n",
            type_name(type), metric_name(metric),
            quant == QUANT_NONE ? type_name(type) : quant_name(quant), full, half);
-    EXPECT(full >= 0.95 && half >= 0.95);
+    double floor = quant == QUANT_BIN ? 0.90 : 0.95; /* one bit of each number */
+    EXPECT(full >= floor && half >= floor);
     fixture_close(&f);
 }
 
