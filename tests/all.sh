@@ -92,7 +92,7 @@ done
 if [ "$mode" = test ]; then
     part "kills and faults on the real system" tests/crash/real/run.py --seconds 12
 fi
-part "memory that fails, odd arguments, a share" $make robust S=8
+part "memory that fails, odd arguments, a share" $make robust-sim S=8
 part "replies as recorded from Redis" redis-compat/compat.py replay
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
@@ -103,10 +103,13 @@ if [ "$mode" = test ]; then
     part "S3 against Ceph's radosgw" tests/s3/run.sh install
     for sanitizers in address,undefined thread; do
         part "unit tests, SAN=$sanitizers" in_shares $sanitizers
+        part "failing memory, arguments, SAN=$sanitizers" $make SAN=$sanitizers robust-sim S=5
         part "integration tests, SAN=$sanitizers" $make SAN=$sanitizers integration
         part "build, SAN=$sanitizers" $make SAN=$sanitizers all
         part "tool_test.py, SAN=$sanitizers" tests/integration/tool_test.py
         part "files_test.py, SAN=$sanitizers" tests/integration/files_test.py
+        part "connections_test.py, SAN=$sanitizers" tests/integration/connections_test.py
+        part "cve_test.py, SAN=$sanitizers" tests/integration/cve_test.py
     done
     part "build of the release again" $make all
     part "fuzz corpora, SAN=address,undefined" $make SAN=address,undefined fuzz-replay

@@ -14,12 +14,11 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.append(os.path.join(TESTS, 'lib'))
 import suite
 from raw import Closed, Raw, encode
-from server import Server
+from server import Server, is_sanitized
 
 MIB = 1 << 20
 ERR = '-ERR Protocol error: '
-SANITIZED = 'address' in os.environ.get('VDB_SERVER', '') or 'thread' in os.environ.get(
-    'VDB_SERVER', '')
+SANITIZED = is_sanitized()
 counted = {}
 
 

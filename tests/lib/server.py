@@ -14,6 +14,13 @@ TOOL = os.path.join(ROOT, 'build', 'vdb')
 START_S = 30
 
 
+def is_sanitized():
+    """Whether the server checks itself, and so takes more time and memory."""
+    with open(SERVER, 'rb') as binary:
+        text = binary.read()
+    return b'__asan_init' in text or b'__tsan_init' in text
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))

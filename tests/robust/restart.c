@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "crash/pool.h"
+#include "db/batch.h"
 #include "robust/robust.h"
 #include "robust/script.h"
 
@@ -15,15 +16,44 @@ struct disk {
     bool saved; /* the first half of the scripts is in a snapshot */
 };
 
-enum { COUNT_SERVED, COUNT_REFUSED };
+enum { COUNT_SERVED, COUNT_REFUSED, COUNT_KINDS };
+
+/* Counts the changes of each kind. */
+struct counting {
+    struct mlog_sink sink; /* first */
+    uint64_t *counts;
+};
+
+static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice record)
+{
+    struct counting *c = (struct counting *)sink;
+    struct batch_reader r;
+    enum err e = batch_open(record, &r, NULL);
+    (void)lsn;
+    while (e == OK && r.left > 0) {
+        struct mutation m;
+        e = batch_next(&r, &m, NULL);
+        CHECK(e == OK && COUNT_KINDS + m.kind < POOL_COUNTS);
+        c->counts[COUNT_KINDS + m.kind]++;
+        mutation_free(&m);
+    }
+}
+
+static uint64_t everything_is_stable(const struct mlog_sink *sink)
+{
+    (void)sink;
+    return UINT64_MAX;
+}
 
 /* Runs all scripts on one server, so that there is much to load; it is stopped then. */
-static void fill(const struct disk *d, struct rig *r, uint64_t *data)
+static void fill(const struct disk *d, struct rig *r, uint64_t *data, uint64_t *counts)
 {
     struct why why = {{0}};
+    struct counting counting = {{.on_record = on_record, .stable = everything_is_stable}, counts};
     struct buf reply = BUF_INIT(MEM_TEST);
     bool started = rig_start(r, &why);
     CHECK(started);
+    mlog_add_sink(&r->server->db.log, &counting.sink);
     for (size_t i = 0; i < d->scripts->count; i++) {
         const struct script *script = &d->scripts->list[i];
         bool ran = script_run(script, 0, script->count, r);
@@ -39,6 +69,7 @@ static void fill(const struct disk *d, struct rig *r, uint64_t *data)
     rig_time(r, SETTLE_US);
     *data = rig_data(r);
     buf_fini(&reply);
+    mlog_remove_sink(&r->server->db.log, &counting.sink);
     rig_stop(r);
 }
 
@@ -72,7 +103,7 @@ static bool run_disk(void *user, uint64_t number, uint64_t *counts, char text[PO
     size_t used = mem_used_total();
     rig_open(&r, 2);
     r.config.appendonly = true;
-    fill(&d, &r, &data);
+    fill(&d, &r, &data, counts);
     for (uint64_t n = 1; n <= POINTS_MAX && fired && wrong == NULL; n++) {
         (void)snprintf(text, POOL_TEXT, "a start %s, allocation %llu",
                        d.saved ? "from a snapshot and a log" : "from a log", (unsigned long long)n);
@@ -90,6 +121,20 @@ static bool run_disk(void *user, uint64_t number, uint64_t *counts, char text[PO
     return false;
 }
 
+/* A kind of change that no disk has is not swept. Ticks come when elements move. */
+static unsigned missing_kinds(const struct pool *p)
+{
+    unsigned missing = 0;
+#define X(kind, number, text)                                                                      \
+    if (kind != MUTATION_TICK && p->counts[COUNT_KINDS + (number)] == 0) {                         \
+        printf("FAILED: tests/robust/scripts need a command that makes %s\n", #kind);              \
+        missing++;                                                                                 \
+    }
+    MUTATION_LIST(X)
+#undef X
+    return missing;
+}
+
 void robust_restart(const struct robust_options *o, struct robust_report *report)
 {
     struct scripts scripts = {.count = 0};
@@ -105,7 +150,7 @@ void robust_restart(const struct robust_options *o, struct robust_report *report
     robust_row("  crashes, leaks, other data", p.failed);
     for (uint64_t i = 0; i < p.failed && i < POOL_FAILURES; i++)
         printf("FAILED: %s\n", p.failures[i].text);
-    report->failed += (unsigned)p.failed;
+    report->failed += (unsigned)p.failed + missing_kinds(&p);
     report->passed += (unsigned)(p.ran - p.failed);
     scripts_free(&scripts);
 }

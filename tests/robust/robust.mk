@@ -12,7 +12,10 @@ FUZZ_COMMAND := $(filter-out %_test.c,$(FUZZ_COMMAND))
 $(OBJ)/replay-command $(OBJ)/fuzz-command: $(call objects,$(FUZZ_COMMAND))
 $(OBJ)/replay-command $(OBJ)/fuzz-command: LDLIBS := $(OBJ)/libvdb.a $(LDLIBS)
 
-.PHONY: robust robust-tests
+.PHONY: robust robust-sim robust-tests
 robust-tests: $(OBJ)/robust-tests
-robust: $(OBJ)/robust-tests ## failing allocations and odd arguments, every command (S=60: seconds)
+robust-sim: $(OBJ)/robust-tests
 	$< --seconds $(or $(S),60) $(ROBUST_OPTIONS)
+robust: robust-sim all fuzz-replay ## short memory, odd arguments, bad connections (S=60: seconds)
+	tests/integration/connections_test.py
+	tests/integration/cve_test.py
