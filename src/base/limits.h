@@ -22,6 +22,8 @@ enum {
     LIMIT_FILTER_FIELDS = 256,            /* fields of one filter; each step of a path counts */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */
+    LIMIT_PARTITIONS = 1024,              /* of a collection, with _default */
+    LIMIT_PARTITION_NAME = 255,           /* bytes of the name of one */
     LIMIT_TAG_SIZE = 1024,                /* bytes of a string that a TAG column holds */
     LIMIT_RETURN_FIELDS = 64,             /* fields of RETURN */
     LIMIT_TIMEOUT_MS = 3600 * 1000,       /* TIMEOUT of a search */

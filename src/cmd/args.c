@@ -177,6 +177,20 @@ static enum err read_vector(struct reading *r, const struct arg *arg, struct vec
     return OK;
 }
 
+static bool is_option(const struct arg *arg)
+{
+    return arg->word != NULL;
+}
+
+/* Is the next argument a word of the run of options that starts at first? */
+static bool begins_option(const struct reading *r, const struct arg *first)
+{
+    for (const struct arg *arg = first; is_option(arg); arg++)
+        if (slice_eq_nocase(r->argv[r->at], arg->word))
+            return true;
+    return false;
+}
+
 /* An argument known by its place. */
 static enum err read_positional(struct reading *r, const struct arg *arg)
 {
@@ -189,8 +203,9 @@ static enum err read_positional(struct reading *r, const struct arg *arg)
         return OK;
     }
     if (arg->kind == ARG_MAYBE) {
-        *(bool *)(r->out + arg->has_offset) = left(r) > 0;
-        if (left(r) > 0)
+        bool given = left(r) > 0 && !begins_option(r, arg + 1);
+        *(bool *)(r->out + arg->has_offset) = given;
+        if (given)
             *(struct slice *)to = r->argv[r->at++];
         return OK;
     }
@@ -265,11 +280,6 @@ static enum err read_option(struct reading *r, const struct arg *arg)
     }
     CHECK(false);
     return ERR_ARG;
-}
-
-static bool is_option(const struct arg *arg)
-{
-    return arg->word != NULL;
 }
 
 /* Options of the run that starts at first, in any order, until a word is none of them. */

@@ -30,22 +30,23 @@ struct slices {
 enum arg_kind {
     ARG_END,
     /* positional */
-    ARG_KEY,      /* struct slice */
-    ARG_BULK,     /* struct slice */
-    ARG_INT,      /* int64_t within min .. max */
-    ARG_VECTOR,   /* struct vector_arg; ELE is allowed when min is 1 */
-    ARG_REST,     /* struct slices: all that is left, at least min */
-    ARG_COUNTED,  /* struct slices: a count and so many arguments, at least min */
-    ARG_MAYBE,    /* struct slice: one argument that may be missing at the end */
+    ARG_KEY,     /* struct slice */
+    ARG_BULK,    /* struct slice */
+    ARG_INT,     /* int64_t within min .. max */
+    ARG_VECTOR,  /* struct vector_arg; ELE is allowed when min is 1 */
+    ARG_REST,    /* struct slices: all that is left, at least min */
+    ARG_COUNTED, /* struct slices: a count and so many arguments, at least min */
+    ARG_MAYBE,   /* struct slice: one argument that may be missing at the end, or
+                  * before the options that end the list */
     /* options: a word, then what the kind says */
-    ARG_FLAG,     /* nothing; bool */
-    ARG_CHOICE,   /* nothing; int gets min */
-    ARG_OPT_BULK, /* struct slice */
-    ARG_OPT_INT,  /* int64_t within min .. max */
-    ARG_OPT_FLOAT,  /* double, above min and up to max */
-    ARG_OPT_LIST,   /* struct slices: a count and so many arguments, or max times as many */
-    ARG_OPT_PAIRS,  /* struct slices: a count of arguments, which come in pairs */
-    ARG_OPT_REST    /* struct slices: all that is left, at least min */
+    ARG_FLAG,      /* nothing; bool */
+    ARG_CHOICE,    /* nothing; int gets min */
+    ARG_OPT_BULK,  /* struct slice */
+    ARG_OPT_INT,   /* int64_t within min .. max */
+    ARG_OPT_FLOAT, /* double, above min and up to max */
+    ARG_OPT_LIST,  /* struct slices: a count and so many arguments, or max times as many */
+    ARG_OPT_PAIRS, /* struct slices: a count of arguments, which come in pairs */
+    ARG_OPT_REST   /* struct slices: all that is left, at least min */
 };
 
 struct arg {

@@ -9,7 +9,7 @@ static enum err dump_elements(struct request *rq, struct collection *c, struct b
                               struct why *why)
 {
     size_t size = copy_size(c);
-    enum err e = copy_fits(c->live, size, why);
+    enum err e = copy_fits(collection_sums(c).count, size, why);
     if (e == OK && !db_has_room(rq->env->db, 2 * size))
         e = ERR_NOMEM;
     return e == OK ? dump_collection(rq->env->db, c, text) : e;

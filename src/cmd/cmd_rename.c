@@ -48,7 +48,7 @@ static bool copy_collection(struct request *rq, const struct object *o, struct s
     struct why why = {{0}};
     struct collection *c = o->collection;
     uint64_t until_ms = o->expire_ms;
-    enum err e = copy_fits(c->live, copy_size(c), &why);
+    enum err e = copy_fits(collection_sums(c).count, copy_size(c), &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return false;

@@ -48,10 +48,11 @@ static void put_ways(struct buf *line, const struct search *s)
 static void put_why(struct reply *r, const struct search *s, struct buf *line)
 {
     const struct plan *plan = &s->plan;
-    if (s->filter == NULL) {
+    if (!search_selects(s)) {
         buf_append_text(line, s->exact                ? "EXACT was asked for"
                               : s->view.graph == NULL ? "the collection is small and has no graph"
                               : s->way == WAY_SCAN    ? "the effort is close to the number of rows"
+                              : s->choice != NULL     ? "the partitions have all elements"
                                                       : "there is no filter");
         put_pair(r, "why", line);
         return;
@@ -60,6 +61,8 @@ static void put_why(struct reply *r, const struct search *s, struct buf *line)
         struct slice name = schema_name(&s->view.collection->spec.schema, (size_t)plan->field);
         buf_printf(line, "the index of %.*s names %zu rows; ", (int)name.len,
                    (const char *)name.ptr, plan->bound);
+    } else if (plan->by_partition) {
+        buf_printf(line, "the partitions have %zu rows; ", plan->bound);
     } else if (plan->rows != NULL) {
         buf_printf(line, "indexes name %zu rows; ", plan->bound);
     }
@@ -92,6 +95,12 @@ static void put_filter(struct reply *r, const struct search *s, struct buf *line
                    : s->sampled  ? "a sample of 200 rows"
                                  : "nothing");
     put_pair(r, "matches", line);
+}
+
+static void put_partitions(struct reply *r, const struct search *s, struct buf *line)
+{
+    buf_printf(line, "%u named, with %zu elements", s->choice->pick_count, s->choice->count);
+    put_pair(r, "partitions", line);
 }
 
 static void put_times(struct reply *r, const struct search *s, struct buf *line)
@@ -131,13 +140,15 @@ void explain_reply(struct reply *r, const struct search *s)
 {
     struct buf line = BUF_INIT(MEM_CLIENT);
     bool filter = s->filter != NULL, analyze = s->explain == EXPLAIN_ANALYZE;
-    reply_map(r, 3 + (filter ? 2u : 0u) + (analyze ? 5u : 0u));
+    reply_map(r, 3 + (s->choice != NULL ? 1u : 0u) + (filter ? 2u : 0u) + (analyze ? 5u : 0u));
     put_collection(r, s, &line);
     buf_append_text(&line, search_way_name(s->way));
     if (s->query_count > 1)
         buf_printf(&line, " (the last of %zu queries)", s->query_count);
     put_pair(r, "plan", &line);
     put_why(r, s, &line);
+    if (s->choice != NULL)
+        put_partitions(r, s, &line);
     if (filter)
         put_filter(r, s, &line);
     if (analyze)

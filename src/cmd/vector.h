@@ -12,6 +12,15 @@ struct collection *find_collection(struct request *rq, struct slice key, bool *m
 /* The same; replies the error for commands that need one: "no such collection 'x'; ...". */
 struct collection *need_collection(struct request *rq, struct slice key);
 
+/* Into *out the name of the partition that a put goes to as the log has it: len 0 for _default. An
+ * error when there is none of the name, which says how to create it. */
+MUST_USE enum err need_partition(const struct collection *c, struct slice key, struct slice name,
+                                 struct slice *out, struct why *why);
+/* PARTITION n name ... of a search; *out NULL: all elements are in these. */
+MUST_USE enum err choose_partitions(const struct collection *c, struct slice key,
+                                    const struct slices *names, bool given,
+                                    struct partition_choice **out, struct why *why);
+
 /* After a write to c whose reply starts at from, a position in client->out: when searches would
  * have to scan too much, the reply waits until rows were linked. The write itself is done. In a
  * transaction the reply of EXEC waits. */

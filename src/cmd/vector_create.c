@@ -368,7 +368,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 21 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 22 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
@@ -381,7 +381,7 @@ static void redis_fields(struct reply *r, const struct collection *c, uint64_t n
     field_int(r, "projection-input-dim", c->spec.projection_from);
     field_int(r, "size", collection_count(c, now_ms));
     field_int(r, "max-level", top > 0 ? (size_t)top : 0);
-    field_int(r, "attributes-count", c->attributes);
+    field_int(r, "attributes-count", collection_sums(c).attributes);
     field_int(r, "vset-uid", c->uid);
     field_int(r, "hnsw-max-node-uid", c->rows_end);
 }
@@ -421,6 +421,7 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_int(r, "evicted", c->evicted);
     field_int(r, "element-bytes", collection_element_bytes(c));
     field_int(r, "expiring", c->aging == NULL ? 0 : c->aging->count);
+    field_int(r, "partitions", c->partitions == NULL ? 1 : c->partitions->table->count);
     field_schema(r, &c->spec.schema);
 }
 

@@ -114,7 +114,8 @@ void cmd_vget(struct request *rq)
     struct json_pick *pick;
     struct why why = {{0}};
     unsigned with = (a->has_fields ? 0u : WITH_ATTRIBUTE) | (a->with_vectors ? WITH_VECTOR : 0u) |
-                    (a->raw ? WITH_RAW : 0u) | (a->with_ttl ? WITH_TTL : 0u);
+                    (a->raw ? WITH_RAW : 0u) | (a->with_ttl ? WITH_TTL : 0u) |
+                    (a->with_partition ? WITH_PARTITION : 0u);
     db_view(rq->env->db, c, &view);
     enum err e = read_return(&a->fields, a->has_fields, &pick, &why);
     if (e == OK)

@@ -200,7 +200,14 @@ static void put_one(struct request *rq, const struct vadd_args *a, struct collec
                          .type = spec->type,
                          .elements = &element,
                          .count = 1};
+    struct why why = {{0}};
     size_t from = rq->client->out.len;
+    enum err e =
+        a->has_partition ? need_partition(c, a->key, a->partition, &m.partition, &why) : OK;
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
     if (!read_put_options(rq, &when, a->nx, a->xx, spec, &options))
         return;
     bool there = c != NULL && db_element(rq->env->db, c, a->element) != ROW_NONE;
@@ -222,6 +229,10 @@ void cmd_vadd(struct request *rq)
     struct collection *c = find_collection(rq, a->key, &missing);
     if (c == NULL && !missing)
         return;
+    if (missing && a->has_partition) { /* which a set that VADD makes does not have */
+        (void)need_collection(rq, a->key);
+        return;
+    }
     size_t count = vector_count(&a->vector);
     enum err e = check_sizes(a, count, &why);
     /* Vector sets know blobs of FP32 only, as in Redis. */
@@ -428,7 +439,10 @@ void cmd_vmadd(struct request *rq)
     struct collection *c = need_collection(rq, a->key);
     if (c == NULL)
         return;
+    struct slice partition = {0};
     enum err e = check_batch(a, &ids, c, &why);
+    if (e == OK && a->has_partition)
+        e = need_partition(c, a->key, a->partition, &partition, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return;
@@ -447,6 +461,7 @@ void cmd_vmadd(struct request *rq)
     }
     struct mutation m = {.kind = MUTATION_PUT,
                          .key = a->key,
+                         .partition = partition,
                          .dim = c->spec.dim,
                          .type = c->spec.type,
                          .elements = b.elements,

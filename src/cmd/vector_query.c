@@ -64,6 +64,7 @@ static void end_query(struct search *s)
 /* On an error the caller frees s, with whatever was set. */
 static enum err plan_query(struct search *s, const struct vquery_args *a, struct why *why)
 {
+    const struct collection *c = s->view.collection;
     struct query *query = mem_try_calloc(MEM_SCRATCH, sizeof(*query));
     s->extra = query;
     if (query == NULL)
@@ -75,12 +76,14 @@ static enum err plan_query(struct search *s, const struct vquery_args *a, struct
     s->work = run_query;
     s->with = (a->with_attributes ? WITH_ATTRIBUTE : 0u) | (a->with_vectors ? WITH_VECTOR : 0u) |
               (a->raw ? WITH_RAW : 0u) | (a->has_timeout ? WITH_STATUS : 0u) |
-              (a->with_ttl ? WITH_TTL : 0u);
+              (a->with_ttl ? WITH_TTL : 0u) | (a->with_partition ? WITH_PARTITION : 0u);
     if (a->has_timeout)
         s->deadline_us = s->db->io->ops->mono_us(s->db->io) + (uint64_t)a->timeout * 1000;
     enum err e = compile_filter(a->expression, a->has_params ? &a->params : NULL, &s->filter, why);
     if (e == OK && a->has_sort_by)
         e = json_pick_new("SORTBY", &a->sort_by, 1, &query->sort_by, why);
+    if (e == OK)
+        e = choose_partitions(c, a->key, &a->partitions, a->has_partitions, &s->choice, why);
     if (e == OK)
         e = read_return(&a->fields, a->has_fields, &s->pick, why);
     return e;
@@ -127,6 +130,29 @@ static enum err run_count(struct search *s, struct lane *lane)
     return OK;
 }
 
+/* Without an expression. */
+static void count_all(struct request *rq, const struct collection *c)
+{
+    const struct vcount_args *a = rq->args;
+    uint64_t now_ms = rq->env->db->now_ms;
+    struct partition_choice *choice = NULL;
+    struct why why = {{0}};
+    enum err e = OK;
+    if (a->has_params || rq->explain != EXPLAIN_NO)
+        e = why_set(&why, ERR_ARG, "PARAMS and VEXPLAIN go with an expression");
+    if (e == OK)
+        e = choose_partitions(c, a->key, &a->partitions, a->has_partitions, &choice, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
+    if (choice != NULL)
+        partition_choice_refresh(choice, c->partitions, collection_sums(c).count);
+    reply_int(&rq->reply, (int64_t)(choice == NULL ? collection_count(c, now_ms)
+                                                   : collection_count_in(c, now_ms, choice)));
+    mem_free(MEM_SCRATCH, choice);
+}
+
 void cmd_vcount(struct request *rq)
 {
     const struct vcount_args *a = rq->args;
@@ -135,13 +161,15 @@ void cmd_vcount(struct request *rq)
     if (c == NULL)
         return;
     if (!a->has_expression) {
-        reply_int(&rq->reply, (int64_t)collection_count(c, rq->env->db->now_ms));
+        count_all(rq, c);
         return;
     }
     struct search *s = search_new(rq->env->db, c, 1);
     enum err e = s == NULL ? ERR_NOMEM
                            : compile_filter(a->expression, a->has_params ? &a->params : NULL,
                                             &s->filter, &why);
+    if (e == OK)
+        e = choose_partitions(c, a->key, &a->partitions, a->has_partitions, &s->choice, &why);
     if (e != OK) {
         refuse(rq, s, e, &why);
         return;
@@ -162,13 +190,15 @@ struct id_listing {
     struct buf text;
     size_t count;
     const struct slice *pattern; /* NULL: all */
+    struct partition_choice *choice; /* NULL: all */
     struct collection_view view;
 };
 
 static void list_id(void *user, uint32_t row)
 {
     struct id_listing *l = user;
-    if (!row_visible(&l->view.codes, row))
+    if (!row_visible(&l->view.codes, row) ||
+        (l->choice != NULL && !partition_bit(l->choice->bits, l->view.codes.group[row])))
         return;
     struct slice id = view_id(&l->view, row);
     if (l->pattern != NULL && !glob_match(*l->pattern, id))
@@ -194,6 +224,12 @@ void cmd_vscan(struct request *rq)
     struct collection *c = need_collection(rq, a->key);
     if (c == NULL)
         return;
+    struct why why = {{0}};
+    enum err e = choose_partitions(c, a->key, &a->partitions, a->has_partitions, &l.choice, &why);
+    if (e != OK) {
+        reply_err(&rq->reply, e, &why);
+        return;
+    }
     size_t step = a->has_count ? (size_t)a->count : 10;
     db_view(rq->env->db, c, &l.view);
     l.reply = (struct reply){&l.text, rq->reply.proto};
@@ -210,4 +246,5 @@ void cmd_vscan(struct request *rq)
         buf_append_slice(rq->reply.out, buf_slice(&l.text));
     }
     buf_fini(&l.text);
+    mem_free(MEM_SCRATCH, l.choice);
 }

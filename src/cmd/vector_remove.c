@@ -29,6 +29,7 @@ struct removal {
     struct slice key;      /* owned */
     uint64_t uid;          /* of the collection */
     struct filter *filter; /* owned, once the search is over */
+    struct partition_choice *choice; /* likewise; NULL: all partitions */
     struct buf ids;        /* found on the lane: length and bytes, one after the other */
     struct bytes_reader left;
     size_t removed;
@@ -46,6 +47,7 @@ static void removal_free(struct removal *r)
             r->next->link = r->link;
     }
     filter_free(r->filter);
+    mem_free(MEM_SCRATCH, r->choice);
     buf_fini(&r->ids);
     mem_free(MEM_CLIENT, (void *)(uintptr_t)r->key.ptr);
     mem_free(MEM_CLIENT, r);
@@ -99,7 +101,10 @@ static bool next_matches(struct removal *r, const struct collection *c,
     *id = bytes_get_slice(&r->left);
     CHECK(!r->left.broken);
     uint32_t row = db_element(r->env->db, c, *id);
-    return row != ROW_NONE && filter_match(r->filter, view_attribute(view, row));
+    if (row == ROW_NONE ||
+        (r->choice != NULL && !partition_bit(r->choice->bits, view_partition(view, row))))
+        return false;
+    return filter_match(r->filter, view_attribute(view, row));
 }
 
 /* Removes some, at most most; the collection is c. *more: there may be others. */
@@ -115,6 +120,8 @@ static enum err remove_some(struct removal *r, struct collection *c, uint64_t un
     if (ids == NULL)
         return ERR_NOMEM;
     db_view(db, c, &view);
+    if (r->choice != NULL)
+        partition_choice_refresh(r->choice, c->partitions, view.live);
     for (unsigned looked = 1; r->left.left.len > 0 && count < most; looked++) {
         count += next_matches(r, c, &view, &ids[count]);
         if (looked % LOOK_EVERY == 0 && io->ops->mono_us(io) >= until_us)
@@ -197,12 +204,20 @@ static void on_timer(struct io_timer *timer)
         finish(r, e);
 }
 
+/* What was searched for is looked at again as each element's turn comes. */
+static void take_request(struct removal *r, struct search *s)
+{
+    r->filter = s->filter;
+    r->choice = s->choice;
+    s->filter = NULL;
+    s->choice = NULL;
+}
+
 static void on_found(struct search *s)
 {
     struct removal *r = s->user;
     enum err e = s->error;
-    r->filter = s->filter;
-    s->filter = NULL;
+    take_request(r, s);
     search_free(s);
     if (e != OK) {
         finish(r, e);
@@ -246,8 +261,7 @@ static void run_here(struct request *rq, struct search *s, struct collection *c)
     struct removal *r = s->user;
     search_run_here(s);
     enum err e = s->error;
-    r->filter = s->filter;
-    s->filter = NULL;
+    take_request(r, s);
     search_free(s);
     r->left = (struct bytes_reader){.left = buf_slice(&r->ids)};
     bool more;
@@ -269,6 +283,8 @@ void cmd_vremwhere(struct request *rq)
     enum err e = r == NULL ? ERR_NOMEM
                            : compile_filter(a->expression, a->has_params ? &a->params : NULL,
                                             &s->filter, &why);
+    if (e == OK)
+        e = choose_partitions(c, a->key, &a->partitions, a->has_partitions, &s->choice, &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         search_free(s);

@@ -12,7 +12,16 @@ struct reply reply_of_search(struct search *s)
 enum err row_shape_init(struct row_shape *shape, struct collection_view *view, unsigned with,
                         const struct json_pick *pick)
 {
-    *shape = (struct row_shape){view, with, pick, NULL};
+    *shape = (struct row_shape){view, with, pick, NULL, NULL};
+    const struct partition_table *table = view->partitions;
+    if ((with & WITH_PARTITION) && table != NULL) {
+        shape->partitions =
+            mem_try_calloc(MEM_SCRATCH, PARTITION_NUMBERS * sizeof(*shape->partitions));
+        for (uint32_t i = 0; shape->partitions != NULL && i < table->count; i++)
+            shape->partitions[table->names[i].number] = &table->names[i].name;
+        if (shape->partitions == NULL)
+            return ERR_NOMEM;
+    }
     if (!(with & WITH_VECTOR))
         return OK;
     shape->room = mem_try(MEM_SCRATCH, view->collection->spec.dim * sizeof(float));
@@ -22,7 +31,9 @@ enum err row_shape_init(struct row_shape *shape, struct collection_view *view, u
 void row_shape_fini(struct row_shape *shape)
 {
     mem_free(MEM_SCRATCH, shape->room);
+    mem_free(MEM_SCRATCH, (void *)shape->partitions);
     shape->room = NULL;
+    shape->partitions = NULL;
 }
 
 void reply_attribute(struct reply *r, const struct collection_view *view, uint32_t row)
@@ -70,11 +81,20 @@ static void reply_time_left(struct reply *r, const struct collection_view *v, ui
     reply_int(r, expire_ms == 0 ? -1 : (int64_t)(expire_ms - v->codes.now_ms));
 }
 
+static void reply_partition(struct reply *r, const struct row_shape *shape, uint32_t row)
+{
+    const struct slice *name =
+        shape->partitions == NULL ? NULL : shape->partitions[view_partition(shape->view, row)];
+    CHECK(name != NULL || shape->partitions == NULL); /* or the row would not be visible */
+    reply_bulk(r, name == NULL ? partition_default_name() : *name);
+}
+
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist)
 {
     unsigned with = shape->with;
     size_t members = 1u + ((with & WITH_SCORE) != 0) + ((with & WITH_ATTRIBUTE) != 0) +
-                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) + ((with & WITH_TTL) != 0);
+                     ((with & WITH_VECTOR) != 0) + (shape->pick != NULL) +
+                     ((with & WITH_TTL) != 0) + ((with & WITH_PARTITION) != 0);
     view_use(shape->view, row);
     if (members > 1)
         reply_array(r, members);
@@ -89,6 +109,8 @@ void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, dou
         reply_fields(r, shape, row);
     if (with & WITH_TTL)
         reply_time_left(r, shape->view, row);
+    if (with & WITH_PARTITION)
+        reply_partition(r, shape, row);
 }
 
 void reply_status(struct reply *r, const struct search *s)

@@ -10,9 +10,10 @@ enum row_with {
     WITH_SCORE = 1,
     WITH_ATTRIBUTE = 2,
     WITH_VECTOR = 4,
-    WITH_RAW = 8,    /* the vector as a blob */
-    WITH_TTL = 32,   /* milliseconds it has left, -1: it does not expire */
-    WITH_STATUS = 16 /* TIMEOUT was given: is it all, or what was found in time? */
+    WITH_RAW = 8,        /* the vector as a blob */
+    WITH_TTL = 32,       /* milliseconds it has left, -1: it does not expire */
+    WITH_PARTITION = 64, /* the name of its partition */
+    WITH_STATUS = 16     /* TIMEOUT was given: is it all, or what was found in time? */
 };
 
 /* What elements are shown with. room: dim floats when there is WITH_VECTOR. */
@@ -21,6 +22,7 @@ struct row_shape {
     unsigned with;
     const struct json_pick *pick; /* NULL: no fields */
     float *room;
+    const struct slice **partitions; /* names by number; NULL: all are in _default */
 };
 
 /* ERR_NOMEM. row_shape_fini in any case. */
@@ -29,7 +31,7 @@ MUST_USE enum err row_shape_init(struct row_shape *shape, struct collection_view
 void row_shape_fini(struct row_shape *shape);
 
 /* The id, or an array of it and what it is shown with: distance, attribute, vector, fields, time
- * left, in this order. dist: with WITH_SCORE. [lane or loop] */
+ * left, partition, in this order. dist: with WITH_SCORE. [lane or loop] */
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist);
 
 /* The attribute of a row as it was set, null when there is none. */

@@ -174,18 +174,19 @@ void cmd_vsim(struct request *rq)
 /* What VSEARCH and VMSEARCH have in common. */
 struct search_options {
     bool has_count, has_offset, has_ef, has_radius, has_filter, has_params, has_after, has_fields,
-        has_timeout;
+        has_timeout, has_partitions;
     int64_t count, offset, ef, after, timeout;
     double radius;
     bool exact;
-    struct slice filter;
-    struct slices params, fields;
+    struct slice key, filter;
+    struct slices params, fields, partitions;
     unsigned with;
 };
 
 /* The fields have the same names in both structs of arguments. */
 #define SEARCH_OPTIONS(a)                                                                          \
     {                                                                                              \
+        .key = (a)->key, .has_partitions = (a)->has_partitions, .partitions = (a)->partitions,     \
         .has_count = (a)->has_count, .has_ef = (a)->has_ef, .has_filter = (a)->has_filter,         \
         .has_params = (a)->has_params, .has_after = (a)->has_after, .count = (a)->count,           \
         .ef = (a)->ef, .after = (a)->after, .exact = (a)->exact, .filter = (a)->filter,            \
@@ -233,6 +234,9 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
     if (o->has_timeout)
         s->deadline_us = s->db->io->ops->mono_us(s->db->io) + (uint64_t)o->timeout * 1000;
     enum err e = read_return(&o->fields, o->has_fields, &s->pick, why);
+    if (e == OK)
+        e = choose_partitions(s->view.collection, o->key, &o->partitions, o->has_partitions,
+                              &s->choice, why);
     if (e != OK || !o->has_filter)
         return e;
     return compile_filter(o->filter, o->has_params ? &o->params : NULL, &s->filter, why);

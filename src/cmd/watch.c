@@ -107,6 +107,8 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
         touch(find(env, m->key), false);
         break;
     case MUTATION_TICK:

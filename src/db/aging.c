@@ -196,19 +196,22 @@ static void walk(const struct aging *a, bool (*fn)(void *user, const struct agin
 struct due {
     uint64_t now_ms;
     size_t count;
+    bool (*counts)(const void *user, uint32_t row);
+    const void *user;
 };
 
 static bool count_due(void *user, const struct aging_entry *e)
 {
     struct due *d = user;
     bool is = e->expire_ms < d->now_ms;
-    d->count += is;
+    d->count += is && (d->counts == NULL || d->counts(d->user, e->row));
     return is;
 }
 
-size_t aging_count_due(const struct aging *a, uint64_t now_ms)
+size_t aging_count_due(const struct aging *a, uint64_t now_ms,
+                       bool (*counts)(const void *user, uint32_t row), const void *user)
 {
-    struct due d = {now_ms, 0};
+    struct due d = {.now_ms = now_ms, .counts = counts, .user = user};
     walk(a, count_due, &d);
     return d.count;
 }

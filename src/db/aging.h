@@ -75,8 +75,9 @@ static inline bool aging_is_due(const struct aging *a, uint64_t now_ms)
     return a->count > 0 && a->entries[0].expire_ms < now_ms;
 }
 
-/* Those in the heap whose time is over: O(their number). */
-size_t aging_count_due(const struct aging *a, uint64_t now_ms);
+/* Those in the heap whose time is over, of the rows that count (NULL: all): O(their number). */
+size_t aging_count_due(const struct aging *a, uint64_t now_ms,
+                       bool (*counts)(const void *user, uint32_t row), const void *user);
 /* The rows that expire soonest, at most most of them, in their order; room for as many. SIZE_MAX
  * when memory is short. */
 size_t aging_soonest(const struct aging *a, size_t most, uint32_t *rows);

@@ -44,8 +44,11 @@ static struct captured capture_object(struct object *o, uint32_t place)
     o->hold = OBJECT_HELD;
     struct captured captured = {
         .place = place, .type = o->type, .object = o, .expire_ms = o->expire_ms};
-    if (o->type == OBJECT_COLLECTION)
+    if (o->type == OBJECT_COLLECTION) {
+        const struct partitions *p = o->collection->partitions;
         captured.tuning = o->collection->spec.tuning;
+        captured.partitions = p == NULL ? NULL : p->table;
+    }
     return captured;
 }
 
@@ -151,6 +154,7 @@ static bool take_views(struct capture *c, struct capture_slice *slice, size_t co
         if (slice->keys[i].type != OBJECT_COLLECTION)
             continue;
         collection_view(slice->keys[i].object->collection, c->lsn, view);
+        collection_view_partitions(view, slice->keys[i].partitions);
         slice->keys[i].large = view->collection->columns.large;
         slice->keys[i].view = view++;
     }

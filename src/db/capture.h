@@ -30,7 +30,8 @@ struct captured {
     struct object *object; /* for its bytes */
     uint64_t expire_ms;
     const struct collection_view *view; /* OBJECT_COLLECTION */
-    struct spec_tuning tuning;          /* likewise: it may change in place */
+    struct spec_tuning tuning;          /* likewise: it may change in place, */
+    const struct partition_table *partitions; /* and so may these; NULL: there was _default alone */
     bool large;                         /* it has columns of its own, has left its slab */
 };
 

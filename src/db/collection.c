@@ -46,6 +46,7 @@ static void init_columns(struct collection *c)
         [COL_ATTR] = {sizeof(heap_ref), MEM_ROW},
         [COL_NORM] = {sizeof(float), MEM_ROW},
         [COL_STATE] = {sizeof(uint8_t), MEM_ROW},
+        [COL_PARTITION] = {c->spec.implicit ? 0 : sizeof(uint16_t), MEM_ROW},
         [COL_CODE] = {codes ? c->codec.row_size : 0, MEM_CODE},
         [COL_VECTOR] = {vectors ? c->exact.row_size : 0, MEM_VECTOR},
     };
@@ -125,6 +126,7 @@ static void free_all(struct job *job, struct lane *lane)
     pending_fini(&c->pending);
     rowset_fini(&c->free_rows);
     aging_free(c->aging);
+    partitions_free(c->partitions);
     free_rooms(c);
     c->graph = NULL;
 }
@@ -158,23 +160,84 @@ void collection_drop(struct collection *c)
     c->retired->bytes += c->retired_bytes;
     c->retired->users++;
     aging_unlist(c->aging, c->env->aging_next);
+    partitions_stop(c->partitions);
     background_forget(c->env->background, c);
     if (c->pending_waiters > 0)
         c->env->background->on_room(c->env->background->user, c);
     epoch_defer(c->env->epoch, &c->end, end_collection);
 }
 
+uint16_t collection_partition(const struct collection *c, uint32_t row)
+{
+    CHECK(row < c->rows_end);
+    if (c->columns.spec[COL_PARTITION].stride == 0)
+        return PARTITION_DEFAULT;
+    return ((const uint16_t *)(const void *)c->columns.base[COL_PARTITION])[row];
+}
+
+static bool is_dying(const struct collection *c, uint32_t row)
+{
+    return c->partitions != NULL && c->partitions->table->hides &&
+           partition_bit(c->partitions->table->hidden, collection_partition(c, row));
+}
+
+struct partition_sums collection_sums(const struct collection *c)
+{
+    struct partition_sums sums = {c->live, c->attributes, c->heap.live_bytes};
+    if (c->partitions == NULL)
+        return sums;
+    const struct partition_sums *dying = &c->partitions->dying;
+    CHECK(dying->count <= sums.count && dying->heap_bytes <= sums.heap_bytes);
+    sums.count -= dying->count;
+    sums.attributes -= dying->attributes;
+    sums.heap_bytes -= dying->heap_bytes;
+    return sums;
+}
+
+enum err collection_make_partitions(struct collection *c)
+{
+    CHECK(!c->spec.implicit);
+    if (c->partitions == NULL)
+        c->partitions = partitions_new(c);
+    return c->partitions == NULL ? ERR_NOMEM : OK;
+}
+
 uint32_t collection_find(const struct collection *c, struct slice id)
 {
     uint32_t row = map_get(&c->ids, collection_id_hash(c, id), id);
-    return row == MAP_NONE ? ROW_NONE : row;
+    return row == MAP_NONE || is_dying(c, row) ? ROW_NONE : row;
+}
+
+/* Rows that a count is of. */
+struct counted {
+    const struct collection *c;
+    const struct partition_choice *choice; /* NULL: all that are there */
+};
+
+static bool counts(const void *user, uint32_t row)
+{
+    const struct counted *counted = user;
+    if (counted->choice == NULL)
+        return !is_dying(counted->c, row);
+    return partition_bit(counted->choice->bits, collection_partition(counted->c, row));
 }
 
 size_t collection_count(const struct collection *c, uint64_t now_ms)
 {
-    size_t due = c->aging == NULL ? 0 : aging_count_due(c->aging, now_ms);
-    CHECK(due <= c->live);
-    return c->live - due;
+    struct counted counted = {c, NULL};
+    size_t due = c->aging == NULL ? 0 : aging_count_due(c->aging, now_ms, counts, &counted);
+    size_t live = collection_sums(c).count;
+    CHECK(due <= live);
+    return live - due;
+}
+
+size_t collection_count_in(const struct collection *c, uint64_t now_ms,
+                           const struct partition_choice *choice)
+{
+    struct counted counted = {c, choice};
+    size_t due = c->aging == NULL ? 0 : aging_count_due(c->aging, now_ms, counts, &counted);
+    CHECK(due <= choice->count);
+    return choice->count - due;
 }
 
 static struct slice attribute_of(const struct collection *c, uint32_t row)
@@ -361,7 +424,8 @@ size_t collection_row_bytes(const struct collection *c)
 
 size_t collection_element_bytes(const struct collection *c)
 {
-    return c->live * collection_row_bytes(c) + c->heap.live_bytes;
+    struct partition_sums sums = collection_sums(c);
+    return sums.count * collection_row_bytes(c) + sums.heap_bytes;
 }
 
 enum err collection_prepare_tuning(struct collection *c, const struct spec_tuning *tuning)
@@ -448,6 +512,21 @@ static void drop_attribute(struct collection *c, heap_ref ref)
     c->attributes--;
 }
 
+static struct partition_sums sums_of(const struct collection *c)
+{
+    return (struct partition_sums){c->live, c->attributes, c->heap.live_bytes};
+}
+
+/* What has changed since before is the row's. */
+static void count_row(struct collection *c, uint32_t row, const struct partition_sums *before)
+{
+    if (c->partitions == NULL)
+        return;
+    struct partition_sums change = {c->live - before->count, c->attributes - before->attributes,
+                                    c->heap.live_bytes - before->heap_bytes};
+    partitions_count(c->partitions, collection_partition(c, row), &change);
+}
+
 /* The row stops being: no later search sees it. Its id leaves the map by the caller. */
 static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
 {
@@ -458,10 +537,14 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
         fields_forget(c->fields, row);
     if (c->aging != NULL)
         aging_forget(c->aging, row);
+    struct partition_sums before = sums_of(c);
     heap_drop(&c->heap, atomic_load_explicit(column_ref(base, COL_ID, row), memory_order_relaxed));
     drop_attribute(c, atomic_load_explicit(column_ref(base, COL_ATTR, row), memory_order_relaxed));
     CHECK(c->live > 0);
     c->live--;
+    count_row(c, row, &before);
+    if (c->partitions != NULL)
+        partitions_remove(c->partitions, collection_partition(c, row), row);
     switch (collection_state(c, row)) {
     case ROW_FLAT:
         collection_retire(c, row);
@@ -531,14 +614,32 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct
     background_wake(c->env->background, c);
 }
 
-static void put_element(struct collection *c, const struct mutation_element *e, uint64_t lsn)
+static uint64_t dying_lsn(const struct collection *c, uint32_t row)
+{
+    return c->partitions->all[collection_partition(c, row)].gone_lsn;
+}
+
+/* From its birth to its death a row is in one partition. */
+static void enter_partition(struct collection *c, uint32_t row, uint16_t partition)
+{
+    if (c->columns.spec[COL_PARTITION].stride > 0)
+        ((uint16_t *)(void *)c->columns.base[COL_PARTITION])[row] = partition;
+    if (c->partitions != NULL)
+        partitions_add(c->partitions, partition, row);
+}
+
+static void put_element(struct collection *c, const struct mutation_element *e, uint16_t partition,
+                        uint64_t lsn)
 {
     uint32_t hash = collection_id_hash(c, e->id);
     uint32_t before = map_get(&c->ids, hash, e->id);
+    bool replaces = before != MAP_NONE && !is_dying(c, before);
     struct slice attribute = e->attribute;
     if (!e->set_attribute)
-        attribute = before == MAP_NONE ? (struct slice){0} : attribute_of(c, before);
+        attribute = replaces ? attribute_of(c, before) : (struct slice){0};
+    struct partition_sums sums = sums_of(c);
     uint32_t row = take_row(c);
+    enter_partition(c, row, partition);
     fill_row(c, row, e);
     if (c->aging != NULL)
         aging_set(c->aging, row, e->expire_ms, access_of_now(c));
@@ -550,19 +651,24 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
     atomic_store_explicit(column_ref(c->columns.base, COL_ATTR, row), ref, memory_order_relaxed);
     if (c->fields != NULL && fields_has(c->fields, row))
         fields_set(c->fields, row, attribute);
+    publish_row(c, row, lsn, e->id);
+    count_row(c, row, &sums);
     if (before == MAP_NONE) {
         map_put(&c->ids, hash, row);
     } else {
         map_replace(&c->ids, hash, before, row);
-        kill_row(c, before, lsn);
+        kill_row(c, before, replaces ? lsn : dying_lsn(c, before));
     }
-    publish_row(c, row, lsn, e->id);
 }
 
 void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn)
 {
+    uint16_t partition = PARTITION_DEFAULT;
+    if (c->partitions != NULL && m->partition.len > 0)
+        partition = partition_table_find(c->partitions->table, m->partition);
+    CHECK(partition != PARTITION_NONE); /* db_write has looked */
     for (size_t i = 0; i < m->count; i++)
-        put_element(c, &m->elements[i], lsn);
+        put_element(c, &m->elements[i], partition, lsn);
 }
 
 bool collection_remove(struct collection *c, struct slice id, uint64_t lsn)
@@ -571,9 +677,20 @@ bool collection_remove(struct collection *c, struct slice id, uint64_t lsn)
     uint32_t row = map_get(&c->ids, hash, id);
     if (row == MAP_NONE)
         return false;
+    bool was = !is_dying(c, row);
+    uint64_t death = was ? lsn : dying_lsn(c, row);
     map_remove(&c->ids, hash, row);
+    kill_row(c, row, death);
+    return was;
+}
+
+void collection_bury(struct collection *c, uint32_t row, uint64_t lsn)
+{
+    heap_ref ref =
+        atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
+    CHECK(is_dying(c, row));
+    map_remove(&c->ids, collection_id_hash(c, heap_get(&c->heap, ref)), row);
     kill_row(c, row, lsn);
-    return true;
 }
 
 void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute)
@@ -581,6 +698,7 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
     uint32_t row = collection_find(c, id);
     if (row == ROW_NONE)
         return;
+    struct partition_sums sums = sums_of(c);
     heap_ref ref = HEAP_NONE;
     if (attribute.len > 0) {
         ref = heap_put(&c->heap, row, attribute);
@@ -594,6 +712,7 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
     _Atomic uint32_t *at = column_ref(c->columns.base, COL_ATTR, row);
     drop_attribute(c, atomic_load_explicit(at, memory_order_relaxed));
     atomic_store_explicit(at, ref, memory_order_release);
+    count_row(c, row, &sums);
     if (indexed)
         fields_set(c->fields, row, attribute);
 }
@@ -681,7 +800,7 @@ static void move_fields(struct collection *c, uint32_t from, uint32_t to)
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)
 {
     uint8_t *const *base = c->columns.base;
-    static const enum collection_column copied[] = {COL_NORM, COL_CODE, COL_VECTOR};
+    static const enum collection_column copied[] = {COL_NORM, COL_CODE, COL_VECTOR, COL_PARTITION};
     static const enum collection_column refs[] = {COL_ID, COL_ATTR};
     CHECK(collection_state(c, to) == ROW_FREE);
     for (size_t i = 0; i < COUNT_OF(copied); i++) {
@@ -702,6 +821,8 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
         move_fields(c, from, to);
     if (c->aging != NULL)
         aging_move(c->aging, from, to);
+    if (c->partitions != NULL)
+        partitions_move(c->partitions, collection_partition(c, to), from, to);
     heap_ref id = atomic_load_explicit(column_ref(base, COL_ID, to), memory_order_relaxed);
     map_replace(&c->ids, collection_id_hash(c, heap_get(&c->heap, id)), from, to);
     _Atomic uint64_t *birth = (_Atomic uint64_t *)base[COL_BIRTH];
@@ -742,5 +863,7 @@ size_t collection_bytes(const struct collection *c)
         sum += mem_size(c->unit);
     if (c->aging != NULL)
         sum += aging_bytes(c->aging);
+    if (c->partitions != NULL)
+        sum += partitions_bytes(c->partitions);
     return sum + c->free_rows.words * sizeof(uint64_t);
 }

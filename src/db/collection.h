@@ -27,6 +27,7 @@
 #include "db/aging.h"
 #include "db/fields.h"
 #include "db/mutation.h"
+#include "db/partitions.h"
 #include "db/pending.h"
 #include "index/index.h"
 
@@ -36,14 +37,15 @@ struct object;
 struct saved_attributes;
 
 enum collection_column {
-    COL_BIRTH,  /* LSN from which the row is visible; LSN_NEVER while free */
-    COL_DEATH,  /* LSN from which it is not; LSN_NEVER while alive */
-    COL_ID,     /* heap_ref, atomic */
-    COL_ATTR,   /* heap_ref or HEAP_NONE, atomic */
-    COL_NORM,   /* float: length of the vector as it came (struct mutation_element) */
-    COL_STATE,  /* enum row_state; the loop's alone */
-    COL_CODE,   /* what walks read; not there with QUANT_NONE */
-    COL_VECTOR, /* exact vectors; not there with keep_originals off */
+    COL_BIRTH,     /* LSN from which the row is visible; LSN_NEVER while free */
+    COL_DEATH,     /* LSN from which it is not; LSN_NEVER while alive */
+    COL_ID,        /* heap_ref, atomic */
+    COL_ATTR,      /* heap_ref or HEAP_NONE, atomic */
+    COL_NORM,      /* float: length of the vector as it came (struct mutation_element) */
+    COL_STATE,     /* enum row_state; the loop's alone */
+    COL_PARTITION, /* uint16_t; not there in implicit sets */
+    COL_CODE,      /* what walks read; not there with QUANT_NONE */
+    COL_VECTOR,    /* exact vectors; not there with keep_originals off */
     COL_COUNT
 };
 
@@ -93,10 +95,11 @@ struct collection {
     struct rowset free_rows;
     uint64_t evicted;            /* elements that made room for others, since the start */
     struct aging *aging;         /* NULL: no element expires */
+    struct partitions *partitions; /* NULL: there is _default alone */
     const struct object *object; /* that leads to it, in the keyspace */
     uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
-    size_t live;
-    size_t attributes;
+    size_t live;                 /* with those of dying partitions */
+    size_t attributes;           /* likewise */
     size_t dead_linked;          /* rows a sweep would take out */
     size_t sweeping;             /* rows that are ROW_SWEEPING */
     _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
@@ -130,7 +133,7 @@ MUST_USE struct collection *collection_new(const struct collection_env *env,
 /* Frees it when no search and no job holds it any more. */
 void collection_drop(struct collection *c);
 
-/* Elements. ROW_NONE when there is none of that id. */
+/* Elements. ROW_NONE when there is none of that id, or its partition was dropped. */
 uint32_t collection_find(const struct collection *c, struct slice id);
 
 /* The part of a change that can fail: sets aside all memory that collection_put will take for
@@ -145,6 +148,15 @@ MUST_USE enum err collection_prepare_attribute(struct collection *c, struct slic
 void collection_put(struct collection *c, const struct mutation *m, uint64_t lsn);
 bool collection_remove(struct collection *c, struct slice id, uint64_t lsn);
 void collection_set_attribute(struct collection *c, struct slice id, struct slice attribute);
+/* For partitions.c: the element of a row of a dying partition dies, at the LSN of the drop. */
+void collection_bury(struct collection *c, uint32_t row, uint64_t lsn);
+
+/* PARTITION_DEFAULT: from the first partition on. */
+uint16_t collection_partition(const struct collection *c, uint32_t row);
+/* Of all partitions that are there: what elements come to. */
+struct partition_sums collection_sums(const struct collection *c);
+/* Makes partitions possible. ERR_NOMEM. */
+MUST_USE enum err collection_make_partitions(struct collection *c);
 
 /* The clock and the way that the use of its elements is known by. */
 struct access collection_access(const struct collection *c);
@@ -157,8 +169,10 @@ MUST_USE enum err collection_prepare_tuning(struct collection *c, const struct s
 /* All elements were used just now. */
 void collection_use_all(struct collection *c);
 void collection_tune(struct collection *c, const struct spec_tuning *tuning);
-/* Elements that have not expired at now_ms. */
+/* Elements that have not expired at now_ms; of these, those in some partitions, as they are now. */
 size_t collection_count(const struct collection *c, uint64_t now_ms);
+size_t collection_count_in(const struct collection *c, uint64_t now_ms,
+                           const struct partition_choice *choice);
 
 /* Makes the graph now, whatever the size, for who wants to see links. */
 MUST_USE enum err collection_need_graph(struct collection *c);
@@ -188,12 +202,16 @@ struct collection_view {
     _Atomic uint32_t *used;        /* by row, as access.h has it; NULL: nobody asks */
     struct access access;          /* the clock of that */
     const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */
-    bool has_due;                  /* some have expired, and are not gone: indexes count them */
+    const struct partition_table *partitions; /* NULL: there is _default alone */
+    bool has_due; /* some have expired, or their partition was dropped, and are not
+                   * gone: indexes count them */
     struct pending_span pending;
     size_t live;
 };
 
 void collection_view(struct collection *c, uint64_t lsn, struct collection_view *out);
+/* The view is one of the partitions as they were then. table: NULL: there was _default alone. */
+void collection_view_partitions(struct collection_view *v, const struct partition_table *table);
 
 static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collection_column col,
                                            uint32_t row)
@@ -207,6 +225,7 @@ struct slice view_attribute(const struct collection_view *v, uint32_t row);
 float view_norm(const struct collection_view *v, uint32_t row);
 /* The exact vector of a row in its type (struct mutation_element); there are exact ones. */
 const uint8_t *view_stored(const struct collection_view *v, uint32_t row);
+uint16_t view_partition(const struct collection_view *v, uint32_t row);
 /* [lane or loop] The element of a row is shown to a client. Not exact: two at once count as one. */
 void view_use(struct collection_view *v, uint32_t row);
 /* When it expires; 0: never. */

@@ -117,6 +117,9 @@ enum err collection_load_row(struct collection_load *l, struct heap_cursor *curs
     if (!collection_load_is_alive(l, at) || !isfinite(row->norm) ||
         atomic_load_explicit(lsn_at(l, COL_BIRTH, at), memory_order_relaxed) != LSN_NEVER)
         return ERR_CORRUPT;
+    if (row->partition != PARTITION_DEFAULT &&
+        (c->partitions == NULL || !partitions_is_live(c->partitions, row->partition)))
+        return ERR_CORRUPT;
     enum err e = put_record(l, cursor, at, row->id, &id);
     if (e != OK)
         return e;
@@ -127,6 +130,8 @@ enum err collection_load_row(struct collection_load *l, struct heap_cursor *curs
     }
     atomic_store_explicit(column_ref(base, COL_ID, at), id, memory_order_relaxed);
     ((float *)(void *)base[COL_NORM])[at] = row->norm;
+    if (spec[COL_PARTITION].stride > 0)
+        ((uint16_t *)(void *)base[COL_PARTITION])[at] = row->partition;
     if (spec[COL_CODE].stride > 0)
         memcpy(base[COL_CODE] + (size_t)at * spec[COL_CODE].stride, row->code,
                spec[COL_CODE].stride);
@@ -270,6 +275,23 @@ static enum err finish_aging(struct collection_load *l)
     return OK;
 }
 
+static void finish_partitions(struct collection_load *l)
+{
+    struct collection *c = l->c;
+    for (uint32_t row = 0; row < l->end; row++) {
+        if (!collection_load_is_alive(l, row))
+            continue;
+        struct partition_sums one = {.count = 1, .heap_bytes = heap_record_size(id_of(c, row).len)};
+        heap_ref ref =
+            atomic_load_explicit(column_ref(c->columns.base, COL_ATTR, row), memory_order_relaxed);
+        if (ref != HEAP_NONE) {
+            one.attributes = 1;
+            one.heap_bytes += heap_record_size(heap_get(&c->heap, ref).len);
+        }
+        partitions_load_row(c->partitions, collection_partition(c, row), row, &one);
+    }
+}
+
 enum err collection_load_finish(struct collection_load *l)
 {
     struct collection *c = l->c;
@@ -283,6 +305,8 @@ enum err collection_load_finish(struct collection_load *l)
             rowset_add(&c->free_rows, row);
     if (finish_aging(l) != OK)
         return ERR_NOMEM;
+    if (c->partitions != NULL)
+        finish_partitions(l);
     return l->has_graph ? finish_graph(l) : OK;
 }
 

@@ -11,9 +11,9 @@
  *     collection_load_finish   [one lane or the loop]
  *     collection_load_end      [loop] from here on it is like any other
  *
- * What comes in is not trusted: a row that is not alive, or alive and without contents, an id twice
- * are ERR_CORRUPT. After an error collection_load_abandon, and the collection is good for
- * collection_drop only. */
+ * What comes in is not trusted: a row that is not alive, or alive and without contents, an id
+ * twice, a partition that is not there are ERR_CORRUPT. After an error collection_load_abandon, and
+ * the collection is good for collection_drop only. */
 #ifndef VDB_DB_COLLECTION_LOAD_H
 #define VDB_DB_COLLECTION_LOAD_H
 
@@ -41,6 +41,7 @@ struct collection_load_row {
     uint64_t birth;
     float norm;
     uint64_t expire_ms; /* 0: never */
+    uint16_t partition; /* its number */
     struct slice id;
     const uint8_t *code;   /* not looked at when the collection has none */
     const uint8_t *vector; /* likewise; in its type */

@@ -33,9 +33,10 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
             c->aging == NULL ? NULL : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
         .ef = c->spec.tuning.ef,
         .pending = pending_span(&c->pending),
-        .live = c->live,
+        .live = collection_sums(c).count,
     };
     memcpy(out->base, c->columns.base, sizeof(out->base));
+    collection_view_partitions(out, c->partitions == NULL ? NULL : c->partitions->table);
     if (c->aging != NULL && spec_counts_use(&c->spec.tuning)) {
         out->used = (_Atomic uint32_t *)(void *)c->aging->columns.base[AGE_ACCESS];
         out->access = collection_access(c);
@@ -44,6 +45,13 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
     out->has_fields = c->fields != NULL && !c->fields->building;
     if (out->has_fields)
         memcpy(out->field_base, c->fields->columns.base, sizeof(out->field_base));
+}
+
+void collection_view_partitions(struct collection_view *v, const struct partition_table *table)
+{
+    v->partitions = table;
+    v->codes.group = v->exact.group = (const uint16_t *)(const void *)v->base[COL_PARTITION];
+    v->codes.hidden = v->exact.hidden = table != NULL && table->hides ? table->hidden : NULL;
 }
 
 struct slice view_id(const struct collection_view *v, uint32_t row)
@@ -61,6 +69,12 @@ struct slice view_attribute(const struct collection_view *v, uint32_t row)
 float view_norm(const struct collection_view *v, uint32_t row)
 {
     return ((const float *)(const void *)v->base[COL_NORM])[row];
+}
+
+uint16_t view_partition(const struct collection_view *v, uint32_t row)
+{
+    bool none = v->collection->columns.spec[COL_PARTITION].stride == 0;
+    return none ? PARTITION_DEFAULT : ((const uint16_t *)(const void *)v->base[COL_PARTITION])[row];
 }
 
 void view_use(struct collection_view *v, uint32_t row)

@@ -3,6 +3,7 @@
  * A hash is HASH_SETs of some fields each. A collection is
  *
  *     COLLECTION_NEW   its spec, tuning and schema in it
+ *     PARTITION_NEW .. its partitions beside _default, by rising names
  *     PUT ...          its elements that have not expired: exact vectors (where there are none,
  *                      what their codes stand for), attributes, and when they expire
  *
@@ -40,6 +41,8 @@ struct copy_check {
     size_t elements; /* or fields */
     bool is_hash;
     struct collection_spec spec;
+    struct slice partitions[LIMIT_PARTITIONS]; /* rising; they point into the bytes */
+    size_t partition_count;
 };
 MUST_USE enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why);
 

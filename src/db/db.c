@@ -142,7 +142,8 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
     collection_view(c, db->log.last_lsn, out);
     out->codes.expire = out->exact.expire = out->expire;
     out->codes.now_ms = out->exact.now_ms = db->now_ms;
-    out->has_due = c->aging != NULL && aging_is_due(c->aging, db->now_ms);
+    out->has_due =
+        (c->aging != NULL && aging_is_due(c->aging, db->now_ms)) || out->codes.hidden != NULL;
 }
 
 uint32_t db_element(const struct db *db, const struct collection *c, struct slice id)
@@ -235,9 +236,29 @@ static enum err prepare_put(struct db *db, const struct mutation *m, struct why 
     if (m->dim != c->spec.dim || m->type != c->spec.type)
         return why_set(why, ERR_CORRUPT, "vectors of %u %s for a collection of %u %s", m->dim,
                        type_name(m->type), c->spec.dim, type_name(c->spec.type));
+    if (m->partition.len > 0 &&
+        (c->partitions == NULL ||
+         partition_table_find(c->partitions->table, m->partition) == PARTITION_NONE))
+        return why_set(why, ERR_NOT_FOUND, "no such partition");
     if (!db_has_room(db, collection_put_cost(c, m)))
         return ERR_NOMEM;
     return collection_prepare_put(c, m);
+}
+
+static enum err prepare_partition(struct db *db, const struct mutation *m, struct why *why)
+{
+    struct collection *c;
+    enum err e = collection_of(keyspace_get(&db->keys, m->key), &c);
+    if (e != OK)
+        return e;
+    if (c == NULL || c->spec.implicit)
+        return why_set(why, ERR_NOT_FOUND, "no such collection");
+    if (m->kind == MUTATION_PARTITION_NEW) {
+        e = db_has_room(db, m->partition.len) ? collection_make_partitions(c) : ERR_NOMEM;
+        return e == OK ? partitions_prepare_new(c->partitions, m->partition) : e;
+    }
+    return c->partitions == NULL ? why_set(why, ERR_NOT_FOUND, "no such partition")
+                                 : partitions_prepare_drop(c->partitions, m->partition);
 }
 
 static enum err prepare_attribute(struct db *db, const struct mutation *m)
@@ -303,6 +324,10 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
         break;
     case MUTATION_COLLECTION_ALTER:
         e = prepare_alter(db, m, why);
+        break;
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        e = prepare_partition(db, m, why);
         break;
     case MUTATION_SET_ATTRIBUTE:
         e = prepare_attribute(db, m);
@@ -408,6 +433,23 @@ static void apply_alter(struct db *db, const struct mutation *m)
     collection_tune(o->collection, &m->spec.tuning);
 }
 
+/* Likewise: the partitions as they were first. */
+static void apply_partition(struct db *db, const struct mutation *m, uint64_t lsn)
+{
+    struct object *o = keyspace_get(&db->keys, m->key);
+    CHECK(o != NULL && o->type == OBJECT_COLLECTION && o->collection->partitions != NULL);
+    struct partitions *p = o->collection->partitions;
+    keyspace_touch(&db->keys, o);
+    if (m->kind == MUTATION_PARTITION_NEW) {
+        partitions_apply_new(p);
+        return;
+    }
+    size_t before = p->dying.count;
+    partitions_apply_drop(p, lsn);
+    db->vectors_removed += p->dying.count - before;
+    db->changes += p->dying.count - before;
+}
+
 static void apply_attribute(struct db *db, const struct mutation *m)
 {
     struct object *o = keyspace_get(&db->keys, m->key);
@@ -442,6 +484,8 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_KEY_REMOVE:
     case MUTATION_SET_ATTRIBUTE:
     case MUTATION_COLLECTION_ALTER:
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
@@ -490,6 +534,10 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         break;
     case MUTATION_COLLECTION_ALTER:
         apply_alter(db, m);
+        break;
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        apply_partition(db, m, lsn);
         break;
     case MUTATION_SET_ATTRIBUTE:
         apply_attribute(db, m);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "db/partitions.h"
 
 /* Vectors in a record stand at multiples of this, so that they can be used where they are. */
 enum { VECTOR_ALIGNMENT = 8 };
@@ -34,6 +35,7 @@ static void put_elements(struct buf *out, const struct mutation *m, size_t start
     bytes_put_u8(out, m->creates);
     if (m->creates)
         spec_encode(&m->spec, out);
+    bytes_put_slice(out, m->partition);
     bytes_put_u32(out, FIELD_VECTOR);
     bytes_put_u8(out, (uint8_t)m->type);
     bytes_put_u32(out, m->dim);
@@ -64,7 +66,7 @@ static void put_ids(struct buf *out, const struct mutation *m)
 size_t mutation_size_max(const struct mutation *m)
 {
     enum { FIXED = 64, SPEC_FIXED = 512, ELEMENT_FIXED = 32 };
-    size_t size = FIXED + m->key.len + m->new_key.len + m->value.len;
+    size_t size = FIXED + m->key.len + m->new_key.len + m->value.len + m->partition.len;
     if (m->kind == MUTATION_COLLECTION_NEW || m->kind == MUTATION_COLLECTION_ALTER || m->creates)
         size += SPEC_FIXED + LIMIT_SCHEMA_NAMES;
     for (size_t i = 0; i < m->count && m->ids != NULL; i++)
@@ -118,6 +120,10 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_COLLECTION_ALTER:
         spec_encode(&m->spec, out);
         break;
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        bytes_put_slice(out, m->partition);
+        break;
     case MUTATION_PUT:
         put_elements(out, m, start);
         break;
@@ -160,10 +166,21 @@ static enum err get_time(struct bytes_reader *r, uint64_t *ms)
     return *ms <= INT64_MAX ? OK : ERR_CORRUPT;
 }
 
+/* _default has no name in the log. */
+static enum err get_partition(struct bytes_reader *r, struct mutation *m)
+{
+    m->partition = bytes_get_slice(r);
+    bool fits =
+        partition_name_fits(m->partition) && !slice_eq(m->partition, partition_default_name());
+    return fits ? OK : ERR_CORRUPT;
+}
+
 static enum err get_elements(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     m->creates = bytes_get_bool(r);
     if (m->creates && !spec_decode(r, &m->spec))
+        return ERR_CORRUPT;
+    if (get_partition(r, m) != OK && m->partition.len > 0)
         return ERR_CORRUPT;
     uint32_t field = bytes_get_u32(r);
     uint8_t type = bytes_get_u8(r);
@@ -261,6 +278,10 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
     case MUTATION_COLLECTION_NEW:
     case MUTATION_COLLECTION_ALTER:
         e = spec_decode(r, &m->spec) ? OK : ERR_CORRUPT;
+        break;
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        e = get_partition(r, m);
         break;
     case MUTATION_PUT:
         e = get_elements(r, m, start);

@@ -23,11 +23,13 @@
     X(MUTATION_KEY_EXPIRE, 8, "the key expires then, or never")                                    \
     X(MUTATION_KEY_RENAME, 9, "what the key held, and when it expires, is another key's")          \
     X(MUTATION_STRING_RANGE, 10, "the key's string has these bytes there, zeros before them")      \
-    X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")           \
+    X(MUTATION_TICK, 11, "nothing: the LSN at which elements have moved to other rows")            \
     X(MUTATION_COLLECTION_ALTER, 12, "the collection has this tuning")                             \
     X(MUTATION_HASH_SET, 13, "the hash has these fields, with these values, expiring then")        \
     X(MUTATION_HASH_REMOVE, 14, "the hash has none of these fields; without any, it is gone")      \
-    X(MUTATION_HASH_EXPIRE, 15, "those of these fields that are there expire then, or never")
+    X(MUTATION_HASH_EXPIRE, 15, "those of these fields that are there expire then, or never")      \
+    X(MUTATION_PARTITION_NEW, 16, "the collection has this partition, without elements")           \
+    X(MUTATION_PARTITION_DROP, 17, "the partition is gone, with its elements")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -61,6 +63,7 @@ struct mutation {
     struct slice new_key;              /* KEY_RENAME */
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
+    struct slice partition;            /* PARTITION_NEW, _DROP; PUT: len 0: _default */
     uint32_t dim;                      /* PUT */
     enum vec_type type;                /* PUT */
     struct mutation_element *elements; /* PUT */

@@ -343,23 +343,33 @@ static size_t copy_rows(const struct planning *g, uint8_t driver, uint32_t *out)
     return count;
 }
 
-static void take_rows(struct plan *plan, const struct planning *g, uint8_t driver)
+/* Room for the rows of the driver; false: it is not able to name them. */
+static bool take_room(struct plan *plan)
 {
     plan->rows = mem_try(MEM_SCRATCH, (plan->bound + 1) * sizeof(*plan->rows));
     plan->can_name = plan->rows != NULL;
-    if (plan->rows == NULL)
+    plan->row_count = plan->bound;
+    return plan->can_name;
+}
+
+static void take_rows(struct plan *plan, const struct planning *g, uint8_t driver)
+{
+    if (!take_room(plan))
         return;
-    plan->row_count = copy_rows(g, driver, plan->rows);
-    CHECK(plan->row_count == plan->bound);
+    size_t count = copy_rows(g, driver, plan->rows);
+    CHECK(count == plan->bound);
     plan->has_twins = g->drivers[driver].kind == DRIVER_UNION;
 }
 
-static void make(struct plan *plan, const struct predicate *p, size_t live, bool rows)
+/* -- all of it --------------------------------------------------------------------------------- */
+
+/* What the filter alone comes to. rows: copy them, unless the partitions have fewer. */
+static void make_of_filter(struct plan *plan, const struct plan_request *r, bool rows)
 {
-    *plan = (struct plan){.field = -1, .bound = live};
-    if (!predicate_is_columnar(p))
+    const struct predicate *p = r->predicate;
+    if (p == NULL || !predicate_is_columnar(p))
         return;
-    struct planning g = {.p = p, .fields = p->fields, .live = (double)live};
+    struct planning g = {.p = p, .fields = p->fields, .live = (double)r->live};
     for (uint32_t i = 0; i < p->op_count && !g.failed; i++)
         estimate_op(&g, &p->ops[i]);
     if (g.failed || g.depth != 1 || g.mark_count != 0)
@@ -376,18 +386,45 @@ static void make(struct plan *plan, const struct predicate *p, size_t live, bool
     plan->can_name = plan->bound <= PLAN_ROWS_MAX;
     if (plan->matches > (double)plan->bound)
         plan->matches = (double)plan->bound;
-    if (rows && plan->can_name)
+    bool drives = r->choice == NULL || plan->bound <= r->choice->bound;
+    if (rows && drives && plan->can_name)
         take_rows(plan, &g, best);
 }
 
-void plan_make(struct plan *plan, const struct predicate *p, size_t live)
+/* The filter lets through as many of the partitions as of all, as far as is known; whichever names
+ * fewer rows drives. */
+static void make(struct plan *plan, const struct plan_request *r, bool rows)
 {
-    make(plan, p, live, false);
+    const struct partition_choice *choice = r->choice;
+    *plan = (struct plan){.field = -1, .bound = r->live};
+    make_of_filter(plan, r, rows);
+    if (choice == NULL)
+        return;
+    plan->exact = false;
+    if (r->predicate == NULL) {
+        plan->known = true;
+        plan->matches = (double)choice->count;
+    } else if (r->live > 0) {
+        plan->matches *= (double)choice->count / (double)r->live;
+    }
+    if (plan->can_name && plan->bound <= choice->bound)
+        return;
+    plan->field = -1;
+    plan->by_partition = true;
+    plan->bound = choice->bound;
+    plan->can_name = plan->bound <= PLAN_ROWS_MAX;
+    if (rows && plan->can_name && take_room(plan))
+        partition_choice_rows(choice, r->partitions, plan->rows);
 }
 
-void plan_make_rows(struct plan *plan, const struct predicate *p, size_t live)
+void plan_make(struct plan *plan, const struct plan_request *request)
 {
-    make(plan, p, live, true);
+    make(plan, request, false);
+}
+
+void plan_make_rows(struct plan *plan, const struct plan_request *request)
+{
+    make(plan, request, true);
 }
 
 /* By a set of bits: a row may come by several fields. */

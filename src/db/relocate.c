@@ -147,6 +147,8 @@ static void trim(struct collection *c)
     uint32_t least = queue_end(c);
     if (least < c->rows_end)
         c->rows_end = rowset_trim(&c->free_rows, c->rows_end, least);
+    if (c->partitions != NULL)
+        partitions_trim(c->partitions, c->rows_end);
 }
 
 static size_t excess(const struct collection *c)

@@ -55,16 +55,25 @@ static bool begin(struct search *s)
     struct collection *c = s->view.collection;
     db_view(s->db, c, &s->view);
     search_stage(s, STAGE_PLAN);
-    if (s->filter == NULL)
-        return true;
-    s->predicate = predicate_new(s->filter, c->fields);
-    if (s->predicate == NULL) {
+    if (s->choice != NULL)
+        partition_choice_refresh(s->choice, c->partitions, s->view.live);
+    s->narrows = s->choice != NULL && !s->choice->all;
+    if (s->filter != NULL)
+        s->predicate = predicate_new(s->filter, c->fields);
+    if (s->filter != NULL && s->predicate == NULL) {
         s->error = ERR_NOMEM;
         return false;
     }
-    plan_make(&s->plan, s->predicate, c->live);
+    if (!search_selects(s))
+        return true;
+    struct plan_request request = {.predicate = s->predicate, .live = s->view.live};
+    if (s->narrows) {
+        request.choice = s->choice;
+        request.partitions = c->partitions;
+    }
+    plan_make(&s->plan, &request);
     if (s->rows_asked || search_wants_rows(s))
-        plan_make_rows(&s->plan, s->predicate, c->live);
+        plan_make_rows(&s->plan, &request);
     s->rows_asked |= s->plan.rows != NULL;
     return true;
 }
@@ -152,6 +161,7 @@ void search_free(struct search *s)
     plan_fini(&s->plan);
     predicate_free(s->predicate);
     filter_free(s->filter);
+    mem_free(MEM_SCRATCH, s->choice);
     json_pick_free(s->pick);
     mem_free(MEM_SCRATCH, s->queries);
     if (s->end_extra != NULL)

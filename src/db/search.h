@@ -58,6 +58,7 @@ struct search {
     bool exact;
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct filter *filter; /* NULL: none; owned */
+    struct partition_choice *choice; /* NULL: all; owned */
     uint64_t deadline_us;  /* monotonic: then what was found so far has to do; 0: never */
 
     /* [lane] NULL, or what is done in place of searching. */
@@ -81,6 +82,7 @@ struct search {
     struct index_cost cost;
 
     /* the filter, bound and estimated when the search starts; owned */
+    bool narrows; /* the choice leaves out some element */
     struct predicate *predicate;
     struct plan plan;
 
@@ -108,9 +110,17 @@ MUST_USE bool search_start(struct search *s);
 void search_run_here(struct search *s);
 void search_free(struct search *s);
 
-/* [lane] Does the filter let a visible row through? */
+/* Does not every element count? */
+static inline bool search_selects(const struct search *s)
+{
+    return s->predicate != NULL || s->narrows;
+}
+
+/* [lane] Is a visible row in a partition that counts, and does the filter let it through? */
 static inline bool search_accepts(const struct search *s, uint32_t row)
 {
+    if (s->narrows && !partition_bit(s->choice->bits, s->view.codes.group[row]))
+        return false;
     return s->predicate == NULL || predicate_match(s->predicate, &s->view, row);
 }
 

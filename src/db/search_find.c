@@ -92,7 +92,10 @@ static bool accept(void *user, uint32_t row)
 static void fetch(void *user, uint32_t row)
 {
     const struct search *s = user;
-    predicate_fetch(s->predicate, &s->view, row);
+    if (s->narrows)
+        __builtin_prefetch(&s->view.codes.group[row]);
+    if (s->predicate != NULL)
+        predicate_fetch(s->predicate, &s->view, row);
 }
 
 void search_stage(struct search *s, enum search_stage stage)
@@ -172,7 +175,7 @@ static enum err scan(const struct query_run *r, const struct pass *pass, bool by
     struct index_filter filter = pass->matches ? (struct index_filter){0} : r->filter;
     topk_init(&top, room, most);
     /* As the index knew when the view was taken; of what has expired since it does not know. */
-    filter.all_visible = pass->list != NULL && !v->has_due;
+    filter.all_visible = pass->list != NULL && !v->has_due && !s->plan.by_partition;
     if (pass->list != NULL)
         scan_list(rows, r->lane, prepared, &filter, pass->list, pass->count, &top, &s->cost);
     else
@@ -195,7 +198,7 @@ static bool codes_serve(const struct query_run *r, double rows)
 static enum err scan_all(const struct query_run *r, struct hit **hits, size_t *count)
 {
     struct pass pass = {.count = r->view->exact.end};
-    bool by_code = r->search->filter != NULL && codes_serve(r, r->search->plan.matches);
+    bool by_code = search_selects(r->search) && codes_serve(r, r->search->plan.matches);
     return scan(r, &pass, by_code, hits, count);
 }
 
@@ -389,7 +392,8 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
     const struct plan *plan = &s->plan;
     double rows = (double)r->view->live;
     double score = codes_serve(r, plan->matches) ? cost_score : cost_score_exact;
-    bool columns = predicate_is_columnar(s->predicate) && r->view->has_fields;
+    bool columns =
+        s->predicate == NULL || (predicate_is_columnar(s->predicate) && r->view->has_fields);
     double look = columns ? cost_column : cost_text;
     double effort = (double)walk_effort(r, near);
     enum search_way best = WAY_FILTERED_SCAN;
@@ -464,6 +468,8 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
     double live = (double)r->view->live;
     if (!s->plan.known && !s->sampled) {
         s->plan.matches = sample_share(r) * live;
+        if (s->narrows && s->plan.matches > (double)s->choice->count)
+            s->plan.matches = (double)s->choice->count;
         s->sampled = true;
     }
     s->fell_back = s->rows_asked && s->plan.rows != NULL && s->fell_back;
@@ -514,7 +520,7 @@ static enum err find(struct query_run *r, struct hit **hits, size_t *count)
         s->way = WAY_SCAN;
         return OK;
     }
-    if (s->filter != NULL)
+    if (search_selects(s))
         return search_filtered(r, hits, count);
     if (!s->exact && r->view->graph != NULL)
         return search_graph(r, hits, count);
@@ -528,7 +534,7 @@ enum err search_find(struct search *s, struct lane *lane, const float *query)
     r.search = s;
     r.lane = lane;
     r.query = query;
-    if (s->filter != NULL)
+    if (search_selects(s))
         r.filter = (struct index_filter){.accept = accept, .fetch = fetch, .user = s};
     struct hit *hits = NULL;
     size_t count = 0;

@@ -53,6 +53,13 @@ static uint64_t lsn_at(const struct collection *c, enum collection_column column
     return atomic_load_explicit(&lsns[row], memory_order_relaxed);
 }
 
+/* An element of a dropped partition is gone already. */
+static bool is_there(const struct planning *p, uint32_t row)
+{
+    const struct partitions *all = p->c->partitions;
+    return all == NULL || partitions_is_live(all, collection_partition(p->c, row));
+}
+
 static bool is_kept(const struct planning *p, uint32_t row)
 {
     return p->kept_count > 0 &&
@@ -111,7 +118,7 @@ static size_t bytes_added(const struct planning *p, const struct mutation *put, 
 static void measure(struct planning *p, const struct mutation *put, size_t fresh)
 {
     const struct spec_tuning *t = &p->c->spec.tuning;
-    size_t len = p->c->live + fresh;
+    size_t len = collection_sums(p->c).count + fresh;
     if (t->max_len > 0 && len > t->max_len)
         p->rows = len - t->max_len;
     if (t->max_bytes == 0)
@@ -126,7 +133,7 @@ static void measure(struct planning *p, const struct mutation *put, size_t fresh
 static void note_candidate(struct planning *p, uint32_t row, const struct access *access)
 {
     const struct aging *a = p->c->aging;
-    if (is_kept(p, row))
+    if (is_kept(p, row) || !is_there(p, row))
         return;
     const _Atomic uint32_t *used =
         a == NULL ? NULL : (const _Atomic uint32_t *)(const void *)a->columns.base[AGE_ACCESS];
@@ -176,7 +183,8 @@ static bool list_times(struct planning *p, size_t wanted, bool due_only)
     bool ok = rows != NULL && p->candidates != NULL && found != SIZE_MAX;
     p->count = 0;
     for (size_t i = 0; i < found && ok; i++)
-        if (!is_kept(p, rows[i]) && (!due_only || aging_is_over(a, rows[i], p->now_ms)))
+        if (!is_kept(p, rows[i]) && is_there(p, rows[i]) &&
+            (!due_only || aging_is_over(a, rows[i], p->now_ms)))
             p->candidates[p->count++] = (struct candidate){.row = rows[i]};
     mem_free(MEM_SCRATCH, rows);
     return ok;

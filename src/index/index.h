@@ -30,6 +30,8 @@ struct index_rows {
     uint32_t end;                   /* rows are 0 .. end - 1 */
     const _Atomic uint64_t *expire; /* Unix time in ms, 0: never; NULL: nothing expires */
     uint64_t now_ms;                /* a row that has expired by then is not visible */
+    const uint16_t *group;          /* of each row, fixed at its birth */
+    const uint64_t *hidden;         /* bits of groups whose rows are not visible; NULL: none is */
 };
 
 /* Death is read before birth. A row that is used again gets birth LSN_NEVER, then death LSN_NEVER,
@@ -39,6 +41,9 @@ static inline bool row_visible(const struct index_rows *rows, uint32_t row)
     uint64_t death = atomic_load_explicit(&rows->death[row], memory_order_acquire);
     if (atomic_load_explicit(&rows->birth[row], memory_order_acquire) > rows->lsn ||
         rows->lsn >= death)
+        return false;
+    if (rows->hidden != NULL &&
+        (rows->hidden[rows->group[row] / 64] >> (rows->group[row] % 64) & 1) != 0)
         return false;
     if (rows->expire == NULL)
         return true;

@@ -13,6 +13,7 @@ struct work {
     struct check_shot *shot;
     const struct manifest_collection *large; /* NULL: it is in one chunk */
     const struct collection_spec *spec;
+    const uint64_t *partitions; /* NULL: _default alone */
     const char *key;
     uint64_t uid;
     struct codec codec;
@@ -232,6 +233,14 @@ static bool on_element(void *user, const struct snapshot_element *e)
     w->heap_bytes += e->attribute.len > 0 ? heap_record_size(e->attribute.len) : 0;
     if (w->large == NULL)
         w->attributes += e->attribute.len > 0;
+    bool known = e->partition == PARTITION_DEFAULT ||
+                 (w->partitions != NULL && partition_bit(w->partitions, e->partition));
+    if (!known && !w->damaged) {
+        w->damaged = true;
+        check_say(w->shot->check, CHECK_DAMAGE, w->shot->name, 0,
+                  "%s has an element in a partition that it does not have (row %" PRIu32 ")",
+                  w->key, e->row);
+    }
     return check_unique_add(&w->ids, e->id, e->row);
 }
 
@@ -327,14 +336,16 @@ static void check_small(struct work *w, uint32_t first, uint32_t end)
     check_elements(w);
 }
 
-uint64_t check_collection(struct check_shot *s, uint64_t uid, const struct collection_spec *spec,
-                          const char *key, uint32_t first, uint32_t end)
+uint64_t check_collection(struct check_shot *s, const struct check_found *f, uint32_t first,
+                          uint32_t end)
 {
+    const struct collection_spec *spec = &f->spec;
     struct work w = {.shot = s,
-                     .large = manifest_collection(s->manifest, uid),
+                     .large = manifest_collection(s->manifest, f->uid),
                      .spec = spec,
-                     .key = key,
-                     .uid = uid};
+                     .partitions = f->partitions,
+                     .key = f->key,
+                     .uid = f->uid};
     if (spec->quant != QUANT_NONE) {
         codec_init(&w.codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
         w.code_size = w.codec.row_size;

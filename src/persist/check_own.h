@@ -59,9 +59,19 @@ MUST_USE bool check_unique_add(struct check_unique *u, struct slice text, uint64
 void check_unique_end(struct check_unique *u,
                       void (*on_twice)(void *user, uint64_t tag, uint64_t other), void *user);
 
-/* check_collection.c: chunks [first, end) of the manifest are those of the collection. key: for
- * texts. Returns how many elements it has. */
-uint64_t check_collection(struct check_shot *s, uint64_t uid, const struct collection_spec *spec,
-                          const char *key, uint32_t first, uint32_t end);
+enum { CHECK_KEY_SHOWN = 48 };
+
+/* A collection that a key names. */
+struct check_found {
+    uint64_t uid;
+    struct collection_spec spec;
+    uint64_t *partitions;          /* bits of their numbers; NULL: there is _default alone */
+    char key[CHECK_KEY_SHOWN + 8]; /* for texts */
+};
+
+/* check_collection.c: chunks [first, end) of the manifest are those of the collection. Returns how
+ * many elements it has. */
+uint64_t check_collection(struct check_shot *s, const struct check_found *f, uint32_t first,
+                          uint32_t end);
 
 #endif

@@ -8,19 +8,12 @@
 
 #include "persist/check_own.h"
 
-enum { KEY_SHOWN = 48, TEXT_SIZE = 256 };
-
-/* A collection that a key names. */
-struct found {
-    uint64_t uid;
-    struct collection_spec spec;
-    char key[KEY_SHOWN + 8];
-};
+enum { TEXT_SIZE = 256 };
 
 struct keys {
     struct check_shot *shot;
     const struct chunk *chunk;
-    struct found *list;
+    struct check_found *list;
     size_t count, capacity;
     struct check_unique unique;
     uint64_t key_count;
@@ -57,9 +50,9 @@ bool check_read(struct check_shot *s, const struct chunk *c, struct slice *body)
 }
 
 /* A key as text: what is not printable is a dot. */
-static void show_key(struct slice key, char out[KEY_SHOWN + 8])
+static void show_key(struct slice key, char out[CHECK_KEY_SHOWN + 8])
 {
-    size_t shown = key.len < KEY_SHOWN ? key.len : KEY_SHOWN, at = 0;
+    size_t shown = key.len < CHECK_KEY_SHOWN ? key.len : CHECK_KEY_SHOWN, at = 0;
     out[at++] = '"';
     for (size_t i = 0; i < shown; i++)
         out[at++] = key.ptr[i] >= ' ' && key.ptr[i] < 127 ? (char)key.ptr[i] : '.';
@@ -113,6 +106,21 @@ void check_unique_end(struct check_unique *u,
 
 /* -- keys -------------------------------------------------------------------------------------- */
 
+/* NULL: there is _default alone. */
+static uint64_t *partition_bits(const struct image_key *key)
+{
+    if (key->partition_count == 0)
+        return NULL;
+    uint64_t *bits = mem_alloc(MEM_SNAPSHOT, PARTITION_WORDS * sizeof(*bits));
+    memset(bits, 0, PARTITION_WORDS * sizeof(*bits));
+    struct bytes_reader reader = image_partitions(key);
+    struct partition_name one = {{0}, PARTITION_DEFAULT};
+    do
+        bits[one.number / 64] |= (uint64_t)1 << (one.number % 64);
+    while (image_partition_next(&reader, &one));
+    return bits;
+}
+
 static void note_collection(struct keys *k, const struct image_key *key)
 {
     if (key->uid == 0 || key->uid >= k->shot->manifest->next_uid) {
@@ -123,8 +131,9 @@ static void note_collection(struct keys *k, const struct image_key *key)
         k->capacity = k->capacity == 0 ? 64 : 2 * k->capacity;
         k->list = mem_realloc(MEM_SNAPSHOT, k->list, k->capacity * sizeof(*k->list));
     }
-    struct found *f = &k->list[k->count++];
-    *f = (struct found){.uid = key->uid, .spec = key->spec};
+    struct check_found *f = &k->list[k->count++];
+    *f =
+        (struct check_found){.uid = key->uid, .spec = key->spec, .partitions = partition_bits(key)};
     show_key(key->key, f->key);
 }
 
@@ -184,7 +193,7 @@ static void on_key_twice(void *user, uint64_t tag, uint64_t other)
 
 static int by_uid(const void *a, const void *b)
 {
-    const struct found *x = a, *y = b;
+    const struct check_found *x = a, *y = b;
     return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
@@ -227,7 +236,7 @@ static void check_collections(struct keys *k)
     if (!k->damaged)
         check_described(k);
     for (size_t i = 0; i < k->count; i++) {
-        const struct found *f = &k->list[i];
+        const struct check_found *f = &k->list[i];
         if (i > 0 && f[-1].uid == f->uid) {
             check_say(c, CHECK_DAMAGE, k->shot->name, 0, "%s and %s are the same collection",
                       f[-1].key, f->key);
@@ -240,7 +249,7 @@ static void check_collections(struct keys *k)
         uint32_t first = at;
         while (at < m->chunk_count && m->chunks[at].uid == f->uid)
             at++;
-        elements += check_collection(k->shot, f->uid, &f->spec, f->key, first, at);
+        elements += check_collection(k->shot, f, first, at);
     }
     for (; at < m->chunk_count && !k->damaged; at++)
         check_say_chunk(k->shot, &m->chunks[at], "no key holds collection %" PRIu64,
@@ -271,5 +280,7 @@ void check_snapshot(struct check *c, const char *name, const struct manifest *m,
     check_collections(&keys);
     snapshot_reader_fini(&shot.reader);
     buf_fini(&shot.room);
+    for (size_t i = 0; i < keys.count; i++)
+        mem_free(MEM_SNAPSHOT, keys.list[i].partitions);
     mem_free(MEM_SNAPSHOT, keys.list);
 }

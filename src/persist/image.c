@@ -87,7 +87,8 @@ static uint8_t type_on_disk(enum object_type type)
 }
 
 /* u32 first place of the index; then for each key: u32 place, u8 type, u8 zero, u64 expiry, key,
- * value (of a hash its pack), or uid and spec. */
+ * value (of a hash its pack), or uid, spec, u32 count of partitions and for each u32 number and
+ * name. */
 void image_keys_begin(struct buf *out, uint32_t first)
 {
     bytes_put_u32(out, first);
@@ -107,6 +108,52 @@ void image_key_put(struct buf *out, const struct image_key *key)
     }
     bytes_put_u64(out, key->uid);
     spec_encode(&key->spec, out);
+    const struct partition_table *t = key->partitions;
+    CHECK(t == NULL || t->count > 0); /* _default, which is not said */
+    bytes_put_u32(out, t == NULL ? 0 : t->count - 1);
+    for (uint32_t i = 0; t != NULL && i < t->count; i++) {
+        if (t->names[i].number == PARTITION_DEFAULT)
+            continue;
+        bytes_put_u32(out, t->names[i].number);
+        bytes_put_slice(out, t->names[i].name);
+    }
+}
+
+struct bytes_reader image_partitions(const struct image_key *key)
+{
+    return (struct bytes_reader){.left = key->partition_bytes};
+}
+
+bool image_partition_next(struct bytes_reader *reader, struct partition_name *out)
+{
+    if (reader->left.len == 0)
+        return false;
+    uint32_t number = bytes_get_u32(reader);
+    out->number = number < PARTITION_NUMBERS ? (uint16_t)number : PARTITION_NONE;
+    out->name = bytes_get_slice(reader);
+    return !reader->broken;
+}
+
+/* Names that rise, and numbers that nobody else has. */
+static bool get_partitions(struct bytes_reader *keys, struct image_key *out)
+{
+    uint64_t seen[PARTITION_WORDS] = {1}; /* the number of _default */
+    struct partition_name one, before = {{0}, 0};
+    out->partition_count = bytes_get_u32(keys);
+    struct slice start = keys->left;
+    if (keys->broken || out->partition_count >= LIMIT_PARTITIONS)
+        return false;
+    for (uint32_t i = 0; i < out->partition_count; i++) {
+        if (!image_partition_next(keys, &one) || one.number == PARTITION_NONE ||
+            partition_bit(seen, one.number) || !partition_name_fits(one.name) ||
+            slice_eq(one.name, partition_default_name()) ||
+            (i > 0 && slice_cmp(before.name, one.name) >= 0))
+            return false;
+        seen[one.number / 64] |= (uint64_t)1 << (one.number % 64);
+        before = one;
+    }
+    out->partition_bytes = (struct slice){start.ptr, start.len - keys->left.len};
+    return out->partition_count == 0 || !out->spec.implicit;
 }
 
 enum err image_keys_open(struct slice body, uint32_t *first, struct bytes_reader *keys,
@@ -131,7 +178,7 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
     case KEY_COLLECTION:
         out->type = OBJECT_COLLECTION;
         out->uid = bytes_get_u64(keys);
-        return spec_decode(keys, &out->spec);
+        return spec_decode(keys, &out->spec) && get_partitions(keys, out);
     case KEY_HASH:
         out->type = OBJECT_HASH;
         out->value = bytes_get_slice(keys);
@@ -157,7 +204,8 @@ enum err image_key_get(struct bytes_reader *keys, struct image_key *out, struct 
 
 /* -- rows -------------------------------------------------------------------------------------- */
 
-/* u32 first, span, count, code size, vector size, ids size, expire size, zero; then the arrays. */
+/* u32 first, span, count, code size, vector size, ids size, expire size, partition size; then the
+ * arrays. */
 enum { ROWS_HEADER = 32 };
 
 /* Where the arrays stand behind base; returns the size of all. */
@@ -171,6 +219,7 @@ static uint64_t rows_layout(struct image_rows *rows, uint8_t *base)
     uint64_t codes = place(&at, (uint64_t)rows->count * rows->code_size);
     uint64_t vectors = place(&at, (uint64_t)rows->count * rows->vector_size);
     uint64_t expires = place(&at, (uint64_t)rows->count * rows->expire_size);
+    uint64_t partitions = place(&at, (uint64_t)rows->count * rows->partition_size);
     if (base == NULL)
         return at;
     rows->present = base + present;
@@ -180,6 +229,7 @@ static uint64_t rows_layout(struct image_rows *rows, uint8_t *base)
     rows->codes = base + codes;
     rows->vectors = base + vectors;
     rows->expires = rows->expire_size == 0 ? NULL : (uint64_t *)(void *)(base + expires);
+    rows->partitions = rows->partition_size == 0 ? NULL : (uint16_t *)(void *)(base + partitions);
     return at;
 }
 
@@ -190,8 +240,9 @@ bool image_rows_begin(struct buf *out, struct image_rows *rows)
     if (base == NULL)
         return false;
     (void)rows_layout(rows, base);
-    const uint32_t header[] = {rows->first,       rows->span,     rows->count,      rows->code_size,
-                               rows->vector_size, rows->ids_size, rows->expire_size};
+    const uint32_t header[] = {rows->first,       rows->span,          rows->count,
+                               rows->code_size,   rows->vector_size,   rows->ids_size,
+                               rows->expire_size, rows->partition_size};
     memcpy(base, header, sizeof(header));
     return true;
 }
@@ -208,13 +259,16 @@ static bool rows_gaps_are_zero(const struct image_rows *rows, const uint8_t *bas
         {rows->ids, rows->ids_size},
         {rows->codes, (uint64_t)rows->count * rows->code_size},
         {rows->vectors, (uint64_t)rows->count * rows->vector_size},
+        {rows->partitions, (uint64_t)rows->count * rows->partition_size},
     };
     for (size_t i = 0; i < COUNT_OF(arrays); i++) {
+        if (arrays[i].start == NULL)
+            continue;
         uint64_t end = (uint64_t)((const uint8_t *)arrays[i].start - base) + arrays[i].size;
         if (!all_zero(base, end, aligned(end)))
             return false;
     }
-    return all_zero(base, 28, ROWS_HEADER);
+    return true;
 }
 
 /* Times that fit a client's integer, and one at least, or there would be no array. */
@@ -226,6 +280,17 @@ static bool expires_fit(const struct image_rows *rows)
     for (uint32_t i = 0; i < rows->count; i++)
         any |= rows->expires[i];
     return any > 0 && any <= INT64_MAX;
+}
+
+/* Numbers that there can be, and one at least that is not _default's. */
+static bool partitions_fit(const struct image_rows *rows)
+{
+    bool any = false, fit = true;
+    for (uint32_t i = 0; i < rows->count && rows->partition_size > 0; i++) {
+        fit = fit && rows->partitions[i] < PARTITION_NUMBERS;
+        any = any || rows->partitions[i] != PARTITION_DEFAULT;
+    }
+    return rows->partition_size == 0 || (fit && any);
 }
 
 enum err image_rows_open(struct slice body, struct image_rows *rows, struct slice *rest,
@@ -243,12 +308,15 @@ enum err image_rows_open(struct slice body, struct image_rows *rows, struct slic
         .vector_size = field_u32(base + 16),
         .ids_size = field_u32(base + 20),
         .expire_size = field_u32(base + 24),
+        .partition_size = field_u32(base + 28),
     };
     /* Counts below the size of the body: the sums of the layout cannot wrap. */
     if (rows->count > rows->span || rows->count > body.len || rows->span / 8 > body.len)
         return corrupt(why, "rows that do not fit into their chunk");
     if (rows->expire_size != 0 && rows->expire_size != sizeof(*rows->expires))
         return corrupt(why, "times of rows of another size");
+    if (rows->partition_size != 0 && rows->partition_size != sizeof(*rows->partitions))
+        return corrupt(why, "partitions of rows of another size");
     uint64_t size = rows_layout(rows, NULL);
     if (size > body.len)
         return corrupt(why, "rows that do not fit into their chunk");
@@ -262,6 +330,8 @@ enum err image_rows_open(struct slice body, struct image_rows *rows, struct slic
         return corrupt(why, "the padding between rows is not zero");
     if (!expires_fit(rows))
         return corrupt(why, "times at which rows cannot expire");
+    if (!partitions_fit(rows))
+        return corrupt(why, "partitions that rows cannot be in");
     *rest = (struct slice){body.ptr + size, body.len - size};
     return OK;
 }

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "db/keyspace.h"
+#include "db/partitions.h"
 #include "db/spec.h"
 
 enum {
@@ -41,6 +42,10 @@ struct image_key {
     uint32_t count;              /* OBJECT_HASH: of its fields; image_key_get sets it */
     uint64_t uid;                /* OBJECT_COLLECTION */
     struct collection_spec spec; /* OBJECT_COLLECTION */
+    /* OBJECT_COLLECTION: beside _default. To put, a table, or NULL; what was read, its bytes. */
+    const struct partition_table *partitions;
+    struct slice partition_bytes;
+    uint32_t partition_count;
 };
 
 /* A body is the first place of its index, then keys in the order of their places. */
@@ -51,6 +56,11 @@ MUST_USE enum err image_keys_open(struct slice body, uint32_t *first, struct byt
 /* The next key; the caller stops when keys->left is empty. */
 MUST_USE enum err image_key_get(struct bytes_reader *keys, struct image_key *out, struct why *why);
 
+/* The next of its partitions, by rising names; false: there is none left. reader begins as
+ * image_partitions. */
+struct bytes_reader image_partitions(const struct image_key *key);
+bool image_partition_next(struct bytes_reader *reader, struct partition_name *out);
+
 /* -- CHUNK_ROWS, CHUNK_NEWER, CHUNK_SMALL ------------------------------------------------------ */
 
 /* What is fixed when rows are born. There are span rows from first on, count of them with contents:
@@ -60,6 +70,7 @@ struct image_rows {
     uint32_t code_size, vector_size; /* bytes of a row; 0: there are none */
     uint32_t ids_size;
     uint32_t expire_size; /* 8; 0: none of them expires */
+    uint32_t partition_size; /* 2; 0: all are in _default */
     uint8_t *present;
     float *norms;
     uint16_t *id_sizes;
@@ -67,6 +78,7 @@ struct image_rows {
     uint8_t *codes;
     uint8_t *vectors;
     uint64_t *expires; /* Unix time in ms; 0: never. NULL: there are none */
+    uint16_t *partitions; /* numbers; NULL: there are none */
 };
 
 /* Appends a body whose sizes are those of rows, all zero, and points rows into it. False when there

@@ -67,6 +67,8 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         image.ids_size += (uint32_t)view_id(v, rows[i]).len;
         if (view_expiry(v, rows[i]) > 0)
             image.expire_size = sizeof(*image.expires);
+        if (view_partition(v, rows[i]) != PARTITION_DEFAULT)
+            image.partition_size = sizeof(*image.partitions);
     }
     if (!image_rows_begin(&e->x->body, &image))
         return ERR_NOMEM;
@@ -91,6 +93,8 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
                image.vector_size);
     for (uint32_t i = 0; i < count && image.expire_size > 0; i++)
         image.expires[i] = view_expiry(v, rows[i]);
+    for (uint32_t i = 0; i < count && image.partition_size > 0; i++)
+        image.partitions[i] = view_partition(v, rows[i]);
     return OK;
 }
 
@@ -237,6 +241,7 @@ static void append_key(struct buf *body, const struct captured *key)
         image.uid = key->view->collection->uid;
         spec_copy_fixed(&image.spec, &key->view->collection->spec);
         image.spec.tuning = key->tuning;
+        image.partitions = key->partitions;
     }
     image_key_put(body, &image);
 }

@@ -142,6 +142,16 @@ enum err load_open(struct load_lane *lane, const struct load_item *item)
 
 /* -- KEYS -------------------------------------------------------------------------------------- */
 
+static enum err make_partitions(struct collection *c, const struct image_key *key)
+{
+    struct bytes_reader reader = image_partitions(key);
+    struct partition_name one;
+    enum err e = key->partition_count == 0 ? OK : collection_make_partitions(c);
+    while (e == OK && image_partition_next(&reader, &one))
+        e = partitions_load(c->partitions, one.name, one.number);
+    return e;
+}
+
 static enum err make_key(struct snapshot_load *l, const struct image_key *key, struct load_key *out)
 {
     CHECK(out->object == NULL);
@@ -157,7 +167,7 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
     out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
     if (out->object->collection != NULL) {
         out->object->collection->object = out->object;
-        return OK;
+        return make_partitions(out->object->collection, key);
     }
     object_free(out->object);
     out->object = NULL;

@@ -25,6 +25,7 @@ static bool next_row(struct row_cursor *r, uint64_t birth, struct collection_loa
         .birth = birth,
         .norm = image->norms[r->at],
         .expire_ms = image->expires == NULL ? 0 : image->expires[r->at],
+        .partition = image->partitions == NULL ? PARTITION_DEFAULT : image->partitions[r->at],
         .id = {r->id, size},
         .code = image->codes + (size_t)r->at * image->code_size,
         .vector = image->vectors + (size_t)r->at * image->vector_size,

@@ -215,6 +215,7 @@ static bool spread_rows(const struct image_rows *rows, uint32_t base, uint32_t s
             .row = rows->first + i,
             .norm = rows->norms[nth],
             .expire_ms = rows->expires == NULL ? 0 : rows->expires[nth],
+            .partition = rows->partitions == NULL ? PARTITION_DEFAULT : rows->partitions[nth],
             .id = {rows->ids + id_at, rows->id_sizes[nth]},
             .code = rows->code_size == 0 ? NULL : rows->codes + (size_t)nth * rows->code_size,
             .vector =

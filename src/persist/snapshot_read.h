@@ -40,6 +40,7 @@ struct snapshot_element {
     uint32_t row;
     float norm;
     uint64_t expire_ms; /* 0: never */
+    uint16_t partition; /* its number */
     struct slice id;
     struct slice attribute; /* len 0: none */
     const uint8_t *code;    /* NULL: none are kept */

@@ -81,6 +81,23 @@ static void on_name(void *user, const char *name)
         s->candidate = lsn;
 }
 
+static void note_partitions(struct dump *d, const struct image_key *key)
+{
+    struct bytes_reader reader = image_partitions(key);
+    struct partition_name one;
+    d->partitioned = key->partition_count > 0;
+    if (!d->partitioned)
+        return;
+    memset(d->partitions, 0, sizeof(d->partitions));
+    while (image_partition_next(&reader, &one))
+        d->partitions[one.number] = one.name;
+}
+
+struct slice dump_partition(const struct dump *d, const struct snapshot_element *e)
+{
+    return d->partitioned ? d->partitions[e->partition] : (struct slice){0};
+}
+
 static bool on_element(void *user, const struct snapshot_element *e)
 {
     struct source *s = user;
@@ -99,6 +116,7 @@ static bool on_key(void *user, const struct image_key *key)
     struct source *s = user;
     struct dump *d = &s->dump;
     s->key = key;
+    note_partitions(d, key);
     d->ops->key(d, key);
     if (key->type == OBJECT_COLLECTION) {
         if (key->spec.quant != QUANT_NONE)

@@ -23,6 +23,9 @@ struct dump_ops {
     void (*record_end)(struct dump *d);
 };
 
+/* The partition of an element of the key in hand; len 0: _default. */
+struct slice dump_partition(const struct dump *d, const struct snapshot_element *e);
+
 extern const struct dump_ops dump_lines, dump_resp;
 
 /* owner: dump_main */
@@ -32,6 +35,8 @@ struct dump {
     struct buf text;    /* of the record or key in hand */
     struct codec codec; /* of the key in hand, when it is a collection */
     float *vector;      /* room for one of it */
+    bool partitioned;   /* it has partitions beside _default, of these names by number */
+    struct slice partitions[PARTITION_NUMBERS];
     size_t commands;    /* resp: of the record in hand */
     struct log_record record;
     const char *file; /* lines: where the record stands */

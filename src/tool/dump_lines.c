@@ -78,6 +78,12 @@ static void put_spec(struct dump *d, const struct collection_spec *s)
         buf_printf(&d->text, " evicts %s", eviction_name(s->tuning.evict));
 }
 
+static void put_partition(struct dump *d, struct slice name)
+{
+    if (name.len > 0)
+        buf_printf(&d->text, " partition %.*s", (int)name.len, (const char *)name.ptr);
+}
+
 static void write_line(struct dump *d)
 {
     buf_append_byte(&d->text, '\n');
@@ -130,6 +136,10 @@ static void on_key(struct dump *d, const struct image_key *key)
     } else {
         buf_printf(&d->text, " uid %" PRIu64, key->uid);
         put_spec(d, &key->spec);
+        struct bytes_reader reader = image_partitions(key);
+        struct partition_name one;
+        while (image_partition_next(&reader, &one))
+            put_partition(d, one.name);
     }
     put_expiry(d, key->expire_ms);
     write_line(d);
@@ -153,6 +163,7 @@ static void on_element(struct dump *d, const struct image_key *key,
         buf_append_byte(&d->text, ' ');
         put_quoted(d, e->attribute);
     }
+    put_partition(d, dump_partition(d, e));
     put_expiry(d, e->expire_ms);
     write_line(d);
 }
@@ -175,6 +186,7 @@ static void put_elements(struct dump *d, const struct mutation *m)
 {
     if (m->creates)
         put_spec(d, &m->spec);
+    put_partition(d, m->partition);
     for (size_t i = 0; i < m->count; i++) {
         const struct mutation_element *e = &m->elements[i];
         buf_append_byte(&d->text, ' ');
@@ -218,6 +230,10 @@ static void put_rest(struct dump *d, const struct mutation *m)
         break;
     case MUTATION_PUT:
         put_elements(d, m);
+        break;
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        put_partition(d, m->partition);
         break;
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:

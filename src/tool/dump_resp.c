@@ -164,6 +164,23 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_number(d, s->ef_build);
 }
 
+/* VPARTITION CREATE or DROP. */
+static void put_partition(struct dump *d, const char *what, struct slice key, struct slice name)
+{
+    put_command(d, "VPARTITION", 4);
+    put_text(d, what);
+    put_slice(d, key);
+    put_slice(d, name);
+}
+
+static void put_into(struct dump *d, struct slice partition)
+{
+    if (partition.len == 0)
+        return;
+    put_text(d, "PARTITION");
+    put_slice(d, partition);
+}
+
 /* Multiplies a stored vector by its length, into the room of d; returns its bytes. Types other than
  * FP32 are stored as they came. */
 static struct slice scaled(struct dump *d, const void *vector, enum vec_type type, float norm,
@@ -180,12 +197,12 @@ static struct slice scaled(struct dump *d, const void *vector, enum vec_type typ
 /* A set made by VADD is made by it again, with the words that it was made with. */
 static void put_add(struct dump *d, struct slice key, const struct collection_spec *s,
                     enum vec_type type, struct slice vector, struct slice id, bool set_attribute,
-                    struct slice attribute, uint64_t expire_ms)
+                    struct slice attribute, uint64_t expire_ms, struct slice partition)
 {
     static const char *const quants[] = {"NOQUANT", "Q8", "BIN"};
     put_command(d, "VADD",
                 5 + (s->implicit ? 5u : 0u) + (set_attribute ? 2u : 0u) +
-                    (expire_ms > 0 ? 2u : 0u));
+                    (expire_ms > 0 ? 2u : 0u) + (partition.len > 0 ? 2u : 0u));
     put_slice(d, key);
     put_text(d, type_name(type));
     put_slice(d, vector);
@@ -202,6 +219,7 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
         put_slice(d, attribute);
     }
     put_option(d, "PXAT", expire_ms);
+    put_into(d, partition);
 }
 
 static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
@@ -217,6 +235,10 @@ static void on_key(struct dump *d, const struct image_key *key)
         put_hash(d, key);
     else if (!key->spec.implicit)
         put_create(d, key->key, &key->spec);
+    struct bytes_reader reader = image_partitions(key);
+    struct partition_name one;
+    while (image_partition_next(&reader, &one))
+        put_partition(d, "CREATE", key->key, one.name);
     if (key->type == OBJECT_COLLECTION)
         d->projections += key->spec.projection_from > 0;
     write_out(d);
@@ -233,7 +255,7 @@ static void on_element(struct dump *d, const struct image_key *key,
         vector = d->vector;
     }
     put_add(d, key->key, &key->spec, type, scaled(d, vector, type, e->norm, key->spec.dim), e->id,
-            e->attribute.len > 0, e->attribute, e->expire_ms);
+            e->attribute.len > 0, e->attribute, e->expire_ms, dump_partition(d, e));
     write_out(d);
 }
 
@@ -259,8 +281,11 @@ static void put_many(struct dump *d, const struct mutation *m, size_t first, siz
     size_t count = end - first;
     bool attributes = m->elements[first].set_attribute;
     uint64_t expire_ms = m->elements[first].expire_ms;
-    put_command(d, "VMADD", 5 + count + (attributes ? 2 + count : 0) + (expire_ms > 0 ? 2 : 0));
+    put_command(d, "VMADD",
+                5 + count + (attributes ? 2 + count : 0) + (expire_ms > 0 ? 2 : 0) +
+                    (m->partition.len > 0 ? 2 : 0));
     put_slice(d, m->key);
+    put_into(d, m->partition);
     put_text(d, type_name(m->type));
     put_number(d, count);
     for (size_t i = first; i < end; i++)
@@ -293,7 +318,7 @@ static void put_elements(struct dump *d, const struct mutation *m)
         if (!m->spec.implicit)
             put_create(d, m->key, &m->spec);
         put_add(d, m->key, &m->spec, m->type, stored(d, m, e), e->id, e->set_attribute,
-                e->attribute, e->expire_ms);
+                e->attribute, e->expire_ms, m->partition);
         first = 1;
     }
     while (first < m->count) {
@@ -331,6 +356,12 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_command(d, "VALTER", 2 + TUNING_WORDS);
         put_slice(d, m->key);
         put_tuning(d, &m->spec.tuning);
+        break;
+    case MUTATION_PARTITION_NEW:
+        put_partition(d, "CREATE", m->key, m->partition);
+        break;
+    case MUTATION_PARTITION_DROP:
+        put_partition(d, "DROP", m->key, m->partition);
         break;
     case MUTATION_PUT:
         put_elements(d, m);

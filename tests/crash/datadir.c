@@ -222,10 +222,19 @@ static const char other_kinds[] = "EXPIRE number 1000000\n"
                                   "HPEXPIREAT hash 33000000000000 FIELDS 1 one\n"
                                   "HDEL hash two\n"
                                   "VALTER flat MAXLEN 100 EVICT LRU\n"
+                                  "VPARTITION CREATE flat p IFNOTEXISTS\n"
+                                  "VPARTITION CREATE flat gone\n"
+                                  "VADD flat VALUES 4 4 3 2 1 in PARTITION p\n"
+                                  "VADD flat VALUES 4 1 1 2 1 out PARTITION gone\n"
+                                  "VPARTITION DROP flat gone\n"
                                   "VADD small VALUES 4 1 2 3 4 lasting EX 1000000\n";
 
 static const char second_script[] = "VSETATTR graph e1 '{\"n\":1}'\n"
                                     "VREM graph e2 e3\n"
+                                    "VPARTITION CREATE graph q\n"
+                                    "VADD graph VALUES 4 1 1 2 1 in PARTITION q\n"
+                                    "VPARTITION CREATE flat p\n"
+                                    "VADD flat VALUES 4 1 3 2 1 too PARTITION p\n"
                                     "DEL s\n"
                                     "SET t world\n";
 

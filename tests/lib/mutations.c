@@ -146,6 +146,19 @@ static void make_fields(struct mutations *m, struct mutation *out)
     out->ids = NULL;
 }
 
+/* One of the collection's that is there, or is not; len 0: there is no such. */
+static struct slice some_partition(struct mutations *m, const struct db *db, struct slice key,
+                                   bool there)
+{
+    const struct object *o = keyspace_get(&db->keys, key);
+    if (o == NULL || o->collection->spec.implicit)
+        return (struct slice){0};
+    const struct partitions *p = o->collection->partitions;
+    struct slice text = name(m, m->partition, 'p', 4);
+    bool is = p != NULL && partition_table_find(p->table, text) != PARTITION_NONE;
+    return is == there ? text : (struct slice){0};
+}
+
 /* In place of one that the database would refuse. */
 static struct mutation nothing(struct mutations *m)
 {
@@ -157,8 +170,32 @@ struct mutation mutations_put(struct mutations *m, const struct db *db, struct s
     const struct object *o = keyspace_get(&db->keys, key);
     struct mutation out = {.kind = MUTATION_PUT, .key = key, .creates = o == NULL};
     out.spec = o == NULL ? spec_of(key) : o->collection->spec; /* it may have been renamed */
+    if (below(m, 2) == 0)
+        out.partition = some_partition(m, db, key, true);
     make_elements(m, &out);
     return out;
+}
+
+static struct mutation alter_of(struct mutations *m, const struct db *db)
+{
+    struct mutation out = {.kind = MUTATION_COLLECTION_ALTER,
+                           .key = name(m, m->key, 'c', m->collections)};
+    const struct object *o = keyspace_get(&db->keys, out.key);
+    if (o == NULL)
+        return nothing(m);
+    out.spec = o->collection->spec;
+    out.spec.tuning.ef = 1 + below(m, 1000);
+    out.spec.tuning.max_len = below(m, 1000);
+    out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
+    return out;
+}
+
+static struct mutation partition_of(struct mutations *m, const struct db *db,
+                                    enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'c', m->collections)};
+    out.partition = some_partition(m, db, out.key, kind == MUTATION_PARTITION_DROP);
+    return out.partition.len == 0 ? nothing(m) : out;
 }
 
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
@@ -191,25 +228,18 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_COLLECTION_NEW:
         out.key = name(m, m->key, 'c', m->collections);
         out.spec = spec_of(out.key);
-        if (keyspace_get(&db->keys, out.key) != NULL)
-            return nothing(m);
-        break;
+        return keyspace_get(&db->keys, out.key) == NULL ? out : nothing(m);
     case MUTATION_COLLECTION_ALTER:
-        out.key = name(m, m->key, 'c', m->collections);
-        o = keyspace_get(&db->keys, out.key);
-        if (o == NULL)
-            return nothing(m);
-        out.spec = o->collection->spec;
-        out.spec.tuning.ef = 1 + below(m, 1000);
-        out.spec.tuning.max_len = below(m, 1000);
-        out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
-        break;
+        return alter_of(m, db);
     case MUTATION_PUT:
         return mutations_put(m, db, name(m, m->key, 'c', m->collections));
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        return partition_of(m, db, kind);
     case MUTATION_REMOVE:
         out.key = name(m, m->key, 'c', m->collections);
         make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
-        break;
+        return out;
     case MUTATION_SET_ATTRIBUTE:
         out.key = name(m, m->key, 'c', m->collections);
         make_ids(m, &out, 1);

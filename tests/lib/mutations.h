@@ -17,6 +17,7 @@ struct mutations {
     char key[MUTATIONS_TEXT], other[MUTATIONS_TEXT];
     char text[MUTATIONS_ELEMENTS_MAX][MUTATIONS_TEXT];
     char attribute[64];
+    char partition[MUTATIONS_TEXT];
     float vectors[MUTATIONS_ELEMENTS_MAX][MUTATIONS_DIM];
     struct mutation_element elements[MUTATIONS_ELEMENTS_MAX];
     struct slice ids_of[MUTATIONS_ELEMENTS_MAX];

@@ -1,5 +1,6 @@
 #include "sim/inspect.h"
 
+#include <roaring/roaring.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -18,6 +19,7 @@ struct inspection {
     size_t attributes;
     size_t expiring;
     size_t heap_bytes;
+    struct partition_sums partitions[PARTITION_NUMBERS];
     uint8_t *queued; /* by row: stands in the pending queue */
 };
 
@@ -51,6 +53,32 @@ static uint64_t expiry_of(const struct collection *c, uint32_t row)
     return c->aging == NULL ? 0 : aging_expiry(c->aging, row);
 }
 
+static bool is_dying(const struct collection *c, uint32_t row)
+{
+    return c->partitions != NULL &&
+           !partitions_is_live(c->partitions, collection_partition(c, row));
+}
+
+/* That the row is in its partition, and in no other, as far as bitmaps know. */
+static const char *look_at_partition(struct inspection *in, uint32_t row, size_t heap_bytes,
+                                     bool attribute)
+{
+    const struct partitions *p = in->c->partitions;
+    uint16_t number = collection_partition(in->c, row);
+    if (p == NULL)
+        return number == PARTITION_DEFAULT ? NULL : "a row in a partition where there are none";
+    if (number >= p->end || p->all[number].state == PARTITION_FREE)
+        return "a row in a partition that is not there";
+    if (!roaring_bitmap_contains(p->all[number].rows, row))
+        return "a row is not among those of its partition";
+    if (number != PARTITION_DEFAULT && roaring_bitmap_contains(p->all[PARTITION_DEFAULT].rows, row))
+        return "a row is in _default too";
+    in->partitions[number].count++;
+    in->partitions[number].attributes += attribute;
+    in->partitions[number].heap_bytes += heap_bytes;
+    return NULL;
+}
+
 static const char *look_at_live(struct inspection *in, uint32_t row)
 {
     const struct collection *c = in->c;
@@ -58,15 +86,16 @@ static const char *look_at_live(struct inspection *in, uint32_t row)
     heap_ref attribute = ref_of(c, COL_ATTR, row);
     if (birth_of(c, row) > in->lsn || death_of(c, row) != LSN_NEVER)
         return "a live row is not visible";
-    if (collection_find(c, id) != row)
+    if (collection_find(c, id) != (is_dying(c, row) ? ROW_NONE : row))
         return "an id leads to another row";
     in->expiring += expiry_of(c, row) > 0;
-    in->heap_bytes += heap_record_size(id.len);
-    if (attribute == HEAP_NONE)
-        return NULL;
-    in->attributes++;
-    in->heap_bytes += heap_record_size(heap_get(&c->heap, attribute).len);
-    return NULL;
+    size_t bytes = heap_record_size(id.len);
+    if (attribute != HEAP_NONE) {
+        in->attributes++;
+        bytes += heap_record_size(heap_get(&c->heap, attribute).len);
+    }
+    in->heap_bytes += bytes;
+    return look_at_partition(in, row, bytes, attribute != HEAP_NONE);
 }
 
 static const char *look_at_row(struct inspection *in, uint32_t row)
@@ -136,6 +165,38 @@ static const char *look_at_counters(const struct inspection *in)
         return "elements move for ever";
     if (c->link_jobs != 0 || c->sweep != NULL || c->has_work || c->pending_waiters != 0)
         return "there is work that nobody does";
+    return NULL;
+}
+
+static const char *look_at_partitions(const struct inspection *in)
+{
+    const struct partitions *p = in->c->partitions;
+    struct partition_sums dying = {0};
+    size_t live = 0;
+    for (uint32_t i = 0; p != NULL && i < p->end; i++) {
+        const struct partition *one = &p->all[i];
+        live += one->state == PARTITION_LIVE;
+        if (one->state == PARTITION_FREE)
+            continue;
+        if (memcmp(&one->sums, &in->partitions[i], sizeof(one->sums)) != 0)
+            return "the sums of a partition are wrong";
+        size_t rows = roaring_bitmap_get_cardinality(one->rows);
+        if (rows < one->sums.count || (i != PARTITION_DEFAULT && rows != one->sums.count))
+            return "a partition has rows that are not there";
+        if (rows > 0 && roaring_bitmap_maximum(one->rows) >= in->c->rows_end)
+            return "a partition has rows past the end";
+        if ((one->state == PARTITION_DYING) != partition_bit(p->table->hidden, (uint16_t)i))
+            return "a partition is hidden, or is not, and should";
+        if (one->state == PARTITION_DYING) {
+            dying.count += one->sums.count;
+            dying.attributes += one->sums.attributes;
+            dying.heap_bytes += one->sums.heap_bytes;
+        }
+        if (in->quiet && one->state == PARTITION_DYING)
+            return "a partition is dying for ever";
+    }
+    if (p != NULL && (live != p->table->count || memcmp(&dying, &p->dying, sizeof(dying)) != 0))
+        return "partitions are counted wrongly";
     return NULL;
 }
 
@@ -227,7 +288,8 @@ static const char *look_at_graph(const struct inspection *in)
 
 static const char *look_at_collection(const struct collection *c, uint64_t lsn, bool quiet)
 {
-    struct inspection in = {.c = c, .lsn = lsn, .quiet = quiet};
+    static struct inspection in; /* large; one collection is looked at at a time */
+    in = (struct inspection){.c = c, .lsn = lsn, .quiet = quiet};
     in.queued = mem_calloc(MEM_TEST, c->rows_end + 1);
     struct pending_span span = pending_span(&c->pending);
     pending_each(&span, note_queued, &in);
@@ -236,6 +298,8 @@ static const char *look_at_collection(const struct collection *c, uint64_t lsn, 
         broken = look_at_row(&in, row);
     if (broken == NULL)
         broken = look_at_counters(&in);
+    if (broken == NULL)
+        broken = look_at_partitions(&in);
     if (broken == NULL && c->graph != NULL)
         broken = look_at_graph(&in);
     mem_free(MEM_TEST, in.queued);
@@ -293,6 +357,26 @@ static struct slice attribute_at(const struct collection *c, uint32_t row)
     return ref == HEAP_NONE ? (struct slice){0} : heap_get(&c->heap, ref);
 }
 
+/* By name: numbers are each server's own. */
+static struct slice partition_of(const struct collection *c, uint32_t row)
+{
+    return c->partitions == NULL
+               ? partition_default_name()
+               : partition_table_name(c->partitions->table, collection_partition(c, row));
+}
+
+static bool same_partitions(const struct collection *a, const struct collection *b)
+{
+    const struct partition_table *x = a->partitions == NULL ? NULL : a->partitions->table;
+    const struct partition_table *y = b->partitions == NULL ? NULL : b->partitions->table;
+    if ((x == NULL ? 1 : x->count) != (y == NULL ? 1 : y->count))
+        return false;
+    for (uint32_t i = 0; x != NULL && y != NULL && i < x->count; i++)
+        if (!slice_eq(x->names[i].name, y->names[i].name))
+            return false;
+    return true;
+}
+
 static const char *compare_row(const struct collection *a, uint32_t row, const struct collection *b)
 {
     struct slice id = heap_get(&a->heap, ref_of(a, COL_ID, row));
@@ -308,6 +392,8 @@ static const char *compare_row(const struct collection *a, uint32_t row, const s
         return "a length differs";
     if (expiry_of(a, row) != expiry_of(b, other))
         return "an element expires at another time";
+    if (!slice_eq(partition_of(a, row), partition_of(b, other)))
+        return "an element is in another partition";
     return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
 }
 
@@ -352,13 +438,14 @@ static void compare_object(void *user, const struct object *o)
     mutation_encode(&spec, &x);
     spec.spec = b->spec;
     mutation_encode(&spec, &y);
-    if (a->live != b->live || a->attributes != b->attributes ||
+    struct partition_sums mine = collection_sums(a), theirs = collection_sums(b);
+    if (memcmp(&mine, &theirs, sizeof(mine)) != 0 || !same_partitions(a, b) ||
         !slice_eq(buf_slice(&x), buf_slice(&y)))
         v->broken = "a collection differs";
     buf_fini(&x);
     buf_fini(&y);
     for (uint32_t row = 0; row < a->rows_end && v->broken == NULL; row++)
-        if (is_live(a, row))
+        if (is_live(a, row) && !is_dying(a, row))
             v->broken = compare_row(a, row, b);
 }
 
@@ -425,8 +512,10 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, id.ptr, id.len);
         mix(&v->digest, attribute.ptr, attribute.len);
         uint64_t expire_ms = expiry_of(c, row);
+        uint16_t partition = collection_partition(c, row);
         mix(&v->digest, &birth, sizeof(birth));
         mix(&v->digest, &expire_ms, sizeof(expire_ms));
+        mix(&v->digest, &partition, sizeof(partition));
         mix(&v->digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
         for (int level = 0; c->graph != NULL && level <= hnsw_level(c->graph, row); level++) {
             size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
@@ -442,7 +531,9 @@ static uint64_t element_digest(const struct collection *c, uint32_t row)
     const uint8_t *vector = vector_at(c, row, &size);
     struct slice id = heap_get(&c->heap, ref_of(c, COL_ID, row)), attribute = attribute_at(c, row);
     uint64_t expire_ms = expiry_of(c, row);
+    struct slice partition = partition_of(c, row);
     mix(&digest, &expire_ms, sizeof(expire_ms));
+    mix(&digest, partition.ptr, partition.len);
     mix(&digest, id.ptr, id.len);
     mix(&digest, vector, size);
     mix(&digest, attribute.ptr, attribute.len);
@@ -463,7 +554,7 @@ static void add_object(void *user, const struct object *o)
     const struct collection *c = o->type == OBJECT_COLLECTION ? o->collection : NULL;
     for (uint32_t row = 0; c != NULL && row < c->rows_end; row++) {
         uint64_t element = digest;
-        if (!is_live(c, row))
+        if (!is_live(c, row) || is_dying(c, row))
             continue;
         uint64_t contents = element_digest(c, row);
         mix(&element, &contents, sizeof(contents));

@@ -40,6 +40,11 @@ static void free_collection(struct model_collection *c)
         c->tuning = t->before;
         mem_free(MEM_TEST, t);
     }
+    while (c->partitions != NULL) {
+        struct model_partitions *p = c->partitions;
+        c->partitions = p->before;
+        mem_free(MEM_TEST, p);
+    }
     mem_free(MEM_VECTOR, c->projection);
     mem_free(MEM_TEST, c);
 }
@@ -142,6 +147,31 @@ const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint
     return t == NULL ? &c->spec.tuning : &t->tuning;
 }
 
+unsigned model_partitions_at(const struct model_collection *c, uint64_t at)
+{
+    const struct model_partitions *p = c->partitions;
+    while (p != NULL && p->from > at)
+        p = p->before;
+    return p == NULL ? 1 : p->bits;
+}
+
+/* In their order, _default too. */
+const char *model_partition_name(unsigned partition)
+{
+    static const char *const names[MODEL_PARTITIONS] = {"", "green-2", "red", "zone_3.X"};
+    CHECK(partition < MODEL_PARTITIONS);
+    return names[partition];
+}
+
+unsigned model_partition_of(struct slice name)
+{
+    unsigned partition = 0;
+    while (partition < MODEL_PARTITIONS &&
+           !slice_eq(name, slice_of(model_partition_name(partition))))
+        partition++;
+    return partition;
+}
+
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at)
 {
     const struct model_time *t = held->time;
@@ -172,6 +202,17 @@ const struct hash_field *model_field(const struct model_hash *h, struct slice na
             return f->expire_ms > 0 && f->expire_ms < now_ms ? NULL : f;
     }
     return NULL;
+}
+
+size_t model_count_in(const struct model_collection *c, unsigned partition, uint64_t at,
+                      uint64_t now_ms)
+{
+    size_t count = 0;
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        const struct model_element *e = model_element_seen(c, id, at, now_ms);
+        count += e != NULL && e->partition == partition;
+    }
+    return count;
 }
 
 bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn)
@@ -380,7 +421,7 @@ static const char *new_collection(struct model *m, unsigned key, const struct co
     return NULL;
 }
 
-static void put(struct model *m, struct model_collection *c, unsigned id,
+static void put(struct model *m, struct model_collection *c, unsigned id, unsigned partition,
                 const struct mutation_element *from)
 {
     struct model_element *before = model_element_at(c, id, m->at);
@@ -391,6 +432,7 @@ static void put(struct model *m, struct model_collection *c, unsigned id,
     e->birth = m->at;
     e->death = MODEL_NEVER;
     e->expire_ms = from->expire_ms;
+    e->partition = partition;
     e->vector = mem_alloc(MEM_TEST, c->spec.dim * sizeof(float));
     type_decode(c->spec.type, from->vector, c->spec.dim, e->vector);
     set_attribute(m, e, attribute);
@@ -410,11 +452,14 @@ static const char *put_all(struct model *m, unsigned key, const struct mutation 
     struct model_collection *c = model_collection_at(m, key, m->at);
     if (c == NULL || mutation->dim != c->spec.dim)
         return "elements are put where they do not fit";
+    unsigned partition = model_partition_of(mutation->partition);
+    if (partition == MODEL_PARTITIONS || (model_partitions_at(c, m->at) >> partition & 1) == 0)
+        return "elements are put into a partition that is not there";
     for (size_t i = 0; i < mutation->count; i++) {
         unsigned id = model_id_of(mutation->elements[i].id);
         if (id == MODEL_IDS)
             return "an id is put that nobody sent";
-        put(m, c, id, &mutation->elements[i]);
+        put(m, c, id, partition, &mutation->elements[i]);
     }
     return NULL;
 }
@@ -456,6 +501,27 @@ static const char *tune(struct model *m, unsigned key, const struct spec_tuning 
     return NULL;
 }
 
+static const char *set_partition(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_collection *c = model_collection_at(m, key, m->at);
+    unsigned partition = model_partition_of(mutation->partition);
+    bool makes = mutation->kind == MUTATION_PARTITION_NEW;
+    if (c == NULL || c->spec.implicit || partition == 0 || partition == MODEL_PARTITIONS)
+        return "a partition that nobody named, or of no collection";
+    unsigned bits = model_partitions_at(c, m->at);
+    if ((bits >> partition & 1) == makes)
+        return makes ? "a partition is made twice" : "a partition is dropped that is not there";
+    struct model_partitions *p = mem_calloc(MEM_TEST, sizeof(*p));
+    *p = (struct model_partitions){m->at, bits ^ 1u << partition, c->partitions};
+    c->partitions = p;
+    for (unsigned id = 0; id < MODEL_IDS && !makes; id++) {
+        struct model_element *e = model_element_at(c, id, m->at);
+        if (e != NULL && e->partition == partition)
+            e->death = m->at;
+    }
+    return NULL;
+}
+
 static void flush(struct model *m)
 {
     for (unsigned key = 0; key <= MODEL_MAKING; key++)
@@ -485,6 +551,9 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         return new_collection(m, key, &mutation->spec);
     case MUTATION_COLLECTION_ALTER:
         return tune(m, key, &mutation->spec.tuning);
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        return set_partition(m, key, mutation);
     case MUTATION_PUT:
         return put_all(m, key, mutation);
     case MUTATION_REMOVE:

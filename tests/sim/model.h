@@ -20,7 +20,8 @@ enum {
     MODEL_KEYS = 8,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400,
-    MODEL_DIM_MAX = 512
+    MODEL_DIM_MAX = 512,
+    MODEL_PARTITIONS = 4 /* _default is 0 */
 };
 
 #define MODEL_NEVER UINT64_MAX
@@ -38,6 +39,7 @@ struct model_attribute {
 struct model_element {
     uint64_t birth, death;
     uint64_t expire_ms;                /* 0: never */
+    unsigned partition;
     float *vector;                     /* as stored, in floats */
     struct model_attribute *attribute; /* the newest */
     struct model_element *before;      /* the id's version before this one */
@@ -50,10 +52,18 @@ struct model_tuning {
     struct model_tuning *before;
 };
 
+/* owner: its collection */
+struct model_partitions {
+    uint64_t from;
+    unsigned bits; /* of those that are there */
+    struct model_partitions *before;
+};
+
 /* owner: the model, whatever key it is held by */
 struct model_collection {
     struct collection_spec spec; /* its tuning is that of its birth */
     struct model_tuning *tuning; /* the newest; NULL: that of its birth */
+    struct model_partitions *partitions; /* the newest; NULL: _default alone */
     float *projection;           /* dim x projection_from, or NULL */
     struct model_element *newest[MODEL_IDS];
     struct model_collection *next; /* of all there were */
@@ -118,6 +128,11 @@ bool model_element_over(const struct model_element *e, uint64_t now_ms);
 struct slice model_attribute_at(const struct model_element *e, uint64_t at);
 /* What VALTER changes, as it was. */
 const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at);
+/* Bits of the partitions that are there. */
+unsigned model_partitions_at(const struct model_collection *c, uint64_t at);
+/* How the log names a partition ("" for _default), and which it is; MODEL_PARTITIONS: none. */
+const char *model_partition_name(unsigned partition);
+unsigned model_partition_of(struct slice name);
 /* When it expires; 0: never. */
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
@@ -130,6 +145,8 @@ const struct hash_field *model_field(const struct model_hash *h, struct slice na
                                      uint64_t now_ms);
 /* now_ms 0: expired or not. */
 size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t now_ms);
+size_t model_count_in(const struct model_collection *c, unsigned partition, uint64_t at,
+                      uint64_t now_ms);
 
 /* Did the key change after one LSN, and up to another? */
 bool model_touched(const struct model *m, unsigned key, uint64_t after_lsn, uint64_t to_lsn);

@@ -23,6 +23,9 @@
     X(OP_VCREATE, 3)                                                                               \
     X(OP_VALTER, 2)                                                                                \
     X(OP_VDROP, 1)                                                                                 \
+    X(OP_PARTITION_NEW, 3)                                                                         \
+    X(OP_PARTITION_DROP, 2)                                                                        \
+    X(OP_PARTITIONS, 1)                                                                            \
     X(OP_SEARCH, 20)                                                                               \
     X(OP_VMSEARCH, 3)                                                                              \
     X(OP_VCARD, 4)                                                                                 \
@@ -101,6 +104,7 @@ struct search_want {
     bool vsim, exact, with_dist, with_attributes;
     size_t count, ef; /* 0: not said */
     unsigned filter;  /* MODEL_FILTERS: none */
+    unsigned partitions; /* bits; 0: not said */
     size_t query_count;
 };
 
@@ -139,6 +143,8 @@ struct ask {
     uint32_t dim;   /* of the vectors it sends */
     enum vec_type type; /* of these, when they are a blob; of the collection of a VCREATE */
     float *vectors; /* of elements or queries */
+    bool has_partition;
+    unsigned partition;
     bool has_attributes;
     char attributes[ASK_IDS_MAX][ATTRIBUTE_MAX];
     bool has_quant, has_m, flag; /* flag: IFNOTEXISTS */

@@ -111,6 +111,13 @@ static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
            takes(spec, cmd->vectors, cmd->dim);
 }
 
+/* Is the partition that a put names there? It makes no set then. */
+static bool partition_fits(const struct ask *cmd, const struct model_collection *c, uint64_t at)
+{
+    return !cmd->has_partition || (c != NULL && !c->spec.implicit &&
+                                   (model_partitions_at(c, at) >> cmd->partition & 1) != 0);
+}
+
 /* Does a condition of a VADD keep its element out? */
 static bool skips(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
@@ -213,9 +220,10 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
     case OP_VADD:
-        return vadd_fits(c, cmd) && !skips(cmd, c, at) && !is_refused(cmd, c, at);
+        return vadd_fits(c, cmd) && partition_fits(cmd, c, at) && !skips(cmd, c, at) &&
+               !is_refused(cmd, c, at);
     case OP_VMADD:
-        for (size_t i = 0; fits && i < cmd->id_count; i++)
+        for (size_t i = 0; fits && partition_fits(cmd, c, at) && i < cmd->id_count; i++)
             if (takes(&c->spec, vector_of(cmd, i), cmd->dim))
                 return !is_refused(cmd, c, at);
         return false;
@@ -229,6 +237,10 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
         return c == NULL;
     case OP_VALTER:
         return c != NULL && !c->spec.implicit;
+    case OP_PARTITION_NEW:
+    case OP_PARTITION_DROP:
+        return c != NULL && !c->spec.implicit && cmd->partition > 0 &&
+               (model_partitions_at(c, at) >> cmd->partition & 1) == (cmd->op == OP_PARTITION_DROP);
     case OP_VDROP:
         return c != NULL;
     default:
@@ -292,6 +304,8 @@ static const char *check_put(const struct ask *cmd, const struct model_collectio
     size_t at = 0;
     if ((c == NULL) != m->creates || m->dim != (c == NULL ? m->spec.dim : c->spec.dim))
         return "a put makes a collection at the wrong time, or of the wrong dimension";
+    if (model_partition_of(m->partition) != (cmd->has_partition ? cmd->partition : 0))
+        return "a put into another partition than was sent";
     if (c == NULL) {
         fresh.projection = model_projection(&fresh.spec);
         c = &fresh;
@@ -373,6 +387,12 @@ const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
     switch ((int)m->kind) {
     case MUTATION_COLLECTION_ALTER:
         return check_alter(cmd, c, at, m);
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+        return (m->kind == MUTATION_PARTITION_NEW) == (cmd->op == OP_PARTITION_NEW) &&
+                       model_partition_of(m->partition) == cmd->partition
+                   ? NULL
+                   : "another partition is made or dropped than was named";
     case MUTATION_PUT:
         return cmd->op == OP_VADD || cmd->op == OP_VMADD ? check_put(cmd, c, at, m)
                                                          : "a put by another command";
@@ -528,6 +548,8 @@ static const char *check_changed(const struct ask *cmd, const struct model_colle
     case OP_VCREATE:
     case OP_VALTER:
     case OP_VDROP:
+    case OP_PARTITION_NEW:
+    case OP_PARTITION_DROP:
     case OP_FLUSHALL:
         right = reply_is_status(r, "OK");
         break;
@@ -546,7 +568,8 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         return "nothing was changed";
     switch ((int)cmd->op) {
     case OP_VMADD:
-        if (c != NULL && cmd->dim == input_dim_of(&c->spec) && !is_refused(cmd, c, at))
+        if (c != NULL && cmd->dim == input_dim_of(&c->spec) && partition_fits(cmd, c, at) &&
+            !is_refused(cmd, c, at))
             return check_batch(cmd, c, at, r);
         right = reply_is_error(r, "ERR");
         break;
@@ -555,14 +578,18 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         right = reply_is_int(r, 0);
         break;
     case OP_VADD:
-        right = !vadd_fits(c, cmd)  ? reply_is_error(r, "ERR")
-                : skips(cmd, c, at) ? reply_is_nil(r)
-                                    : reply_is_error(r, "full");
+        right = !vadd_fits(c, cmd) || !partition_fits(cmd, c, at) ? reply_is_error(r, "ERR")
+                : skips(cmd, c, at)                               ? reply_is_nil(r)
+                                                                  : reply_is_error(r, "full");
         break;
     case OP_VCREATE:
         right = cmd->flag && cmd->dim == c->spec.dim && cmd->type == c->spec.type
                     ? reply_is_status(r, "OK")
                     : reply_is_error(r, "exists already");
+        break;
+    case OP_PARTITION_NEW:
+        right = cmd->flag && c != NULL && !c->spec.implicit ? reply_is_status(r, "OK")
+                                                            : reply_is_error(r, "ERR");
         break;
     default:
         right = reply_is_error(r, "ERR");
@@ -687,6 +714,30 @@ static const char *check_info(const struct ask *cmd, const struct model_collecti
     return reply_is_list(r) && r->elements >= 18 ? NULL : "VINFO: fields";
 }
 
+static const char *check_partitions(const struct ask *cmd, const struct model_collection *c,
+                                    uint64_t at, const redisReply *r)
+{
+    long long counts[MODEL_PARTITIONS] = {0};
+    unsigned there = 0;
+    if (c == NULL || c->spec.implicit)
+        return reply_is_error(r, "ERR") ? NULL : "partitions of nothing";
+    for (unsigned id = 0; id < MODEL_IDS; id++) {
+        const struct model_element *e = model_element_seen(c, id, at, cmd->now_ms);
+        if (e != NULL)
+            counts[e->partition]++;
+    }
+    for (size_t i = 0; i + 1 < r->elements; i += 2) {
+        struct slice name = reply_slice(r->element[i]);
+        if (slice_eq(name, slice_of("_default")))
+            name = (struct slice){0};
+        unsigned partition = model_partition_of(name);
+        if (partition == MODEL_PARTITIONS || !reply_is_int(r->element[i + 1], counts[partition]))
+            return "a partition has another number of elements";
+        there |= 1u << partition;
+    }
+    return there == model_partitions_at(c, at) ? NULL : "partitions are missing";
+}
+
 static const char *check_look(const struct ask *cmd, const struct model_collection *c, uint64_t at,
                               const redisReply *r)
 {
@@ -750,7 +801,8 @@ static bool is_write(const struct ask *cmd)
 {
     return cmd->op == OP_VADD || cmd->op == OP_VMADD || cmd->op == OP_VREM ||
            cmd->op == OP_VSETATTR || cmd->op == OP_VCREATE || cmd->op == OP_VALTER ||
-           cmd->op == OP_VDROP || cmd->op == OP_FLUSHALL;
+           cmd->op == OP_VDROP || cmd->op == OP_PARTITION_NEW || cmd->op == OP_PARTITION_DROP ||
+           cmd->op == OP_FLUSHALL;
 }
 
 bool reply_is_short(const struct world *w, const redisReply *r)
@@ -798,6 +850,8 @@ static const char *check_vectors(struct world *w, const struct ask *cmd, const r
         return check_links(cmd, c, at, r);
     case OP_VINFO:
         return check_info(cmd, c, at, r);
+    case OP_PARTITIONS:
+        return check_partitions(cmd, c, at, r);
     default:
         return check_look(cmd, c, at, r);
     }

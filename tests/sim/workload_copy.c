@@ -23,15 +23,17 @@ static const char *check_elements(const struct ask *cmd, const struct model_coll
                                   const struct mutation *m)
 {
     bool seen[MODEL_IDS + 1] = {false};
+    unsigned partition = model_partition_of(m->partition);
     if (m->creates || m->dim != c->spec.dim || m->type != c->spec.type ||
-        m->count != model_count_at(c, cmd->before, cmd->now_ms))
+        partition == MODEL_PARTITIONS ||
+        m->count != model_count_in(c, partition, cmd->before, cmd->now_ms))
         return "a copy has more elements, or fewer";
     for (size_t i = 0; i < m->count; i++) {
         const struct mutation_element *to = &m->elements[i];
         unsigned id = model_id_of(to->id);
         const struct model_element *from =
             id == MODEL_IDS ? NULL : model_element_seen(c, id, cmd->before, cmd->now_ms);
-        if (from == NULL || seen[id])
+        if (from == NULL || seen[id] || from->partition != partition)
             return "a copy has an element that is not there, or twice";
         seen[id] = true;
         if (!same_vector(&c->spec, from->vector, to->vector))
@@ -88,6 +90,8 @@ const char *copy_check_change(const struct ask *c, const struct expectation *e, 
         return "a copy is made by another change";
     if (m->kind == MUTATION_COLLECTION_NEW && !same_spec(c, e->copied, &m->spec))
         return "a copy is another collection";
+    if (!slice_eq(m->partition, wanted->partition))
+        return "a copy has other partitions";
     if (m->expire_ms != wanted->expire_ms || !slice_eq(m->new_key, wanted->new_key))
         return "a copy goes elsewhere, or at another time";
     if (m->kind == MUTATION_HASH_SET)

@@ -524,8 +524,13 @@ static void copy_collection(const struct run_of *r)
     const struct model_collection *c = r->held->collection;
     r->e->copied = c;
     (void)change(r, MUTATION_COLLECTION_NEW, 0);
-    if (model_count_at(c, r->at, r->c->now_ms) > 0)
-        (void)change(r, MUTATION_PUT, 0);
+    unsigned bits = model_partitions_at(c, r->at);
+    for (unsigned i = 1; i < MODEL_PARTITIONS; i++)
+        if ((bits >> i & 1) != 0)
+            change(r, MUTATION_PARTITION_NEW, 0)->partition = slice_of(model_partition_name(i));
+    for (unsigned i = 0; i < MODEL_PARTITIONS; i++)
+        if (model_count_in(c, i, r->at, r->c->now_ms) > 0)
+            change(r, MUTATION_PUT, 0)->partition = slice_of(model_partition_name(i));
     if (expiry_of(r) > 0)
         change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
     change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);

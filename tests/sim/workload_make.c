@@ -262,6 +262,36 @@ static float *floats_new(size_t count)
 /* -- changes -------------------------------------------------------------------------------------
  */
 
+static void add_partition_name(struct ask_args *a, unsigned partition)
+{
+    ask_add_text(a, partition == 0 ? "_default" : model_partition_name(partition));
+}
+
+/* One that is there, mostly. */
+static unsigned some_partition(struct world *w, unsigned key)
+{
+    struct model_collection *c = known(w, key);
+    unsigned bits = c == NULL ? 1 : model_partitions_at(c, model_now(w->model));
+    unsigned partition = (unsigned)below(w, MODEL_PARTITIONS);
+    for (unsigned i = 0; i < MODEL_PARTITIONS && !one_in(w, 20); i++, partition++)
+        if ((bits >> partition % MODEL_PARTITIONS & 1) != 0)
+            break;
+    return partition % MODEL_PARTITIONS;
+}
+
+/* Where a put goes: not said to sets that VADD makes or has made, but for a few. */
+static void add_partition(struct world *w, struct ask *c, struct ask_args *a)
+{
+    struct model_collection *of = known(w, c->key);
+    bool has = of != NULL && !of->spec.implicit;
+    if (has ? one_in(w, 2) : !one_in(w, 100))
+        return;
+    c->has_partition = true;
+    c->partition = some_partition(w, c->key);
+    ask_add_text(a, "PARTITION");
+    add_partition_name(a, c->partition);
+}
+
 static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const words[] = {"NOQUANT", "q8", "BIN"};
@@ -302,6 +332,7 @@ static void make_vadd(struct world *w, struct ask *c, struct ask_args *a)
     }
     if (one_in(w, 4))
         ask_add_time(w, c, a);
+    add_partition(w, c, a);
     if (one_in(w, 8)) {
         bool *condition = one_in(w, 2) ? &c->keys.nx : &c->keys.xx;
         *condition = true;
@@ -326,6 +357,7 @@ static void make_vmadd(struct world *w, struct ask *c, struct ask_args *a)
     choose_type(w, c, count);
     ask_add_text(a, "VMADD");
     ask_add_key(a, c->key);
+    add_partition(w, c, a);
     ask_add_text(a, type_name(c->type));
     ask_add_number(a, count);
     for (size_t i = 0; i < count; i++)
@@ -399,6 +431,23 @@ static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
     ask_add_text(a, evictions[c->tuning.evict]);
 }
 
+static void make_partition(struct world *w, struct ask *c, struct ask_args *a)
+{
+    bool makes = c->op == OP_PARTITION_NEW;
+    if (!one_in(w, 20))
+        c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
+    c->partition = makes ? (unsigned)below(w, MODEL_PARTITIONS) : some_partition(w, c->key);
+    ask_add_text(a, "VPARTITION");
+    ask_add_text(a, c->op == OP_PARTITIONS ? "list" : makes ? "CREATE" : "Drop");
+    ask_add_key(a, c->key);
+    if (c->op == OP_PARTITIONS)
+        return;
+    add_partition_name(a, c->partition);
+    c->flag = makes && one_in(w, 2);
+    if (c->flag)
+        ask_add_text(a, "IFNOTEXISTS");
+}
+
 static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const metrics[] = {"COSINE", "L2", "ip"}, *const of_bits[] = {"hamming",
@@ -448,6 +497,18 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 /* -- searches ------------------------------------------------------------------------------------
  */
 
+static void add_partitions(struct world *w, struct ask *c, struct ask_args *a)
+{
+    unsigned count = 1 + (unsigned)below(w, 3);
+    ask_add_text(a, "PARTITION");
+    ask_add_number(a, count);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned partition = some_partition(w, c->key); /* one may come twice */
+        c->want.partitions |= 1u << partition;
+        add_partition_name(a, partition);
+    }
+}
+
 static void add_search_options(struct world *w, struct ask *c, struct ask_args *a)
 {
     struct search_want *want = &c->want;
@@ -471,6 +532,8 @@ static void add_search_options(struct world *w, struct ask *c, struct ask_args *
         ask_add_text(a, "FILTER");
         ask_add_text(a, model_filter_text(want->filter));
     }
+    if (!want->vsim && one_in(w, w->styles[c->key].created ? 3 : 50))
+        add_partitions(w, c, a);
     if (want->with_dist)
         ask_add_text(a, want->vsim ? "WITHSCORES" : "WITHDIST");
     if (want->with_attributes)
@@ -625,6 +688,11 @@ static void make_arguments(struct world *w, struct ask *c, struct ask_args *a)
         break;
     case OP_VALTER:
         make_valter(w, c, a);
+        break;
+    case OP_PARTITION_NEW:
+    case OP_PARTITION_DROP:
+    case OP_PARTITIONS:
+        make_partition(w, c, a);
         break;
     case OP_SEARCH:
         make_search(w, c, a);

@@ -19,7 +19,7 @@ struct ask *ask_make_one(struct world *w, struct buf *out);
 void ask_finish(struct ask *c, struct ask_args *a, struct buf *out);
 
 /* workload_keys.c: commands about keys and strings, as one function that says what they do. */
-enum { CHANGES_MAX = ASK_KEYS_MAX };
+enum { CHANGES_MAX = ASK_KEYS_MAX + 2 * MODEL_PARTITIONS };
 
 enum expected {
     EXPECT_INT,
@@ -32,7 +32,7 @@ enum expected {
 };
 
 struct expectation {
-    struct mutation changes[CHANGES_MAX];  /* of a copied collection, only the kinds */
+    struct mutation changes[CHANGES_MAX];  /* of a copied collection, kinds and partitions */
     const struct model_collection *copied; /* NULL: none */
     const struct model_hash *copied_hash;  /* likewise */
     size_t change_count;

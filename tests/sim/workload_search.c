@@ -66,7 +66,8 @@ static void gather(struct truth *t)
             model_element_seen(t->collection, id, t->at, t->now_ms);
         bool ever, always;
         t->dist[id] = NAN;
-        if (e == NULL)
+        if (e == NULL ||
+            (t->want->partitions != 0 && (t->want->partitions >> e->partition & 1) == 0))
             continue;
         filter_element(t, e, &ever, &always);
         if (!ever)
@@ -204,6 +205,10 @@ static const char *check_refusal(const struct ask *cmd, const struct model_colle
     /* VSEARCH takes a query that was projected before. */
     bool as_stored = c != NULL && cmd->form != FORM_ELEMENT && !cmd->want.vsim &&
                      c->projection != NULL && cmd->dim == c->spec.dim;
+    unsigned missing =
+        c == NULL ? 0 : cmd->want.partitions & ~(c->spec.implicit ? 0 : model_partitions_at(c, at));
+    *over = *over || missing != 0;
+    as_stored = as_stored && missing == 0;
     if (c != NULL && *over)
         right = as_stored ? reply_is_list(r) : reply_is_error(r, "ERR");
     return right ? NULL : "a search that cannot run is not refused";

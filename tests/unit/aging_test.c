@@ -73,7 +73,7 @@ TEST(aging, knows_which_rows_expire_first_and_how_many_are_due)
             continue;
         EXPECT(aging_check(a));
         uint64_t now_ms = rng_below(&rng, 1100);
-        EXPECT_EQ(aging_count_due(a, now_ms), count_before(&x, now_ms));
+        EXPECT_EQ(aging_count_due(a, now_ms, NULL, NULL), count_before(&x, now_ms));
         EXPECT_EQ(aging_is_due(a, now_ms), count_before(&x, now_ms) > 0);
         expect_soonest(a, &x, rng_below(&rng, 40));
         expect_soonest(a, &x, ROWS);

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 27 };
+enum { SAMPLES = 30 };
 
 static struct slice with_nul(void)
 {
@@ -66,6 +66,28 @@ static struct mutation sample_of_hash(unsigned i)
     return m;
 }
 
+static struct slice longest_name(void)
+{
+    static uint8_t name[LIMIT_PARTITION_NAME];
+    memset(name, 'x', sizeof(name));
+    return (struct slice){name, sizeof(name)};
+}
+
+static struct mutation sample_of_partition(unsigned i)
+{
+    struct mutation m = put_of(NULL, 0);
+    m.partition = slice_of("2026-11-23");
+    if (i == 2)
+        return m;
+    m = (struct mutation){.kind = MUTATION_PARTITION_NEW, .key = slice_of("key")};
+    m.partition = slice_of("a");
+    if (i == 0)
+        return m;
+    m.kind = MUTATION_PARTITION_DROP;
+    m.partition = longest_name();
+    return m;
+}
+
 /* Of the kinds that say when a key expires, or change a part of it. */
 static struct mutation sample_of_key(unsigned i)
 {
@@ -103,7 +125,7 @@ static struct mutation sample_of_key(unsigned i)
         m.value = with_nul();
         return m;
     default:
-        return sample_of_hash(i - 8);
+        return i < 11 ? sample_of_partition(i - 8) : sample_of_hash(i - 11);
     }
 }
 
@@ -212,8 +234,8 @@ static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
-        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->type != b->type ||
-        a->count != b->count ||
+        !slice_eq(a->partition, b->partition) || !slice_eq(a->new_key, b->new_key) ||
+        a->dim != b->dim || a->type != b->type || a->count != b->count ||
         a->creates != b->creates)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;

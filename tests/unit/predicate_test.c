@@ -181,7 +181,7 @@ static void check_plan(struct rig *r, const struct predicate *p, const struct co
                        const bool *matches, size_t count, struct slice expression)
 {
     struct plan plan;
-    plan_make_rows(&plan, p, v->live);
+    plan_make_rows(&plan, &(struct plan_request){.predicate = p, .live = v->live});
     bool ok = !plan.exact || plan.bound == count;
     if (plan.rows != NULL) {
         bool among[4096] = {false};
