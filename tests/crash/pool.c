@@ -50,6 +50,19 @@ static bool is_over(const struct pool *p, struct hall *hall)
     return atomic_load(&hall->next) >= p->to;
 }
 
+/* There in a build that looks for leaks. */
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+/* Memory that mem.h does not know of, of libraries: what is lost of it is found once, at the end.
+ */
+static void look_for_leaks(struct seat *seat)
+{
+    if (__lsan_do_recoverable_leak_check == NULL || __lsan_do_recoverable_leak_check() == 0)
+        return;
+    (void)snprintf(seat->text, sizeof(seat->text), "memory has leaked in one of the tasks");
+    atomic_store(&seat->failed, true);
+}
+
 /* In the worker's process. Ends with the first task that fails: what that one left behind must not
  * disturb the next. */
 _Noreturn static void work(const struct pool *p, struct hall *hall, struct seat *seat)
@@ -68,6 +81,8 @@ _Noreturn static void work(const struct pool *p, struct hall *hall, struct seat 
         if (!ok)
             break;
     }
+    if (!atomic_load(&seat->failed))
+        look_for_leaks(seat);
     (void)fflush(NULL);
     _exit(0);
 }

@@ -159,7 +159,7 @@ class SlowTest(unittest.TestCase):
                 got += len(part)
                 if got < 2000 and got % 100 == 0:
                     self.assertEqual(other.ask('PING'), '+PONG')
-            self.assertLess(time.monotonic() - start, 20)
+            self.assertLess(time.monotonic() - start, 60)
         self.assertEqual(server.stop(), 0)
 
 
@@ -212,7 +212,7 @@ class HalfOpenTest(unittest.TestCase):
         server = Server('--timeout', '1')
         with Raw(server.port) as half, Raw(server.port) as busy:
             half.send(b'*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nabc')
-            end = time.monotonic() + 4
+            end = time.monotonic() + 15
             half.socket.settimeout(0.2)
             ended = False
             while time.monotonic() < end and not ended:
@@ -308,7 +308,7 @@ class DeafTest(unittest.TestCase):
             c.send(encode(['GET', 'big']) * 100)
             while field(other.ask('INFO', 'clients'), 'connected_clients') > 1:
                 most = max(most, rss_bytes(server))
-                self.assertLess(time.monotonic() - start, 10)
+                self.assertLess(time.monotonic() - start, 30)
                 time.sleep(0.01)
             took = time.monotonic() - start
             info = other.ask('INFO', 'stats')
@@ -318,13 +318,13 @@ class DeafTest(unittest.TestCase):
 
     def test_past_the_hard_limit_it_is_closed_at_once(self):
         took, most = self.deaf('--client-output-buffer-limit', 'normal 8mb 0 0')
-        self.assertLess(took, 2)
+        self.assertLess(took, 10)
         if not SANITIZED:
             self.assertLess(most, 200 * MIB)
 
     def test_past_the_soft_limit_it_is_closed_after_a_while(self):
         took, _ = self.deaf('--client-output-buffer-limit', 'normal 0 4mb 2')
-        self.assertTrue(2 <= took < 8, took)
+        self.assertTrue(2 <= took < 20, took)
 
 
 class QueryBufferTest(unittest.TestCase):

@@ -60,9 +60,10 @@ class OpenTest(unittest.TestCase):
         self.c.socket.close()
 
     def within(self, seconds, *words):
+        """What blows up takes minutes or worse; the rest is room for a busy machine."""
         start = time.monotonic()
         reply = self.c.ask(*words)
-        self.assertLess(time.monotonic() - start, seconds * (10 if SANITIZED else 1), words[0])
+        self.assertLess(time.monotonic() - start, seconds * (40 if SANITIZED else 8), words[0])
         return reply
 
     def test_key_extraction_cannot_be_led_past_the_arguments(self):
