@@ -235,10 +235,11 @@ static const char *check_error(const struct task *t, struct world *w, const stru
     return wrong;
 }
 
-/* Replies that tell of memory in use, or of links that are made meanwhile. */
+/* Replies that tell of memory in use, of links that are made meanwhile, of a plan without an index
+ * that there was no memory for. */
 static bool varies(const struct command *command)
 {
-    return command->run == cmd_info || command->run == cmd_vlinks;
+    return command->run == cmd_info || command->run == cmd_vlinks || command->run == cmd_vexplain;
 }
 
 static const char *judge(const struct task *t, struct world *w, const struct clean *clean,

@@ -81,6 +81,7 @@ static const struct {
     {"url", {"file:///backups/one", "s3://bucket/x", "nosuch:"}},
     {"destination", {"new1", "new2", "s", "h2"}},
     {"newkey", {"new1", "new2", "s", "h2"}},
+    {"partition", {"red", "red", "blue", "_default", "nosuch"}},
     {"option", {"x"}},
     {"ignored", {"x"}},
     {"subcommand", {"HELP", "x"}},
