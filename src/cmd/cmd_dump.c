@@ -19,7 +19,7 @@ static enum err dump_fields(struct request *rq, const struct object *o, struct b
                             struct why *why)
 {
     size_t size = copy_hash_size(o);
-    enum err e = copy_fits(o->count, size, why);
+    enum err e = copy_fits(object_count(o), size, why);
     if (e == OK && !db_has_room(rq->env->db, 2 * size))
         e = ERR_NOMEM;
     return e == OK ? dump_hash(rq->env->db, o, text) : e;

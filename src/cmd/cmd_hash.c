@@ -36,7 +36,7 @@ static int64_t count_now(struct request *rq, struct slice key)
 {
     const struct object *o = keyspace_get(&rq->env->db->keys, key);
     CHECK(o == NULL || o->type == OBJECT_HASH);
-    return o == NULL ? 0 : o->count;
+    return o == NULL ? 0 : object_count(o);
 }
 
 /* Sets names and values in turn; *added: how many names there were not before. */

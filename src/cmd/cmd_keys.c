@@ -1,5 +1,6 @@
 /* Keys of any type. */
 #include "cmd/keys.h"
+#include "db/hashes.h"
 
 #include <stdio.h>
 
@@ -206,12 +207,26 @@ void cmd_flushdb(struct request *rq)
 /* -- encoding ---------------------------------------------------------------------------------- */
 
 /* What Redis would call it: tools group keys by these words. */
-static const char *encoding_of(const struct object *o)
+static const char *hash_encoding(const struct cmd_env *env, const struct object *o)
+{
+    struct hash_walk walk;
+    struct hash_field f;
+    size_t most = (size_t)env->config->hash_max_listpack_value;
+    if (object_count(o) > (size_t)env->config->hash_max_listpack_entries)
+        return "hashtable";
+    hashes_walk_all(o, &walk);
+    while (hashes_next(&walk, &f))
+        if (f.name.len > most || f.value.len > most)
+            return "hashtable";
+    return "listpack";
+}
+
+static const char *encoding_of(const struct cmd_env *env, const struct object *o)
 {
     enum { EMBSTR_SIZE_MAX = 44 };
     int64_t integer;
     if (o->type == OBJECT_HASH)
-        return "listpack";
+        return hash_encoding(env, o);
     if (o->type != OBJECT_STRING)
         return "raw";
     if (string_is_integer(object_string(o), &integer))
@@ -233,7 +248,7 @@ void cmd_object_encoding(struct request *rq)
     const struct object_encoding_args *a = rq->args;
     const struct object *o = described_object(rq, a->key);
     if (o != NULL)
-        reply_text(&rq->reply, encoding_of(o));
+        reply_text(&rq->reply, encoding_of(rq->env, o));
 }
 
 void cmd_object_refcount(struct request *rq)

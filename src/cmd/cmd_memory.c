@@ -2,6 +2,7 @@
  * booked, and so are the lines of the tags. */
 #include "cmd/keys.h"
 #include "cmd/memory.h"
+#include "db/hashes.h"
 
 void memory_overview(const struct cmd_env *env, struct memory_overview *out)
 {
@@ -49,6 +50,8 @@ void cmd_memory_usage(struct request *rq)
     size_t bytes = mem_size(o) + sizeof(o) + 2 * sizeof(struct map_slot);
     if (o->type == OBJECT_COLLECTION)
         bytes += collection_bytes(o->collection);
+    if (o->type == OBJECT_HASH)
+        bytes += hashes_bytes(o);
     reply_int(&rq->reply, (int64_t)bytes);
 }
 

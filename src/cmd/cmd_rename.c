@@ -67,7 +67,7 @@ static bool copy_hash(struct request *rq, const struct object *o, struct slice n
     struct build b;
     struct why why = {{0}};
     uint64_t until_ms = o->expire_ms;
-    enum err e = copy_fits(o->count, copy_hash_size(o), &why);
+    enum err e = copy_fits(object_count(o), copy_hash_size(o), &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return false;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/plant.h"
-#include "db/bulk.h"
 #include "db/db.h"
+#include "db/flush.h"
 
 enum { SAVED_ROWS = 1024 /* references copied at once: a page */ };
 
@@ -50,11 +50,17 @@ static struct captured capture_object(struct object *o, uint32_t place)
         captured.tuning = o->collection->spec.tuning;
         captured.partitions = p == NULL ? NULL : p->table;
     }
+    captured.has_tree = o->is_large;
+    if (o->is_large)
+        captured.tree = tree_share(&o->large->tree);
     return captured;
 }
 
-static void let_go(struct capture *c, struct object *o)
+static void let_go(struct capture *c, struct captured *key)
 {
+    struct object *o = key->object;
+    if (key->has_tree)
+        flush_tree(c->db, &key->tree);
     CHECK(o->hold != OBJECT_LOOSE);
     bool left = o->hold == OBJECT_LEFT;
     o->hold = OBJECT_LOOSE;
@@ -103,7 +109,6 @@ static void before_change(struct keyspace_watch *watch, uint32_t place)
 bool capture_begin(struct capture *c, struct db *db)
 {
     CHECK(db->env.capture == NULL && db->keys.watch == NULL && !db->log.open);
-    bulk_settle(db, (struct slice){0});
     uint32_t end = db->keys.used;
     uint64_t *early = mem_try_calloc(MEM_SNAPSHOT, ((size_t)end + 63) / 64 * sizeof(*early));
     if (early == NULL)
@@ -192,7 +197,7 @@ void capture_return(struct capture *c, struct capture_slice *slice)
 {
     CHECK(slice->end <= c->next);
     for (size_t i = 0; i < slice->count; i++)
-        let_go(c, slice->keys[i].object);
+        let_go(c, &slice->keys[i]);
     mem_free(MEM_SNAPSHOT, slice->views);
     slice->count = 0;
     slice->views = NULL;
@@ -290,7 +295,7 @@ void capture_end(struct capture *c)
     db->keys.watch = NULL; /* or it is another keyspace by now, which has none */
     for (uint32_t i = 0; i < c->early_count; i++)
         if (c->early_keys[i].object != NULL)
-            let_go(c, c->early_keys[i].object);
+            let_go(c, &c->early_keys[i]);
     map_fini(&c->held);
     mem_free(MEM_SNAPSHOT, c->early_keys);
     mem_free(MEM_SNAPSHOT, c->early);

@@ -33,6 +33,8 @@ struct captured {
     struct spec_tuning tuning;          /* likewise: it may change in place, */
     const struct partition_table *partitions; /* and so may these; NULL: there was _default alone */
     bool large;                         /* it has columns of its own, has left its slab */
+    bool has_tree;                      /* the value is a tree: */
+    struct tree tree;                   /* as it was */
 };
 
 enum { CAPTURE_SLICE_PLACES = 512, CAPTURE_PLACES_STEP = 128 };

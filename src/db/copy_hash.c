@@ -6,13 +6,14 @@ enum { FIELDS_AT_ONCE = 64, MUTATION_SIZE = 64, FIELD_SIZE = 32 };
 
 size_t copy_hash_count(const struct object *o)
 {
-    return (o->count + FIELDS_AT_ONCE - 1) / FIELDS_AT_ONCE;
+    return (object_count(o) + FIELDS_AT_ONCE - 1) / FIELDS_AT_ONCE;
 }
 
-/* The value is a pack, so names and values are less than that. */
+/* Names and values are less than the entries that have them. */
 size_t copy_hash_size(const struct object *o)
 {
-    return copy_hash_count(o) * MUTATION_SIZE + (size_t)o->count * FIELD_SIZE + o->value_len;
+    size_t fields = (size_t)object_count(o) * FIELD_SIZE;
+    return copy_hash_count(o) * MUTATION_SIZE + fields + o->value_len + hashes_bytes(o);
 }
 
 enum err copy_hash_each(struct db *db, const struct object *o, struct slice key,

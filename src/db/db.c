@@ -2,7 +2,6 @@
 
 #include "base/plant.h"
 #include "db/batch.h"
-#include "db/bulk.h"
 #include "db/change.h"
 #include "db/flush.h"
 
@@ -58,6 +57,9 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     io->ops->random(io, seed, sizeof(seed));
     io->ops->random(io, &db->random, sizeof(db->random));
     keyspace_init(&db->keys, seed);
+    db->hash_ops = hash_tree_ops(db->keys.hash_seed);
+    db->packed_count_max = PACKED_COUNT_MAX;
+    db->packed_bytes_max = PACKED_BYTES_MAX;
     db->env = (struct collection_env){
         .epoch = &db->epoch,
         .background = &db->background,
@@ -140,7 +142,7 @@ enum err db_collection(struct db *db, struct slice key, struct collection **out)
 
 void db_view(struct db *db, struct collection *c, struct collection_view *out)
 {
-    collection_view(c, bulk_view_lsn(db, c), out);
+    collection_view(c, db->log.last_lsn, out);
     out->codes.expire = out->exact.expire = out->expire;
     out->codes.now_ms = out->exact.now_ms = db->now_ms;
     out->has_due =
@@ -150,9 +152,7 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
 uint32_t db_element(const struct db *db, const struct collection *c, struct slice id)
 {
     uint32_t row = collection_find(c, id);
-    if (row == ROW_NONE || bulk_hides(db, c, row))
-        return ROW_NONE;
-    bool over = c->aging != NULL && aging_is_over(c->aging, row, db->now_ms);
+    bool over = row != ROW_NONE && c->aging != NULL && aging_is_over(c->aging, row, db->now_ms);
     return over ? ROW_NONE : row;
 }
 
@@ -204,7 +204,8 @@ static enum err prepare_rename(struct db *db, const struct mutation *m)
     enum err e = change_prepare_object(db, m->new_key, old->type, value, old->expire_ms);
     if (e != OK || old->type != OBJECT_HASH)
         return e;
-    db->object->count = old->count;
+    if (!old->is_large)
+        db->object->count = old->count;
     db->fields_expire_ms = keyspace_fields_expiry(&db->keys, old);
     return OK; /* its place in the heap is free once the old one has left */
 }
@@ -294,29 +295,21 @@ static void discard(struct db *db)
 {
     db->empties = false;
     db->fields_expire_ms = 0;
+    db->grown = NULL;
+    tree_change_discard(&db->tree);
     if (db->object == NULL)
         return;
+    object_drop_large(db->object);
     if (db->object->type == OBJECT_COLLECTION && db->object->collection != NULL)
         collection_drop(db->object->collection);
     object_free(db->object);
     db->object = NULL;
 }
 
-/* What is being put in slices is there before it changes. */
-static void settle(struct db *db, const struct mutation *m)
-{
-    if (db->bulk == NULL || m->kind == MUTATION_TICK)
-        return;
-    bulk_settle(db, m->kind == MUTATION_FLUSH ? (struct slice){0} : m->key);
-    if (m->kind == MUTATION_KEY_RENAME)
-        bulk_settle(db, m->new_key);
-}
-
 static enum err prepare(struct db *db, const struct mutation *m, struct why *why)
 {
     enum err e = OK;
     struct collection *c;
-    settle(db, m);
     switch (m->kind) {
     case MUTATION_STRING_SET:
         e = change_prepare_object(db, m->key, OBJECT_STRING, m->value, m->expire_ms);
@@ -370,6 +363,7 @@ void change_free(struct db *db, struct object *o)
         return;
     if (o->type == OBJECT_COLLECTION)
         collection_drop(o->collection);
+    flush_large(db, o);
     if (o->hold == OBJECT_HELD)
         db->background.retired->bytes += mem_size(o);
     object_free(o);
@@ -430,6 +424,11 @@ static void apply_rename(struct db *db, const struct mutation *m)
     struct object *o = db->object;
     if (o->type == OBJECT_COLLECTION)
         o->collection = old->collection;
+    if (old->is_large) {
+        o->large = old->large;
+        o->is_large = true;
+        old->is_large = false;
+    }
     uint32_t access = old->access;
     if (old->hold == OBJECT_HELD)
         db->background.retired->bytes += mem_size(old);
@@ -474,7 +473,6 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 
 void db_clear(struct db *db)
 {
-    bulk_settle(db, (struct slice){0});
     flush_finish(db);
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
@@ -565,7 +563,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_TICK:
         break;
     }
-    CHECK(db->object == NULL && !db->empties);
+    CHECK(db->object == NULL && db->grown == NULL && !db->empties);
 }
 
 void db_begin(struct db *db)

@@ -16,6 +16,9 @@
 #include "db/keyspace.h"
 #include "db/mlog.h"
 
+/* A value of more entries, or longer, is a large one. */
+enum { PACKED_COUNT_MAX = 128, PACKED_BYTES_MAX = 8192 };
+
 struct db_options {
     const struct vec_kernels *kernels;
     size_t maxmemory; /* bytes; 0: no limit */
@@ -38,11 +41,16 @@ struct db {
     uint64_t now_ms; /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
     uint64_t random;        /* state of rng.h */
-    struct bulk *bulk;      /* a long put under way, or NULL: bulk.h */
     struct object *object;  /* prepared and not yet applied */
     bool empties;           /* prepared likewise: what the key holds goes with its last entry */
     uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */
     struct buf scratch;     /* where values that change are made */
+    struct tree_change tree; /* prepared likewise, for the object that it makes grow */
+    struct object *grown;   /* NULL: none */
+    struct tree_ops hash_ops;
+    uint32_t packed_count_max; /* larger values have nodes of their own */
+    size_t packed_bytes_max;
+    struct tree_graves graves; /* of large values that are gone: flush.h */
     struct dead_keys *dead; /* flushed, and being freed: flush.h */
     struct io_timer dead_timer;
     struct io_timer epoch_timer; /* more is free than the loop should free in one go */

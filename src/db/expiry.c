@@ -29,6 +29,8 @@ bool expiry_reserve(struct expiry *x)
 static uint32_t *place_of(const struct expiry *x, struct object *o)
 {
     CHECK(!x->of_fields || o->type == OBJECT_HASH);
+    if (x->of_fields && o->is_large)
+        return &o->large->fields_at;
     return x->of_fields ? &o->fields_at : &o->expiry_at;
 }
 

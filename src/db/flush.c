@@ -25,10 +25,11 @@ static bool free_places(struct db *db, struct dead_keys *dead, uint32_t count)
         if (o == NULL)
             continue;
         CHECK(o->type != OBJECT_COLLECTION && o->hold == OBJECT_LOOSE);
-        size_t size = mem_size(o);
+        size_t size = mem_size(o) + (o->is_large ? o->large->tree.bytes : 0);
         size = size < dead->bytes ? size : dead->bytes;
         dead->bytes -= size;
         db->background.retired->bytes -= size;
+        flush_large(db, o);
         object_free(o);
     }
     return dead->at == ks->used;
@@ -45,16 +46,53 @@ static void end_dead(struct db *db)
     mem_free(MEM_KEYSPACE, dead);
 }
 
+/* Returns whether there are more. */
+static bool bury_some(struct db *db, unsigned nodes)
+{
+    size_t before = db->graves.bytes;
+    bool more = tree_bury_some(&db->graves, nodes);
+    CHECK(db->graves.bytes <= before && db->background.retired->bytes >= before - db->graves.bytes);
+    db->background.retired->bytes -= before - db->graves.bytes;
+    return more;
+}
+
 static void on_slice(struct io_timer *timer)
 {
     struct db *db = timer->user;
     struct io *io = db->io;
     uint64_t start = io->ops->mono_us(io);
-    while (db->dead != NULL && io->ops->mono_us(io) - start < SLICE_US)
-        if (free_places(db, db->dead, LOOK_EVERY))
+    bool more = true;
+    while (more && io->ops->mono_us(io) - start < SLICE_US) {
+        if (db->dead != NULL && free_places(db, db->dead, LOOK_EVERY))
             end_dead(db);
-    if (db->dead != NULL)
+        more = bury_some(db, LOOK_EVERY / 4) || db->dead != NULL;
+    }
+    if (more)
         io->ops->timer_start(io, timer, 0);
+}
+
+static void start_slices(struct db *db)
+{
+    db->dead_timer.fn = on_slice;
+    db->dead_timer.user = db;
+    db->io->ops->timer_start(db->io, &db->dead_timer, 0);
+}
+
+void flush_tree(struct db *db, struct tree *t)
+{
+    size_t before = db->graves.bytes;
+    tree_bury(&db->graves, t);
+    db->background.retired->bytes += db->graves.bytes - before;
+    if (db->graves.bytes > before)
+        start_slices(db);
+}
+
+void flush_large(struct db *db, struct object *o)
+{
+    if (!o->is_large)
+        return;
+    flush_tree(db, &o->large->tree);
+    object_drop_large(o);
 }
 
 bool flush_keys(struct db *db)
@@ -74,9 +112,7 @@ bool flush_keys(struct db *db)
     db->dead = dead;
     keyspace_init(ks, dead->keys.hash_seed);
     ks->access = dead->keys.access;
-    db->dead_timer.fn = on_slice;
-    db->dead_timer.user = db;
-    db->io->ops->timer_start(db->io, &db->dead_timer, 0);
+    start_slices(db);
     return true;
 }
 
@@ -87,4 +123,6 @@ void flush_finish(struct db *db)
         (void)free_places(db, db->dead, UINT32_MAX);
         end_dead(db);
     }
+    while (bury_some(db, UINT32_MAX / 2))
+        continue;
 }

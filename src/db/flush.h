@@ -1,8 +1,9 @@
 /* flush.h: all keys go at once, and their memory in slices.
  *
  * The keyspace is put aside whole and a new one takes its place, so a FLUSHALL of a million strings
- * holds the loop for as long as one of ten. Only strings are freed this way: collections have to
- * hear at once that they are gone, and a snapshot under way looks at each place.
+ * holds the loop for as long as one of ten. Collections are not freed this way: they have to hear
+ * at once that they are gone; nor is anything while a snapshot is under way, which looks at each
+ * place.
  *
  * owner: the loop. */
 #ifndef VDB_DB_FLUSH_H
@@ -12,9 +13,14 @@
 
 struct db;
 struct dead_keys;
+struct object;
+struct tree;
 
 /* Empties the keyspace; false: it has to be done key by key. */
 bool flush_keys(struct db *db);
+/* What is large of an object that is gone, or a share of it, is freed likewise. */
+void flush_large(struct db *db, struct object *o);
+void flush_tree(struct db *db, struct tree *t);
 /* Frees now what still waits to be freed. */
 void flush_finish(struct db *db);
 

@@ -34,9 +34,12 @@ void keyspace_init(struct keyspace *ks, const uint64_t hash_seed[2])
 
 void keyspace_fini(struct keyspace *ks)
 {
-    for (uint32_t i = 0; i < ks->used; i++)
-        if (ks->objects[i] != NULL)
-            object_free(ks->objects[i]);
+    for (uint32_t i = 0; i < ks->used; i++) {
+        if (ks->objects[i] == NULL)
+            continue;
+        object_drop_large(ks->objects[i]);
+        object_free(ks->objects[i]);
+    }
     map_fini(&ks->map);
     expiry_fini(&ks->expiry);
     expiry_fini(&ks->fields);
@@ -127,6 +130,28 @@ struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
     if (value.ptr != NULL && value.len > 0)
         memcpy(o->bytes + key.len, value.ptr, value.len);
     return o;
+}
+
+bool object_make_large(struct object *o)
+{
+    CHECK(!o->is_large && o->value_len == 0 && o->type != OBJECT_COLLECTION);
+    struct large *large = mem_try(MEM_KEYSPACE, sizeof(*large));
+    if (large == NULL)
+        return false;
+    *large = (struct large){.fields_at = EXPIRY_NONE};
+    o->large = large;
+    o->is_large = true;
+    return true;
+}
+
+void object_drop_large(struct object *o)
+{
+    if (!o->is_large)
+        return;
+    tree_free(&o->large->tree);
+    mem_free(MEM_KEYSPACE, o->large);
+    o->large = NULL;
+    o->is_large = false;
 }
 
 static void touch(struct keyspace *ks, uint32_t at)
@@ -231,7 +256,8 @@ void keyspace_set_fields_expiry(struct keyspace *ks, struct object *o, uint64_t 
 uint64_t keyspace_fields_expiry(const struct keyspace *ks, const struct object *o)
 {
     CHECK(o->type == OBJECT_HASH);
-    return o->fields_at == EXPIRY_NONE ? 0 : ks->fields.entries[o->fields_at].expire_ms;
+    uint32_t at = o->is_large ? o->large->fields_at : o->fields_at;
+    return at == EXPIRY_NONE ? 0 : ks->fields.entries[at].expire_ms;
 }
 
 bool keyspace_load_begin(struct keyspace *ks, uint32_t places, size_t count)

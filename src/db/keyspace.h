@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "db/access.h"
 #include "db/expiry.h"
+#include "types/tree.h"
 
 struct collection;
 
@@ -37,10 +38,11 @@ struct object {
     uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
     union {
         struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
-        struct {                       /* OBJECT_HASH */
+        struct {                       /* OBJECT_HASH, packed */
             uint32_t count;            /* of fields */
             uint32_t fields_at;        /* its place in the keyspace's heap of fields */
         };
+        struct large *large;           /* likewise, when it is_large; owned */
     };
     uint32_t hash;
     uint32_t key_len;
@@ -49,7 +51,14 @@ struct object {
     uint32_t access;               /* access.h: changes with every use, on the loop alone */
     uint8_t type;                  /* enum object_type */
     uint8_t hold;                  /* enum object_hold */
+    bool is_large;                 /* the value is not in bytes: it has nodes of its own */
     uint8_t bytes[];               /* the key, then the value */
+};
+
+/* A large value. It changes in place, but nodes that others have too do not. owner: its object */
+struct large {
+    struct tree tree;
+    uint32_t fields_at; /* as above */
 };
 
 /* Who wants to know of changes before they happen. */
@@ -97,6 +106,13 @@ static inline struct slice object_string(const struct object *o)
     return object_value(o);
 }
 
+/* How many fields a hash has, expired ones among them. */
+static inline uint32_t object_count(const struct object *o)
+{
+    CHECK(o->type == OBJECT_HASH);
+    return o->is_large ? o->large->tree.count : o->count;
+}
+
 static inline bool object_expired(const struct object *o, uint64_t now_ms)
 {
     return o->expire_ms > 0 && o->expire_ms < now_ms;
@@ -118,6 +134,10 @@ struct object *keyspace_take(struct keyspace *ks, struct slice key);
 /* Tells the watch that all places change. */
 void keyspace_touch_all(struct keyspace *ks);
 void object_free(struct object *o);
+/* Makes an object of no value a large one; false: no memory. */
+MUST_USE bool object_make_large(struct object *o);
+/* Frees what is large of it, at once. */
+void object_drop_large(struct object *o);
 
 /* Filling an empty keyspace from a snapshot: places as they were, count objects among them. Objects
  * are made on any lane (keyspace_make_object only reads the seed of the hash). ERR_CORRUPT: the

@@ -70,17 +70,18 @@ static enum err corrupt(struct why *why, const char *what)
 /* -- keys -------------------------------------------------------------------------------------- */
 
 /* Types on disk; those of enum object_type may change their numbers. */
-enum { KEY_STRING = 1, KEY_COLLECTION = 2, KEY_HASH = 3 };
+enum { KEY_STRING = 1, KEY_COLLECTION = 2, KEY_HASH = 3, KEY_HASH_MORE = 4 };
 
-static uint8_t type_on_disk(enum object_type type)
+static uint8_t type_on_disk(const struct image_key *key)
 {
-    switch (type) {
+    CHECK(!key->more || (key->type == OBJECT_HASH && key->expire_ms == 0));
+    switch (key->type) {
     case OBJECT_STRING:
         return KEY_STRING;
     case OBJECT_COLLECTION:
         return KEY_COLLECTION;
     case OBJECT_HASH:
-        return KEY_HASH;
+        return key->more ? KEY_HASH_MORE : KEY_HASH;
     }
     CHECK(false);
     return 0;
@@ -98,7 +99,7 @@ void image_key_put(struct buf *out, const struct image_key *key)
 {
     CHECK(key->type != OBJECT_COLLECTION || key->uid > 0);
     bytes_put_u32(out, key->place);
-    bytes_put_u8(out, type_on_disk(key->type));
+    bytes_put_u8(out, type_on_disk(key));
     bytes_put_u8(out, 0);
     bytes_put_u64(out, key->expire_ms);
     bytes_put_slice(out, key->key);
@@ -180,6 +181,10 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
         out->uid = bytes_get_u64(keys);
         return spec_decode(keys, &out->spec) && get_partitions(keys, out);
     case KEY_HASH:
+    case KEY_HASH_MORE:
+        out->more = type == KEY_HASH_MORE;
+        if (out->more && out->expire_ms > 0)
+            return false;
         out->type = OBJECT_HASH;
         out->value = bytes_get_slice(keys);
         if (!hash_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)

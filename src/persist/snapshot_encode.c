@@ -4,6 +4,8 @@
 
 enum {
     PART_BYTES = 64 * 1024,            /* a chunk of keys or attributes ends beyond */
+    PIECE_BYTES = 32 * 1024,           /* of a large value, */
+    PIECES_MAX = 16 * 1024,            /* which are longer if there would be more of them */
     SMALL_ATTRIBUTES_MAX = 1024 * 1024 /* of a small set; more get chunks of their own */
 };
 
@@ -13,7 +15,8 @@ void snapshot_encoder_init(struct snapshot_encoder *x, struct pack_writer *packs
     *x = (struct snapshot_encoder){.packs = packs,
                                    .chunk_bytes = chunk_bytes,
                                    .cancelled = cancelled,
-                                   .body = BUF_INIT(MEM_SNAPSHOT)};
+                                   .body = BUF_INIT(MEM_SNAPSHOT),
+                                   .piece = BUF_INIT(MEM_SNAPSHOT)};
 }
 
 void snapshot_encoder_fini(struct snapshot_encoder *x)
@@ -22,6 +25,7 @@ void snapshot_encoder_fini(struct snapshot_encoder *x)
     mem_free(MEM_SNAPSHOT, x->rows);
     mem_free(MEM_SNAPSHOT, x->links);
     buf_fini(&x->body);
+    buf_fini(&x->piece);
     *x = (struct snapshot_encoder){0};
 }
 
@@ -229,21 +233,50 @@ static enum err encode_collection(struct snapshot_encoder *x, const struct captu
 
 /* -- keys -------------------------------------------------------------------------------------- */
 
-static void append_key(struct buf *body, const struct captured *key)
+/* A large value on its way. */
+struct pieces {
+    bool begun;
+    struct tree_path path; /* to the next leaf */
+};
+
+/* The next entries of a large value; false: these are the last. */
+static bool next_piece(struct buf *piece, const struct tree *t, struct pieces *p)
 {
+    size_t bytes = t->bytes / PIECES_MAX < PIECE_BYTES ? PIECE_BYTES : t->bytes / PIECES_MAX;
+    struct slice leaf;
+    uint64_t next;
+    if (!p->begun)
+        tree_walk(t, 0, &p->path);
+    buf_clear(piece, SIZE_MAX);
+    while (piece->len < bytes && tree_next(&p->path, &leaf, &next))
+        buf_append_slice(piece, leaf);
+    return p->path.depth > 0;
+}
+
+/* A key, or the next piece of its value. Returns whether there are more pieces. */
+static bool append_key(struct snapshot_encoder *x, const struct captured *key, struct pieces *p)
+{
+    bool goes_on = false;
     struct image_key image = {.place = key->place,
                               .type = key->type,
-                              .expire_ms = key->expire_ms,
+                              .more = p->begun,
+                              .expire_ms = p->begun ? 0 : key->expire_ms,
                               .key = object_key(key->object)};
-    if (key->type != OBJECT_COLLECTION) {
-        image.value = object_value(key->object);
-    } else {
+    if (key->type == OBJECT_COLLECTION) {
         image.uid = key->view->collection->uid;
         spec_copy_fixed(&image.spec, &key->view->collection->spec);
         image.spec.tuning = key->tuning;
         image.partitions = key->partitions;
+    } else if (key->has_tree) {
+        goes_on = next_piece(&x->piece, &key->tree, p);
+        image.value = buf_slice(&x->piece);
+        x->body.failed |= buf_failed(&x->piece);
+    } else {
+        image.value = object_value(key->object);
     }
-    image_key_put(body, &image);
+    p->begun = goes_on;
+    image_key_put(&x->body, &image);
+    return goes_on;
 }
 
 /* The keys of one index, from keys[0] on; *used: how many there are. */
@@ -252,6 +285,7 @@ static enum err encode_keys(struct snapshot_encoder *x, const struct captured *k
 {
     CHECK(count > 0);
     uint32_t index = keys[0].place / IMAGE_KEYS_SPAN;
+    struct pieces pieces = {.begun = false};
     enum err e = OK;
     *used = 0;
     for (uint16_t part = 0; e == OK; part++) {
@@ -260,13 +294,16 @@ static enum err encode_keys(struct snapshot_encoder *x, const struct captured *k
         image_keys_begin(&x->body, index * IMAGE_KEYS_SPAN);
         while (*used < count && keys[*used].place / IMAGE_KEYS_SPAN == index &&
                x->body.len < PART_BYTES && !buf_failed(&x->body)) {
-            append_key(&x->body, &keys[(*used)++]);
+            *used += !append_key(x, &keys[*used], &pieces);
             chunk.count++;
         }
         if (chunk.count == 0)
             break;
         e = buf_failed(&x->body) ? ERR_NOMEM
                                  : pack_writer_put_changed(x->packs, &chunk, buf_slice(&x->body));
+        if (e == OK && part == UINT16_MAX)
+            e = ERR_LIMIT;
+        lane_yield(x->lane);
     }
     return e;
 }

@@ -26,6 +26,7 @@ struct snapshot_encoder {
     uint64_t key_count;
     uint32_t places_end; /* behind the last key */
     struct buf body;     /* of the chunk being made */
+    struct buf piece;    /* of the large value being written */
     uint32_t *rows;      /* of the span at hand that are alive */
     uint32_t row_capacity;
     uint32_t *links; /* of one row */

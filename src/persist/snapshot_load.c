@@ -355,8 +355,10 @@ static void free_keys(struct snapshot_load *l)
     for (uint32_t i = 0; l->keys != NULL && i < l->key_chunks; i++) {
         for (uint32_t k = 0; k < l->keys[i].count; k++) {
             struct object *o = l->keys[i].list[k].object;
+            mem_free(MEM_SNAPSHOT, l->keys[i].list[k].piece);
             if (o == NULL)
                 continue;
+            object_drop_large(o);
             if (o->type == OBJECT_COLLECTION)
                 collection_drop(o->collection);
             object_free(o);

@@ -61,7 +61,9 @@ struct load_collection {
 /* The keys of one chunk. owner: the lane, then the loop */
 struct load_keys {
     struct load_key {
-        struct object *object;
+        struct object *object; /* NULL: it was published, or it is */
+        uint8_t *piece;        /* more of the value of the key before */
+        size_t piece_size;
         uint32_t place;
     } * list;
     uint32_t count;
@@ -103,6 +105,8 @@ struct snapshot_load {
     struct load_keys *keys; /* by chunk */
     uint32_t key_chunks;
     uint32_t key_chunk, key_at;          /* to be published next */
+    struct object *last_key;             /* published last; NULL: none, or it was lost */
+    uint32_t last_place;                 /* as the snapshot has it */
     struct load_collection *collections; /* by uid, once planned */
     uint32_t collection_count, collection_capacity;
     _Atomic uint64_t bytes_total, bytes_loaded; /* of chunks */

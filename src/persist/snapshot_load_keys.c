@@ -152,10 +152,57 @@ static enum err make_partitions(struct collection *c, const struct image_key *ke
     return e;
 }
 
+/* Fields for a large hash. ERR_CORRUPT: one is there already. */
+static enum err add_fields(struct snapshot_load *l, struct object *o, struct slice pack)
+{
+    struct tree_change c = {.made = NULL};
+    struct hash_field f;
+    bool fresh = true;
+    CHECK(o->is_large);
+    tree_change_begin(&c, &o->large->tree, &l->db->hash_ops);
+    while (fresh && !c.failed && hash_next(&pack, &f))
+        fresh = hash_tree_set(&c, &f);
+    enum err e = c.failed ? ERR_NOMEM : fresh ? OK : ERR_CORRUPT;
+    if (e == OK)
+        tree_change_apply(&c, &o->large->tree);
+    else
+        tree_change_discard(&c);
+    return e;
+}
+
+static enum err make_large(struct snapshot_load *l, const struct image_key *key,
+                           struct load_key *out)
+{
+    out->object = keyspace_make_object(&l->db->keys, key->key, key->type, (struct slice){0},
+                                       key->expire_ms);
+    if (out->object == NULL || !object_make_large(out->object))
+        return ERR_NOMEM;
+    return add_fields(l, out->object, key->value);
+}
+
+/* The value of a hash that goes on: it is put where it belongs once the key is there. */
+static enum err make_piece(const struct image_key *key, struct load_key *out)
+{
+    out->piece = mem_try(MEM_SNAPSHOT, key->value.len);
+    if (out->piece == NULL)
+        return ERR_NOMEM;
+    memcpy(out->piece, key->value.ptr, key->value.len);
+    out->piece_size = key->value.len;
+    return OK;
+}
+
 static enum err make_key(struct snapshot_load *l, const struct image_key *key, struct load_key *out)
 {
+    const struct db *db = l->db;
     CHECK(out->object == NULL);
     out->place = key->place;
+    if (key->more)
+        return make_piece(key, out);
+    if (key->type == OBJECT_HASH &&
+        (key->count > db->packed_count_max || key->value.len > db->packed_bytes_max))
+        return make_large(l, key, out);
+    if (key->type == OBJECT_HASH && !hash_pack_is_unique(key->value))
+        return ERR_CORRUPT;
     out->object =
         keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
     if (out->object == NULL)
@@ -204,9 +251,11 @@ enum err load_keys(struct load_lane *lane, const struct load_item *item)
             (key.type == OBJECT_COLLECTION && (key.uid == 0 || key.uid >= l->manifest.next_uid)))
             return load_blame(lane, chunk, ERR_CORRUPT, "a key that does not belong there");
         e = make_key(l, &key, &keys->list[keys->count]);
+        keys->count++; /* what there is of it is freed with the others */
+        if (e == ERR_CORRUPT)
+            return load_blame(lane, chunk, e, "a field that is there twice");
         if (e != OK)
             return e;
-        keys->count++;
     }
     return keys->count == chunk->count ? OK : load_blame(lane, chunk, ERR_CORRUPT, "missing keys");
 }
@@ -244,23 +293,42 @@ static bool is_sparse(const struct snapshot_load *l)
 
 static enum err publish_fields(struct snapshot_load *l, struct object *o)
 {
-    uint64_t expire_ms = hash_pack_expiry(object_value(o));
+    uint64_t expire_ms =
+        o->is_large ? o->large->tree.soonest : hash_pack_expiry(object_value(o));
     if (expire_ms > 0 && !keyspace_reserve_fields(&l->db->keys))
         return ERR_NOMEM;
     keyspace_set_fields_expiry(&l->db->keys, o, expire_ms);
     return OK;
 }
 
+/* More fields of the key before. When that was lost, so are they. */
+static enum err publish_piece(struct snapshot_load *l, struct load_key *key)
+{
+    struct object *o = key->place == l->last_place ? l->last_key : NULL;
+    if (o == NULL && l->damaged)
+        return OK;
+    if (o == NULL || !o->is_large)
+        return load_fail(l, ERR_CORRUPT, "a value goes on that has not begun");
+    enum err e = add_fields(l, o, (struct slice){key->piece, key->piece_size});
+    if (e == ERR_CORRUPT)
+        return load_fail(l, e, "a field is there twice");
+    return e == OK ? publish_fields(l, o) : e;
+}
+
 /* From here on the db frees it. */
 static enum err publish_key(struct snapshot_load *l, struct load_key *key)
 {
     struct object *o = key->object;
+    if (key->piece != NULL)
+        return publish_piece(l, key);
     CHECK(o != NULL); /* each key comes once */
     uint32_t place = is_sparse(l) ? (uint32_t)keyspace_count(&l->db->keys) : key->place;
     enum err e = keyspace_load(&l->db->keys, place, o);
     if (e == ERR_CORRUPT)
         return load_fail(l, e, "a key or a place of the keyspace is there twice");
     key->object = NULL;
+    l->last_key = o;
+    l->last_place = key->place;
     if (e == OK && o->type == OBJECT_COLLECTION)
         e = note_collection(l, o->collection);
     if (e == OK && o->type == OBJECT_HASH)
@@ -284,10 +352,11 @@ enum err load_publish_slice(struct snapshot_load *l)
             l->key_at = 0;
             continue;
         }
-        if (keyspace_count(&l->db->keys) == l->manifest.key_count)
+        struct load_key *key = &keys->list[l->key_at++];
+        if (key->piece == NULL && keyspace_count(&l->db->keys) == l->manifest.key_count)
             return load_fail(l, ERR_CORRUPT, "more keys than it says");
-        e = publish_key(l, &keys->list[l->key_at++]);
-        done++;
+        e = publish_key(l, key);
+        done += key->piece == NULL ? 1 : SLICE_KEYS / 2;
     }
     return e;
 }

@@ -126,14 +126,16 @@ static void put_hash(struct dump *d, const struct image_key *key)
 
 static void on_key(struct dump *d, const struct image_key *key)
 {
+    if (key->more) {
+        put_hash(d, key);
+        return;
+    }
     buf_printf(&d->text, "%s ", object_type_name(key->type));
     put_quoted(d, key->key);
     if (key->type == OBJECT_STRING) {
         buf_append_byte(&d->text, ' ');
         put_quoted(d, key->value);
-    } else if (key->type == OBJECT_HASH) {
-        buf_printf(&d->text, " fields %" PRIu32, key->count);
-    } else {
+    } else if (key->type == OBJECT_COLLECTION) {
         buf_printf(&d->text, " uid %" PRIu64, key->uid);
         put_spec(d, &key->spec);
         struct bytes_reader reader = image_partitions(key);

@@ -1,6 +1,7 @@
 #include "types/hash.h"
 
 #include "base/bytes.h"
+#include "base/rng.h"
 
 enum { TIME_SIZE = 8 };
 
@@ -162,13 +163,111 @@ bool hash_pack_check(struct slice pack, size_t *count)
     struct slice rest = pack, entry;
     *count = 0;
     while (rest.len > 0) {
-        struct hash_field f, other;
-        struct slice before = {pack.ptr, pack.len - rest.len};
+        struct hash_field f;
         if (!pack_read(&rest, &entry) || !field_read(entry, &f))
-            return false;
-        if (hash_find(before, f.name, &other, NULL))
             return false;
         (*count)++;
     }
+    return true;
+}
+
+bool hash_pack_is_unique(struct slice pack)
+{
+    struct slice rest = pack;
+    while (rest.len > 0) {
+        struct hash_field f, other;
+        struct slice before = {pack.ptr, pack.len - rest.len};
+        hash_field_get(pack_take(&rest), &f);
+        if (hash_find(before, f.name, &other, NULL))
+            return false;
+    }
+    return true;
+}
+
+/* -- large hashes ------------------------------------------------------------------------------ */
+
+static uint64_t key_of_name(const struct tree_ops *ops, struct slice name)
+{
+    return hash_bytes(name, ops->owner);
+}
+
+static uint64_t key_of_entry(const void *seed, struct slice entry)
+{
+    struct hash_field f;
+    hash_field_get(entry, &f);
+    return hash_bytes(f.name, seed);
+}
+
+static uint64_t expiry_of_entry(struct slice entry)
+{
+    const uint8_t *at = entry.ptr;
+    size_t head = pack_get_length(&at);
+    return head % 2 == 0 ? 0 : time_at(at + head / 2);
+}
+
+struct tree_ops hash_tree_ops(const uint64_t seed[2])
+{
+    return (struct tree_ops){.key = key_of_entry,
+                             .expiry = expiry_of_entry,
+                             .leaf_bytes = TREE_LEAF_BYTES,
+                             .owner = seed};
+}
+
+bool hash_tree_find(const struct tree *t, const struct tree_ops *ops, struct slice name,
+                    struct hash_field *out)
+{
+    return hash_find(tree_leaf(t, key_of_name(ops, name)), name, out, NULL);
+}
+
+/* Puts a field (NULL: none) instead of what stands at a place of the leaf of a key. */
+static void splice(struct tree_change *c, uint64_t key, struct hash_place place,
+                   const struct hash_field *f)
+{
+    struct tree_path path;
+    size_t size = f == NULL ? 0 : hash_field_size(f);
+    uint8_t *to = tree_change_splice(c, &path, key, place.at, place.size, size);
+    if (to != NULL)
+        (void)hash_field_put(to, f);
+    tree_change_settle(c, &path);
+}
+
+bool hash_tree_set(struct tree_change *c, const struct hash_field *f)
+{
+    uint64_t key = key_of_name(c->ops, f->name);
+    struct slice leaf = tree_change_leaf(c, key);
+    struct hash_field old;
+    struct hash_place place = {.at = leaf.len};
+    bool is_new = !hash_find(leaf, f->name, &old, &place);
+    splice(c, key, place, f);
+    return is_new;
+}
+
+bool hash_tree_expire(struct tree_change *c, struct slice name, uint64_t expire_ms)
+{
+    uint64_t key = key_of_name(c->ops, name);
+    struct hash_field f;
+    struct hash_place place;
+    if (!hash_find(tree_change_leaf(c, key), name, &f, &place) || f.expire_ms == expire_ms)
+        return false;
+    uint8_t *value = mem_try(MEM_SCRATCH, f.value.len); /* the leaf goes */
+    if (value == NULL) {
+        c->failed = true;
+        return true;
+    }
+    (void)put_bytes(value, f.value);
+    f = (struct hash_field){name, {value, f.value.len}, expire_ms};
+    splice(c, key, place, &f);
+    mem_free(MEM_SCRATCH, value);
+    return true;
+}
+
+bool hash_tree_remove(struct tree_change *c, struct slice name)
+{
+    uint64_t key = key_of_name(c->ops, name);
+    struct hash_field f;
+    struct hash_place place;
+    if (!hash_find(tree_change_leaf(c, key), name, &f, &place))
+        return false;
+    splice(c, key, place, NULL);
     return true;
 }

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "types/pack.h"
+#include "types/tree.h"
 
 struct hash_field {
     struct slice name, value;
@@ -53,8 +53,18 @@ bool hash_pack_remove(struct buf *pack, struct slice name);
 /* When the first of the fields expires; 0: none does. */
 uint64_t hash_pack_expiry(struct slice pack);
 
-/* Are these bytes, which may be anything, the fields of a hash? No name comes twice, no time is
- * more than a client's integer holds. *count: of fields. */
+/* The same of large hashes. */
+struct tree_ops hash_tree_ops(const uint64_t seed[2]);
+bool hash_tree_find(const struct tree *t, const struct tree_ops *ops, struct slice name,
+                    struct hash_field *out);
+bool hash_tree_set(struct tree_change *c, const struct hash_field *f);
+bool hash_tree_expire(struct tree_change *c, struct slice name, uint64_t expire_ms);
+bool hash_tree_remove(struct tree_change *c, struct slice name);
+
+/* Are these bytes, which may be anything, the fields of a hash? No time is more than a
+ * client's integer holds. *count: of fields. */
 MUST_USE bool hash_pack_check(struct slice pack, size_t *count);
+/* And does no name come twice? For small ones: it compares each with all before. */
+MUST_USE bool hash_pack_is_unique(struct slice pack);
 
 #endif

@@ -118,6 +118,7 @@ static bool start(struct process *p, struct sim *sim, char text[DATADIR_TEXT_MAX
     config.aof_segment_size = 4096;
     p->server = mem_calloc(MEM_TEST, sizeof(*p->server));
     enum err e = server_start(p->server, sim_io(sim), &config, NULL, &why);
+    inspect_small_values(&p->server->db);
     p->server->user = p;
     p->server->on_stopped = on_stopped;
     if (e != OK)
@@ -219,6 +220,7 @@ static const char other_kinds[] = "EXPIRE number 1000000\n"
                                   "RENAME number moved\n"
                                   "RENAME moved number\n"
                                   "HSET hash one 1 two 2 three 3\n"
+                                  "HSET large a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8\n"
                                   "HPEXPIREAT hash 33000000000000 FIELDS 1 one\n"
                                   "HDEL hash two\n"
                                   "VALTER flat MAXLEN 100 EVICT LRU\n"

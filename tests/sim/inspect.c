@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "db/hashes.h"
 #include "index/hnsw_impl.h"
 
 enum { LINKS_MAX = 8192 };
@@ -315,16 +316,26 @@ struct visit {
     const char *broken;
 };
 
+static const char *look_at_hash(const struct db *db, const struct object *o)
+{
+    size_t count;
+    struct slice pack = object_value(o);
+    uint64_t first = o->is_large ? o->large->tree.soonest : hash_pack_expiry(pack);
+    if (first != keyspace_fields_expiry(&db->keys, o))
+        return "the first field to expire is another";
+    if (o->is_large && o->large->tree.count == 0)
+        return "a large hash is empty";
+    if (o->is_large)
+        return tree_check(&o->large->tree, &db->hash_ops);
+    bool good = hash_pack_check(pack, &count) && count == o->count && count > 0;
+    return good && hash_pack_is_unique(pack) ? NULL : "a hash is no run of fields";
+}
+
 static void inspect_object(void *user, const struct object *o)
 {
     struct visit *v = user;
-    size_t count;
-    if (o->type == OBJECT_HASH && v->broken == NULL &&
-        (!hash_pack_check(object_value(o), &count) || count != o->count || count == 0))
-        v->broken = "a hash is no run of fields";
-    if (o->type == OBJECT_HASH && v->broken == NULL &&
-        hash_pack_expiry(object_value(o)) != keyspace_fields_expiry(&v->db->keys, o))
-        v->broken = "the first field to expire is another";
+    if (o->type == OBJECT_HASH && v->broken == NULL)
+        v->broken = look_at_hash(v->db, o);
     if (o->type == OBJECT_COLLECTION && v->broken == NULL)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
@@ -397,16 +408,26 @@ static const char *compare_row(const struct collection *a, uint32_t row, const s
     return slice_eq(attribute_at(a, row), attribute_at(b, other)) ? NULL : "an attribute differs";
 }
 
-bool inspect_same_hash(const struct object *a, const struct object *b)
+void inspect_small_values(struct db *db)
 {
-    struct slice rest = object_value(a);
+    db->packed_count_max = 5;
+    db->packed_bytes_max = 100;
+    db->hash_ops.leaf_bytes = 40;
+}
+
+bool inspect_same_hash(const struct object *a, const struct db *db, const struct object *b)
+{
+    struct hash_walk walk;
     struct hash_field x, y;
-    if (a->count != b->count)
+    if (object_count(a) != object_count(b))
         return false;
-    while (hash_next(&rest, &x))
-        if (!hash_find(object_value(b), x.name, &y, NULL) || !slice_eq(x.value, y.value) ||
-            x.expire_ms != y.expire_ms)
+    hashes_walk_all(a, &walk);
+    while (hashes_next(&walk, &x)) {
+        bool found = b->is_large ? hash_tree_find(&b->large->tree, &db->hash_ops, x.name, &y)
+                                 : hash_find(object_value(b), x.name, &y, NULL);
+        if (!found || !slice_eq(x.value, y.value) || x.expire_ms != y.expire_ms)
             return false;
+    }
     return true;
 }
 
@@ -429,7 +450,7 @@ static void compare_object(void *user, const struct object *o)
         return;
     }
     if (o->type == OBJECT_HASH) {
-        v->broken = inspect_same_hash(o, other) ? NULL : "a hash differs";
+        v->broken = inspect_same_hash(o, v->other, other) ? NULL : "a hash differs";
         return;
     }
     const struct collection *a = o->collection, *b = other->collection;
@@ -470,10 +491,11 @@ static void mix(uint64_t *digest, const void *bytes, size_t size)
 /* Sums do not know an order. */
 static uint64_t hash_digest(const struct object *o)
 {
-    struct slice rest = object_value(o);
+    struct hash_walk walk;
     struct hash_field f;
     uint64_t sum = 0;
-    while (hash_next(&rest, &f)) {
+    hashes_walk_all(o, &walk);
+    while (hashes_next(&walk, &f)) {
         uint64_t digest = f.expire_ms;
         mix(&digest, f.name.ptr, f.name.len);
         mix(&digest, f.value.ptr, f.value.len);

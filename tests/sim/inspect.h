@@ -11,8 +11,11 @@ MUST_USE const char *inspect_db(const struct db *db, bool quiet);
 /* The same keys, collections, ids, vectors (bit by bit) and attributes. NULL, or the difference. */
 MUST_USE const char *inspect_difference(const struct db *a, const struct db *b);
 
-/* The same fields, with the same values and times? */
-bool inspect_same_hash(const struct object *a, const struct object *b);
+/* The same fields, with the same values and times? db: of b. */
+bool inspect_same_hash(const struct object *a, const struct db *db, const struct object *b);
+
+/* Values are large from a few entries on, and have leaves of a few. Before there are any. */
+void inspect_small_values(struct db *db);
 
 /* A number that two databases share when they are the same, rows and links included. */
 uint64_t inspect_digest(const struct db *db);

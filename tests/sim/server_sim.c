@@ -605,6 +605,7 @@ enum err run_start_server(struct run *r, struct why *why)
     r->server = mem_calloc(MEM_TEST, sizeof(*r->server));
     r->stopped = false;
     enum err e = server_start(r->server, sim_io(r->sim), &r->config, NULL, why);
+    inspect_small_values(&r->server->db);
     r->server->user = r;
     r->server->on_stopped = on_stopped;
     if (r->seed % 3 != 0) { /* elements move as soon as a few rows are free */

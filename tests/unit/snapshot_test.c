@@ -47,6 +47,7 @@ static void init_db(struct fixture *f, struct db *db)
     struct db_options options = {.flat_rows_max = 60, .pending_scan_bytes = 1 << 20};
     REQUIRE(vec_kernels_choose("auto", &options.kernels, &why) == OK);
     db_init(db, sim_io(f->sim), &options);
+    inspect_small_values(db);
 }
 
 static struct fixture *open_fixture(uint64_t seed)
@@ -592,10 +593,10 @@ static void look_at_part(void *user, const struct object *o)
     else if (o->type == OBJECT_STRING)
         p->wrong = slice_eq(object_string(o), object_string(other)) ? p->wrong : "another string";
     else if (o->type == OBJECT_HASH)
-        p->wrong = inspect_same_hash(o, other) ? p->wrong : "another hash";
+        p->wrong = inspect_same_hash(o, p->whole, other) ? p->wrong : "another hash";
     else if (p->wrong == NULL)
         p->wrong = part_of_collection(o->collection, other->collection, &p->elements);
-    p->elements += o->type == OBJECT_HASH ? o->count : 0;
+    p->elements += o->type == OBJECT_HASH ? object_count(o) : 0;
 }
 
 static enum err load_repairing(struct fixture *f)

@@ -1,0 +1,227 @@
+#include "types/tree_node.h"
+
+/* -- looking ----------------------------------------------------------------------------------- */
+
+struct slice tree_leaf(const struct tree *t, uint64_t key)
+{
+    const struct tree_node *n = t->root;
+    if (n == NULL)
+        return (struct slice){0};
+    while (n->level > 0)
+        n = node_slots(n)[node_child(n, key)].child;
+    return node_pack(n);
+}
+
+void tree_walk(const struct tree *t, uint64_t key, struct tree_path *path)
+{
+    path->depth = 0;
+    for (struct tree_node *n = t->root; n != NULL;) {
+        CHECK(path->depth < TREE_LEVELS);
+        path->nodes[path->depth] = n;
+        path->at[path->depth] = n->level == 0 ? 0 : node_child(n, key);
+        n = n->level == 0 ? NULL : node_slots(n)[path->at[path->depth]].child;
+        path->depth++;
+    }
+}
+
+/* Down to the first leaf below the last node of the path. */
+static void descend(struct tree_path *path)
+{
+    for (;;) {
+        const struct tree_node *n = path->nodes[path->depth - 1];
+        if (n->level == 0)
+            return;
+        struct tree_node *child = node_slots(n)[path->at[path->depth - 1]].child;
+        path->nodes[path->depth] = child;
+        path->at[path->depth++] = 0;
+    }
+}
+
+bool tree_next(struct tree_path *path, struct slice *leaf, uint64_t *next)
+{
+    *next = 0;
+    if (path->depth == 0)
+        return false;
+    *leaf = node_pack(path->nodes[--path->depth]);
+    while (path->depth > 0) {
+        const struct tree_node *n = path->nodes[path->depth - 1];
+        if (++path->at[path->depth - 1] < n->size) {
+            *next = node_slots(n)[path->at[path->depth - 1]].low;
+            descend(path);
+            return true;
+        }
+        path->depth--;
+    }
+    return true;
+}
+
+struct slice tree_at(const struct tree *t, uint32_t index, uint32_t *in_leaf)
+{
+    CHECK(index < t->count);
+    const struct tree_node *n = t->root;
+    while (n->level > 0) {
+        const struct tree_slot *slot = node_slots(n);
+        for (; index >= slot->count; slot++)
+            index -= slot->count;
+        n = slot->child;
+    }
+    *in_leaf = index;
+    return node_pack(n);
+}
+
+struct slice tree_soonest(const struct tree *t)
+{
+    const struct tree_node *n = t->root;
+    if (t->soonest == 0)
+        return (struct slice){0};
+    while (n->level > 0) {
+        const struct tree_slot *slot = node_slots(n);
+        while (slot->soonest != t->soonest)
+            slot++;
+        n = slot->child;
+    }
+    return node_pack(n);
+}
+
+/* -- sharing and freeing ----------------------------------------------------------------------- */
+
+struct tree tree_share(const struct tree *t)
+{
+    if (t->root != NULL)
+        t->root->refs++;
+    return *t;
+}
+
+/* A dead root leads to the next where its first key was, which nobody asks for any more. */
+static uint64_t *next_grave(struct tree_node *root)
+{
+    return &node_slots(root)->low;
+}
+
+void tree_bury(struct tree_graves *g, struct tree *t)
+{
+    struct tree_node *root = t->root;
+    size_t bytes = t->bytes;
+    *t = (struct tree){0};
+    if (root == NULL || --root->refs > 0)
+        return;
+    if (root->level == 0) {
+        mem_free(MEM_KEYSPACE, root);
+        return;
+    }
+    *next_grave(root) = (uint64_t)(uintptr_t)g->first;
+    g->first = root;
+    g->bytes += bytes;
+}
+
+/* The children of the last node of the path, one after the other; frees it behind the last. */
+static void bury_one(struct tree_graves *g)
+{
+    struct tree_path *p = &g->path;
+    struct tree_node *n = p->nodes[p->depth - 1];
+    if (n->level == 0 || p->at[p->depth - 1] == n->size) {
+        size_t size = mem_size(n);
+        g->bytes -= size < g->bytes ? size : g->bytes;
+        mem_free(MEM_KEYSPACE, n);
+        p->depth--;
+        return;
+    }
+    struct tree_node *child = node_slots(n)[p->at[p->depth - 1]++].child;
+    CHECK(child->refs > 0);
+    if (--child->refs > 0)
+        return;
+    p->nodes[p->depth] = child;
+    p->at[p->depth++] = 0;
+}
+
+bool tree_bury_some(struct tree_graves *g, unsigned nodes)
+{
+    for (unsigned steps = 0; steps < 2 * nodes; steps++) {
+        if (g->path.depth == 0 && g->first == NULL) {
+            g->bytes = 0;
+            return false;
+        }
+        if (g->path.depth == 0) {
+            g->path.nodes[0] = g->first;
+            g->path.at[0] = 0;
+            g->path.depth = 1;
+            g->first = (struct tree_node *)(uintptr_t)*next_grave(g->first);
+        }
+        bury_one(g);
+    }
+    return true;
+}
+
+void tree_free(struct tree *t)
+{
+    struct tree_graves g = {0};
+    tree_bury(&g, t);
+    while (tree_bury_some(&g, UINT32_MAX / 2))
+        continue;
+}
+
+/* -- checking ---------------------------------------------------------------------------------- */
+
+static const char *check_leaf(const struct tree_ops *ops, struct slice leaf, uint64_t low,
+                              uint64_t next, struct tree_slot *sum)
+{
+    struct slice entry;
+    while (leaf.len > 0) {
+        if (!pack_read(&leaf, &entry))
+            return "a leaf is no run of entries";
+        uint64_t key = ops->key(ops->owner, entry), expiry = ops->expiry(entry);
+        if (key < low || (next > 0 && key >= next))
+            return "an entry is in another leaf than its key's";
+        if (expiry > 0 && (sum->soonest == 0 || expiry < sum->soonest))
+            sum->soonest = expiry;
+        sum->count++;
+    }
+    return NULL;
+}
+
+static const char *check_node(const struct tree_node *n)
+{
+    struct tree_slot sum = {0};
+    const struct tree_slot *slots = node_slots(n);
+    for (uint32_t i = 0; i < n->size; i++) {
+        const struct tree_node *child = slots[i].child;
+        if (child->level + 1 != n->level || child->refs == 0 || child->made_at != NODE_OLD)
+            return "a child is no child";
+        if (i > 0 && slots[i].low <= slots[i - 1].low)
+            return "children are out of order";
+        uint32_t count = child->level == 0 ? child->count : 0;
+        for (uint32_t j = 0; child->level > 0 && j < child->size; j++)
+            count += node_slots(child)[j].count;
+        if (count != slots[i].count || count == 0)
+            return "a child has another number of entries";
+        sum.count += count;
+    }
+    return n->size == 0 || n->size > TREE_FAN || sum.count == 0 ? "a node has too few, or too many"
+                                                                : NULL;
+}
+
+const char *tree_check(const struct tree *t, const struct tree_ops *ops)
+{
+    struct tree_path path;
+    struct tree_slot sum = {0};
+    struct slice leaf;
+    uint64_t low = 0, next;
+    const struct tree_node *last = NULL;
+    for (tree_walk(t, 0, &path); path.depth > 0;) {
+        for (unsigned d = 0; d + 1 < path.depth && path.nodes[path.depth - 2] != last; d++) {
+            const char *wrong = check_node(path.nodes[d]);
+            if (wrong != NULL)
+                return wrong;
+        }
+        last = path.depth > 1 ? path.nodes[path.depth - 2] : NULL;
+        if (!tree_next(&path, &leaf, &next))
+            break;
+        const char *wrong = check_leaf(ops, leaf, low, next, &sum);
+        if (wrong != NULL)
+            return wrong;
+        low = next;
+    }
+    if (sum.count != t->count || sum.soonest != t->soonest)
+        return "the sums of a tree are wrong";
+    return NULL;
+}
