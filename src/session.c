@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include "base/limits.h"
+#include "cmd/bulk_add.h"
 #include "cmd/gate.h"
 
 enum {
@@ -64,6 +65,18 @@ static void broken(struct session *s, const struct why *why)
     s->taken = s->client.query.len;
 }
 
+/* The command goes on for longer than its bytes would stay: they are its own from now on, and what
+ * has come behind them begins a new buffer. */
+static void hand_over(struct session *s)
+{
+    struct buf query = s->client.query, rest = BUF_INIT(MEM_CLIENT);
+    size_t end = s->taken + s->reader.size;
+    buf_append(&rest, query.ptr + end, query.len - end);
+    s->client.query = rest;
+    s->taken = 0;
+    bulk_add_keep(s->client.bulk_add, query, resp_reader_take(&s->reader));
+}
+
 /* Runs one complete command; false when there is none, or none may run. */
 static bool run_next(struct session *s)
 {
@@ -87,7 +100,9 @@ static bool run_next(struct session *s)
         command_run(s->env, client, s->reader.args, s->reader.arg_count);
     /* A command that is to run again stays where it is. */
     CHECK(!client->retry || client->blocked);
-    if (!client->retry)
+    if (client->bulk_add != NULL)
+        hand_over(s);
+    else if (!client->retry)
         s->taken += s->reader.size;
     resp_reader_next(&s->reader);
     return true;
@@ -116,6 +131,9 @@ enum err session_feed(struct session *s, const uint8_t *bytes, size_t len)
         s->env->stats->client_query_buffer_limit_disconnections++;
         return ERR_LIMIT;
     }
+    /* Of a long argument that was announced: growing in steps would copy it again and again. */
+    if (s->taken + s->reader.size_needed > query->len + len)
+        (void)buf_reserve(query, s->taken + s->reader.size_needed - query->len);
     buf_append(query, bytes, len);
     if (buf_failed(query))
         return ERR_NOMEM;

@@ -71,7 +71,7 @@ in_shares() {
     return $status
 }
 
-part "build" $make all
+part "build" $make all debug-server
 part "style (tests/tidy.py)" tests/tidy.py --summary
 part "style rules catch what they should" tests/tidy_test.py
 part "unit tests" $make unit

@@ -316,3 +316,24 @@ size_t columns_bytes(const struct columns *c)
         sum += c->committed[i];
     return sum;
 }
+
+size_t columns_spans(const struct columns *c, uint32_t first, uint32_t end,
+                     struct column_span *out)
+{
+    size_t count = 0;
+    CHECK(end <= c->capacity);
+    for (unsigned i = 0; c->large && first < end && i < c->count; i++) {
+        size_t stride = c->spec[i].stride;
+        if (stride > 0)
+            out[count++] =
+                (struct column_span){c->base[i] + first * stride, (end - first) * stride};
+    }
+    return count;
+}
+
+void column_span_touch(const struct column_span *span)
+{
+    enum { PAGE = 4096, POPULATE_WRITE = 23 /* Linux 5.14; older ones refuse it */ };
+    uint8_t *from = (uint8_t *)((uintptr_t)span->ptr / PAGE * PAGE);
+    (void)madvise(from, span->size + (size_t)(span->ptr - from), POPULATE_WRITE);
+}

@@ -70,4 +70,17 @@ size_t columns_cost(const struct columns *c, uint32_t rows);
 
 size_t columns_bytes(const struct columns *c);
 
+/* Memory of some rows of one column. */
+struct column_span {
+    uint8_t *ptr;
+    size_t size;
+};
+
+/* Where rows first .. end - 1 stand, COLUMNS_MAX at most; 0 while the set is small. */
+size_t columns_spans(const struct columns *c, uint32_t first, uint32_t end,
+                     struct column_span *out);
+/* [any thread] Has the system make the pages, which it would do when they are first written: a
+ * millisecond for a huge one, of the loop's time. A wish. */
+void column_span_touch(const struct column_span *span);
+
 #endif

@@ -257,6 +257,16 @@ size_t heap_cost(const struct heap *h, size_t size)
     return new_block_size(h, size);
 }
 
+size_t heap_room(const struct heap *h, uint8_t **at)
+{
+    struct heap_table *t = table_of(h);
+    if (t == NULL || h->current >= h->window_count)
+        return 0;
+    const struct block_info *info = &t->info[h->current];
+    *at = atomic_load_explicit(&t->blocks[h->current], memory_order_relaxed) + info->used;
+    return info->size - info->used;
+}
+
 static heap_ref append(struct heap *h, uint32_t row, struct slice bytes)
 {
     struct heap_table *t = table_of(h);

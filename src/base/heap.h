@@ -47,6 +47,8 @@ size_t heap_record_size(size_t len);
 /* Makes sure that records of size bytes in all can be put, whatever is dropped or compacted before
  * they are. The room is kept until then or until the next heap_reserve. ERR_LIMIT past 32 GiB. */
 MUST_USE enum err heap_reserve(struct heap *h, size_t size);
+/* Where the next records are going to stand, as far as there is room. */
+size_t heap_room(const struct heap *h, uint8_t **at);
 /* Bytes heap_reserve would newly take. */
 size_t heap_cost(const struct heap *h, size_t size);
 /* Appends a record of row; heap_reserve came before. */

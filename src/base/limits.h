@@ -36,6 +36,7 @@ enum {
     LIMIT_ELEMENT_TTL_S = 0x7fffffff,     /* ELEMENTTTL */
     LIMIT_ROWS = 0x7fffffff,              /* elements of a collection */
     LIMIT_STRING_SIZE = 1 << 30,          /* bytes of a string; proto-max-bulk-len has less */
+    LIMIT_LCS_CELLS = 1 << 20,            /* of LCS: (length + 1) of one string times the other's */
     LIMIT_COPY_ELEMENTS = 20000,          /* of a collection for COPY, DUMP and RESTORE, */
     LIMIT_COPY_SIZE = 16 << 20,           /* and its bytes */
     LIMIT_RECORD_SIZE = 0x7ffffff8        /* bytes of what one command, or transaction, changes */

@@ -109,9 +109,9 @@ static void table_clear(struct map_table *t, size_t gap)
 
 /* Moves some slots of the old table. Clearing closes gaps from behind, so a slot stays at the
  * cursor until it is really empty. */
-static void move_some(struct map *m)
+static void move_slots(struct map *m, size_t slots)
 {
-    for (int i = 0; i < MAP_MOVE_SLOTS && m->old.slots != NULL; i++) {
+    for (size_t i = 0; i < slots && m->old.slots != NULL; i++) {
         if (m->old.used == 0) {
             mem_free(m->tag, m->old.slots);
             m->old = (struct map_table){0};
@@ -126,6 +126,17 @@ static void move_some(struct map *m)
         table_put(&m->now, slot.hash, slot.value_plus_1 - 1);
         table_clear(&m->old, m->move_from);
     }
+}
+
+static void move_some(struct map *m)
+{
+    move_slots(m, MAP_MOVE_SLOTS);
+}
+
+bool map_settle(struct map *m, size_t slots)
+{
+    move_slots(m, slots);
+    return m->old.slots == NULL;
 }
 
 static bool make_room(struct map *m, size_t count)

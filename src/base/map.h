@@ -49,6 +49,8 @@ void map_prefetch(const struct map *m, uint32_t hash);
 /* Makes sure that the next count calls of map_put succeed, whatever is removed in between: the part
  * of a change that can fail. The room is kept until those calls or the next map_reserve. */
 MUST_USE bool map_reserve(struct map *m, size_t count);
+/* Goes on with a resizing that is under way, by so many slots. True: none is. */
+bool map_settle(struct map *m, size_t slots);
 /* Adds a key that is not there. map_reserve came before. */
 void map_put(struct map *m, uint32_t hash, uint32_t value);
 /* The same, when it may be there: false, and nothing has changed. */

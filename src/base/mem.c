@@ -207,9 +207,11 @@ int mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new
 void malloc_stats_print(void (*write)(void *user, const char *text), void *user, const char *opts);
 
 /* Read by jemalloc at start: unused pages go back within a second, so that RSS follows the account
- * (ARCHITECTURE.md P5); the background thread does it without the loop's help. */
+ * (ARCHITECTURE.md P5); the background thread does it without the loop's help, also for what is
+ * large. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
+const char *malloc_conf =
+    "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0";
 
 void mem_trim(void)
 {

@@ -12,6 +12,7 @@ struct search;
 struct key_list;
 struct slow_entry;
 struct removal;
+struct bulk_add;
 struct offload_request;
 struct collection;
 struct watch;
@@ -61,6 +62,8 @@ struct client {
     bool blocked;
     struct search *search;             /* running for it */
     struct removal *removal;           /* VREMWHERE under way */
+    struct bulk_add *bulk_add;         /* a long VMADD under way */
+    bool waits_for_bulk;               /* for one of another client to end */
     struct collection *waits_for_room; /* its last write filled the pending set */
     bool waits_for_save;               /* for a snapshot to end */
     bool waits_for_pause;              /* for a CLIENT PAUSE to end */

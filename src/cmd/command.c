@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "cmd/absent.h"
+#include "cmd/bulk_add.h"
 #include "cmd/env.h"
 #include "cmd/expire.h"
 #include "cmd/gate.h"
@@ -399,7 +400,7 @@ static void run(struct request *rq)
     CHECK(end >= start);
     stats->usec += end - start;
     latency_note_command(env, command_index(rq->command), end - start);
-    if (client->search != NULL || client->key_list != NULL)
+    if (client->search != NULL || client->key_list != NULL || client->bulk_add != NULL)
         client->slow = slowlog_begin(rq, start);
     else
         slowlog_note(rq, start, end);
@@ -431,7 +432,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     mute_begin(client);
     evict_set_clock(env);
     bool runs = admitted(&rq);
-    if (runs && (pause_takes(&rq) || evict_takes(&rq))) {
+    if (runs && (pause_takes(&rq) || bulk_add_holds(&rq) || evict_takes(&rq))) {
         mute_again(client);
         return;
     }

@@ -3,6 +3,7 @@
  * with it. */
 #include "cmd/env.h"
 
+#include "cmd/bulk_add.h"
 #include "cmd/key_list.h"
 #include "cmd/log_wait.h"
 #include "cmd/rewrite.h"
@@ -66,6 +67,7 @@ void cmd_env_fini(struct cmd_env *env)
 {
     CHECK(env->clients == NULL && env->blocked_count == 0);
     removals_stop(env);
+    bulk_adds_stop(env);
     watches_fini(env);
     pause_fini(env);
     evict_fini(env);
@@ -78,7 +80,8 @@ void cmd_env_fini(struct cmd_env *env)
 static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->removal != NULL) + (client->waits_for_room != NULL) +
-           (client->key_list != NULL) + client->waits_for_save + client->waits_for_pause +
+           (client->key_list != NULL) + (client->bulk_add != NULL) +
+           client->waits_for_bulk + client->waits_for_save + client->waits_for_pause +
            client->waits_for_eviction + (client->backup != NULL) + (client->rewriting != NULL) +
            (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
@@ -122,6 +125,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     saving_forget(client);
     rewrite_forget(client);
     removal_forget(client);
+    bulk_add_forget(client);
     pause_forget(client);
     evict_forget(env, client);
     key_list_forget(client);

@@ -18,6 +18,7 @@ struct cmd_env;
 struct persist;
 struct saver;
 struct removal;
+struct bulk_add;
 struct offload;
 
 /* How often a command ran. owner: loop */
@@ -59,6 +60,7 @@ struct cmd_env {
     size_t rewrites;            /* of the configuration file, under way */
     size_t log_waiters;         /* clients that wait for the log */
     struct removal *removals;   /* VREMWHEREs that take what they found out in slices */
+    struct bulk_add *bulk_adds; /* long VMADDs */
     bool deferred;              /* a hook has more to do once the command is through */
     struct watches watches;
     struct client *clients, *clients_last; /* oldest first */

@@ -158,6 +158,8 @@ static bool evict_slice(struct cmd_env *env, size_t bytes)
         o = victim(env, &p);
         if (o == NULL)
             break;
+        if (o->type == OBJECT_COLLECTION && o->collection->bulk != NULL)
+            continue; /* once all is put into it */
         struct mutation gone = {.kind = MUTATION_KEY_REMOVE, .key = object_key(o)};
         uint64_t lsn;
         e = db_write(env->db, &gone, &lsn, NULL);

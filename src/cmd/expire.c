@@ -23,6 +23,12 @@ static enum err remove_expired(struct cmd_env *env, struct slice key, struct why
     return e;
 }
 
+/* While elements are being put into it in slices it stays: nobody sees it once its time is over. */
+static bool is_filled(const struct object *o)
+{
+    return o->type == OBJECT_COLLECTION && o->collection->bulk != NULL;
+}
+
 /* Keys, until the time is over. */
 static enum err expire_keys(struct cmd_env *env, uint64_t until_us)
 {
@@ -31,6 +37,8 @@ static enum err expire_keys(struct cmd_env *env, uint64_t until_us)
     enum err e = OK;
     for (unsigned i = 1; e == OK && i <= SLICE_KEYS && expiry_is_due(&db->keys.expiry, db->now_ms);
          i++) {
+        if (is_filled(expiry_first(&db->keys.expiry)))
+            break;
         e = remove_expired(env, object_key(expiry_first(&db->keys.expiry)), NULL);
         if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= until_us)
             break;
@@ -95,7 +103,7 @@ bool expire_keys_of(struct request *rq)
     for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc && e == OK;
          at += (size_t)c->key_step) {
         const struct object *o = keyspace_get(&db->keys, rq->argv[at]);
-        if (o != NULL && object_expired(o, db->now_ms))
+        if (o != NULL && object_expired(o, db->now_ms) && !is_filled(o))
             e = remove_expired(rq->env, rq->argv[at], &why);
         else
             e = expire_fields_of(rq->env, rq->argv[at], &why);
@@ -106,6 +114,11 @@ bool expire_keys_of(struct request *rq)
     return false;
 }
 
+static bool is_due(const struct db *db, const struct aging *a)
+{
+    return aging_is_due(a, db->now_ms) && a->collection->bulk == NULL;
+}
+
 /* The next collection with elements whose time is over, in turn; NULL when there is none, or none
  * among so many. */
 static struct aging *next_due(struct db *db)
@@ -114,14 +127,14 @@ static struct aging *next_due(struct db *db)
     for (unsigned looked = 0; looked < SLICE_COLLECTIONS; looked++) {
         if (a == NULL)
             a = db->agings;
-        if (a == NULL || aging_is_due(a, db->now_ms))
+        if (a == NULL || is_due(db, a))
             break;
         a = a->next;
         if (a == db->aging_next || (a == NULL && db->aging_next == NULL))
             return NULL;
     }
     db->aging_next = a;
-    return a != NULL && aging_is_due(a, db->now_ms) ? a : NULL;
+    return a != NULL && is_due(db, a) ? a : NULL;
 }
 
 /* A few elements of one collection, the soonest first. */

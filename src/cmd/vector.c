@@ -53,6 +53,19 @@ void wait_for_room(struct request *rq, struct collection *c, size_t from)
     wait_for(rq, c);
 }
 
+bool wait_longer_for_room(struct cmd_env *env, struct client *client, struct collection *c,
+                          size_t from)
+{
+    CHECK(client->blocked && client->held_from == SIZE_MAX && from <= client->out.len);
+    if (c->dropped || !collection_pending_full(c))
+        return false;
+    client->held_from = from;
+    client->waits_for_room = c;
+    c->pending_waiters++;
+    env->stats->writes_waited_pending++;
+    return true;
+}
+
 void retry_when_linked(struct request *rq, struct collection *c)
 {
     CHECK(pending_count(&c->pending) > 0);

@@ -25,6 +25,9 @@ MUST_USE enum err choose_partitions(const struct collection *c, struct slice key
  * have to scan too much, the reply waits until rows were linked. The write itself is done. In a
  * transaction the reply of EXEC waits. */
 void wait_for_room(struct request *rq, struct collection *c, size_t from);
+/* The same for a client that is blocked by a write that has just ended: true, and it stays so. */
+bool wait_longer_for_room(struct cmd_env *env, struct client *client, struct collection *c,
+                          size_t from);
 /* Runs this command again once everything that is pending in c was linked. There is something
  * pending, and nothing was replied yet. */
 void retry_when_linked(struct request *rq, struct collection *c);

@@ -2,24 +2,15 @@
 #include <stdio.h>
 
 #include "base/limits.h"
-#include "base/map.h"
 #include "base/rng.h"
 #include "cmd/expire_time.h"
-#include "cmd/vector.h"
+#include "cmd/bulk_add.h"
+#include "cmd/vector_batch.h"
 #include "db/batch.h"
 #include "db/projection.h"
 #include "db/victims.h"
 
 enum { SMALL_DIM = 1024 };
-
-/* When elements are put, and until when they stay. */
-struct put_options {
-    bool nx, xx;        /* only those that are not there; only those that are */
-    uint64_t expire_ms; /* 0: never */
-};
-
-/* What becomes of an element: the numbers are replied. */
-enum outcome { PUT_REPLACES = 0, PUT_ADDS = 1, PUT_SKIPS };
 
 /* Replies the error. spec: of the collection, as it is or will be. */
 static bool read_put_options(struct request *rq, const struct expire_options *when, bool nx,
@@ -266,27 +257,13 @@ void cmd_vadd(struct request *rq)
 
 /* -- VMADD ------------------------------------------------------------------------------------- */
 
-/* One VMADD in hand: per element what became of it. */
-struct batch {
-    size_t count;
-    struct mutation_element *elements; /* the valid ones, valid_count of them */
-    size_t valid_count;
-    size_t fresh_count; /* distinct ids of these that the collection does not have */
-    uint8_t *vectors;   /* size bytes each */
-    size_t size;
-    struct why *errors;     /* per element; empty: valid */
-    enum outcome *outcomes; /* per element */
-    struct map fresh;       /* ids that come for the first time, to their elements */
-};
-
 static bool batch_id_equal(const void *owner, uint32_t i, struct slice id)
 {
     const struct batch *b = owner;
     return slice_eq(b->elements[i].id, id);
 }
 
-/* False when memory is short; batch_fini is called in any case. */
-static bool batch_init(struct batch *b, size_t count, const struct collection_spec *spec)
+bool batch_init(struct batch *b, size_t count, const struct collection_spec *spec)
 {
     *b = (struct batch){.count = count, .size = type_size(spec->type, spec->dim)};
     map_init(&b->fresh, MEM_CLIENT, batch_id_equal, b);
@@ -298,7 +275,7 @@ static bool batch_init(struct batch *b, size_t count, const struct collection_sp
            map_reserve(&b->fresh, count);
 }
 
-static void batch_fini(struct batch *b)
+void batch_fini(struct batch *b)
 {
     mem_free(MEM_CLIENT, b->elements);
     mem_free(MEM_CLIENT, b->vectors);
@@ -317,7 +294,9 @@ static enum outcome plan_next(struct batch *b, const struct db *db, const struct
     bool before = map_get(&b->fresh, hash, e->id) != MAP_NONE;
     enum outcome outcome =
         plan_element(options, c, before || db_element(db, c, e->id) != ROW_NONE, e);
-    b->fresh_count += outcome == PUT_ADDS && collection_find(c, e->id) == ROW_NONE;
+    bool has_row = collection_find(c, e->id) != ROW_NONE;
+    b->fresh_count += outcome == PUT_ADDS && !has_row;
+    b->replaces |= outcome != PUT_SKIPS && has_row;
     if (outcome == PUT_ADDS)
         map_put(&b->fresh, hash, (uint32_t)b->valid_count);
     return outcome;
@@ -334,12 +313,6 @@ static bool note_error(struct batch *b, size_t i, const struct why *why)
     b->errors[i] = *why;
     return true;
 }
-
-/* The ids of a VMADD, and the type of the blob behind them. */
-struct batch_ids {
-    struct slices ids;
-    enum vec_type type;
-};
 
 /* False when there are none, or of two types. */
 static bool ids_of(const struct vmadd_args *a, struct batch_ids *out)
@@ -374,16 +347,15 @@ static enum err read_element(const struct collection *c, const struct vmadd_args
     return vector_store(&c->spec, c->projection, c->env->kernels, &arg, room, vector, norm, why);
 }
 
-/* Reads all elements. False when memory ran out. */
-static bool read_batch(struct batch *b, const struct db *db, struct collection *c,
-                       const struct vmadd_args *a, const struct batch_ids *ids,
-                       const struct put_options *options)
+bool batch_read(struct batch *b, const struct collection *c, const struct vmadd_args *a,
+                const struct batch_ids *ids, size_t from, size_t to)
 {
     float *room = mem_try(MEM_CLIENT, input_dim(&c->spec) * sizeof(float));
     bool ok = room != NULL;
-    for (size_t i = 0; i < b->count && ok; i++) {
-        struct mutation_element *e = &b->elements[b->valid_count];
-        uint8_t *vector = b->vectors + b->valid_count * b->size;
+    CHECK(from <= to && to <= b->count);
+    for (size_t i = from; i < to && ok; i++) {
+        struct mutation_element *e = &b->elements[i];
+        uint8_t *vector = b->vectors + i * b->size;
         struct why why = {{0}};
         if (read_element(c, a, ids, i, room, vector, &e->norm, &why) != OK) {
             ok = note_error(b, i, &why);
@@ -394,24 +366,50 @@ static bool read_batch(struct batch *b, const struct db *db, struct collection *
         e->set_attribute = a->has_attributes;
         if (a->has_attributes)
             e->attribute = a->attributes.items[i];
-        b->outcomes[i] = plan_next(b, db, c, options);
-        b->valid_count += b->outcomes[i] != PUT_SKIPS;
     }
-    CHECK(b->valid_count <= b->count);
     mem_free(MEM_CLIENT, room);
     return ok;
 }
 
-/* Per element 1 (new), 0 (replaced), null (NX, XX) or its error: one bad element does not spoil the
- * others. */
-static void reply_batch(struct request *rq, const struct batch *b)
+/* Of the heap, for the attribute that the element will have: an earlier one of the same put that
+ * has its id inherits the same one. */
+static size_t attribute_bytes(const struct collection *c, const struct mutation_element *e)
 {
-    reply_array(&rq->reply, b->count);
-    for (size_t i = 0; i < b->count; i++) {
-        if (b->errors != NULL && b->errors[i].text[0] != '\0')
-            reply_errorf(&rq->reply, "ERR %s", b->errors[i].text);
+    uint32_t row = e->set_attribute ? ROW_NONE : collection_find(c, e->id);
+    size_t len = row == ROW_NONE ? e->attribute.len : collection_attribute(c, row).len;
+    return len > 0 ? heap_record_size(len) : 0;
+}
+
+static bool is_bad(const struct batch *b, size_t i)
+{
+    return b->errors != NULL && b->errors[i].text[0] != '\0';
+}
+
+void batch_plan(struct batch *b, const struct db *db, const struct collection *c,
+                const struct put_options *options, size_t from, size_t to)
+{
+    CHECK(from <= to && to <= b->count && b->valid_count <= from);
+    for (size_t i = from; i < to; i++) {
+        if (is_bad(b, i))
+            continue;
+        struct mutation_element *e = &b->elements[b->valid_count];
+        *e = b->elements[i];
+        b->outcomes[i] = plan_next(b, db, c, options);
+        if (b->outcomes[i] == PUT_SKIPS)
+            continue;
+        b->heap_bytes += heap_record_size(e->id.len) + attribute_bytes(c, e);
+        b->valid_count++;
+    }
+}
+
+void batch_reply(struct reply *reply, const struct batch *b, size_t from, size_t to)
+{
+    CHECK(from <= to && to <= b->count);
+    for (size_t i = from; i < to; i++) {
+        if (is_bad(b, i))
+            reply_errorf(reply, "ERR %s", b->errors[i].text);
         else
-            reply_outcome(&rq->reply, b->outcomes[i], false);
+            reply_outcome(reply, b->outcomes[i], false);
     }
 }
 
@@ -424,6 +422,33 @@ static enum err check_batch(const struct vmadd_args *a, const struct batch_ids *
         return why_set(why, ERR_ARG, "ATTRS: %zu attributes for %zu ids", a->attributes.count,
                        ids->ids.count);
     return e;
+}
+
+/* All of it now. */
+static void put_batch(struct request *rq, const struct vmadd_args *a, const struct batch_ids *ids,
+                      struct collection *c, const struct put_options *options)
+{
+    struct batch b;
+    size_t from = rq->client->out.len;
+    if (!batch_init(&b, ids->ids.count, &c->spec) || !batch_read(&b, c, a, ids, 0, b.count)) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        batch_fini(&b);
+        return;
+    }
+    batch_plan(&b, rq->env->db, c, options, 0, b.count);
+    struct mutation m = {.kind = MUTATION_PUT,
+                         .key = a->key,
+                         .partition = options->partition,
+                         .dim = c->spec.dim,
+                         .type = c->spec.type,
+                         .elements = b.elements,
+                         .count = b.valid_count};
+    if (b.valid_count == 0 || write_put(rq, c, &m, b.fresh_count)) {
+        reply_array(&rq->reply, b.count);
+        batch_reply(&rq->reply, &b, 0, b.count);
+        wait_for_room(rq, c, from);
+    }
+    batch_fini(&b);
 }
 
 void cmd_vmadd(struct request *rq)
@@ -451,26 +476,9 @@ void cmd_vmadd(struct request *rq)
     struct put_options options;
     if (!read_put_options(rq, &when, a->nx, a->xx, &c->spec, &options))
         return;
-    struct batch b;
-    size_t from = rq->client->out.len;
-    if (!batch_init(&b, ids.ids.count, &c->spec) ||
-        !read_batch(&b, rq->env->db, c, a, &ids, &options)) {
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-        batch_fini(&b);
-        return;
-    }
-    struct mutation m = {.kind = MUTATION_PUT,
-                         .key = a->key,
-                         .partition = partition,
-                         .dim = c->spec.dim,
-                         .type = c->spec.type,
-                         .elements = b.elements,
-                         .count = b.valid_count};
-    if (b.valid_count == 0 || write_put(rq, c, &m, b.fresh_count)) {
-        reply_batch(rq, &b);
-        wait_for_room(rq, c, from);
-    }
-    batch_fini(&b);
+    options.partition = partition;
+    if (!bulk_add_takes(rq, a, &ids, c, &options))
+        put_batch(rq, a, &ids, c, &options);
 }
 
 /* -- VREM, VSETATTR ---------------------------------------------------------------------------- */

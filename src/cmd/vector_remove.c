@@ -194,6 +194,10 @@ static void on_timer(struct io_timer *timer)
     struct collection *c = collection_of(r);
     bool more = false;
     enum err e = OK;
+    if (c != NULL && c->bulk != NULL) {
+        io->ops->timer_start(io, &r->timer, ROOM_WAIT_US);
+        return;
+    }
     if (c != NULL && !mlog_accepts(&env->db->log))
         e = ERR_IO;
     else if (c != NULL)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/plant.h"
+#include "db/bulk.h"
 #include "db/db.h"
 #include "db/flush.h"
 
@@ -109,6 +110,7 @@ static void before_change(struct keyspace_watch *watch, uint32_t place)
 bool capture_begin(struct capture *c, struct db *db)
 {
     CHECK(db->env.capture == NULL && db->keys.watch == NULL && !db->log.open);
+    bulk_settle(db, (struct slice){0});
     uint32_t end = db->keys.used;
     uint64_t *early = mem_try_calloc(MEM_SNAPSHOT, ((size_t)end + 63) / 64 * sizeof(*early));
     if (early == NULL)

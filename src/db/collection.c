@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/rng.h"
 #include "db/background.h"
+#include "db/bulk.h"
 #include "db/capture.h"
 #include "db/projection.h"
 #include "db/relocate.h"
@@ -226,9 +227,10 @@ size_t collection_count(const struct collection *c, uint64_t now_ms)
 {
     struct counted counted = {c, NULL};
     size_t due = c->aging == NULL ? 0 : aging_count_due(c->aging, now_ms, counts, &counted);
-    size_t live = collection_sums(c).count;
-    CHECK(due <= live);
-    return live - due;
+    bool part = c->bulk != NULL && c->bulk->state == BULK_APPLYING;
+    size_t live = part ? c->bulk->live : collection_sums(c).count;
+    CHECK(due <= live || part); /* of what a bulk puts some may have expired before it is over */
+    return due < live ? live - due : 0;
 }
 
 size_t collection_count_in(const struct collection *c, uint64_t now_ms,
@@ -240,7 +242,7 @@ size_t collection_count_in(const struct collection *c, uint64_t now_ms,
     return choice->count - due;
 }
 
-static struct slice attribute_of(const struct collection *c, uint32_t row)
+struct slice collection_attribute(const struct collection *c, uint32_t row)
 {
     heap_ref ref =
         atomic_load_explicit(column_ref(c->columns.base, COL_ATTR, row), memory_order_relaxed);
@@ -262,7 +264,7 @@ static size_t longest_set(const struct mutation *m)
 static size_t inherited(const struct collection *c, struct slice id, size_t longest)
 {
     uint32_t before = c->attributes == 0 ? ROW_NONE : collection_find(c, id);
-    size_t len = before == ROW_NONE ? 0 : attribute_of(c, before).len;
+    size_t len = before == ROW_NONE ? 0 : collection_attribute(c, before).len;
     return len > longest ? len : longest;
 }
 
@@ -370,6 +372,8 @@ enum err collection_need_graph(struct collection *c)
 {
     if (c->graph != NULL)
         return OK;
+    if (c->bulk != NULL) /* what it has set aside is for a collection without one */
+        bulk_settle(c->bulk->db, (struct slice){0});
     c->wants_graph = true;
     return build_graph(c, c->rows_end);
 }
@@ -450,28 +454,27 @@ void collection_use_all(struct collection *c)
         atomic_store_explicit(&used[row], value, memory_order_relaxed);
 }
 
-static enum err prepare_aging(struct collection *c, const struct mutation *m, uint32_t end)
+static bool any_expires(const struct mutation *m)
 {
-    bool wanted = c->aging != NULL || spec_ages(&c->spec.tuning);
-    for (size_t i = 0; i < m->count && !wanted; i++)
-        wanted = m->elements[i].expire_ms > 0;
-    return wanted ? need_aging(c, end, m->count) : OK;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->elements[i].expire_ms > 0)
+            return true;
+    return false;
 }
 
-enum err collection_prepare_put(struct collection *c, const struct mutation *m)
+enum err collection_prepare_rows(struct collection *c, size_t count, size_t heap_size, bool expires)
 {
-    CHECK(m->dim == c->spec.dim);
-    uint32_t end = end_after(c, m->count);
+    uint32_t end = end_after(c, count);
     if (end > LIMIT_ROWS)
         return ERR_LIMIT;
     enum err e = columns_reserve(&c->columns, end);
     if (e == OK && c->fields != NULL)
         e = fields_reserve(c->fields, end);
+    if (e == OK && (expires || c->aging != NULL || spec_ages(&c->spec.tuning)))
+        e = need_aging(c, end, count);
     if (e == OK)
-        e = prepare_aging(c, m, end);
-    if (e == OK)
-        e = heap_reserve(&c->heap, put_size(c, m));
-    if (e == OK && !map_reserve(&c->ids, m->count))
+        e = heap_reserve(&c->heap, heap_size);
+    if (e == OK && !map_reserve(&c->ids, count))
         e = ERR_NOMEM;
     if (e == OK && !rowset_reserve(&c->free_rows, end))
         e = ERR_NOMEM;
@@ -479,10 +482,16 @@ enum err collection_prepare_put(struct collection *c, const struct mutation *m)
         e = build_graph(c, end);
     if (e == OK && c->graph != NULL) {
         e = c->graph->ops->reserve(c->graph, end);
-        if (e == OK && !pending_reserve(&c->pending, m->count))
+        if (e == OK && !pending_reserve(&c->pending, count))
             e = ERR_NOMEM;
     }
     return e;
+}
+
+enum err collection_prepare_put(struct collection *c, const struct mutation *m)
+{
+    CHECK(m->dim == c->spec.dim);
+    return collection_prepare_rows(c, m->count, put_size(c, m), any_expires(m));
 }
 
 enum err collection_prepare_attribute(struct collection *c, struct slice attribute)
@@ -636,7 +645,7 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
     bool replaces = before != MAP_NONE && !is_dying(c, before);
     struct slice attribute = e->attribute;
     if (!e->set_attribute)
-        attribute = replaces ? attribute_of(c, before) : (struct slice){0};
+        attribute = replaces ? collection_attribute(c, before) : (struct slice){0};
     struct partition_sums sums = sums_of(c);
     uint32_t row = take_row(c);
     enter_partition(c, row, partition);
@@ -794,7 +803,7 @@ static void move_fields(struct collection *c, uint32_t from, uint32_t to)
     else if (was)
         fields_forget(c->fields, from);
     else if (is)
-        fields_set(c->fields, to, attribute_of(c, to));
+        fields_set(c->fields, to, collection_attribute(c, to));
 }
 
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)

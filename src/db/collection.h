@@ -32,6 +32,7 @@
 #include "index/index.h"
 
 struct background;
+struct bulk;
 struct capture;
 struct object;
 struct saved_attributes;
@@ -96,6 +97,7 @@ struct collection {
     uint64_t evicted;            /* elements that made room for others, since the start */
     struct aging *aging;         /* NULL: no element expires */
     struct partitions *partitions; /* NULL: there is _default alone */
+    struct bulk *bulk;           /* that puts elements into it, or NULL */
     const struct object *object; /* that leads to it, in the keyspace */
     uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
     size_t live;                 /* with those of dying partitions */
@@ -142,6 +144,9 @@ size_t collection_put_cost(const struct collection *c, const struct mutation *m)
 /* The same for any count elements whose ids and attributes take so many bytes. */
 size_t collection_growth(const struct collection *c, size_t count, size_t heap_size);
 MUST_USE enum err collection_prepare_put(struct collection *c, const struct mutation *m);
+/* The same for any count elements, as collection_growth has it. expires: some do. */
+MUST_USE enum err collection_prepare_rows(struct collection *c, size_t count, size_t heap_size,
+                                          bool expires);
 MUST_USE enum err collection_prepare_attribute(struct collection *c, struct slice attribute);
 
 /* Applying cannot fail. */
@@ -157,6 +162,9 @@ uint16_t collection_partition(const struct collection *c, uint32_t row);
 struct partition_sums collection_sums(const struct collection *c);
 /* Makes partitions possible. ERR_NOMEM. */
 MUST_USE enum err collection_make_partitions(struct collection *c);
+
+/* Of an element that is there; len 0: none. */
+struct slice collection_attribute(const struct collection *c, uint32_t row);
 
 /* The clock and the way that the use of its elements is known by. */
 struct access collection_access(const struct collection *c);

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "db/batch.h"
+#include "db/bulk.h"
 #include "db/change.h"
 #include "db/flush.h"
 
@@ -142,7 +143,7 @@ enum err db_collection(struct db *db, struct slice key, struct collection **out)
 
 void db_view(struct db *db, struct collection *c, struct collection_view *out)
 {
-    collection_view(c, db->log.last_lsn, out);
+    collection_view(c, bulk_view_lsn(db, c), out);
     out->codes.expire = out->exact.expire = out->expire;
     out->codes.now_ms = out->exact.now_ms = db->now_ms;
     out->has_due =
@@ -152,7 +153,9 @@ void db_view(struct db *db, struct collection *c, struct collection_view *out)
 uint32_t db_element(const struct db *db, const struct collection *c, struct slice id)
 {
     uint32_t row = collection_find(c, id);
-    bool over = row != ROW_NONE && c->aging != NULL && aging_is_over(c->aging, row, db->now_ms);
+    if (row == ROW_NONE || bulk_hides(db, c, row))
+        return ROW_NONE;
+    bool over = c->aging != NULL && aging_is_over(c->aging, row, db->now_ms);
     return over ? ROW_NONE : row;
 }
 
@@ -306,10 +309,21 @@ static void discard(struct db *db)
     db->object = NULL;
 }
 
+/* What is being put in slices is there before it changes. */
+static void settle(struct db *db, const struct mutation *m)
+{
+    if (db->bulk == NULL || m->kind == MUTATION_TICK)
+        return;
+    bulk_settle(db, m->kind == MUTATION_FLUSH ? (struct slice){0} : m->key);
+    if (m->kind == MUTATION_KEY_RENAME)
+        bulk_settle(db, m->new_key);
+}
+
 static enum err prepare(struct db *db, const struct mutation *m, struct why *why)
 {
     enum err e = OK;
     struct collection *c;
+    settle(db, m);
     switch (m->kind) {
     case MUTATION_STRING_SET:
         e = change_prepare_object(db, m->key, OBJECT_STRING, m->value, m->expire_ms);
@@ -473,6 +487,7 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 
 void db_clear(struct db *db)
 {
+    bulk_settle(db, (struct slice){0});
     flush_finish(db);
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;

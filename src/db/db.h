@@ -41,6 +41,7 @@ struct db {
     uint64_t now_ms; /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
     uint64_t random;        /* state of rng.h */
+    struct bulk *bulk;      /* a long put under way, or NULL: bulk.h */
     struct object *object;  /* prepared and not yet applied */
     bool empties;           /* prepared likewise: what the key holds goes with its last entry */
     uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */

@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 
+#include "base/crc32c.h"
 #include "base/limits.h"
 #include "db/batch.h"
 
@@ -108,6 +109,47 @@ void mlog_commit(struct mlog *log)
     struct slice record = batch_record(&log->record, count);
     for (struct mlog_sink *sink = log->sinks; sink != NULL; sink = sink->next)
         sink->on_record(sink, log->last_lsn, record);
+}
+
+enum err mlog_ready_make(struct mlog_ready *ready, const struct mutation *m, size_t record_size_max)
+{
+    static const uint8_t zeros[8];
+    struct buf *out = &ready->bytes;
+    *ready = (struct mlog_ready){.bytes = BUF_INIT(MEM_LOG)};
+    size_t most = batch_size_max(m);
+    if (most > record_size_max)
+        return ERR_LIMIT;
+    if (buf_reserve(out, MLOG_HEAD_SIZE + most) == NULL)
+        return ERR_NOMEM;
+    out->len = MLOG_HEAD_SIZE;
+    mutation_encode(m, out);
+    CHECK(!buf_failed(out)); /* it had room */
+    ready->size = out->len - MLOG_HEAD_SIZE;
+    ready->crc = crc32c((struct slice){out->ptr + MLOG_HEAD_SIZE, ready->size});
+    buf_append(out, zeros, (sizeof(zeros) - out->len % sizeof(zeros)) % sizeof(zeros));
+    return buf_failed(out) ? ERR_NOMEM : OK;
+}
+
+void mlog_ready_fini(struct mlog_ready *ready)
+{
+    buf_fini(&ready->bytes);
+}
+
+enum err mlog_write_ready(struct mlog *log, struct mlog_ready *ready, uint64_t *lsn)
+{
+    CHECK(!log->open && (ready->size > 0 || log->sinks == NULL));
+    struct mlog_sink *only = log->sinks;
+    bool takes = only != NULL && only->next == NULL && only->take != NULL;
+    struct slice record = {ready->bytes.ptr + MLOG_HEAD_SIZE, ready->size};
+    for (struct mlog_sink *sink = log->sinks; sink != NULL && !takes; sink = sink->next)
+        if (sink->reserve != NULL && !sink->reserve(sink, record.len))
+            return ERR_NOMEM;
+    *lsn = ++log->last_lsn;
+    if (takes)
+        only->take(only, *lsn, ready);
+    for (struct mlog_sink *sink = log->sinks; sink != NULL && !takes; sink = sink->next)
+        sink->on_record(sink, *lsn, record);
+    return OK;
 }
 
 uint64_t mlog_stable(const struct mlog *log)

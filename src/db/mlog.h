@@ -15,6 +15,15 @@
 
 #include "db/mutation.h"
 
+/* A record made elsewhere, as sinks can take it over: so many free bytes, the record, zeros up to a
+ * multiple of 8. owner: who makes it, until mlog_write_ready */
+enum { MLOG_HEAD_SIZE = 56 };
+struct mlog_ready {
+    struct buf bytes;
+    size_t size;  /* of the record alone */
+    uint32_t crc; /* CRC32C of it */
+};
+
 /* owner: whoever adds it; it stays in the log until removed */
 struct mlog_sink {
     void (*on_record)(struct mlog_sink *sink, uint64_t lsn, struct slice record);
@@ -28,6 +37,9 @@ struct mlog_sink {
     bool (*reserve)(struct mlog_sink *sink, size_t size);
     /* May new changes come? NULL: always. What comes nevertheless is taken. */
     bool (*accepts)(const struct mlog_sink *sink);
+    /* In place of on_record, for the only sink there is: the bytes are its own from then on. NULL:
+     * it gets them by on_record. */
+    void (*take)(struct mlog_sink *sink, uint64_t lsn, struct mlog_ready *ready);
     struct mlog_sink *next;
 };
 
@@ -56,6 +68,15 @@ MUST_USE enum err mlog_append(struct mlog *log, const struct mutation *m, uint64
 MUST_USE enum err mlog_reserve(struct mlog *log, size_t size);
 /* Ends the record; sinks get it, unless nothing was added. */
 void mlog_commit(struct mlog *log);
+
+/* [any thread] The record of one mutation, which is long: nothing of it is left to do on the loop.
+ * ERR_NOMEM, ERR_LIMIT. In any case the caller ends it with mlog_ready_fini. */
+MUST_USE enum err mlog_ready_make(struct mlog_ready *ready, const struct mutation *m,
+                                  size_t record_size_max);
+void mlog_ready_fini(struct mlog_ready *ready);
+/* Outside of mlog_begin and mlog_commit: a record of its own. ready is empty when there were no
+ * sinks as it was made. ERR_NOMEM: it is not in the log. */
+MUST_USE enum err mlog_write_ready(struct mlog *log, struct mlog_ready *ready, uint64_t *lsn);
 
 /* Replies that depend on this LSN or a lower one may leave. */
 uint64_t mlog_stable(const struct mlog *log);

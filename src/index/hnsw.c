@@ -85,6 +85,11 @@ static void row_free(struct index *x, uint32_t row)
 }
 
 /* Nothing leads to lists that are free, so those at the end need not wait for anybody. */
+static size_t spans(const struct index *x, uint32_t first, uint32_t end, struct column_span *out)
+{
+    return columns_spans(&((const struct hnsw *)x)->rows, first, end, out);
+}
+
 static bool shrink(struct index *x, uint32_t rows, size_t bytes_max)
 {
     struct hnsw *h = hnsw_of(x);
@@ -118,6 +123,7 @@ static const struct index_ops ops = {
     .name = "HNSW",
     .reserve = reserve,
     .cost = cost,
+    .spans = spans,
     .row_init = row_init,
     .row_retire = row_retire,
     .row_free = row_free,

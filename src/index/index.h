@@ -9,6 +9,7 @@
 #ifndef VDB_INDEX_INDEX_H
 #define VDB_INDEX_INDEX_H
 
+#include "base/column.h"
 #include <stdatomic.h>
 
 #include "base/err.h"
@@ -126,6 +127,8 @@ struct index_ops {
     bool (*shrink)(struct index *x, uint32_t rows, size_t bytes_max);
     size_t (*excess)(const struct index *x, uint32_t rows);
     size_t (*bytes)(const struct index *x);
+    /* [loop] columns_spans of rows first .. end - 1. */
+    size_t (*spans)(const struct index *x, uint32_t first, uint32_t end, struct column_span *out);
     void (*free)(struct index *x); /* [loop] nobody uses it any more */
 };
 

@@ -16,6 +16,7 @@
 
 enum {
     READ_BUFFER_SIZE = 64 * 1024,
+    READS_PER_TURN = 4, /* from one stream */
     /* How often one turn of the loop may serve jobs that finish while it serves jobs. */
     COLLECT_ROUNDS_MAX = 16,
     CLOSE_TURNS_MAX = 64
@@ -230,6 +231,11 @@ struct stream {
     bool writing;               /* the rest of a write is under way, or its failure is due */
     bool ended;                 /* on_end has run */
     bool closing;
+    bool reads;                 /* whoever has it wants to read */
+    bool rests;                 /* it has read enough in this turn; until the timer */
+    unsigned read_count;        /* in read_turn */
+    uint64_t read_turn;
+    struct io_timer rest;
 };
 
 static struct stream *stream_of(struct io_stream *s)
@@ -319,6 +325,38 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init((char *)u->read_buffer, READ_BUFFER_SIZE);
 }
 
+static void on_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer);
+
+static void start_reading(struct stream *s)
+{
+    int rc = uv_read_start(&s->uv.stream, on_allocate, on_read);
+    CHECK(rc == 0 || rc == UV_EALREADY);
+}
+
+static void on_rest_over(struct io_timer *timer)
+{
+    struct stream *s = timer->user;
+    CHECK(s->rests && !s->closing);
+    s->rests = false;
+    if (s->reads && !s->ended)
+        start_reading(s);
+}
+
+/* libuv reads up to 32 buffers from one stream before it looks at the next one. */
+static void rest_after_many(struct stream *s)
+{
+    struct io_uv *u = io_uv_of(s->base.io);
+    if (s->read_turn != u->turn)
+        s->read_count = 0;
+    s->read_turn = u->turn;
+    if (++s->read_count < READS_PER_TURN || !s->reads || s->rests)
+        return;
+    s->rests = true;
+    (void)uv_read_stop(&s->uv.stream);
+    s->rest = (struct io_timer){.fn = on_rest_over, .user = s};
+    timer_start(s->base.io, &s->rest, 0);
+}
+
 static void on_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
 {
     struct stream *s = uv->data;
@@ -326,22 +364,24 @@ static void on_read(uv_stream_t *uv, ssize_t count, const uv_buf_t *buffer)
         s->base.on->on_read(&s->base, (const uint8_t *)buffer->base, (size_t)count);
     else if (count < 0)
         end_stream(s, count == UV_EOF ? OK : ERR_IO);
+    if (count > 0 && !s->closing && !s->ended)
+        rest_after_many(s);
 }
 
 static void stream_read_resume(struct io_stream *base)
 {
     struct stream *s = stream_of(base);
     CHECK(s->base.on != NULL && !s->closing);
-    if (s->ended)
-        return;
-    int rc = uv_read_start(&s->uv.stream, on_allocate, on_read);
-    CHECK(rc == 0 || rc == UV_EALREADY);
+    s->reads = true;
+    if (!s->ended && !s->rests)
+        start_reading(s);
 }
 
 static void stream_read_stop(struct io_stream *base)
 {
     struct stream *s = stream_of(base);
     CHECK(!s->closing);
+    s->reads = false;
     (void)uv_read_stop(&s->uv.stream); /* 0 always, also when it was stopped */
 }
 
@@ -369,6 +409,7 @@ static void stream_close(struct io_stream *base)
     CHECK(!s->closing);
     s->closing = true;
     forget_failed_write(io_uv_of(base->io), s);
+    timer_stop(base->io, &s->rest);
     uv_close(&s->uv.handle, on_stream_closed);
 }
 

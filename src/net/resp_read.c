@@ -49,6 +49,23 @@ void resp_reader_next(struct resp_reader *r)
     r->in_bulk = false;
 }
 
+struct resp_words resp_reader_take(struct resp_reader *r)
+{
+    struct resp_words words = {r->args, r->inline_text};
+    CHECK(r->size > 0);
+    r->args = NULL;
+    free_args(r);
+    buf_init(&r->inline_text, MEM_CLIENT);
+    return words;
+}
+
+void resp_words_free(struct resp_words *words)
+{
+    mem_free(MEM_CLIENT, words->args);
+    buf_fini(&words->text);
+    words->args = NULL;
+}
+
 static enum resp_status broken(struct why *why, const char *text)
 {
     (void)why_set(why, ERR_PROTOCOL, "Protocol error: %s", text);
@@ -62,6 +79,8 @@ static bool reserve_arg(struct resp_reader *r)
     if (r->arg_count < r->args_capacity)
         return true;
     size_t capacity = r->args_capacity == 0 ? ARGS_CAPACITY_FIRST : r->args_capacity * 2;
+    if (capacity < r->args_expected && r->args_expected <= 2 * capacity)
+        capacity = r->args_expected;
     struct slice *args = mem_try_realloc(MEM_CLIENT, r->args, capacity * sizeof(*args));
     if (args == NULL)
         return false;

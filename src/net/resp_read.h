@@ -48,6 +48,12 @@ enum resp_status {
     RESP_BROKEN /* protocol error: reply why ("Protocol error: ...", as Redis says it) and close */
 };
 
+/* The arguments of a command, when they outlive it. */
+struct resp_words {
+    struct slice *args;
+    struct buf text; /* that some of them may point at */
+};
+
 void resp_reader_init(struct resp_reader *r, size_t arg_count_max, size_t bulk_size_max,
                       size_t inline_size_max);
 void resp_reader_fini(struct resp_reader *r);
@@ -57,5 +63,9 @@ void resp_reader_fini(struct resp_reader *r);
  * more can be read. */
 enum resp_status resp_read(struct resp_reader *r, struct slice bytes, struct why *why);
 void resp_reader_next(struct resp_reader *r);
+
+/* After RESP_COMMAND, before resp_reader_next: the arguments are the caller's. */
+struct resp_words resp_reader_take(struct resp_reader *r);
+void resp_words_free(struct resp_words *words);
 
 #endif

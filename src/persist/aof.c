@@ -389,11 +389,8 @@ static bool on_reserve(struct mlog_sink *sink, size_t payload_size)
     return true;
 }
 
-static void next_chunk(struct aof *aof)
+static void add_chunk(struct aof *aof, struct aof_chunk *chunk)
 {
-    struct aof_chunk *chunk = aof->spare;
-    CHECK(chunk != NULL && chunk->bytes.len == 0);
-    aof->spare = NULL;
     chunk->lsn_before = aof->end.lsn;
     chunk->crc_before = aof->end.crc;
     aof->end.chunk->next = chunk;
@@ -401,30 +398,65 @@ static void next_chunk(struct aof *aof)
     aof->end.offset = 0;
 }
 
-static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload)
+static void next_chunk(struct aof *aof)
 {
-    struct aof *aof = aof_of(sink);
-    size_t size = log_record_size(payload.len);
+    struct aof_chunk *chunk = aof->spare;
+    CHECK(chunk != NULL && chunk->bytes.len == 0);
+    aof->spare = NULL;
+    add_chunk(aof, chunk);
+}
+
+static struct log_record new_record(struct aof *aof, uint64_t lsn, struct slice payload)
+{
     CHECK(lsn == aof->end.lsn + 1 && !aof->stopping);
-    if (room_in(aof->end.chunk) < size)
-        next_chunk(aof);
-    struct buf *bytes = &aof->end.chunk->bytes;
-    CHECK(aof->end.offset == bytes->len && bytes->capacity - bytes->len >= size);
-    struct log_record r = {.lsn = lsn,
-                           .durable_lsn =
-                               PLANTED(PLANT_DURABLE_LSN) ? lsn - 1 : aof_durable_lsn(aof),
-                           .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
-                           .kind = LOG_CHANGE,
-                           .previous_crc = aof->end.crc,
-                           .salt = aof->writer.salt,
-                           .payload = payload};
-    log_record_encode(&r, bytes->ptr + bytes->len);
-    bytes->len += size;
-    aof->end = (struct aof_position){aof->end.chunk, bytes->len, lsn, r.crc};
+    return (struct log_record){.lsn = lsn,
+                               .durable_lsn =
+                                   PLANTED(PLANT_DURABLE_LSN) ? lsn - 1 : aof_durable_lsn(aof),
+                               .wall_ms = aof->io->ops->wall_us(aof->io) / 1000,
+                               .kind = LOG_CHANGE,
+                               .previous_crc = aof->end.crc,
+                               .salt = aof->writer.salt,
+                               .payload = payload};
+}
+
+/* The record stands at the end of the last chunk. */
+static void count_record(struct aof *aof, const struct log_record *r, size_t size)
+{
+    aof->end = (struct aof_position){aof->end.chunk, aof->end.chunk->bytes.len, r->lsn, r->crc};
     aof->records++;
     aof->held_bytes += size;
     aof->full = aof->full || aof->held_bytes >= aof->memory_max;
     plan(aof);
+}
+
+/* The bytes become a chunk of their own. */
+static void on_take(struct mlog_sink *sink, uint64_t lsn, struct mlog_ready *ready)
+{
+    _Static_assert((int)MLOG_HEAD_SIZE == (int)LOG_RECORD_HEADER_SIZE, "room for the header");
+    struct aof *aof = aof_of(sink);
+    struct aof_chunk *chunk = mem_calloc(MEM_LOG, sizeof(*chunk));
+    chunk->bytes = ready->bytes;
+    ready->bytes = BUF_INIT(MEM_LOG);
+    CHECK(chunk->bytes.len == log_record_size(ready->size));
+    struct slice payload = {chunk->bytes.ptr + LOG_RECORD_HEADER_SIZE, ready->size};
+    struct log_record r = new_record(aof, lsn, payload);
+    log_record_head(&r, ready->crc, chunk->bytes.ptr);
+    add_chunk(aof, chunk);
+    count_record(aof, &r, chunk->bytes.len);
+}
+
+static void on_record(struct mlog_sink *sink, uint64_t lsn, struct slice payload)
+{
+    struct aof *aof = aof_of(sink);
+    size_t size = log_record_size(payload.len);
+    if (room_in(aof->end.chunk) < size)
+        next_chunk(aof);
+    struct buf *bytes = &aof->end.chunk->bytes;
+    CHECK(aof->end.offset == bytes->len && bytes->capacity - bytes->len >= size);
+    struct log_record r = new_record(aof, lsn, payload);
+    log_record_encode(&r, bytes->ptr + bytes->len);
+    bytes->len += size;
+    count_record(aof, &r, size);
 }
 
 /* While the disk fails reads go on: they then show what a crash could take back. */
@@ -470,6 +502,7 @@ void aof_open(struct aof *aof, struct io *io, struct mlog *log, const struct aof
                         .unbased = start->base_lsn < start->lsn,
                         .base_lsn = start->base_lsn};
     aof->sink = (struct mlog_sink){.on_record = on_record,
+                                     .take = on_take,
                                    .stable = stable_lsn,
                                    .kept = kept_lsn,
                                    .reserve = on_reserve,

@@ -127,12 +127,12 @@ static uint32_t header_crc(const uint8_t *header, uint32_t salt)
     return crc32c_extend(salt, header + RECORD_CRC_FROM, LOG_RECORD_HEADER_SIZE - RECORD_CRC_FROM);
 }
 
-void log_record_encode(struct log_record *r, uint8_t *out)
+void log_record_head(struct log_record *r, uint32_t payload_crc, uint8_t *out)
 {
     CHECK(r->lsn > r->durable_lsn && r->payload.len <= LIMIT_RECORD_SIZE);
     uint8_t *to = put_u32(out, RECORD_MAGIC) + 4;
     to = put_u32(to, (uint32_t)r->payload.len);
-    to = put_u32(to, crc32c(r->payload));
+    to = put_u32(to, payload_crc);
     to = put_u64(to, r->lsn);
     to = put_u32(to, r->epoch);
     to = put_u16(to, r->kind);
@@ -145,8 +145,13 @@ void log_record_encode(struct log_record *r, uint8_t *out)
     CHECK(to == out + LOG_RECORD_HEADER_SIZE);
     r->crc = header_crc(out, r->salt);
     (void)put_u32(out + RECORD_CRC_AT, r->crc);
+}
+
+void log_record_encode(struct log_record *r, uint8_t *out)
+{
+    log_record_head(r, crc32c(r->payload), out);
     if (r->payload.len > 0)
-        memcpy(to, r->payload.ptr, r->payload.len);
+        memcpy(out + LOG_RECORD_HEADER_SIZE, r->payload.ptr, r->payload.len);
     size_t used = LOG_RECORD_HEADER_SIZE + r->payload.len;
     memset(out + used, 0, log_record_size(r->payload.len) - used);
 }

@@ -74,6 +74,9 @@ static inline size_t log_record_size(size_t payload_size)
            (payload_size + LOG_ALIGNMENT - 1) / LOG_ALIGNMENT * LOG_ALIGNMENT;
 }
 
+/* Writes the header before a payload whose CRC32C is known, and sets r->crc. The payload stands
+ * behind it, with zeros up to log_record_size(). */
+void log_record_head(struct log_record *r, uint32_t payload_crc, uint8_t *out);
 /* Writes the record to out, which has room for log_record_size(), and sets r->crc. */
 void log_record_encode(struct log_record *r, uint8_t *out);
 

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-enum { SECOND_US = 1000 * 1000, RETRY_US = 5 * SECOND_US };
+enum { SECOND_US = 1000 * 1000, RETRY_US = 5 * SECOND_US, BULK_WAIT_US = 1000 };
 
 static void on_timer(struct io_timer *timer);
 static void on_snapshot(void *user, enum err e);
@@ -47,6 +47,10 @@ static void on_timer(struct io_timer *timer)
     CHECK(s->wanted);
     if (s->snapshots.run != NULL)
         return; /* when it has ended */
+    if (s->db->bulk != NULL) {
+        s->io->ops->timer_start(s->io, timer, BULK_WAIT_US);
+        return;
+    }
     s->wanted = false;
     s->tried_us = s->io->ops->mono_us(s->io);
     s->begun_changes = s->db->changes;

@@ -67,6 +67,12 @@ static inline bool saver_busy(const struct saver *s)
     return s->snapshots.run != NULL || s->wanted;
 }
 
+/* A snapshot begins as soon as no bulk (db/bulk.h) is under way. */
+static inline bool saver_is_about_to(const struct saver *s)
+{
+    return s->wanted && s->snapshots.run == NULL;
+}
+
 /* Is nothing in the way of one that begins by itself? */
 bool saver_may_begin(const struct saver *s);
 

@@ -1,6 +1,7 @@
 #include "lib/cmd_harness.h"
 
 #include "base/words.h"
+#include "cmd/bulk_add.h"
 #include "cmd/gate.h"
 #include "cmd/log_wait.h"
 #include "cmd/saving.h"
@@ -191,6 +192,9 @@ struct slice harness_run_args(struct harness *h, int proto, const struct slice *
     do {
         c->retry = false;
         command_run(&h->env, c, argv, argc);
+        if (c->bulk_add != NULL) /* argv stays until it is over */
+            bulk_add_keep(c->bulk_add, BUF_INIT(MEM_CLIENT),
+                          (struct resp_words){.text = BUF_INIT(MEM_CLIENT)});
         bool goes_on = sim_run_until(h->sim, client_goes_on, c, WAIT_US);
         CHECK(goes_on);
     } while (c->retry);

@@ -78,6 +78,7 @@ void fixture_put(struct fixture *f, unsigned first, unsigned count)
     }
     struct mutation m = {.kind = MUTATION_PUT,
                          .key = slice_of("c"),
+                         .partition = f->partition,
                          .dim = f->spec.dim,
                          .type = f->spec.type,
                          .elements = elements,
@@ -160,6 +161,10 @@ struct found fixture_search(struct fixture *f, const float *query, bool exact,
     s->user = &found;
     if (filter != NULL)
         REQUIRE(filter_compile(slice_of(filter), NULL, 0, &s->filter, NULL) == OK);
+    struct slice unknown;
+    if (f->partition.len > 0)
+        REQUIRE(partition_choice_new(f->c->partitions, &f->partition, 1, &s->choice, &unknown) ==
+                OK);
     search_run_here(s);
     EXPECT(s->error == OK);
     search_free(s);

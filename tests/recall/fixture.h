@@ -14,6 +14,7 @@ struct fixture {
     struct collection *c;
     struct collection_spec spec;
     uint64_t random;
+    struct slice partition; /* of puts and searches; len 0: not said */
     float centres[FIXTURE_CENTRES][FIXTURE_DIM_MAX];
 };
 
