@@ -166,3 +166,38 @@ TEST(types, vinfo_names_the_type_and_what_searches_walk)
         SAYS(p, lines[i][1], want);
     }
 }
+
+/* Links, times and an id of 16 bytes are 173 of them; halves have codes besides. */
+TEST(types, elements_take_the_bytes_of_their_type)
+{
+    static const struct {
+        const char *create;
+        unsigned bytes;
+    } kinds[] = {{"VCREATE a DIM 768", 173 + 3072 + 832},
+                 {"VCREATE b DIM 768 TYPE FP16", 173 + 1540 + 832},
+                 {"VCREATE c DIM 768 TYPE BF16 METRIC L2", 173 + 1536 + 832},
+                 {"VCREATE d DIM 768 TYPE INT8", 173 + 832},
+                 {"VCREATE e DIM 768 TYPE BIT", 173 + 96},
+                 {"VCREATE f DIM 768 TYPE BIT METRIC JACCARD", 173 + 100}};
+    struct peer *p = peer_fresh(3);
+    struct buf line = BUF_INIT(MEM_TEST);
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        char want[64], key = (char)('a' + i);
+        SAYS(p, kinds[i].create, "+OK");
+        buf_clear(&line, SIZE_MAX);
+        buf_printf(&line, "VADD %c JSON '[1", key);
+        for (unsigned n = 1; n < 768; n++)
+            buf_append_text(&line, ",1");
+        buf_append_text(&line, "]' x");
+        buf_append_byte(&line, 0);
+        SAYS(p, (const char *)line.ptr, "#t");
+        (void)snprintf(want, sizeof(want), "+element-bytes :%u ", kinds[i].bytes);
+        char ask[] = "VINFO ?";
+        ask[6] = key;
+        buf_clear(&line, SIZE_MAX);
+        command_bytes(ask, &line);
+        REQUIRE(peer_send(p, line.ptr, line.len));
+        EXPECT(strstr(peer_reply(p, REPLY_MS), want) != NULL);
+    }
+    buf_fini(&line);
+}
