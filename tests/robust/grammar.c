@@ -220,7 +220,9 @@ static void put_options(struct grammar *g, const struct command *c, const struct
 {
     size_t order[64], chosen = 0;
     CHECK(count <= COUNT_OF(order));
-    unsigned share = 2 + (unsigned)chance_below(&g->chance, 8);
+    /* What has to be there is alone half of the time: many options contradict each other. */
+    bool alone = must != NULL && chance_below(&g->chance, 2) == 0;
+    unsigned share = alone ? UINT32_MAX : 2 + (unsigned)chance_below(&g->chance, 8);
     for (size_t i = 0; i < count; i++) {
         int word = -1;
         bool needed = value_is_needed(c, &first[i], must, &word) && g->garbage < 50;

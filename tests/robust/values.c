@@ -456,6 +456,8 @@ static int find_alternative(const char *name, const char *word)
 bool value_is_needed(const struct command *c, const struct arg *arg, const struct target *must,
                      int *word)
 {
+    const char *aim = must != NULL ? must->arg->word : NULL;
+    bool sorted = aim != NULL && (strcmp(aim, "ASC") == 0 || strcmp(aim, "DESC") == 0);
     bool bits = must != NULL && must->word >= 0 &&
                 (slice_eq(value_alternative(must->arg->name, must->word), slice_of("HAMMING")) ||
                  slice_eq(value_alternative(must->arg->name, must->word), slice_of("JACCARD")));
@@ -464,6 +466,7 @@ bool value_is_needed(const struct command *c, const struct arg *arg, const struc
         return true;
     }
     return (c->run == cmd_vcreate && strcmp(arg->word, "DIM") == 0) ||
+           strcmp(arg->word, "FIELDS") == 0 || (sorted && strcmp(arg->word, "SORTBY") == 0) ||
            (c->run == cmd_vmadd && strcmp(arg->word, "FP32") == 0 &&
             (must == NULL || !value_is_type(must->arg->word)));
 }
