@@ -378,24 +378,22 @@ static unsigned look_at(const struct script *script, struct instances *of)
     return errors;
 }
 
-/* The round-th case of a command; they are taken from all over the scripts, and protocols take
- * turns. False when there is none. */
+/* The round-th case of a command: those that succeed, and among the first of them one that does
+ * not. False when there is none. */
 static bool choose(const struct instances *in, size_t round, struct task *t)
 {
-    bool error = round == 2 && in->bad_count > 0;
-    size_t count = in->good_count < PER_COMMAND ? in->good_count : PER_COMMAND;
-    if (!error && round >= count && in->good_count > 0)
-        return false;
-    if (in->good_count == 0 && round >= in->bad_count)
-        return false;
-    if (error)
+    enum { ERROR_ROUND = 2 };
+    if (in->bad_count > 0 && round == ERROR_ROUND) {
         *t = in->bad[0];
-    else if (in->good_count == 0)
-        *t = in->bad[round];
-    else
-        *t = in->good[round * in->good_count / count];
-    t->proto = round % 2 == 0 ? 3 : 2;
-    return true;
+        return true;
+    }
+    bool passed = in->bad_count > 0 && round > ERROR_ROUND;
+    size_t at = passed ? round - 1 : round;
+    if (in->good_count == 0 && at < in->bad_count)
+        *t = in->bad[at];
+    else if (at < in->good_count)
+        *t = in->good[at];
+    return at < (in->good_count > 0 ? in->good_count : in->bad_count);
 }
 
 static void choose_tasks(struct sweep *s, const struct robust_options *o)
@@ -408,13 +406,17 @@ static void choose_tasks(struct sweep *s, const struct robust_options *o)
         printf("FAILED: %u commands of %s reply errors\n", errors, s->scripts.list[i].place);
         s->broken += errors;
     }
-    for (size_t round = 0; round < PER_COMMAND; round++)
+    /* All cases in one protocol, which take turns, then all of them in the other. */
+    for (size_t round = 0; round < 2 * PER_COMMAND; round++)
         for (size_t i = 0; i < command_count(); i++) {
             struct task t;
+            size_t number = round % PER_COMMAND;
             if (o->only != NULL && strstr(command_at(i)->name, o->only) == NULL)
                 continue;
-            if (choose(&of[i], round, &t))
-                add_task(&s->tasks, &s->count, &t);
+            if (!choose(&of[i], number, &t))
+                continue;
+            t.proto = (number + round / PER_COMMAND) % 2 == 0 ? 3 : 2;
+            add_task(&s->tasks, &s->count, &t);
         }
     for (size_t i = 0; i < command_count(); i++) {
         mem_free(MEM_TEST, of[i].good);
