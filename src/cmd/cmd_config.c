@@ -6,7 +6,8 @@
 static const struct slice *wanted(const struct config_option *option, const struct slices *patterns)
 {
     for (size_t i = 0; i < patterns->count; i++)
-        if (glob_match_nocase(patterns->items[i], slice_of(option->name)))
+        if (glob_match_nocase(patterns->items[i], slice_of(option->name)) ||
+            config_option_find(patterns->items[i]) == option)
             return &patterns->items[i];
     return NULL;
 }

@@ -6,6 +6,7 @@
 
 enum {
     SLICE_US = 300,    /* of the loop's time */
+    SLICE_OF_KEY_US = 250, /* for the fields of a key that a command names */
     SLICE_KEYS = 2000, /* in one record */
     LOOK_EVERY = 16,   /* keys between two looks at the clock */
     SLICE_FIELDS = 64,     /* in one mutation */
@@ -59,11 +60,13 @@ static enum err remove_due_fields(struct cmd_env *env, const struct object *o, s
     return e;
 }
 
-/* All those of one key. */
+/* Those of one key, until the time is over. */
 static enum err expire_fields_of(struct cmd_env *env, struct slice key, struct why *why)
 {
     struct db *db = env->db;
-    for (;;) {
+    struct io *io = env->io;
+    uint64_t start = io->ops->mono_us(io);
+    while (io->ops->mono_us(io) - start < SLICE_OF_KEY_US) {
         const struct object *o = keyspace_get(&db->keys, key);
         uint64_t first =
             o == NULL || o->type != OBJECT_HASH ? 0 : keyspace_fields_expiry(&db->keys, o);
@@ -73,6 +76,7 @@ static enum err expire_fields_of(struct cmd_env *env, struct slice key, struct w
         if (e != OK)
             return e;
     }
+    return OK; /* the others are not seen, and leave later */
 }
 
 /* Fields of hashes, until the time is over. */

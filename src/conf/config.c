@@ -33,8 +33,22 @@ const struct config_option *config_option_at(size_t index)
     return &options[index];
 }
 
+/* As Redis called some before version 7, and still takes them. */
+static struct slice name_today(struct slice name)
+{
+    static const char *const names[][2] = {
+        {"hash-max-ziplist-entries", "hash-max-listpack-entries"},
+        {"hash-max-ziplist-value", "hash-max-listpack-value"},
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (slice_eq_nocase(name, names[i][0]))
+            return slice_of(names[i][1]);
+    return name;
+}
+
 const struct config_option *config_option_find(struct slice name)
 {
+    name = name_today(name);
     for (size_t i = 0; i < COUNT_OF(options); i++)
         if (slice_eq_nocase(name, options[i].name))
             return &options[i];

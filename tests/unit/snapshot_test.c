@@ -268,6 +268,28 @@ static void put_row(struct fixture *f, uint32_t number)
     write(f, &m);
 }
 
+/* They stand in several chunks, between other keys, and change while they are written. */
+TEST(snapshot, large_hashes_come_back_from_their_pieces)
+{
+    struct fixture *f = open_fixture(8);
+    char name[32], value[32];
+    struct hash_field field;
+    struct mutation m = {.kind = MUTATION_HASH_SET, .fields = &field, .count = 1};
+    set_strings(f);
+    for (unsigned i = 0; i < 8000; i++) {
+        (void)snprintf(name, sizeof(name), "field-%u", i);
+        (void)snprintf(value, sizeof(value), "value-%u", i * 7);
+        field = (struct hash_field){slice_of(name), slice_of(value), i % 5 == 0 ? 1000 + i : 0};
+        m.key = slice_of(i % 4 == 0 ? "h0" : "h1");
+        write(f, &m);
+    }
+    f->twin.held = true;
+    take(f, 3);
+    EXPECT(count_kind(&f->snapshots.last, CHUNK_KEYS) > 4);
+    expect_loaded(f);
+    close_fixture(f);
+}
+
 TEST(snapshot, writes_only_what_has_changed_since_the_last)
 {
     struct fixture *f = open_fixture(4);
