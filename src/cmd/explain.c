@@ -111,7 +111,7 @@ static void put_times(struct reply *r, const struct search *s, struct buf *line)
         [STAGE_RANK] = "rank",     [STAGE_ENCODE] = "reply"};
     uint64_t sum = 0;
     for (int i = 0; i < STAGE_COUNT; i++) {
-        if (s->stage_us[i] > 0)
+        if (s->stage_us[i] > 0 || i == STAGE_PLAN) /* which may take less than one */
             buf_printf(line, "%s %llu us, ", names[i], (unsigned long long)s->stage_us[i]);
         sum += s->stage_us[i];
     }
