@@ -58,7 +58,7 @@ static void put_why(struct reply *r, const struct search *s, struct buf *line)
         return;
     }
     if (plan->field >= 0) {
-        struct slice name = schema_name(&s->view.collection->spec.schema, (size_t)plan->field);
+        struct slice name = predicate_field_name(s->predicate, (size_t)plan->field);
         buf_printf(line, "the index of %.*s names %zu rows; ", (int)name.len,
                    (const char *)name.ptr, plan->bound);
     } else if (plan->by_partition) {
@@ -84,7 +84,7 @@ static void put_filter(struct reply *r, const struct search *s, struct buf *line
     buf_append_text(line, columns ? "over columns"
                                   : "over attributes: not all of it is in the "
                                     "schema");
-    if (!columns && s->view.collection->fields != NULL && !s->view.has_fields)
+    if (!columns && s->view.builds_fields)
         buf_append_text(line, ", or the columns are being built");
     put_pair(r, "filter", line);
     if (s->plan.exact)

@@ -95,19 +95,19 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
     return e == OK ? fit_type(a, quant == 2, spec, why) : e;
 }
 
-/* SCHEMA field TYPE field TYPE ...: the last option, since it takes all that follows. */
-static enum err read_schema(const struct slices *words, struct schema *schema, struct why *why)
+/* field TYPE field TYPE ...: behind the last option, since it takes all that follows. */
+static enum err read_schema(struct slices words, struct schema *schema, struct why *why)
 {
     static const char *const kinds[] = {"TAG", "NUMERIC", "BOOL", "TEXT", "GEO"};
-    for (size_t i = 0; i < words->count; i += 2) {
-        struct slice name = words->items[i];
+    for (size_t i = 0; i < words.count; i += 2) {
+        struct slice name = words.items[i];
         int shown = (int)(name.len < 64 ? name.len : 64), kind = 0;
-        if (i + 1 == words->count)
+        if (i + 1 == words.count)
             return why_set(why, ERR_ARG,
                            "SCHEMA: the field '%.*s' lacks its type (SCHEMA is the "
                            "last option)",
                            shown, (const char *)name.ptr);
-        enum err e = pick("SCHEMA", words->items[i + 1], kinds, COUNT_OF(kinds), &kind, why);
+        enum err e = pick("SCHEMA", words.items[i + 1], kinds, COUNT_OF(kinds), &kind, why);
         if (e == OK && kind >= SCHEMA_KIND_COUNT)
             return why_set(why, ERR_UNSUPPORTED, "SCHEMA: %s fields are not in this version",
                            kinds[kind]);
@@ -183,7 +183,7 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
     if (e != OK)
         return e;
     spec->seed = rng_next(&rq->env->db->random);
-    return a->has_schema ? read_schema(&a->schema, &spec->schema, why) : OK;
+    return a->has_schema ? read_schema(a->schema, &spec->schema, why) : OK;
 }
 
 void cmd_vcreate(struct request *rq)
@@ -226,7 +226,6 @@ static void reply_fixed(struct request *rq, struct slice word)
         {"EFC", "its graph was made with it"},
         {"QUANT", "its codes were made so"},
         {"ORIGINALS", "its vectors were kept, or not, when they came"},
-        {"SCHEMA", "its columns are made with the collection"},
     };
     for (size_t i = 0; i < COUNT_OF(fixed); i++) {
         if (!slice_eq_nocase(word, fixed[i].word))
@@ -238,9 +237,25 @@ static void reply_fixed(struct request *rq, struct slice word)
         return;
     }
     reply_errorf(&rq->reply,
-                 "ERR VALTER does not know '%.*s': EF, ELEMENTTTL, MAXLEN, MAXBYTES and EVICT can "
-                 "change",
+                 "ERR VALTER does not know '%.*s': EF, ELEMENTTTL, MAXLEN, MAXBYTES, EVICT and "
+                 "SCHEMA can change",
                  (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
+}
+
+/* SCHEMA ADD field TYPE [field TYPE ..], or SCHEMA DROP field [field ..] */
+static enum err alter_schema(const struct slices *words, struct schema *schema, struct why *why)
+{
+    static const char *const verbs[] = {"ADD", "DROP"};
+    int verb = 0;
+    if (words->count < 2)
+        return why_set(why, ERR_ARG, "SCHEMA: write ADD field TYPE, or DROP field");
+    enum err e = pick("SCHEMA", words->items[0], verbs, COUNT_OF(verbs), &verb, why);
+    struct slices fields = {words->items + 1, words->count - 1};
+    if (e != OK || verb == 0)
+        return e == OK ? read_schema(fields, schema, why) : e;
+    for (size_t i = 0; i < fields.count && e == OK; i++)
+        e = schema_drop(schema, fields.items[i], why);
+    return e;
 }
 
 void cmd_valter(struct request *rq)
@@ -262,10 +277,13 @@ void cmd_valter(struct request *rq)
     }
     struct mutation m = {.kind = MUTATION_COLLECTION_ALTER, .key = a->key, .spec = c->spec};
     enum err e = read_tuning(&options, &m.spec.tuning, &why);
+    if (e == OK && a->has_schema)
+        e = alter_schema(&a->schema, &m.spec.schema, &why);
     if (e != OK)
         reply_err(&rq->reply, e, &why);
     else if (rq->argc == 2)
-        reply_error(&rq->reply, "ERR VALTER takes EF, ELEMENTTTL, MAXLEN, MAXBYTES or EVICT");
+        reply_error(&rq->reply, "ERR VALTER takes EF, ELEMENTTTL, MAXLEN, MAXBYTES, EVICT or "
+                                "SCHEMA");
     else if (write_mutation(rq, &m))
         reply_simple(&rq->reply, "OK");
 }

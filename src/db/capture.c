@@ -50,6 +50,7 @@ static struct captured capture_object(struct object *o, uint32_t place)
         const struct partitions *p = o->collection->partitions;
         captured.tuning = o->collection->spec.tuning;
         captured.partitions = p == NULL ? NULL : p->table;
+        captured.schema = collection_shown_schema(o->collection);
     }
     captured.has_tree = o->is_large;
     if (o->is_large)

@@ -32,6 +32,7 @@ struct captured {
     const struct collection_view *view; /* OBJECT_COLLECTION */
     struct spec_tuning tuning;          /* likewise: it may change in place, */
     const struct partition_table *partitions; /* and so may these; NULL: there was _default alone */
+    const struct schema *schema;        /* likewise; NULL: none */
     bool large;                         /* it has columns of its own, has left its slab */
     bool has_tree;                      /* the value is a tree: */
     struct tree tree;                   /* as it was */

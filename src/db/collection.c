@@ -8,6 +8,7 @@
 #include "db/background.h"
 #include "db/bulk.h"
 #include "db/capture.h"
+#include "db/collection_fields.h"
 #include "db/projection.h"
 #include "db/relocate.h"
 #include "index/hnsw.h"
@@ -97,7 +98,7 @@ struct collection *collection_new(const struct collection_env *env,
         codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
     init_columns(c);
     if (spec->schema.count > 0) {
-        c->fields = fields_new(&c->spec.schema, env->epoch, env->hash_seed, c->columns.rows_max);
+        c->fields = collection_new_fields(c);
         if (c->fields == NULL) {
             columns_fini(&c->columns);
             free_rooms(c);
@@ -105,6 +106,7 @@ struct collection *collection_new(const struct collection_env *env,
             return NULL;
         }
     }
+    collection_show_schema(c);
     heap_init(&c->heap, env->epoch, MEM_ID);
     map_init(&c->ids, MEM_ID, id_equal, c);
     pending_init(&c->pending, env->epoch);
@@ -122,6 +124,8 @@ static void free_all(struct job *job, struct lane *lane)
         c->graph->ops->free(c->graph);
     columns_fini(&c->columns);
     fields_free(c->fields);
+    fields_free(c->next_fields);
+    mem_free(MEM_ROW, c->shown_schema);
     heap_fini(&c->heap);
     map_fini(&c->ids);
     pending_fini(&c->pending);
@@ -296,8 +300,7 @@ size_t collection_growth(const struct collection *c, size_t count, size_t heap_s
     size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, heap_size);
     if (c->graph != NULL)
         cost += c->graph->ops->cost(c->graph, end);
-    if (c->fields != NULL)
-        cost += fields_cost(c->fields, end, count);
+    cost += collection_fields_cost(c, end, count);
     if (c->aging != NULL)
         cost += aging_cost(c->aging, end, count);
     return cost;
@@ -432,13 +435,16 @@ size_t collection_element_bytes(const struct collection *c)
     return sums.count * collection_row_bytes(c) + sums.heap_bytes;
 }
 
-enum err collection_prepare_tuning(struct collection *c, const struct spec_tuning *tuning)
+enum err collection_prepare_alter(struct collection *c, const struct collection_spec *spec)
 {
-    return spec_ages(tuning) ? need_aging(c, c->rows_end, 0) : OK;
+    return spec_ages(&spec->tuning) ? need_aging(c, c->rows_end, 0) : OK;
 }
 
-void collection_tune(struct collection *c, const struct spec_tuning *tuning)
+void collection_alter(struct collection *c, const struct collection_spec *spec)
 {
+    const struct spec_tuning *tuning = &spec->tuning;
+    if (!schema_equal(&c->spec.schema, &spec->schema))
+        collection_change_schema(c, &spec->schema);
     bool other = spec_counts_use(tuning) &&
                  (!spec_counts_use(&c->spec.tuning) || tuning->evict != c->spec.tuning.evict);
     c->spec.tuning = *tuning;
@@ -542,8 +548,7 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
     uint8_t *const *base = c->columns.base;
     _Atomic uint64_t *death = (_Atomic uint64_t *)base[COL_DEATH];
     atomic_store_explicit(&death[row], lsn, memory_order_release);
-    if (c->fields != NULL && fields_has(c->fields, row))
-        fields_forget(c->fields, row);
+    collection_forget_fields(c, row);
     if (c->aging != NULL)
         aging_forget(c->aging, row);
     struct partition_sums before = sums_of(c);
@@ -658,8 +663,7 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
         c->attributes++;
     }
     atomic_store_explicit(column_ref(c->columns.base, COL_ATTR, row), ref, memory_order_relaxed);
-    if (c->fields != NULL && fields_has(c->fields, row))
-        fields_set(c->fields, row, attribute);
+    collection_set_fields(c, row, attribute);
     publish_row(c, row, lsn, e->id);
     count_row(c, row, &sums);
     if (before == MAP_NONE) {
@@ -715,15 +719,12 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
     }
     if (c->env->capture != NULL)
         capture_attribute(c->env->capture, c, row);
-    bool indexed = c->fields != NULL && fields_has(c->fields, row);
-    if (indexed)
-        fields_unset(c->fields, row);
+    collection_unset_fields(c, row);
     _Atomic uint32_t *at = column_ref(c->columns.base, COL_ATTR, row);
     drop_attribute(c, atomic_load_explicit(at, memory_order_relaxed));
     atomic_store_explicit(at, ref, memory_order_release);
     count_row(c, row, &sums);
-    if (indexed)
-        fields_set(c->fields, row, attribute);
+    collection_set_fields(c, row, attribute);
 }
 
 /* -- states ------------------------------------------------------------------------------------ */
@@ -794,18 +795,6 @@ void collection_leave_queue(struct collection *c, uint32_t row)
     c->dead_linked++;
 }
 
-/* While fields are built, only rows below a point are there. */
-static void move_fields(struct collection *c, uint32_t from, uint32_t to)
-{
-    bool was = fields_has(c->fields, from), is = fields_has(c->fields, to);
-    if (was && is)
-        fields_move(c->fields, from, to);
-    else if (was)
-        fields_forget(c->fields, from);
-    else if (is)
-        fields_set(c->fields, to, collection_attribute(c, to));
-}
-
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)
 {
     uint8_t *const *base = c->columns.base;
@@ -826,8 +815,7 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
         if (ref != HEAP_NONE)
             heap_set_row(&c->heap, ref, to);
     }
-    if (c->fields != NULL)
-        move_fields(c, from, to);
+    collection_move_fields(c, from, to, collection_attribute(c, to));
     if (c->aging != NULL)
         aging_move(c->aging, from, to);
     if (c->partitions != NULL)
@@ -864,8 +852,7 @@ size_t collection_bytes(const struct collection *c)
     size_t sum = sizeof(*c) + columns_bytes(&c->columns) + c->heap.held_bytes + map_bytes(&c->ids);
     if (c->graph != NULL)
         sum += c->graph->ops->bytes(c->graph);
-    if (c->fields != NULL)
-        sum += fields_bytes(c->fields);
+    sum += collection_fields_bytes(c);
     if (c->projection != NULL)
         sum += mem_size(c->projection);
     if (c->unit != NULL)

@@ -35,6 +35,7 @@ struct background;
 struct bulk;
 struct capture;
 struct object;
+struct shown_schema;
 struct saved_attributes;
 
 enum collection_column {
@@ -86,8 +87,11 @@ struct collection {
     struct codec exact;          /* of the exact vectors */
     float *projection;           /* dim x projection_from, or NULL */
     float *unit;                 /* room for a vector that codes are made of; NULL: not needed */
-    struct fields *fields;       /* of the schema, or NULL: there is none */
+    struct fields *fields;       /* NULL: there is no schema, or they are still to be made */
+    struct fields *next_fields;  /* made for a schema that has changed; or NULL */
+    bool fields_late;            /* the schema has changed, and fields are not its yet */
     struct io_timer fields_timer; /* the next slice of building them */
+    struct shown_schema *shown_schema; /* the schema, for captures; NULL: no field is in it */
     struct columns columns;
     struct heap heap;
     struct map ids;
@@ -173,10 +177,11 @@ struct access collection_access(const struct collection *c);
 size_t collection_element_bytes(const struct collection *c);
 size_t collection_row_bytes(const struct collection *c);
 /* The part of MUTATION_COLLECTION_ALTER that can fail; then what it changes. */
-MUST_USE enum err collection_prepare_tuning(struct collection *c, const struct spec_tuning *tuning);
+MUST_USE enum err collection_prepare_alter(struct collection *c,
+                                           const struct collection_spec *spec);
 /* All elements were used just now. */
 void collection_use_all(struct collection *c);
-void collection_tune(struct collection *c, const struct spec_tuning *tuning);
+void collection_alter(struct collection *c, const struct collection_spec *spec);
 /* Elements that have not expired at now_ms; of these, those in some partitions, as they are now. */
 size_t collection_count(const struct collection *c, uint64_t now_ms);
 size_t collection_count_in(const struct collection *c, uint64_t now_ms,
@@ -205,6 +210,7 @@ struct collection_view {
     bool has_exact;
     uint8_t *base[COLUMNS_MAX];
     bool has_fields;               /* they are complete */
+    bool builds_fields;            /* those of the schema are not */
     uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
     uint32_t ef;                   /* of searches that do not say */
     _Atomic uint32_t *used;        /* by row, as access.h has it; NULL: nobody asks */
@@ -226,6 +232,9 @@ static inline _Atomic uint32_t *column_ref(uint8_t *const base[], enum collectio
 {
     return (_Atomic uint32_t *)base[col] + row;
 }
+
+/* [loop] Its schema as it is now, for as long as a guard that is held now; NULL: it has none. */
+const struct schema *collection_shown_schema(const struct collection *c);
 
 /* [loop or lane] The id and the attribute (len 0: none) of a row of the view. */
 struct slice view_id(const struct collection_view *v, uint32_t row);
@@ -249,9 +258,6 @@ const uint8_t *view_blob(const struct collection_view *v, uint32_t row, float *r
 MUST_USE enum err collection_make_aging(struct collection *c);
 /* The hash that the map of ids knows an id by. */
 uint32_t collection_id_hash(const struct collection *c, struct slice id);
-/* Rows have come without their fields: those are made in slices, from the first row on. Until then
- * searches read attributes. */
-void collection_build_fields(struct collection *c);
 /* Decides the level of a row in the graph: the same on every node and after every restart. */
 uint64_t collection_level_hash(const struct collection *c, struct slice id);
 /* An empty graph with room for so many rows. The columns are large. */

@@ -1,5 +1,7 @@
 #include "db/collection_load.h"
 
+#include "db/collection_fields.h"
+
 #include <math.h>
 #include <string.h>
 

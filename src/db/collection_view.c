@@ -43,6 +43,7 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         out->access.random = lsn ^ c->uid;
     }
     out->has_fields = c->fields != NULL && !c->fields->building;
+    out->builds_fields = c->fields_late || (c->fields != NULL && c->fields->building);
     if (out->has_fields)
         memcpy(out->field_base, c->fields->columns.base, sizeof(out->field_base));
 }

@@ -4,6 +4,7 @@
 #include "db/batch.h"
 #include "db/bulk.h"
 #include "db/change.h"
+#include "db/collection_fields.h"
 #include "db/flush.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
@@ -290,7 +291,10 @@ static enum err prepare_alter(struct db *db, const struct mutation *m, struct wh
     e = spec_same_fixed(&c->spec, &m->spec);
     if (e != OK)
         return why_set(why, e, "an alteration of what is fixed");
-    return collection_prepare_tuning(c, &m->spec.tuning);
+    bool other = !schema_equal(&c->spec.schema, &m->spec.schema);
+    if (other && !db_has_room(db, collection_schema_cost(c, &m->spec.schema)))
+        return ERR_NOMEM;
+    return collection_prepare_alter(c, &m->spec);
 }
 
 /* Takes back what was prepared for a change that does not come. */
@@ -451,13 +455,13 @@ static void apply_rename(struct db *db, const struct mutation *m)
     o->access = access;
 }
 
-/* A snapshot under way has the tuning as it was first. */
+/* A snapshot under way has tuning and schema as they were first. */
 static void apply_alter(struct db *db, const struct mutation *m)
 {
     struct object *o = keyspace_get(&db->keys, m->key);
     CHECK(o != NULL && o->type == OBJECT_COLLECTION);
     keyspace_touch(&db->keys, o);
-    collection_tune(o->collection, &m->spec.tuning);
+    collection_alter(o->collection, &m->spec);
 }
 
 /* Likewise: the partitions as they were first. */

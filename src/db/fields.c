@@ -1,5 +1,7 @@
 #include "db/fields.h"
 
+#include "db/background.h"
+
 #include <roaring/roaring.h>
 
 enum { SLOTS = LIMIT_FILTER_FIELDS + 1, INDEX_BYTES = 16 /* of a row in an index, about */ };
@@ -47,7 +49,7 @@ static void rows_free(struct field_rows *r)
 static enum err add_path(struct fields *f, size_t i)
 {
     char path[LIMIT_SCHEMA_NAMES + 1] = ".";
-    struct slice name = schema_name(f->schema, i);
+    struct slice name = schema_name(&f->schema, i);
     memcpy(path + 1, name.ptr, name.len);
     struct slice whole = {(const uint8_t *)path, name.len + 1};
     return json_paths_add(&f->paths, whole, &f->fields[i].slot, NULL);
@@ -62,7 +64,7 @@ struct fields *fields_new(const struct schema *schema, struct epoch *epoch, cons
     struct fields *f = mem_try_calloc(MEM_ROW, sizeof(*f));
     if (f == NULL)
         return NULL;
-    f->schema = schema;
+    f->schema = *schema;
     for (size_t i = 0; i < schema->count; i++) {
         struct field *field = &f->fields[i];
         field->kind = schema_kind(schema, i);
@@ -81,11 +83,9 @@ struct fields *fields_new(const struct schema *schema, struct epoch *epoch, cons
     return NULL;
 }
 
-void fields_free(struct fields *f)
+static void free_parts(struct fields *f)
 {
-    if (f == NULL)
-        return;
-    for (size_t i = 0; i < f->schema->count; i++) {
+    for (size_t i = 0; i < f->schema.count; i++) {
         struct field *field = &f->fields[i];
         tags_fini(&field->tags);
         order_fini(&field->order);
@@ -95,7 +95,54 @@ void fields_free(struct fields *f)
     }
     columns_fini(&f->columns);
     json_paths_fini(&f->paths);
+}
+
+void fields_free(struct fields *f)
+{
+    if (f == NULL)
+        return;
+    free_parts(f);
     mem_free(MEM_ROW, f);
+}
+
+static struct fields *fields_of_job(struct job *job)
+{
+    return (struct fields *)((char *)job - offsetof(struct fields, end_job));
+}
+
+/* [lane] Trees of millions of rows take long to free. */
+static void run_end(struct job *job, struct lane *lane)
+{
+    (void)lane;
+    free_parts(fields_of_job(job));
+}
+
+static void done_end(struct job *job)
+{
+    struct fields *f = fields_of_job(job);
+    struct retired *retired = f->retired;
+    CHECK(retired->bytes >= f->retired_bytes);
+    retired->bytes -= f->retired_bytes;
+    mem_free(MEM_ROW, f);
+    retired_leave(retired);
+}
+
+static void on_quiet(struct epoch_item *item)
+{
+    struct fields *f = (struct fields *)item;
+    struct io *io = f->background->io;
+    f->end_job = (struct job){.run = run_end, .done = done_end, .class = JOB_LINK};
+    io->ops->submit(io, &f->end_job);
+}
+
+void fields_retire(struct fields *f, struct background *b)
+{
+    f->background = b;
+    f->retired = b->retired;
+    f->retired_bytes = fields_bytes(f);
+    b->retired->bytes += f->retired_bytes;
+    b->retired->users++;
+    epoch_defer(b->epoch, &f->end, on_quiet);
 }
 
 enum err fields_reserve(struct fields *f, uint32_t rows)
@@ -105,13 +152,13 @@ enum err fields_reserve(struct fields *f, uint32_t rows)
 
 size_t fields_cost(const struct fields *f, uint32_t rows, size_t added)
 {
-    return columns_cost(&f->columns, rows) + added * f->schema->count * INDEX_BYTES;
+    return columns_cost(&f->columns, rows) + added * f->schema.count * INDEX_BYTES;
 }
 
 size_t fields_bytes(const struct fields *f)
 {
     size_t sum = sizeof(*f) + columns_bytes(&f->columns);
-    for (size_t i = 0; i < f->schema->count; i++) {
+    for (size_t i = 0; i < f->schema.count; i++) {
         const struct field *field = &f->fields[i];
         sum += field->order.bytes;
         if (field->kind == SCHEMA_TAG)
@@ -254,7 +301,7 @@ void fields_set(struct fields *f, uint32_t row, struct slice attribute)
     struct json_value values[SLOTS];
     uint8_t room[LIMIT_TAG_SIZE];
     bool valid = attribute.len > 0 && json_read(attribute, &f->paths, values);
-    for (size_t i = 0; i < f->schema->count; i++) {
+    for (size_t i = 0; i < f->schema.count; i++) {
         struct field_value v = {.state = FIELD_NONE};
         if (valid)
             v = value_of(f->fields[i].kind, &values[f->fields[i].slot], room);
@@ -264,7 +311,7 @@ void fields_set(struct fields *f, uint32_t row, struct slice attribute)
 
 void fields_unset(struct fields *f, uint32_t row)
 {
-    for (size_t i = 0; i < f->schema->count; i++) {
+    for (size_t i = 0; i < f->schema.count; i++) {
         leave_index(f, i, row);
         store_state(f, i, row, FIELD_OTHER);
     }
@@ -272,7 +319,7 @@ void fields_unset(struct fields *f, uint32_t row)
 
 void fields_forget(struct fields *f, uint32_t row)
 {
-    for (size_t i = 0; i < f->schema->count; i++)
+    for (size_t i = 0; i < f->schema.count; i++)
         leave_index(f, i, row);
 }
 
@@ -293,13 +340,13 @@ static void move_value(struct fields *f, size_t i, uint32_t from, uint32_t to)
 
 void fields_move(struct fields *f, uint32_t from, uint32_t to)
 {
-    for (size_t i = 0; i < f->schema->count; i++)
+    for (size_t i = 0; i < f->schema.count; i++)
         move_value(f, i, from, to);
 }
 
 void fields_begin_build(struct fields *f)
 {
-    for (size_t i = 0; i < f->schema->count; i++)
+    for (size_t i = 0; i < f->schema.count; i++)
         CHECK(f->fields[i].rest.count == 0 && f->fields[i].order.count == 0);
     f->building = true;
     f->built = 0;

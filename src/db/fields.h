@@ -20,10 +20,13 @@
 #include <stdatomic.h>
 
 #include "base/column.h"
+#include "base/job.h"
 #include "base/order.h"
 #include "db/json_scan.h"
 #include "db/schema.h"
 #include "db/tags.h"
+
+struct background;
 
 enum field_state {
     FIELD_VALUE,
@@ -49,7 +52,12 @@ struct field {
 };
 
 struct fields {
-    const struct schema *schema;
+    struct epoch_item end; /* when others take its place */
+    struct job end_job;
+    struct background *background;
+    struct retired *retired; /* of background, which may be gone before the job comes back */
+    size_t retired_bytes;
+    struct schema schema; /* what it was made for; immutable */
     struct json_paths paths;
     struct columns columns;
     struct field fields[LIMIT_SCHEMA_FIELDS];
@@ -57,11 +65,13 @@ struct fields {
     uint32_t built; /* while building: rows below are there */
 };
 
-/* NULL when memory is short. schema outlives it. rows_max: of the collection, in the end. */
+/* NULL when memory is short. rows_max: of the collection, in the end. */
 MUST_USE struct fields *fields_new(const struct schema *schema, struct epoch *epoch,
                                    const uint64_t seed[2], uint32_t rows_max);
 /* No reader is left. [any thread] */
 void fields_free(struct fields *f);
+/* [loop] Freed when no search can hold it, on a lane. */
+void fields_retire(struct fields *f, struct background *b);
 
 /* Columns for rows 0 .. rows - 1. cost: what it would newly take, with indexes for added rows. */
 MUST_USE enum err fields_reserve(struct fields *f, uint32_t rows);

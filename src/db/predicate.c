@@ -25,9 +25,9 @@ struct binding {
 static bool find_field(const struct binding *b, const struct fields *fields, uint32_t slot,
                        uint8_t *out)
 {
-    for (size_t i = 0; i < fields->schema->count; i++) {
+    for (size_t i = 0; i < fields->schema.count; i++) {
         char path[LIMIT_SCHEMA_NAMES + 1] = ".";
-        struct slice name = schema_name(fields->schema, i);
+        struct slice name = schema_name(&fields->schema, i);
         memcpy(path + 1, name.ptr, name.len);
         struct slice whole = {(const uint8_t *)path, name.len + 1};
         if (json_paths_find(&b->f->paths, whole) == slot) {
@@ -55,7 +55,7 @@ static bool bind_fields(struct binding *b, const struct fields *fields)
         CHECK(p->read_count < LIMIT_SCHEMA_FIELDS); /* one path has one slot */
         b->read_of_slot[op.arg] = (uint8_t)p->read_count;
         p->reads[p->read_count++] = (struct predicate_read){
-            .field = field, .kind = schema_kind(fields->schema, field), .may_miss = true};
+            .field = field, .kind = schema_kind(&fields->schema, field), .may_miss = true};
     }
     for (uint32_t i = 0; i < b->f->need_count; i++)
         p->reads[b->read_of_slot[b->f->needs[i].slot]].may_miss = b->f->needs[i].may_miss;
@@ -253,6 +253,12 @@ void predicate_free(struct predicate *p)
     mem_free(MEM_SCRATCH, p->tags);
     mem_free(MEM_SCRATCH, p->bits);
     mem_free(MEM_SCRATCH, p);
+}
+
+struct slice predicate_field_name(const struct predicate *p, size_t field)
+{
+    CHECK(p->fields != NULL);
+    return schema_name(&p->fields->schema, field);
 }
 
 bool predicate_is_columnar(const struct predicate *p)

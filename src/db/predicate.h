@@ -20,6 +20,9 @@ void predicate_free(struct predicate *p);
 /* Does it run over columns, where it meets nothing odd? */
 bool predicate_is_columnar(const struct predicate *p);
 
+/* Of the field of that number, as plans have it: of the columns that it runs over. */
+struct slice predicate_field_name(const struct predicate *p, size_t field);
+
 /* [lane] Does a visible row of the view match? */
 bool predicate_match(const struct predicate *p, const struct collection_view *v, uint32_t row);
 /* [lane] Fetches what predicate_match will read first. */

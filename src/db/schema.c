@@ -32,10 +32,15 @@ static bool is_name(struct slice name)
     return json_path_size((struct slice){path, name.len + 1}) == name.len + 1;
 }
 
+static struct slice without_dot(struct slice name)
+{
+    bool has = name.len > 0 && name.ptr[0] == '.';
+    return has ? (struct slice){name.ptr + 1, name.len - 1} : name;
+}
+
 enum err schema_add(struct schema *s, struct slice name, enum schema_kind kind, struct why *why)
 {
-    if (name.len > 0 && name.ptr[0] == '.')
-        name = (struct slice){name.ptr + 1, name.len - 1};
+    name = without_dot(name);
     int shown = (int)(name.len < SHOWN ? name.len : SHOWN);
     size_t used = s->count == 0 ? 0 : s->name_end[s->count - 1];
     if (s->count == LIMIT_SCHEMA_FIELDS)
@@ -54,6 +59,31 @@ enum err schema_add(struct schema *s, struct slice name, enum schema_kind kind, 
     s->kinds[s->count] = (uint8_t)kind;
     s->name_end[s->count++] = (uint16_t)(used + name.len);
     return OK;
+}
+
+enum err schema_drop(struct schema *s, struct slice name, struct why *why)
+{
+    name = without_dot(name);
+    struct schema rest = {0};
+    for (size_t i = 0; i < s->count; i++)
+        if (!slice_eq(schema_name(s, i), name)) {
+            enum err e = schema_add(&rest, schema_name(s, i), schema_kind(s, i), NULL);
+            CHECK(e == OK); /* as it was added before, with less beside it */
+        }
+    if (rest.count == s->count)
+        return why_set(why, ERR_NOT_FOUND, "SCHEMA: there is no field '%.*s'",
+                       (int)(name.len < SHOWN ? name.len : SHOWN), (const char *)name.ptr);
+    *s = rest;
+    return OK;
+}
+
+bool schema_equal(const struct schema *a, const struct schema *b)
+{
+    bool equal = a->count == b->count;
+    for (size_t i = 0; equal && i < a->count; i++)
+        equal = schema_kind(a, i) == schema_kind(b, i) &&
+                slice_eq(schema_name(a, i), schema_name(b, i));
+    return equal;
 }
 
 void schema_encode(const struct schema *s, struct buf *out)

@@ -34,6 +34,10 @@ const char *schema_kind_name(enum schema_kind kind);
 MUST_USE enum err schema_add(struct schema *s, struct slice name, enum schema_kind kind,
                              struct why *why);
 
+/* ERR_NOT_FOUND: there is no such field. */
+MUST_USE enum err schema_drop(struct schema *s, struct slice name, struct why *why);
+bool schema_equal(const struct schema *a, const struct schema *b);
+
 /* Without the dot. */
 struct slice schema_name(const struct schema *s, size_t i);
 static inline enum schema_kind schema_kind(const struct schema *s, size_t i)

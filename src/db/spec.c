@@ -57,7 +57,7 @@ bool spec_type_fits(const struct collection_spec *s)
 
 void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
 {
-    memcpy(to, from, offsetof(struct collection_spec, tuning));
+    memcpy(to, from, offsetof(struct collection_spec, schema));
 }
 
 enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b)
@@ -65,6 +65,7 @@ enum err spec_same_fixed(const struct collection_spec *a, const struct collectio
     struct collection_spec same;
     struct buf x = BUF_INIT(MEM_SCRATCH), y = BUF_INIT(MEM_SCRATCH);
     spec_copy_fixed(&same, a);
+    same.schema = b->schema;
     same.tuning = b->tuning;
     spec_encode(&same, &x);
     spec_encode(b, &y);

@@ -43,7 +43,7 @@ enum {
     PROJECTION_VERSION = 1 /* how the matrix follows from its seed; 0: no projection */
 };
 
-/* What VALTER changes. Lanes have copies. */
+/* What VALTER changes, with the schema. Lanes have copies. */
 struct spec_tuning {
     uint32_t ef;            /* of searches that do not say */
     uint32_t element_ttl_s; /* of elements that are put without a time; 0: for ever */
@@ -66,8 +66,9 @@ struct collection_spec {
     uint32_t projection_from;
     uint32_t projection_version;
     uint64_t seed; /* of the projection and of the levels of the graph */
+    /* The last members, which VALTER changes: spec_copy_fixed goes as far as here. */
     struct schema schema;
-    struct spec_tuning tuning; /* the last member: spec_copy_fixed */
+    struct spec_tuning tuning;
 };
 
 /* FP32, COSINE, SQ8, AUTO, M 16, EFC 200, EF 100, originals kept. */
@@ -90,9 +91,9 @@ static inline bool spec_ages(const struct spec_tuning *s)
     return s->element_ttl_s > 0 || spec_counts_use(s);
 }
 
-/* All but the tuning, from a spec that may be tuned meanwhile. */
+/* All but schema and tuning, from a spec that may be altered meanwhile. */
 void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from);
-/* Do they differ in their tuning at most? ERR_CORRUPT, ERR_NOMEM. */
+/* Do they differ in schema and tuning at most? ERR_CORRUPT, ERR_NOMEM. */
 MUST_USE enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b);
 
 /* Its bytes, in the log and in snapshots; spec_decode is false when they are not one that a command

@@ -267,6 +267,8 @@ static bool append_key(struct snapshot_encoder *x, const struct captured *key, s
         spec_copy_fixed(&image.spec, &key->view->collection->spec);
         image.spec.tuning = key->tuning;
         image.partitions = key->partitions;
+        if (key->schema != NULL)
+            image.spec.schema = *key->schema;
     } else if (key->has_tree) {
         goes_on = next_piece(&x->piece, &key->tree, p);
         image.value = buf_slice(&x->piece);

@@ -59,6 +59,17 @@ static void set_type(struct collection_spec *spec, enum vec_type type)
 }
 
 /* Of each key one, always, as the collections of all keys differ. */
+/* One of two fields goes when it is there, or comes. */
+static void change_schema(struct mutations *m, struct schema *schema)
+{
+    struct slice field = slice_of(below(m, 2) == 0 ? "a" : "b");
+    enum schema_kind kind = below(m, 2) == 0 ? SCHEMA_NUMERIC : SCHEMA_TAG;
+    enum err e = schema_drop(schema, field, NULL);
+    if (e != OK)
+        e = schema_add(schema, field, kind, NULL);
+    CHECK(e == OK);
+}
+
 static struct collection_spec spec_of(struct slice key)
 {
     uint32_t number = key.ptr[key.len - 1];
@@ -187,6 +198,7 @@ static struct mutation alter_of(struct mutations *m, const struct db *db)
     out.spec.tuning.ef = 1 + below(m, 1000);
     out.spec.tuning.max_len = below(m, 1000);
     out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
+    change_schema(m, &out.spec.schema);
     return out;
 }
 

@@ -139,11 +139,17 @@ struct slice model_attribute_at(const struct model_element *e, uint64_t at)
     return a == NULL ? (struct slice){0} : a->json;
 }
 
-const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at)
+static const struct model_tuning *altered_at(const struct model_collection *c, uint64_t at)
 {
     const struct model_tuning *t = c->tuning;
     while (t != NULL && t->from > at)
         t = t->before;
+    return t;
+}
+
+const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at)
+{
+    const struct model_tuning *t = altered_at(c, at);
     return t == NULL ? &c->spec.tuning : &t->tuning;
 }
 
@@ -170,6 +176,12 @@ unsigned model_partition_of(struct slice name)
            !slice_eq(name, slice_of(model_partition_name(partition))))
         partition++;
     return partition;
+}
+
+const struct schema *model_schema_at(const struct model_collection *c, uint64_t at)
+{
+    const struct model_tuning *t = altered_at(c, at);
+    return t == NULL ? &c->spec.schema : &t->schema;
 }
 
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at)
@@ -490,13 +502,13 @@ static const char *set_one(struct model *m, unsigned key, const struct mutation 
     return NULL;
 }
 
-static const char *tune(struct model *m, unsigned key, const struct spec_tuning *tuning)
+static const char *alter(struct model *m, unsigned key, const struct collection_spec *spec)
 {
     struct model_collection *c = model_collection_at(m, key, m->at);
     if (c == NULL)
         return "no collection is altered";
     struct model_tuning *t = mem_calloc(MEM_TEST, sizeof(*t));
-    *t = (struct model_tuning){m->at, *tuning, c->tuning};
+    *t = (struct model_tuning){m->at, spec->tuning, spec->schema, c->tuning};
     c->tuning = t;
     return NULL;
 }
@@ -550,7 +562,7 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_COLLECTION_NEW:
         return new_collection(m, key, &mutation->spec);
     case MUTATION_COLLECTION_ALTER:
-        return tune(m, key, &mutation->spec.tuning);
+        return alter(m, key, &mutation->spec);
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
         return set_partition(m, key, mutation);

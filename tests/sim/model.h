@@ -49,6 +49,7 @@ struct model_element {
 struct model_tuning {
     uint64_t from;
     struct spec_tuning tuning;
+    struct schema schema;
     struct model_tuning *before;
 };
 
@@ -133,6 +134,7 @@ unsigned model_partitions_at(const struct model_collection *c, uint64_t at);
 /* How the log names a partition ("" for _default), and which it is; MODEL_PARTITIONS: none. */
 const char *model_partition_name(unsigned partition);
 unsigned model_partition_of(struct slice name);
+const struct schema *model_schema_at(const struct model_collection *c, uint64_t at);
 /* When it expires; 0: never. */
 uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);

@@ -152,6 +152,9 @@ struct ask {
     uint32_t m, reduce; /* reduce 0: not said */
     struct search_want want;
     struct spec_tuning tuning; /* VALTER: ef 0: not said; max_len UINT64_MAX: not said */
+    const char *field;         /* VALTER SCHEMA ADD or DROP; NULL: not said */
+    bool drops;
+    enum schema_kind field_kind;
     struct keys_want keys;
     uint64_t token;
 

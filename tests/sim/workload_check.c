@@ -214,9 +214,22 @@ static const char *check_victims(struct world *w, const struct ask *cmd,
     return NULL;
 }
 
+/* The schema that a VALTER leaves; false: it cannot be. */
+static bool alters_schema(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                          struct schema *out)
+{
+    *out = *model_schema_at(c, at);
+    if (cmd->field == NULL)
+        return true;
+    struct slice name = slice_of(cmd->field);
+    return cmd->drops ? schema_drop(out, name, NULL) == OK
+                      : schema_add(out, name, cmd->field_kind, NULL) == OK;
+}
+
 /* Does the command change the collection, or make it? */
 static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
+    struct schema schema;
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
     case OP_VADD:
@@ -236,7 +249,7 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
     case OP_VCREATE:
         return c == NULL;
     case OP_VALTER:
-        return c != NULL && !c->spec.implicit;
+        return c != NULL && !c->spec.implicit && alters_schema(cmd, c, at, &schema);
     case OP_PARTITION_NEW:
     case OP_PARTITION_DROP:
         return c != NULL && !c->spec.implicit && cmd->partition > 0 &&
@@ -356,7 +369,9 @@ static const char *check_alter(const struct ask *cmd, const struct model_collect
 {
     const struct spec_tuning *before = model_tuning_at(c, at), *after = &m->spec.tuning;
     uint32_t ef = cmd->tuning.ef == 0 ? before->ef : cmd->tuning.ef;
-    bool is = after->ef == ef && after->max_len == cmd->tuning.max_len &&
+    struct schema schema;
+    bool is = alters_schema(cmd, c, at, &schema) && schema_equal(&schema, &m->spec.schema) &&
+              after->ef == ef && after->max_len == cmd->tuning.max_len &&
               after->evict == cmd->tuning.evict && after->max_bytes == before->max_bytes &&
               after->element_ttl_s == before->element_ttl_s;
     return cmd->op == OP_VALTER && is ? NULL : "another alteration than was asked for";

@@ -412,6 +412,19 @@ static void add_schema(struct world *w, struct ask_args *a)
 
 static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "ttl"};
 
+static void add_schema_change(struct world *w, struct ask *c, struct ask_args *a)
+{
+    bool of_n = one_in(w, 2);
+    c->field = of_n ? "n" : "s";
+    c->drops = one_in(w, 2);
+    c->field_kind = of_n ? SCHEMA_NUMERIC : SCHEMA_TAG;
+    ask_add_text(a, "SCHEMA");
+    ask_add_text(a, c->drops ? "DROP" : "ADD");
+    ask_add_text(a, c->field);
+    if (!c->drops)
+        ask_add_text(a, of_n ? "NUMERIC" : "TAG");
+}
+
 /* A collection that is full, mostly. */
 static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
 {
@@ -429,6 +442,8 @@ static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
     ask_add_number(a, c->tuning.max_len);
     ask_add_text(a, "EVICT");
     ask_add_text(a, evictions[c->tuning.evict]);
+    if (one_in(w, 2))
+        add_schema_change(w, c, a);
 }
 
 static void make_partition(struct world *w, struct ask *c, struct ask_args *a)

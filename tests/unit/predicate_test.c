@@ -1,6 +1,7 @@
 /* Filters over columns answer what they answer over the attributes themselves, whatever the fields
  * hold and however the elements have changed. */
 #include "base/rng.h"
+#include "db/collection_fields.h"
 #include "db/plan.h"
 #include "lib/cmd_harness.h"
 
