@@ -16,7 +16,7 @@ enum {
     BATCH_DEFAULT = 512,
     BATCH_MAX = 100000,
     REPLY_FLOATS = 128 * 1024, /* of a batch: what the server's loop copies at once */
-    ROW_PARTS = 4,             /* id, attribute, vector, time left */
+    ROW_PARTS = 5,             /* id, attribute, vector, time left, partition */
     CURSOR_MAX = 32
 };
 
@@ -63,8 +63,9 @@ static void print_help(void)
     (void)printf(
         "usage: vdb export FILE --key NAME [options]\n"
         "\n"
-        "Writes the elements of a collection, or of a vector set: ids, vectors, attributes and\n"
-        "when they expire, as vdb import reads them. FILE is jsonl, or fbin, which holds the\n"
+        "Writes the elements of a collection, or of a vector set: ids, vectors, attributes,\n"
+        "partitions and when they expire, as vdb import reads them. FILE is jsonl, or fbin, which "
+        "holds the\n"
         "vectors alone; - is the standard output. The server goes on serving: what is there all\n"
         "the while is in the file, what comes or goes meanwhile may be or not, and an element\n"
         "is as it was at one moment. One that was replaced may be there twice: the last counts.\n"
@@ -161,7 +162,7 @@ static void send_get(struct exporter *x)
     client_begin(&x->client, 1);
     client_arg_text(&x->client, "TIME");
     client_send(&x->client);
-    client_begin(&x->client, (x->raw ? 6 : 5) + count);
+    client_begin(&x->client, (x->raw ? 7 : 6) + count);
     client_arg_text(&x->client, "VGET");
     client_arg_text(&x->client, x->settings->key);
     client_arg_number(&x->client, count);
@@ -171,6 +172,7 @@ static void send_get(struct exporter *x)
     if (x->raw)
         client_arg_text(&x->client, "RAW");
     client_arg_text(&x->client, "WITHTTL");
+    client_arg_text(&x->client, "WITHPARTITION");
     client_send(&x->client);
 }
 
@@ -236,6 +238,9 @@ static enum err take_element(struct exporter *x, const redisReply *r, struct why
                       .id = text_of(r->element[0])};
     if (r->element[1]->type == REDIS_REPLY_STRING)
         row.attributes = text_of(r->element[1]);
+    struct slice partition = text_of(r->element[4]);
+    if (!slice_eq(partition, slice_of("_default")))
+        row.partition = partition;
     if (left_ms >= 0)
         row.expire_ms = x->clock_ms + (uint64_t)left_ms;
     return sink_add(&x->sink, &row, why);

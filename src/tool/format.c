@@ -59,6 +59,7 @@ enum err source_open(struct source *s, const char *path, enum format format, str
     buf_init(&s->id, MEM_SERVER);
     buf_init(&s->attributes, MEM_SERVER);
     buf_init(&s->raw_attributes, MEM_SERVER);
+    buf_init(&s->partition, MEM_SERVER);
     enum err e = open_file(path, &s->file, &s->size, why);
     if (e != OK)
         return e;
@@ -94,6 +95,7 @@ void source_close(struct source *s)
     buf_fini(&s->id);
     buf_fini(&s->attributes);
     buf_fini(&s->raw_attributes);
+    buf_fini(&s->partition);
 }
 
 double source_fraction(const struct source *s)

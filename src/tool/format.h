@@ -4,8 +4,8 @@
  *   fvecs  per vector: u32 dimensions, then so many float32
  *   npy    NumPy's array file, versions 1 to 3: a matrix of float32 or float64 in C order
  *   jsonl  per line an object: "vector": [...], "id" (text or number), "attributes": {...},
- *          "expires_at_ms" (Unix time); "id64" and "attributes64": the same as base64; every other
- *          member counts as an attribute
+ *          "expires_at_ms" (Unix time), "partition"; "id64" and "attributes64": the same as base64;
+ * every other member counts as an attribute
  *
  * All little-endian. What is wrong with a file is said with its name and the byte or line. */
 #ifndef VDB_TOOL_FORMAT_H
@@ -40,6 +40,7 @@ struct row {
     bool has_id;             /* or the file gives none */
     struct slice attributes; /* JSON; len 0: none */
     uint64_t expire_ms;      /* Unix time when it goes; 0: the file does not say */
+    struct slice partition;  /* len 0: the file does not say */
 };
 
 /* Lines that are passed over since they cannot be read. owner: caller */
@@ -77,6 +78,7 @@ struct source {
     struct buf id;
     struct buf attributes;
     struct buf raw_attributes;
+    struct buf partition;
     struct row first; /* the first row, read by open to learn dim */
     bool has_id;
     uint64_t expire_ms;

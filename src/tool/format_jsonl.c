@@ -143,6 +143,20 @@ static bool read_base64(struct json_cursor *j, struct buf *out, const char *prob
     return false;
 }
 
+static bool read_partition(struct source *s, struct json_cursor *j)
+{
+    struct slice raw;
+    buf_clear(&s->partition, READ_SIZE);
+    if (json_cursor_peek(j) != '"') {
+        j->problem = "\"partition\" must be text";
+        return false;
+    }
+    if (!json_cursor_string(j, &raw))
+        return false;
+    json_cursor_unescape(raw, &s->partition);
+    return true;
+}
+
 static bool read_expiry(struct source *s, struct json_cursor *j)
 {
     struct slice raw;
@@ -178,6 +192,8 @@ static bool read_member(struct source *s, struct json_cursor *j, bool *has_vecto
         return read_base64(j, &s->raw_attributes, "\"attributes64\" is no base64");
     if (slice_eq(key, slice_of("\"expires_at_ms\"")))
         return read_expiry(s, j);
+    if (slice_eq(key, slice_of("\"partition\"")))
+        return read_partition(s, j);
     if (!json_cursor_value(j, &value))
         return false;
     add_members(s, (struct slice){key.ptr, (size_t)(value.ptr + value.len - key.ptr)});
@@ -192,6 +208,7 @@ static enum err read_line(struct source *s, struct slice line, struct row *row, 
     buf_clear(&s->id, READ_SIZE);
     buf_clear(&s->attributes, READ_SIZE);
     buf_clear(&s->raw_attributes, READ_SIZE);
+    buf_clear(&s->partition, READ_SIZE);
     s->expire_ms = 0;
     s->has_id = false;
     bool ok = json_cursor_expect(&j, '{', "an object was expected");
@@ -214,7 +231,8 @@ static enum err read_line(struct source *s, struct slice line, struct row *row, 
                         .id = buf_slice(&s->id),
                         .has_id = s->has_id,
                         .attributes = buf_slice(attributes),
-                        .expire_ms = s->expire_ms};
+                        .expire_ms = s->expire_ms,
+                        .partition = buf_slice(&s->partition)};
     return OK;
 }
 

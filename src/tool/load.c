@@ -20,6 +20,7 @@ struct batch {
     struct texts ids;
     struct texts attributes; /* an empty one: none */
     uint64_t expire_ms;      /* of all of them; 0: none */
+    struct buf partition;    /* of all of them; empty: the default one */
 };
 
 /* A batch the server has not answered yet. */
@@ -42,7 +43,8 @@ struct load {
     uint64_t rows; /* read from the file */
     struct bad_lines bad;
     struct resume resume;
-    bool lost; /* the server: it may come back */
+    struct texts partitions; /* that are there */
+    bool lost;               /* the server: it may come back */
     struct progress progress;
     FILE *messages;
 };
@@ -52,6 +54,7 @@ static void batch_init(struct batch *b)
     buf_init(&b->vectors, MEM_CLIENT);
     texts_init(&b->ids);
     texts_init(&b->attributes);
+    buf_init(&b->partition, MEM_CLIENT);
 }
 
 static void batch_fini(struct batch *b)
@@ -59,6 +62,7 @@ static void batch_fini(struct batch *b)
     buf_fini(&b->vectors);
     texts_fini(&b->ids);
     texts_fini(&b->attributes);
+    buf_fini(&b->partition);
 }
 
 static void batch_clear(struct batch *b)
@@ -110,17 +114,31 @@ static void send_expiry(struct load *l)
     client_arg_number(&l->client, l->batch.expire_ms);
 }
 
-/* VMADD key FP32 n id... blob [ATTRS n json...] [PXAT ms] */
+static void send_partition(struct load *l)
+{
+    if (l->batch.partition.len == 0)
+        return;
+    client_arg_text(&l->client, "PARTITION");
+    client_arg(&l->client, buf_slice(&l->batch.partition));
+}
+
+/* Arguments of these two. */
+static size_t option_args(const struct batch *b)
+{
+    return (b->expire_ms > 0 ? 2u : 0u) + (b->partition.len > 0 ? 2u : 0u);
+}
+
+/* VMADD key [PARTITION p] FP32 n id... blob [ATTRS n json...] [PXAT ms] */
 static void send_vmadd(struct load *l)
 {
     const struct batch *b = &l->batch;
     size_t count = batch_count(b);
     CHECK(count > 0 && b->vectors.len == count * l->source.dim * sizeof(float));
     bool has_attributes = b->attributes.bytes.len > 0;
-    client_begin(&l->client,
-                 (has_attributes ? 7 + 2 * count : 5 + count) + (b->expire_ms > 0 ? 2 : 0));
+    client_begin(&l->client, (has_attributes ? 7 + 2 * count : 5 + count) + option_args(b));
     client_arg_text(&l->client, "VMADD");
     client_arg_text(&l->client, l->job->key);
+    send_partition(l);
     client_arg_text(&l->client, "FP32");
     client_arg_number(&l->client, count);
     for (size_t i = 0; i < count; i++)
@@ -136,7 +154,7 @@ static void send_vmadd(struct load *l)
     client_send(&l->client);
 }
 
-/* VADD key FP32 blob id [SETATTR json] [PXAT ms] [options] */
+/* VADD key FP32 blob id [SETATTR json] [PARTITION p] [PXAT ms] [options] */
 static void send_vadd(struct load *l, size_t index)
 {
     const struct batch *b = &l->batch;
@@ -144,8 +162,8 @@ static void send_vadd(struct load *l, size_t index)
     CHECK(index < batch_count(b));
     struct slice attributes = texts_at(&b->attributes, index);
     size_t vector_size = l->source.dim * sizeof(float);
-    client_begin(&l->client, (attributes.len > 0 ? 7u : 5u) + (b->expire_ms > 0 ? 2u : 0u) +
-                                 count_words(options));
+    client_begin(&l->client,
+                 (attributes.len > 0 ? 7u : 5u) + option_args(b) + count_words(options));
     client_arg_text(&l->client, "VADD");
     client_arg_text(&l->client, l->job->key);
     client_arg_text(&l->client, "FP32");
@@ -155,6 +173,7 @@ static void send_vadd(struct load *l, size_t index)
         client_arg_text(&l->client, "SETATTR");
         client_arg(&l->client, attributes);
     }
+    send_partition(l);
     send_expiry(l);
     client_arg_words(&l->client, options);
     client_send(&l->client);
@@ -324,7 +343,8 @@ static enum err is_there(struct load *l, bool *there, struct why *why)
 /* A collection that is there is taken as it is, unless something is said of it. */
 static enum err need_collection(struct load *l, struct why *why)
 {
-    bool there = false, said = l->job->metric != NULL || l->job->create != NULL;
+    bool there = false,
+         said = l->job->metric != NULL || l->job->create != NULL || l->job->type != NULL;
     enum err e = said ? OK : is_there(l, &there, why);
     return e != OK || there ? e : create_collection(l, why);
 }
@@ -345,6 +365,49 @@ static enum err skip_rows(struct load *l, uint64_t count, struct why *why)
     return e;
 }
 
+/* Partitions that are not there are made: once what was sent before is answered. */
+static enum err make_partition(struct load *l, struct slice name, struct why *why)
+{
+    redisReply *reply;
+    enum err e = OK;
+    for (size_t i = 0; i < texts_count(&l->partitions); i++)
+        if (slice_eq(texts_at(&l->partitions, i), name))
+            return OK;
+    while (e == OK && l->in_flight_count > 0)
+        e = receive(l, why);
+    if (e != OK)
+        return e;
+    client_begin(&l->client, 5);
+    client_arg_text(&l->client, "VPARTITION");
+    client_arg_text(&l->client, "CREATE");
+    client_arg_text(&l->client, l->job->key);
+    client_arg(&l->client, name);
+    client_arg_text(&l->client, "IFNOTEXISTS");
+    e = client_call(&l->client, &reply, why);
+    l->lost = e == ERR_IO;
+    if (e != OK)
+        return e;
+    freeReplyObject(reply);
+    texts_add(&l->partitions, name);
+    return OK;
+}
+
+/* A batch is of one partition and expires at one time. */
+static enum err begin_kind(struct load *l, const struct row *row, struct why *why)
+{
+    struct batch *b = &l->batch;
+    bool other = !slice_eq(row->partition, buf_slice(&b->partition));
+    enum err e = OK;
+    if (batch_count(b) > 0 && (other || row->expire_ms != b->expire_ms))
+        e = send_batch(l, why);
+    b->expire_ms = row->expire_ms;
+    if (e != OK || !other)
+        return e;
+    buf_clear(&b->partition, SIZE_MAX);
+    buf_append_slice(&b->partition, row->partition);
+    return row->partition.len > 0 ? make_partition(l, row->partition, why) : OK;
+}
+
 static enum err send_all(struct load *l, struct why *why)
 {
     struct row row = {.vector = NULL};
@@ -353,9 +416,7 @@ static enum err send_all(struct load *l, struct why *why)
         e = source_next(&l->source, &row, why);
         if (e != OK || row.vector == NULL)
             break;
-        if (batch_count(&l->batch) > 0 && row.expire_ms != l->batch.expire_ms)
-            e = send_batch(l, why);
-        l->batch.expire_ms = row.expire_ms;
+        e = begin_kind(l, &row, why);
         if (e == OK)
             e = batch_add(l, &row, why);
         if (e == OK && batch_count(&l->batch) == l->job->batch_size)
@@ -408,8 +469,10 @@ static enum err run_once(struct load *l, struct why *why)
     if (e == OK)
         e = skip_rows(l, from->rows, why);
     batch_init(&l->batch);
+    texts_init(&l->partitions);
     if (e == OK)
         e = send_all(l, why);
+    texts_fini(&l->partitions);
     batch_fini(&l->batch);
     client_close(&l->client);
 close_source:

@@ -164,15 +164,12 @@ static void put_base64(struct buf *out, const char *name, struct slice bytes)
     buf_append_byte(out, '"');
 }
 
-static void put_id(struct buf *out, struct slice id)
+/* A string of JSON; start goes as far as its first quotation mark. */
+static void put_text(struct buf *out, const char *start, struct slice text)
 {
-    if (!is_utf8(id)) {
-        put_base64(out, "id64", id);
-        return;
-    }
-    buf_append_text(out, "\"id\":\"");
-    for (size_t i = 0; i < id.len; i++) {
-        uint8_t c = id.ptr[i];
+    buf_append_text(out, start);
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
         if (c < 0x20 || c == 0x7f)
             buf_printf(out, "\\u%04x", c);
         else if (c == '"' || c == '\\')
@@ -181,6 +178,14 @@ static void put_id(struct buf *out, struct slice id)
             buf_append_byte(out, c);
     }
     buf_append_byte(out, '"');
+}
+
+static void put_id(struct buf *out, struct slice id)
+{
+    if (is_utf8(id))
+        put_text(out, "\"id\":\"", id);
+    else
+        put_base64(out, "id64", id);
 }
 
 /* The fewest digits that read back as the same float. */
@@ -227,6 +232,8 @@ static void put_line(struct sink *s, const struct row *row)
         buf_append_byte(out, ',');
         put_base64(out, "attributes64", row->attributes);
     }
+    if (row->partition.len > 0)
+        put_text(out, ",\"partition\":\"", row->partition);
     if (row->expire_ms > 0)
         buf_printf(out, ",\"expires_at_ms\":%llu", (unsigned long long)row->expire_ms);
     buf_append_text(out, "}\n");

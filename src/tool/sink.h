@@ -1,8 +1,9 @@
 /* sink.h: files that vdb export writes and vdb import reads.
  *
- *   jsonl  {"id":"a","vector":[0.5,1],"attributes":{..},"expires_at_ms":1790000000000}; an id that
- *          is no UTF-8 stands in "id64" as base64, an attribute that is no object, or is not
- *          written as import writes one, in "attributes64"
+ *   jsonl  {"id":"a","vector":[0.5,1],"attributes":{..},"partition":"p","expires_at_ms":1790..},
+ *          without what an element has not; an id that is no UTF-8 stands in "id64" as base64, an
+ *          attribute that is no object, or is not written as import writes one, in
+ *          "attributes64"
  *   fbin   as in format.h: vectors alone; ids and attributes go into files of lines beside
  *
  * The file has its name only once it is whole: until then it is called NAME.part. */

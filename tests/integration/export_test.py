@@ -111,6 +111,23 @@ class ExportTest(Case):
             self.does('export', path + '2', '--key', kind, '--format', 'jsonl')
             self.assertEqual(self.lines(path), self.lines(path + '2'))
 
+    def test_partitions_come_back(self):
+        cli = self.server.cli
+        cli('VCREATE', 'parts', 'DIM', 1, 'METRIC', 'L2')
+        for name in ('red', 'green'):
+            cli('VPARTITION', 'CREATE', 'parts', name)
+        for i in range(30):
+            where = ['PARTITION', ('red', 'green')[i % 2]] if i % 3 else []
+            cli('VADD', 'parts', 'VALUES', 1, i, i, *where)
+        self.does('export', self.path('parts.jsonl'), '--key', 'parts')
+        self.does('import', self.path('parts.jsonl'), '--key', 'parts2', '--metric', 'L2')
+        self.assertEqual(cli('VGET', 'parts2', 3, 0, 1, 2, 'WITHPARTITION'),
+                         cli('VGET', 'parts', 3, 0, 1, 2, 'WITHPARTITION'))
+        self.does('export', self.path('parts2.jsonl'), '--key', 'parts2')
+        lines = self.lines(self.path('parts.jsonl'))
+        self.assertEqual(lines, self.lines(self.path('parts2.jsonl')))
+        self.assertEqual(sum('"partition":"red"' in line for line in lines), 10)
+
     def test_what_json_cannot_hold_goes_as_base64(self):
         cli = self.server.cli
         cli('VCREATE', 'odd', 'DIM', '1', 'METRIC', 'L2')
