@@ -87,6 +87,12 @@ static bool write(struct stress *t, const struct mutation *m)
     return db_write(&t->db, m, &lsn, NULL) == OK;
 }
 
+static void change_partition(struct stress *t, enum mutation_kind kind, const char *name)
+{
+    struct mutation m = {.kind = kind, .key = slice_of("passing"), .partition = slice_of(name)};
+    CHECK(write(t, &m));
+}
+
 static void create(struct stress *t, const char *key, bool keep_originals)
 {
     struct mutation m = {.kind = MUTATION_COLLECTION_NEW, .key = slice_of(key)};
@@ -101,6 +107,9 @@ static void create(struct stress *t, const char *key, bool keep_originals)
     m.spec.seed = rng_next(&t->random);
     CHECK(write(t, &m));
 }
+
+/* Of the passing collection, beside _default. The second is dropped now and then. */
+static const char *const parts[] = {"first", "second"};
 
 /* Elements first .. first + count - 1, each in its next version, which its norm tells. */
 static void put(struct stress *t, const char *key, uint32_t first, uint32_t count)
@@ -131,6 +140,8 @@ static void put(struct stress *t, const char *key, uint32_t first, uint32_t coun
                          .dim = DIM,
                          .elements = elements,
                          .count = count};
+    if (!lasting && first / BATCH % 3 > 0)
+        m.partition = slice_of(parts[first / BATCH % 3 - 1]);
     CHECK(write(t, &m));
 }
 
@@ -166,8 +177,14 @@ static void set_attribute(struct stress *t, uint32_t id)
 /* The passing collection grows batch by batch and is dropped when it has a graph half linked. */
 static void change_passing(struct stress *t)
 {
-    if (t->passing_rows == 0)
+    if (t->passing_rows == 0) {
         create(t, "passing", false);
+        change_partition(t, MUTATION_PARTITION_NEW, parts[0]);
+        change_partition(t, MUTATION_PARTITION_NEW, parts[1]);
+    } else if (t->passing_rows / BATCH % 4 == 0) {
+        change_partition(t, MUTATION_PARTITION_DROP, parts[1]);
+        change_partition(t, MUTATION_PARTITION_NEW, parts[1]);
+    }
     if (t->passing_rows < PASSING_ROWS) {
         put(t, "passing", (uint32_t)t->passing_rows, BATCH);
         t->passing_rows += BATCH;
@@ -231,7 +248,7 @@ static void encode(struct search *s, const struct hit *hits, size_t count)
         view_use(&s->view, hits[i].row);
     }
     slot->found = count > 0 && ids[0] == slot->id && hits[0].dist == 0;
-    if (s->filter == NULL && count < K && s->view.live >= K)
+    if (s->filter == NULL && s->choice == NULL && count < K && s->view.live >= K)
         slot->wrong = "fewer hits than there are elements";
 }
 
@@ -275,6 +292,10 @@ static struct search *random_search(struct slot *slot)
         CHECK(filter_compile(slice_of(kind < 90 ? ".n < 50" : ".n == 7 or .n == 3"), NULL, 0,
                              &s->filter, NULL) == OK);
     s->exact = kind >= 70 && kind < 75;
+    const struct partitions *p = slot->passing ? s->view.collection->partitions : NULL;
+    struct slice name = slice_of(parts[kind % 2]), unknown;
+    if (p != NULL && kind < 10)
+        CHECK(partition_choice_new(p, &name, 1, &s->choice, &unknown) == OK);
     slot->expects_itself = !slot->passing && s->filter == NULL && version != 0;
     slot->wrong = NULL;
     slot->found = false;
