@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/io_file.h"
+#include "base/mem.h"
 #include "base/process.h"
 #include "base/thread.h"
 #include "base/version.h"
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
         return printf("vdb-server %s\n", VDB_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     if (asked_for(argc, argv, "--print-config"))
         return print_config();
+    mem_loop_begins();
     spell_out(argc, argv);
     static struct config config; /* large: not on the stack */
     struct why why = {{0}};

@@ -213,6 +213,12 @@ extern const char *malloc_conf;
 const char *malloc_conf =
     "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0";
 
+void mem_loop_begins(void)
+{
+    unsigned arena = 1;
+    (void)mallctl("thread.arena", NULL, NULL, &arena, sizeof(arena)); /* a wish */
+}
+
 void mem_trim(void)
 {
     (void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: all arenas; best effort */
@@ -239,6 +245,10 @@ void mem_print_allocator(void (*write)(void *user, const char *text), void *user
     malloc_stats_print(write, user, NULL);
 }
 #else
+void mem_loop_begins(void)
+{
+}
+
 void mem_trim(void)
 {
 }

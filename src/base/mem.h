@@ -77,6 +77,9 @@ struct mem_allocator {
 void mem_allocator(struct mem_allocator *out);
 /* Calls write with pieces of a text for people. */
 void mem_print_allocator(void (*write)(void *user, const char *text), void *user);
+/* The thread of the loop, before it allocates: jemalloc 5.3 gives what is larger than 8 MB back to
+ * the system within free() in its first arena, whatever its options say. */
+void mem_loop_begins(void);
 /* Gives free pages back to the operating system now. */
 void mem_trim(void);
 
