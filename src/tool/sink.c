@@ -188,11 +188,12 @@ static void put_id(struct buf *out, struct slice id)
         put_base64(out, "id64", id);
 }
 
-/* The fewest digits that read back as the same float. */
+/* Digits that read back as the same float: 9 always do, 8 mostly; %g leaves out zeros at the end.
+ */
 static void put_float(struct buf *out, float value)
 {
     char text[NUMBER_MAX];
-    for (int digits = 6; digits <= 9; digits++) {
+    for (int digits = 8; digits <= 9; digits++) {
         (void)snprintf(text, sizeof(text), "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value)
             break;
