@@ -91,6 +91,7 @@ void db_fini(struct db *db)
     keyspace_fini(&db->keys);
     mlog_fini(&db->log);
     buf_fini(&db->scratch);
+    tree_change_fini(&db->tree);
     if (db->lane.scratch != NULL)
         db->lane.scratch_free(db->lane.scratch);
 }

@@ -167,6 +167,7 @@ static enum err add_fields(struct snapshot_load *l, struct object *o, struct sli
         tree_change_apply(&c, &o->large->tree);
     else
         tree_change_discard(&c);
+    tree_change_fini(&c);
     return e;
 }
 

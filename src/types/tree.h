@@ -95,7 +95,7 @@ struct tree_dropped {
     bool counted; /* by a node of this change */
 };
 
-/* owner: loop; zeros when there is none under way */
+/* owner: who makes it, for one change after the other; zeros before the first */
 struct tree_change {
     struct tree tree; /* as it will be */
     const struct tree_ops *ops;
@@ -118,6 +118,8 @@ void tree_change_settle(struct tree_change *c, struct tree_path *path);
 /* t becomes what the change has made of it. */
 void tree_change_apply(struct tree_change *c, struct tree *t);
 void tree_change_discard(struct tree_change *c);
+/* None is under way. Gives back what is kept for the next. */
+void tree_change_fini(struct tree_change *c);
 
 /* For tests: NULL, or what does not hold. */
 const char *tree_check(const struct tree *t, const struct tree_ops *ops);

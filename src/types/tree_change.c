@@ -3,13 +3,15 @@
 
 #include "types/tree_node.h"
 
+enum { LIST_FIRST = 32, LIST_KEPT = 64 };
+
 /* -- nodes of a change ------------------------------------------------------------------------- */
 
 static bool grow(void **items, uint32_t *capacity, uint32_t count, size_t size)
 {
     if (count < *capacity)
         return true;
-    uint32_t more = *capacity == 0 ? 32 : *capacity * 2;
+    uint32_t more = *capacity == 0 ? LIST_FIRST : *capacity * 2;
     void *grown = mem_try_realloc(MEM_SCRATCH, *items, more * size);
     if (grown == NULL)
         return false;
@@ -246,8 +248,10 @@ static void put_slots(struct tree_change *c, struct tree_path *path, unsigned d,
 
 void tree_change_begin(struct tree_change *c, const struct tree *t, const struct tree_ops *ops)
 {
-    CHECK(c->made == NULL && c->dropped == NULL);
-    *c = (struct tree_change){.tree = *t, .ops = ops};
+    CHECK(c->made_count == 0 && c->dropped_count == 0);
+    c->tree = *t;
+    c->ops = ops;
+    c->failed = false;
 }
 
 struct slice tree_change_leaf(const struct tree_change *c, uint64_t key)
@@ -439,7 +443,17 @@ void tree_change_settle(struct tree_change *c, struct tree_path *path)
 
 /* -- ends -------------------------------------------------------------------------------------- */
 
-static void free_lists(struct tree_change *c)
+/* Short lists stay for the next change. */
+static void end_lists(struct tree_change *c)
+{
+    if (c->made_capacity > LIST_KEPT || c->dropped_capacity > LIST_KEPT)
+        tree_change_fini(c);
+    c->made_count = c->dropped_count = 0;
+    c->tree = (struct tree){0};
+    c->failed = false;
+}
+
+void tree_change_fini(struct tree_change *c)
 {
     mem_free(MEM_SCRATCH, c->made);
     mem_free(MEM_SCRATCH, c->dropped);
@@ -455,7 +469,7 @@ void tree_change_apply(struct tree_change *c, struct tree *t)
         if (--c->dropped[i].node->refs == 0)
             mem_free(MEM_KEYSPACE, c->dropped[i].node);
     *t = c->tree;
-    free_lists(c);
+    end_lists(c);
 }
 
 void tree_change_discard(struct tree_change *c)
@@ -472,5 +486,5 @@ void tree_change_discard(struct tree_change *c)
         mem_free(MEM_KEYSPACE, c->made[i]);
     for (uint32_t i = 0; i < c->dropped_count; i++)
         c->dropped[i].node->refs -= c->dropped[i].counted;
-    free_lists(c);
+    end_lists(c);
 }

@@ -98,6 +98,7 @@ static void change(struct fixture *f, unsigned count)
         change_one(f, &c, &f->plain);
     REQUIRE(!c.failed);
     tree_change_apply(&c, &f->tree);
+    tree_change_fini(&c);
 }
 
 TEST(tree, holds_what_was_put_into_it)
@@ -177,10 +178,12 @@ TEST(tree, is_what_it_was_when_memory_is_short)
             if (!fired) {
                 f.plain = after;
                 tree_change_apply(&c, &f.tree);
+                tree_change_fini(&c);
                 break;
             }
             failures++;
             tree_change_discard(&c);
+            tree_change_fini(&c);
             REQUIRE(n % 8 != 0 || holds(&f, &f.tree, &f.plain));
         }
         REQUIRE(holds(&f, &f.tree, &f.plain) && holds(&f, &share, &was));
@@ -217,6 +220,7 @@ TEST(tree, knows_its_entries_by_number_and_the_first_to_expire)
         tree_change_begin(&c, &f.tree, &f.ops);
         EXPECT(hash_tree_remove(&c, slice_of(copy)));
         tree_change_apply(&c, &f.tree);
+        tree_change_fini(&c);
         EXPECT(f.tree.soonest == 0 || f.tree.soonest >= soonest);
     }
     tree_free(&f.tree);
