@@ -23,10 +23,11 @@ LAYERS = {
     'conf': ['base'],
     'index': ['base', 'vec'],
     'types': ['base'],
+    'ft': ['base'],
     'db': ['base', 'vec', 'index', 'types'],
     'persist': ['base', 'vec', 'index', 'types', 'db'],
     'cluster': ['base', 'vec', 'index', 'types', 'db', 'net'],
-    'cmd': ['base', 'vec', 'index', 'types', 'db', 'persist', 'cluster', 'net', 'conf'],
+    'cmd': ['base', 'vec', 'index', 'types', 'ft', 'db', 'persist', 'cluster', 'net', 'conf'],
     '': ['base', 'vec', 'index', 'types', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
     'tool': ['base', 'vec', 'net', 'index', 'types', 'db', 'persist'],
 }

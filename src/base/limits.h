@@ -20,6 +20,9 @@ enum {
     LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */
     LIMIT_FILTER_NODES = 4096,            /* operands and operators of one filter */
     LIMIT_FILTER_FIELDS = 256,            /* fields of one filter; each step of a path counts */
+    LIMIT_QUERY_SIZE = 1024 * 1024,       /* bytes of a query of FT.SEARCH */
+    LIMIT_QUERY_DEPTH = 129,              /* its nesting, plus one */
+    LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */
     LIMIT_PARTITIONS = 1024,              /* of a collection, with _default */
