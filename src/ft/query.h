@@ -32,7 +32,8 @@ enum query_kind {
     QUERY_MISSING /* the document has no such field */
 };
 
-enum { QUERY_NO_NODE = UINT32_MAX, QUERY_EDITS_MAX = 3 };
+#define QUERY_NO_NODE UINT32_MAX
+enum { QUERY_EDITS_MAX = 3 };
 
 /* What =>{...} said. Names that were not given: NAN, -1, empty. */
 struct query_traits {
