@@ -30,10 +30,11 @@ vdb's.
 """
 
 ORDER = ['string', 'generic', 'transactions', 'connection', 'server', 'vector_set', 'collection',
-         'cluster']
+         'search', 'cluster']
 TITLES = {'string': 'Strings', 'generic': 'Keys', 'transactions': 'Transactions',
           'connection': 'Connection', 'server': 'Server', 'vector_set': 'Vector sets',
-          'collection': 'Collections', 'cluster': 'Cluster'}
+          'collection': 'Collections',
+          'search': 'Indexes over keys', 'cluster': 'Cluster'}
 VECTOR_SETS = set('vadd vsim vrem vcard vdim vemb vlinks vsetattr vgetattr vinfo vrandmember '
                   'vismember vrange'.split())
 NEWER = {'waitaof': '7.2', 'client|no-touch': '7.2', 'client|setinfo': '7.2'}
@@ -105,6 +106,8 @@ def group_of(name, redis):
     container = name.split('|')[0]
     if container in redis:
         return redis[container]
+    if name.startswith('ft.'):
+        return 'search'
     return 'collection' if name.startswith('v') else 'generic'
 
 

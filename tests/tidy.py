@@ -23,13 +23,13 @@ LAYERS = {
     'conf': ['base'],
     'index': ['base', 'vec'],
     'types': ['base'],
-    'ft': ['base'],
-    'db': ['base', 'vec', 'index', 'types'],
-    'persist': ['base', 'vec', 'index', 'types', 'db'],
-    'cluster': ['base', 'vec', 'index', 'types', 'db', 'net'],
+    'ft': ['base', 'vec'],
+    'db': ['base', 'vec', 'index', 'types', 'ft'],
+    'persist': ['base', 'vec', 'index', 'types', 'ft', 'db'],
+    'cluster': ['base', 'vec', 'index', 'types', 'ft', 'db', 'net'],
     'cmd': ['base', 'vec', 'index', 'types', 'ft', 'db', 'persist', 'cluster', 'net', 'conf'],
-    '': ['base', 'vec', 'index', 'types', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
-    'tool': ['base', 'vec', 'net', 'index', 'types', 'db', 'persist'],
+    '': ['base', 'vec', 'index', 'types', 'ft', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
+    'tool': ['base', 'vec', 'net', 'index', 'types', 'ft', 'db', 'persist'],
 }
 
 # System headers that only some files of src/ may include: (pattern, files, why).

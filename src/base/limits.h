@@ -23,6 +23,8 @@ enum {
     LIMIT_QUERY_SIZE = 1024 * 1024,       /* bytes of a query of FT.SEARCH */
     LIMIT_QUERY_DEPTH = 129,              /* its nesting, plus one */
     LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
+    LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
+    LIMIT_INDEXES = 1024,                 /* indexes over keys */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */
     LIMIT_PARTITIONS = 1024,              /* of a collection, with _default */

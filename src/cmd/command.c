@@ -222,7 +222,7 @@ size_t command_words(const struct command *command)
 const char *command_group_name(enum command_group group)
 {
     static const char *const names[] = {"connection", "server",  "generic",     "string", "hash",
-                                        "module",     "cluster", "transactions"};
+                                        "module",     "cluster", "transactions", "module"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }

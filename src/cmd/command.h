@@ -71,7 +71,8 @@ enum command_group {
     GROUP_HASH,
     GROUP_VECTOR,
     GROUP_CLUSTER,
-    GROUP_TRANSACTION
+    GROUP_TRANSACTION,
+    GROUP_SEARCH
 };
 
 /* One command in hand. */

@@ -18,6 +18,8 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
         reply_err(&reply, s->error, NULL);
     else if (s->explain != EXPLAIN_NO)
         explain_reply(&reply, s);
+    else if (s->show != NULL)
+        s->show(s, env, client);
     else
         buf_append_slice(&client->out, buf_slice(&s->reply));
     if (!(client->flags & CLIENT_IN_EXEC)) /* whose reply leaves as a whole */

@@ -3,7 +3,7 @@
 #define VDB_CMD_VECTOR_READ_H
 
 #include "cmd/args.h"
-#include "db/collection.h"
+#include "db/stored.h"
 
 /* How many numbers the argument holds: 0 when it is none (an FP32 blob that is not a multiple of
  * four bytes, JSON that is no array of numbers). */
@@ -28,14 +28,6 @@ enum err vector_wrong_count(const struct vector_arg *arg, size_t count,
 MUST_USE enum err vector_check_many(const struct collection_spec *spec, enum vec_type type,
                                     struct slice blob, size_t count, const char *what,
                                     struct why *why);
-
-/* Makes floats as read into those of a query: projects when the collection does (raw then has
- * projection_from floats; out has dim in any case), normalises under COSINE what is compared so.
- * Of FP32 elements are the same. *norm: the length before, or 1. ERR_ARG: a zero vector under
- * COSINE, unless the set is implicit; numbers that INT8 or BIT do not have. raw is not out. */
-MUST_USE enum err vector_prepare(const struct collection_spec *spec, const float *projection,
-                                 const struct vec_kernels *k, const float *raw, float *out,
-                                 float *norm, struct why *why);
 
 /* Reads a vector of input_dim() numbers into what an element stores, in the type of the collection
  * (struct mutation_element). room: input_dim() floats; out: aligned for floats when those are

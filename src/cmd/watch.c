@@ -111,6 +111,8 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_PARTITION_DROP:
         touch(find(env, m->key), false);
         break;
+    case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_REMOVE:
     case MUTATION_TICK:
         break;
     }

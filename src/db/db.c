@@ -6,6 +6,7 @@
 #include "db/change.h"
 #include "db/collection_fields.h"
 #include "db/flush.h"
+#include "db/indexes.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
 
@@ -305,6 +306,7 @@ static void discard(struct db *db)
     db->fields_expire_ms = 0;
     db->grown = NULL;
     tree_change_discard(&db->tree);
+    indexes_discard(db);
     if (db->object == NULL)
         return;
     object_drop_large(db->object);
@@ -362,6 +364,12 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
         e = change_prepare_hash(db, m);
+        break;
+    case MUTATION_INDEX_NEW:
+        e = indexes_prepare(db, m, why);
+        break;
+    case MUTATION_INDEX_REMOVE:
+        e = indexes_find(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
@@ -493,6 +501,7 @@ static void apply_attribute(struct db *db, const struct mutation *m)
 void db_clear(struct db *db)
 {
     bulk_settle(db, (struct slice){0});
+    indexes_remove_all(db);
     flush_finish(db);
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
@@ -519,6 +528,8 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_COLLECTION_ALTER:
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
+    case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_REMOVE:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
@@ -556,6 +567,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         change_free(db, keyspace_take(&db->keys, m->key));
         break;
     case MUTATION_FLUSH:
+        indexes_remove_all(db); /* as RediSearch has it */
         if (!flush_keys(db))
             db_clear(db);
         break;
@@ -580,10 +592,17 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_HASH_EXPIRE:
         change_apply_hash(db, m);
         break;
+    case MUTATION_INDEX_NEW:
+        indexes_publish(db);
+        break;
+    case MUTATION_INDEX_REMOVE:
+        indexes_remove(db, m->key);
+        break;
     case MUTATION_TICK:
         break;
     }
-    CHECK(db->object == NULL && db->grown == NULL && !db->empties);
+    indexes_follow(db, m, lsn);
+    CHECK(db->object == NULL && db->grown == NULL && db->index == NULL && !db->empties);
 }
 
 void db_begin(struct db *db)

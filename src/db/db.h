@@ -19,6 +19,8 @@
 /* A value of more entries, or longer, is a large one. */
 enum { PACKED_COUNT_MAX = 128, PACKED_BYTES_MAX = 8192 };
 
+struct key_index;
+
 struct db_options {
     const struct vec_kernels *kernels;
     size_t maxmemory; /* bytes; 0: no limit */
@@ -42,7 +44,9 @@ struct db {
     uint64_t next_uid;
     uint64_t random;        /* state of rng.h */
     struct bulk *bulk;      /* a long put under way, or NULL: bulk.h */
-    struct object *object;  /* prepared and not yet applied */
+    struct key_index *indexes; /* over keys: indexes.h */
+    struct key_index *index;   /* prepared and not yet applied, */
+    struct object *object;     /* likewise */
     bool empties;           /* prepared likewise: what the key holds goes with its last entry */
     uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */
     struct buf scratch;     /* where values that change are made */

@@ -129,6 +129,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         break;
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
+    case MUTATION_INDEX_NEW:
         put_ids(out, m);
         break;
     case MUTATION_HASH_SET:
@@ -144,6 +145,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
+    case MUTATION_INDEX_REMOVE:
     case MUTATION_TICK:
         break;
     }
@@ -294,6 +296,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         break;
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
+    case MUTATION_INDEX_NEW:
         e = get_ids(r, m);
         break;
     case MUTATION_HASH_SET:
@@ -306,6 +309,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
+    case MUTATION_INDEX_REMOVE:
     case MUTATION_TICK:
         break;
     default:

@@ -29,7 +29,9 @@
     X(MUTATION_HASH_REMOVE, 14, "the hash has none of these fields; without any, it is gone")      \
     X(MUTATION_HASH_EXPIRE, 15, "those of these fields that are there expire then, or never")      \
     X(MUTATION_PARTITION_NEW, 16, "the collection has this partition, without elements")           \
-    X(MUTATION_PARTITION_DROP, 17, "the partition is gone, with its elements")
+    X(MUTATION_PARTITION_DROP, 17, "the partition is gone, with its elements")                     \
+    X(MUTATION_INDEX_NEW, 18, "there is an index of this name over keys, made by these words")     \
+    X(MUTATION_INDEX_REMOVE, 19, "there is no index of this name")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -56,7 +58,7 @@ struct mutation_element {
 
 struct mutation {
     enum mutation_kind kind;
-    struct slice key;
+    struct slice key;                  /* INDEX_NEW, _REMOVE: name of the index, which is no key */
     struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none) */
     uint64_t expire_ms;                /* STRING_SET, _EXPIRE: Unix time; 0: never */
     uint64_t offset;                   /* STRING_RANGE */
@@ -67,7 +69,8 @@ struct mutation {
     uint32_t dim;                      /* PUT */
     enum vec_type type;                /* PUT */
     struct mutation_element *elements; /* PUT */
-    const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE; HASH_REMOVE, _EXPIRE: fields */
+    const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE; HASH_REMOVE, _EXPIRE: fields;
+                                        * INDEX_NEW: words of FT.CREATE behind the name */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
     size_t count;                      /* of elements, ids or fields */
 };

@@ -67,6 +67,9 @@ struct search {
     void (*end_extra)(struct search *s); /* [loop] frees what extra owns; NULL: nothing */
     /* [lane] Called for each query in order with its hits, nearest first. */
     void (*encode)(struct search *s, const struct hit *hits, size_t count);
+    /* [loop] Without an error: makes the client's reply of what encode() left in `reply`. NULL:
+     * that is the reply. */
+    void (*show)(struct search *s, void *env, void *client);
     /* [loop] The search is over: error says how. The callee calls search_free. */
     void (*done)(struct search *s);
     void *user;            /* of done */

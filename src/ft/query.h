@@ -89,7 +89,7 @@ struct query_knn {
     double epsilon;           /* NAN: not given */
 };
 
-struct query {
+struct ft_query {
     struct query_node *nodes;
     uint32_t node_count, node_capacity;
     uint32_t root;
@@ -110,10 +110,10 @@ struct query_param {
  * offset %zu near %s", "No such parameter `%s`". Copies what it needs; query_fini frees it, also
  * after an error. */
 MUST_USE enum err query_parse(struct slice text, unsigned dialect, const struct query_param *params,
-                              size_t param_count, struct query *out, struct why *why);
-void query_fini(struct query *q);
+                              size_t param_count, struct ft_query *out, struct why *why);
+void query_fini(struct ft_query *q);
 
 /* Appends the tree as FT.EXPLAIN prints it, a line for each node. */
-void query_print(const struct query *q, struct buf *out);
+void query_print(const struct ft_query *q, struct buf *out);
 
 #endif

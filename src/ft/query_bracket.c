@@ -337,7 +337,7 @@ static enum err read_trait_list(struct query_builder *b, const struct query_toke
 /* A name for distances goes to the one clause with a vector that it can mean. */
 static enum err settle_distance(struct query_builder *b, uint32_t node)
 {
-    struct query *q = b->query;
+    struct ft_query *q = b->query;
     struct slice name = q->traits[q->nodes[node].traits].distance_as;
     if (name.len == 0 || q->nodes[node].kind == QUERY_RADIUS)
         return OK;

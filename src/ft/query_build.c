@@ -39,7 +39,7 @@ static enum err grow(void **array, uint32_t *capacity, uint32_t count, size_t si
 
 enum err query_add_node(struct query_builder *b, enum query_kind kind, uint32_t *out)
 {
-    struct query *q = b->query;
+    struct ft_query *q = b->query;
     if (q->node_count == LIMIT_QUERY_NODES)
         return why_set(b->why, ERR_LIMIT, "the query has more than %d words and clauses",
                        (int)LIMIT_QUERY_NODES);
@@ -59,7 +59,7 @@ enum err query_add_node(struct query_builder *b, enum query_kind kind, uint32_t 
 
 enum err query_add_field(struct query_builder *b, struct slice written, uint32_t *out)
 {
-    struct query *q = b->query;
+    struct ft_query *q = b->query;
     void *fields = q->fields;
     enum err e = grow(&fields, &q->field_capacity, q->field_count, sizeof(*q->fields));
     q->fields = fields;
@@ -72,7 +72,7 @@ enum err query_add_field(struct query_builder *b, struct slice written, uint32_t
 
 enum err query_need_traits(struct query_builder *b, uint32_t node, struct query_traits **out)
 {
-    struct query *q = b->query;
+    struct ft_query *q = b->query;
     if (q->nodes[node].traits == QUERY_NO_NODE) {
         void *traits = q->traits;
         enum err e = grow(&traits, &q->trait_capacity, q->trait_count, sizeof(*q->traits));
@@ -87,7 +87,7 @@ enum err query_need_traits(struct query_builder *b, uint32_t node, struct query_
     return OK;
 }
 
-static struct slice kept_from(const struct query *q, size_t offset)
+static struct slice kept_from(const struct ft_query *q, size_t offset)
 {
     return (struct slice){(const uint8_t *)(offset + 1), q->text.len - offset};
 }

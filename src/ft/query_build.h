@@ -6,7 +6,7 @@
 
 /* What parsing carries along. */
 struct query_builder {
-    struct query *query;
+    struct ft_query *query;
     struct slice source;
     const struct query_param *params;
     size_t param_count;

@@ -122,7 +122,7 @@ static bool takes_fields(enum query_kind kind)
 /* What is in a frame of fields belongs to them, but for what names fields of its own. */
 static void apply_fields(struct parser *p, const struct frame *f)
 {
-    struct query *q = p->b.query;
+    struct ft_query *q = p->b.query;
     for (uint32_t i = f->from; i < q->node_count; i++) {
         if (!takes_fields(q->nodes[i].kind) || q->nodes[i].field_count > 0)
             continue;
@@ -418,7 +418,7 @@ static enum err parse(struct parser *p)
 
 /* ---- whole ---- */
 
-static void settle(const struct query *q, struct slice *s)
+static void settle(const struct ft_query *q, struct slice *s)
 {
     if (s->len > 0)
         s->ptr = q->text.ptr + ((size_t)s->ptr - 1);
@@ -427,7 +427,7 @@ static void settle(const struct query *q, struct slice *s)
 }
 
 /* The text does not move any more: slices point into it from now on. */
-static void settle_all(struct query *q)
+static void settle_all(struct ft_query *q)
 {
     for (uint32_t i = 0; i < q->node_count; i++) {
         struct query_node *n = &q->nodes[i];
@@ -445,10 +445,10 @@ static void settle_all(struct query *q)
 }
 
 enum err query_parse(struct slice text, unsigned dialect, const struct query_param *params,
-                     size_t param_count, struct query *out, struct why *why)
+                     size_t param_count, struct ft_query *out, struct why *why)
 {
     CHECK(dialect >= 1 && dialect <= 4);
-    *out = (struct query){.root = QUERY_NO_NODE, .text = BUF_INIT(MEM_SCRATCH)};
+    *out = (struct ft_query){.root = QUERY_NO_NODE, .text = BUF_INIT(MEM_SCRATCH)};
     if (text.len > LIMIT_QUERY_SIZE)
         return why_set(why, ERR_LIMIT, "the query has more than %d bytes", (int)LIMIT_QUERY_SIZE);
     struct parser *p = mem_try(MEM_SCRATCH, sizeof(*p));
@@ -467,11 +467,11 @@ enum err query_parse(struct slice text, unsigned dialect, const struct query_par
     return e;
 }
 
-void query_fini(struct query *q)
+void query_fini(struct ft_query *q)
 {
     mem_free(MEM_SCRATCH, q->nodes);
     mem_free(MEM_SCRATCH, q->fields);
     mem_free(MEM_SCRATCH, q->traits);
     buf_fini(&q->text);
-    *q = (struct query){.root = QUERY_NO_NODE};
+    *q = (struct ft_query){.root = QUERY_NO_NODE};
 }

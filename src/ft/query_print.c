@@ -14,7 +14,7 @@ static void print_indent(struct buf *out, uint32_t depth)
         buf_append_byte(out, ' ');
 }
 
-static void print_fields(const struct query *q, const struct query_node *n, struct buf *out)
+static void print_fields(const struct ft_query *q, const struct query_node *n, struct buf *out)
 {
     for (uint32_t i = 0; i < n->field_count; i++) {
         buf_append_byte(out, i == 0 ? '@' : '|');
@@ -32,7 +32,7 @@ static void print_number(double value, struct buf *out)
         buf_printf(out, "%f", value);
 }
 
-static void print_range(const struct query *q, const struct query_node *n, struct buf *out)
+static void print_range(const struct ft_query *q, const struct query_node *n, struct buf *out)
 {
     const struct query_range *r = &n->range;
     buf_append_text(out, "NUMERIC {");
@@ -62,7 +62,7 @@ static void print_text(const struct query_node *n, struct buf *out)
     buf_append_text(out, marks[n->kind].after);
 }
 
-static void print_leaf(const struct query *q, const struct query_node *n, struct buf *out)
+static void print_leaf(const struct ft_query *q, const struct query_node *n, struct buf *out)
 {
     if (n->kind == QUERY_ALL) {
         buf_append_text(out, "<WILDCARD>");
@@ -118,7 +118,7 @@ static const char *opening(enum query_kind kind)
     return NULL;
 }
 
-static void print_traits(const struct query *q, const struct query_node *n, struct buf *out)
+static void print_traits(const struct ft_query *q, const struct query_node *n, struct buf *out)
 {
     if (n->traits == QUERY_NO_NODE)
         return;
@@ -136,7 +136,7 @@ static void print_traits(const struct query *q, const struct query_node *n, stru
     buf_append_text(out, " }");
 }
 
-static void print_tree(const struct query *q, uint32_t depth, struct buf *out)
+static void print_tree(const struct ft_query *q, uint32_t depth, struct buf *out)
 {
     uint32_t open[PRINT_DEPTH], opened = 0, node = q->root;
     while (node != QUERY_NO_NODE) {
@@ -169,7 +169,7 @@ static void print_tree(const struct query *q, uint32_t depth, struct buf *out)
     }
 }
 
-void query_print(const struct query *q, struct buf *out)
+void query_print(const struct ft_query *q, struct buf *out)
 {
     CHECK(q->root != QUERY_NO_NODE);
     if (!q->knn.given) {

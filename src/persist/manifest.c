@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/limits.h"
+#include "db/indexes.h"
 #include "persist/fields.h"
 
 /* The header:
@@ -13,8 +14,8 @@
  *  48  u64 keys            56  u32 places of the keyspace
  *  60  u32 packs           64  u32 collections          68  u32 chunks
  *  72  u64 bytes behind the header              80  u32 CRC of them
- *  84  zeros              124  u32 CRC of bytes 0 .. 123 */
-enum { HEADER_ZEROS = 84, HEADER_CRC = 124 };
+ *  84  u32 bytes of indexes   88  zeros          124  u32 CRC of bytes 0 .. 123 */
+enum { HEADER_ZEROS = 88, HEADER_CRC = 124 };
 
 static const uint8_t magic[8] = {'V', 'D', 'B', 'M', 'A', 'N', 'I', 'F'};
 
@@ -25,6 +26,7 @@ void manifest_fini(struct manifest *m)
     mem_free(MEM_SNAPSHOT, m->packs);
     mem_free(MEM_SNAPSHOT, m->collections);
     mem_free(MEM_SNAPSHOT, m->chunks);
+    mem_free(MEM_SNAPSHOT, (void *)m->indexes.ptr);
     *m = (struct manifest){0};
 }
 
@@ -79,6 +81,7 @@ static void put_body(const struct manifest *m, struct buf *out)
     for (uint32_t i = 0; i < m->chunk_count; i++)
         put_chunk(to + (size_t)i * CHUNK_ENTRY_SIZE, &m->chunks[i]);
     buf_advance(out, (size_t)m->chunk_count * CHUNK_ENTRY_SIZE);
+    buf_append_slice(out, m->indexes);
 }
 
 void manifest_encode(const struct manifest *m, struct buf *out)
@@ -106,6 +109,7 @@ void manifest_encode(const struct manifest *m, struct buf *out)
     field_put_u32(header + 68, m->chunk_count);
     field_put_u64(header + 72, size);
     field_put_u32(header + 80, crc32c_extend(0, header + MANIFEST_HEADER_SIZE, size));
+    field_put_u32(header + 84, (uint32_t)m->indexes.len);
     field_put_u32(header + HEADER_CRC, crc32c_extend(0, header, HEADER_CRC));
 }
 
@@ -134,7 +138,7 @@ static enum err get_header(struct slice bytes, struct manifest *m, struct why *w
     m->chunk_count = field_u32(header + 68);
     size_t size = (size_t)m->pack_count * MANIFEST_PACK_SIZE +
                   (size_t)m->collection_count * MANIFEST_COLLECTION_SIZE +
-                  (size_t)m->chunk_count * CHUNK_ENTRY_SIZE;
+                  (size_t)m->chunk_count * CHUNK_ENTRY_SIZE + field_u32(header + 84);
     if (field_u64(header + 72) != size || bytes.len - MANIFEST_HEADER_SIZE != size)
         return why_set(why, ERR_CORRUPT, "byte 72: a manifest of %zu bytes that should have %zu",
                        bytes.len, size + MANIFEST_HEADER_SIZE);
@@ -242,7 +246,9 @@ enum err manifest_decode(struct slice bytes, struct manifest *out, struct why *w
     out->chunks = mem_try_calloc(MEM_SNAPSHOT, out->chunk_count * sizeof(*out->chunks));
     struct bytes_reader r = {
         .left = {bytes.ptr + MANIFEST_HEADER_SIZE, bytes.len - MANIFEST_HEADER_SIZE}};
-    if (out->packs == NULL || out->collections == NULL || out->chunks == NULL)
+    uint8_t *indexes = mem_try(MEM_SNAPSHOT, field_u32(bytes.ptr + 84));
+    out->indexes.ptr = indexes;
+    if (out->packs == NULL || out->collections == NULL || out->chunks == NULL || indexes == NULL)
         e = ERR_NOMEM;
     if (e == OK)
         e = get_packs(&r, out, why);
@@ -250,10 +256,15 @@ enum err manifest_decode(struct slice bytes, struct manifest *out, struct why *w
         e = get_collections(&r, out, why);
     if (e == OK)
         e = get_chunks(&r, out, why);
+    if (e == OK)
+        e = indexes_each(r.left, NULL, NULL, why);
     if (e != OK) {
         manifest_fini(out);
         return e;
     }
+    out->indexes = (struct slice){indexes, r.left.len};
+    if (r.left.len > 0)
+        memcpy(indexes, bytes_get_raw(&r, r.left.len).ptr, out->indexes.len);
     CHECK(!r.broken && r.left.len == 0); /* the header's counts were those of the bytes */
     return OK;
 }

@@ -7,6 +7,7 @@
  *   packs        16 bytes each: u32 id, u32 zero, u64 size of the file
  *   collections  56 bytes each: those that have left their slab
  *   chunks       64 bytes each, in the order of chunk_cmp
+ *   indexes      definitions of indexes over keys (db/indexes.h)
  *
  * Pure: bytes in, structs out, and back. */
 #ifndef VDB_PERSIST_MANIFEST_H
@@ -55,6 +56,7 @@ struct manifest {
     uint32_t collection_count;
     struct chunk *chunks; /* by chunk_cmp */
     uint32_t chunk_count;
+    struct slice indexes; /* over keys, as indexes_encode has them; owned */
 };
 
 /* Frees what the manifest holds. */

@@ -4,6 +4,7 @@
 
 #include "base/plant.h"
 #include "db/capture.h"
+#include "db/indexes.h"
 #include "persist/log_clean.h"
 #include "persist/snapshot_clean.h"
 #include "persist/snapshot_encode.h"
@@ -311,7 +312,10 @@ enum err snapshots_start(struct snapshots *s)
     run->snapshots = s;
     run->job = (struct job){.run = run_job, .done = done_job, .class = JOB_SNAPSHOT};
     atomic_init(&run->cancelled, false);
-    if (condemn(run, last) != OK || !capture_begin(&run->capture, s->db)) {
+    struct buf indexes = BUF_INIT(MEM_SNAPSHOT);
+    indexes_encode(s->db, &indexes);
+    if (buf_failed(&indexes) || condemn(run, last) != OK || !capture_begin(&run->capture, s->db)) {
+        buf_fini(&indexes);
         mem_free(MEM_SNAPSHOT, run->condemned);
         mem_free(MEM_SNAPSHOT, run);
         return ERR_NOMEM;
@@ -323,6 +327,7 @@ enum err snapshots_start(struct snapshots *s)
     snapshot_encoder_init(&run->encoder, &run->packs, s->chunk_bytes, &run->cancelled);
     run->next = (struct manifest){
         .lsn = lsn, .next_uid = run->capture.uid_end, .wall_ms = s->io->ops->wall_us(s->io) / 1000};
+    run->next.indexes = buf_slice(&indexes); /* it is run->next's now */
     /* A second one at the same LSN takes the place of the first. */
     if (last != NULL)
         run->next.previous_lsn = last->lsn < lsn ? last->lsn : last->previous_lsn;

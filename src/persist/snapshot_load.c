@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/plant.h"
+#include "db/indexes.h"
 
 enum {
     CHECK_ROWS = 8192, /* of an item */
@@ -333,7 +334,7 @@ static void enter_phase(struct snapshot_load *l, enum load_phase phase)
         return;
     }
     l->phase_us[LOAD_OVER] = l->io->ops->mono_us(l->io);
-    end_load(l, OK);
+    end_load(l, indexes_decode(l->db, l->manifest.indexes, &l->why));
 }
 
 const char *load_phase_name(enum load_phase phase)

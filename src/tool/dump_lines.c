@@ -239,6 +239,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         break;
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
+    case MUTATION_INDEX_NEW:
         put_ids(d, m);
         break;
     case MUTATION_HASH_SET:
@@ -267,6 +268,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
+    case MUTATION_INDEX_REMOVE:
     case MUTATION_TICK:
         break;
     }

@@ -3,6 +3,7 @@
  *
  * Vectors under COSINE are stored at length 1 beside their former length; commands take the two
  * multiplied, so what is stored again may differ in the last bit. */
+#include "db/indexes.h"
 #include "tool/dump_format.h"
 
 #include <inttypes.h>
@@ -222,9 +223,26 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
     put_into(d, partition);
 }
 
+static void put_words(struct dump *d, const char *command, struct slice name,
+                      const struct slice *words, size_t count)
+{
+    put_command(d, command, 2 + count);
+    put_slice(d, name);
+    for (size_t i = 0; i < count; i++)
+        put_slice(d, words[i]);
+}
+
+static enum err put_indexed(void *user, struct slice name, const struct slice *words, size_t count)
+{
+    put_words(user, "FT.CREATE", name, words, count);
+    return OK;
+}
+
 static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
 {
-    (void)d, (void)m, (void)file;
+    (void)file;
+    if (indexes_each(m->indexes, put_indexed, d, NULL) == OK) /* manifest_decode has seen them */
+        write_out(d);
 }
 
 static void on_key(struct dump *d, const struct image_key *key)
@@ -367,10 +385,7 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_elements(d, m);
         break;
     case MUTATION_REMOVE:
-        put_command(d, "VREM", 2 + m->count);
-        put_slice(d, m->key);
-        for (size_t i = 0; i < m->count; i++)
-            put_slice(d, m->ids[i]);
+        put_words(d, "VREM", m->key, m->ids, m->count);
         break;
     case MUTATION_SET_ATTRIBUTE:
         put_command(d, "VSETATTR", 4);
@@ -396,13 +411,16 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_fields(d, m->key, m->fields, m->count);
         break;
     case MUTATION_HASH_REMOVE:
-        put_command(d, "HDEL", 2 + m->count);
-        put_slice(d, m->key);
-        for (size_t i = 0; i < m->count; i++)
-            put_slice(d, m->ids[i]);
+        put_words(d, "HDEL", m->key, m->ids, m->count);
         break;
     case MUTATION_HASH_EXPIRE:
         put_field_expire(d, m->key, m->ids, m->count, m->expire_ms);
+        break;
+    case MUTATION_INDEX_NEW:
+        put_words(d, "FT.CREATE", m->key, m->ids, m->count);
+        break;
+    case MUTATION_INDEX_REMOVE:
+        put_words(d, "FT.DROPINDEX", m->key, NULL, 0);
         break;
     case MUTATION_TICK:
         break;

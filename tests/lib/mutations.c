@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "db/indexes.h"
 
 static const enum mutation_kind kinds[] = {
 #define X(kind, number, text) kind,
@@ -210,6 +211,23 @@ static struct mutation partition_of(struct mutations *m, const struct db *db,
     return out.partition.len == 0 ? nothing(m) : out;
 }
 
+/* Of two definitions; what does not fit is nothing. */
+static struct mutation some_index(struct mutations *m, const struct db *db, enum mutation_kind kind)
+{
+    static const char *const words[][6] = {{"PREFIX", "1", "h", "SCHEMA", "e0", "TAG"},
+                                           {"SKIPINITIALSCAN", "SCHEMA", "e1", "TAG", "e2", "TAG"}};
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'i', 3)};
+    bool makes = kind == MUTATION_INDEX_NEW;
+    if (makes == (indexes_find(db, out.key) != NULL))
+        return nothing(m);
+    const char *const *definition = words[below(m, COUNT_OF(words))];
+    out.count = makes ? COUNT_OF(words[0]) : 0;
+    for (size_t i = 0; i < out.count; i++)
+        m->ids_of[i] = slice_of(definition[i]);
+    out.ids = makes ? m->ids_of : NULL;
+    return out;
+}
+
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
@@ -262,13 +280,15 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_HASH_EXPIRE:
         make_fields(m, &out);
         break;
+    case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_REMOVE:
+        return some_index(m, db, kind);
     case MUTATION_KEY_REMOVE:
+        break;
     case MUTATION_FLUSH:
     case MUTATION_TICK:
-        break;
+        return (struct mutation){.kind = kind};
     }
-    if (kind == MUTATION_FLUSH || kind == MUTATION_TICK)
-        out.key = (struct slice){0};
     return out;
 }
 

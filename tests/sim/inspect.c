@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "db/hashes.h"
+#include "db/indexes.h"
 #include "index/hnsw_impl.h"
 
 enum { LINKS_MAX = 8192 };
@@ -340,10 +341,61 @@ static void inspect_object(void *user, const struct object *o)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
 
+/* What an index holds of one document is what the hash says now, as far as no clock has a say. */
+static const char *look_at_document(struct key_index *x, uint32_t row)
+{
+    struct why why;
+    struct slice key = heap_get(&x->docs->heap, ref_of(x->docs, COL_ID, row));
+    const struct object *o = keyspace_get(&x->db->keys, key);
+    if (o == NULL || o->type != OBJECT_HASH || !index_spec_covers(x->spec, key))
+        return "an index holds a key that it should not";
+    if (keyspace_fields_expiry(&x->db->keys, o) > 0)
+        return NULL;
+    if (index_document_read(x, o, &why) != OK)
+        return "an index holds a document that cannot be read";
+    heap_ref ref = ref_of(x->docs, COL_ATTR, row);
+    if (ref == HEAP_NONE ||
+        !slice_eq(heap_get(&x->docs->heap, ref), buf_slice(&x->document.attribute)))
+        return "an index holds a document as it was";
+    for (size_t i = 0; i < x->spec->vector_count; i++)
+        if ((collection_find(x->vectors[i], key) != ROW_NONE) != (x->document.norms[i] > 0))
+            return "an index holds a vector that is not there, or lacks one";
+    return NULL;
+}
+
+struct covered {
+    const struct index_spec *spec;
+    size_t count;
+};
+
+static void count_covered(void *user, const struct object *o)
+{
+    struct covered *c = user;
+    c->count += o->type == OBJECT_HASH && index_spec_covers(c->spec, object_key(o));
+}
+
+static const char *look_at_index(struct key_index *x, bool quiet)
+{
+    struct covered covered = {.spec = x->spec};
+    const char *broken = look_at_collection(x->docs, x->db->log.last_lsn, quiet);
+    for (size_t i = 0; i < x->spec->vector_count && broken == NULL; i++)
+        broken = look_at_collection(x->vectors[i], x->db->log.last_lsn, quiet);
+    for (uint32_t row = 0; row < x->docs->rows_end && broken == NULL; row++)
+        if (is_live(x->docs, row))
+            broken = look_at_document(x, row);
+    (void)keyspace_scan(&x->db->keys, 0, SIZE_MAX, count_covered, &covered);
+    if (broken == NULL && !x->scans && !x->spec->skip_scan &&
+        x->docs->live + x->failures < covered.count)
+        broken = "an index lacks documents";
+    return broken;
+}
+
 const char *inspect_db(const struct db *db, bool quiet)
 {
     struct visit v = {.db = db, .quiet = quiet};
     (void)keyspace_scan(&db->keys, 0, SIZE_MAX, inspect_object, &v);
+    for (struct key_index *x = db->indexes; x != NULL && v.broken == NULL; x = x->next)
+        v.broken = look_at_index(x, quiet);
     if (v.broken == NULL && (!expiry_check(&db->keys.expiry) || !expiry_check(&db->keys.fields)))
         return "the heap of keys that expire is out of order";
     if (v.broken == NULL && quiet && !db_idle(db))
@@ -476,6 +528,13 @@ const char *inspect_difference(const struct db *a, const struct db *b)
     if (keyspace_count(&a->keys) != keyspace_count(&b->keys))
         return "the number of keys differs";
     (void)keyspace_scan(&a->keys, 0, SIZE_MAX, compare_object, &v);
+    struct buf x = BUF_INIT(MEM_TEST), y = BUF_INIT(MEM_TEST);
+    indexes_encode(a, &x);
+    indexes_encode(b, &y);
+    if (!slice_eq(buf_slice(&x), buf_slice(&y)))
+        v.broken = "there are other indexes";
+    buf_fini(&x);
+    buf_fini(&y);
     return v.broken;
 }
 

@@ -11,6 +11,7 @@ struct model *model_new(void)
     struct model *m = mem_calloc(MEM_TEST, sizeof(*m));
     for (unsigned key = 0; key <= MODEL_MAKING; key++)
         m->touched[key] = BUF_INIT(MEM_TEST);
+    m->index_turns = BUF_INIT(MEM_TEST);
     return m;
 }
 
@@ -79,6 +80,7 @@ void model_free(struct model *m)
             free_held(held);
         }
         buf_fini(&m->touched[key]);
+    buf_fini(&m->index_turns);
     }
     while (m->collections != NULL) {
         struct model_collection *c = m->collections;
@@ -97,6 +99,23 @@ struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t a
     while (held != NULL && held->birth > at)
         held = held->before;
     return held != NULL && at < held->death ? held : NULL;
+}
+
+bool model_has_index(const struct model *m, uint64_t at)
+{
+    const uint64_t *turns = (const uint64_t *)(const void *)m->index_turns.ptr;
+    size_t count = 0, all = m->index_turns.len / sizeof(*turns);
+    while (count < all && turns[count] <= at)
+        count++;
+    return count % 2 == 1;
+}
+
+static const char *turn_index(struct model *m, bool there)
+{
+    if (model_has_index(m, m->at) == there)
+        return there ? "an index is made twice" : "an index goes that is not there";
+    buf_append(&m->index_turns, &m->at, sizeof(m->at));
+    return NULL;
 }
 
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at)
@@ -539,6 +558,8 @@ static void flush(struct model *m)
     for (unsigned key = 0; key <= MODEL_MAKING; key++)
         if (remove_key(m, key))
             touch(m, key);
+    if (model_has_index(m, m->at))
+        CHECK(turn_index(m, false) == NULL);
 }
 
 void model_next(struct model *m)
@@ -551,7 +572,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
     bool making = model_is_making(mutation->key);
-    bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK;
+    bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK &&
+                  mutation->kind != MUTATION_INDEX_NEW && mutation->kind != MUTATION_INDEX_REMOVE;
     m->at++;
     CHECK(m->at < model_now(m));
     if (key == MODEL_KEYS && of_key && !making)
@@ -590,6 +612,9 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_FLUSH:
         flush(m);
         return NULL;
+    case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_REMOVE:
+        return turn_index(m, mutation->kind == MUTATION_INDEX_NEW);
     case MUTATION_TICK:
         return NULL;
     }

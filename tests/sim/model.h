@@ -100,6 +100,7 @@ struct model {
     struct model_collection *collections;
     struct buf
         touched[MODEL_KEYS + 1]; /* uint64_t: LSNs at which the key changed, as WATCH has it */
+    struct buf index_turns; /* uint64_t: when the index came, went, came ... */
 };
 
 struct model *model_new(void);
@@ -119,6 +120,8 @@ static inline uint64_t model_now(const struct model *m)
 /* What there was at a time, or NULL; expired or not. */
 struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t at);
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at);
+/* Is the index over keys there? */
+bool model_has_index(const struct model *m, uint64_t at);
 /* What a client saw whose clock said now_ms. */
 struct model_held *model_seen_at(const struct model *m, unsigned key, uint64_t at, uint64_t now_ms);
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t at);

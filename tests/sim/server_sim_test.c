@@ -98,7 +98,7 @@ static void expect_every_kind(const struct outcome *sum)
     EXPECT(sum->elements_evicted > 50);
     EXPECT(sum->fields_expired > 50);
     for (size_t type = 0; type < TYPE_COUNT; type++)
-        EXPECT(sum->puts[type] > 50);
+        EXPECT(sum->puts[type] > 100);
 }
 
 TEST(server_sim, answers_what_the_model_says_and_leaves_nothing_behind)

@@ -20,7 +20,7 @@
     X(OP_VMADD, 12)                                                                                \
     X(OP_VREM, 14)                                                                                 \
     X(OP_VSETATTR, 6)                                                                              \
-    X(OP_VCREATE, 3)                                                                               \
+    X(OP_VCREATE, 4)                                                                               \
     X(OP_VALTER, 2)                                                                                \
     X(OP_VDROP, 1)                                                                                 \
     X(OP_PARTITION_NEW, 3)                                                                         \
@@ -69,6 +69,8 @@
     X(OP_HEXPIRE, 4)                                                                               \
     X(OP_HPERSIST, 1)                                                                              \
     X(OP_HTTL, 1)                                                                                  \
+    X(OP_FT_CREATE, 1)                                                                             \
+    X(OP_FT_DROP, 1)                                                                               \
     X(OP_DBSIZE, 1)                                                                                \
     X(OP_FLUSHALL, 1)                                                                              \
     X(OP_EXEC, 6)                                                                                  \

@@ -198,6 +198,10 @@ static void make_two(struct world *w, struct ask *c, struct ask_args *a)
         ask_add_text(a, "REPLACE");
 }
 
+/* Of the one index that there may be. */
+static const char *const index_words[] = {"PREFIX", "1",       "k",  "SCHEMA",
+                                          "f0",     "NUMERIC", "f1", "TAG"};
+
 void keys_make(struct world *w, struct ask *c, struct ask_args *a)
 {
     const char *name = op_name(c->op) + strlen("OP_");
@@ -233,6 +237,16 @@ void keys_make(struct world *w, struct ask *c, struct ask_args *a)
     case OP_RENAME:
     case OP_COPY:
         make_two(w, c, a);
+        return;
+    case OP_FT_CREATE:
+        ask_add_text(a, "FT.CREATE");
+        ask_add_text(a, "index");
+        for (size_t i = 0; i < COUNT_OF(index_words); i++)
+            ask_add_text(a, index_words[i]);
+        return;
+    case OP_FT_DROP:
+        ask_add_text(a, "FT.DROPINDEX");
+        ask_add_text(a, "index");
         return;
     case OP_DBSIZE:
         ask_add_text(a, name);
@@ -561,6 +575,23 @@ static void expect_dbsize(const struct run_of *r)
     answer_int(r, count);
 }
 
+static void expect_index(const struct run_of *r)
+{
+    bool creates = r->c->op == OP_FT_CREATE, there = model_has_index(r->w->model, r->at);
+    if (creates == there) {
+        answer_text(r, EXPECT_ERROR, slice_of(there ? "Index already exists" : "no such index"));
+        return;
+    }
+    struct mutation *m = &r->e->changes[r->e->change_count++];
+    *m = (struct mutation){.kind = creates ? MUTATION_INDEX_NEW : MUTATION_INDEX_REMOVE,
+                           .key = slice_of("index")};
+    answer_text(r, EXPECT_STATUS, slice_of("OK"));
+    for (size_t i = 0; creates && i < COUNT_OF(index_words); i++)
+        r->e->index_words[i] = slice_of(index_words[i]);
+    m->ids = creates ? r->e->index_words : NULL;
+    m->count = creates ? COUNT_OF(index_words) : 0;
+}
+
 /* Those that take a collection for what it is not. */
 static bool wants_string(const struct ask *c)
 {
@@ -659,6 +690,10 @@ static void expect_key(const struct run_of *r)
     case OP_COPY:
         expect_copy(r);
         return;
+    case OP_FT_CREATE:
+    case OP_FT_DROP:
+        expect_index(r);
+        return;
     case OP_DBSIZE:
         expect_dbsize(r);
         return;
@@ -672,7 +707,8 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     struct run_of r = {.w = w, .c = c, .at = at, .e = e};
     *e = (struct expectation){0};
     CHECK(keys_is(c->op));
-    r.held = c->op == OP_DBSIZE ? NULL : seen(&r, 0);
+    bool keyless = c->op == OP_DBSIZE || c->op == OP_FT_CREATE || c->op == OP_FT_DROP;
+    r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
         hash_expect(c, r.held, e);
     else if (wants_string(c) && r.held != NULL && !model_is_string(r.held))
@@ -689,9 +725,9 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
         return false;
     for (size_t i = 0; i < a->count; i++) {
         const struct hash_field *f = a->fields == NULL ? NULL : &a->fields[i];
-        if (f != NULL && (!slice_eq(f->name, b->fields[i].name) ||
-                          !slice_eq(f->value, b->fields[i].value) ||
-                          f->expire_ms != b->fields[i].expire_ms))
+        if (f != NULL &&
+            (!slice_eq(f->name, b->fields[i].name) || !slice_eq(f->value, b->fields[i].value) ||
+             f->expire_ms != b->fields[i].expire_ms))
             return false;
         if (a->ids != NULL && !slice_eq(a->ids[i], b->ids[i]))
             return false;

@@ -45,6 +45,7 @@ struct expectation {
     uint64_t now_ms;
     struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
     struct slice names[ASK_KEYS_MAX];
+    struct slice index_words[8];
 };
 
 bool keys_is(enum op op);

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 /* The tree in one line: (& a b), (| a b), (- a), (~ a), "a b", @f:a, tags in {}, ranges in []. */
-static void show(const struct query *q, uint32_t node, struct buf *out);
+static void show(const struct ft_query *q, uint32_t node, struct buf *out);
 
-static void show_children(const struct query *q, uint32_t node, const char *open, const char *close,
-                          struct buf *out)
+static void show_children(const struct ft_query *q, uint32_t node, const char *open,
+                          const char *close, struct buf *out)
 {
     buf_append_text(out, open);
     for (uint32_t i = q->nodes[node].child; i != QUERY_NO_NODE; i = q->nodes[i].next) {
@@ -33,7 +33,7 @@ static void show_text(const struct query_node *n, struct buf *out)
     buf_append_text(out, after ? "*" : "");
 }
 
-static void show(const struct query *q, uint32_t node, struct buf *out)
+static void show(const struct ft_query *q, uint32_t node, struct buf *out)
 {
     const struct query_node *n = &q->nodes[node];
     EXPECT(n->from <= node);
@@ -105,7 +105,7 @@ static const struct query_param params[] = {
 };
 
 /* The query lies in memory of exactly its size, for the sanitizers. */
-static enum err parse(const char *text, unsigned dialect, struct query *q, struct why *why)
+static enum err parse(const char *text, unsigned dialect, struct ft_query *q, struct why *why)
 {
     size_t size = strlen(text);
     uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -118,7 +118,7 @@ static enum err parse(const char *text, unsigned dialect, struct query *q, struc
 
 static void expect_tree(const char *text, unsigned dialect, const char *tree)
 {
-    struct query q;
+    struct ft_query q;
     struct why why = {""};
     struct buf out = BUF_INIT(MEM_TEST);
     if (parse(text, dialect, &q, &why) != OK) {
@@ -135,7 +135,7 @@ static void expect_tree(const char *text, unsigned dialect, const char *tree)
 
 static void expect_error(const char *text, const char *part)
 {
-    struct query q;
+    struct ft_query q;
     struct why why = {""};
     enum err e = parse(text, 2, &q, &why);
     if (e == OK || strstr(why.text, part) == NULL)
@@ -270,7 +270,7 @@ TEST(ft_query, dialect_1_binds_otherwise)
 
 static void expect_knn(const char *text, uint64_t k, const char *as, int64_t ef, const char *tree)
 {
-    struct query q;
+    struct ft_query q;
     struct why why = {""};
     expect_tree(text, 2, tree);
     if (parse(text, 2, &q, &why) != OK) {
@@ -352,7 +352,7 @@ static enum err parse_nested(uint32_t depth, struct why *why)
     buf_append_byte(&text, 'a');
     for (uint32_t i = 0; i < depth; i++)
         buf_append_byte(&text, ')');
-    struct query q;
+    struct ft_query q;
     enum err e = query_parse(buf_slice(&text), 2, NULL, 0, &q, why);
     query_fini(&q);
     buf_fini(&text);
@@ -366,7 +366,7 @@ static enum err parse_tags(uint32_t count, struct why *why)
     for (uint32_t i = 1; i < count; i++)
         buf_append_text(&text, "|a");
     buf_append_byte(&text, '}');
-    struct query q;
+    struct ft_query q;
     enum err e = query_parse(buf_slice(&text), 2, NULL, 0, &q, why);
     query_fini(&q);
     buf_fini(&text);
@@ -378,7 +378,7 @@ static enum err parse_sized(size_t size, struct why *why)
     struct buf text = BUF_INIT(MEM_TEST);
     while (text.len < size)
         buf_append_byte(&text, 'a');
-    struct query q;
+    struct ft_query q;
     enum err e = query_parse(buf_slice(&text), 2, NULL, 0, &q, why);
     query_fini(&q);
     buf_fini(&text);
@@ -403,7 +403,7 @@ TEST(ft_query, allocations_fail_without_a_leak)
 {
     const char *text = "@a:{x|$tag} (b|c \"d e\") @n:[1 2]=>{$weight: 2} => [KNN 3 @v $vec]";
     for (uint64_t n = 1;; n++) {
-        struct query q;
+        struct ft_query q;
         struct why why = {""};
         size_t before = mem_used(MEM_SCRATCH);
         (void)mem_fail_nth(n);

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 30 };
+enum { SAMPLES = 32 };
 
 static struct slice with_nul(void)
 {
@@ -88,6 +88,18 @@ static struct mutation sample_of_partition(unsigned i)
     return m;
 }
 
+static struct mutation sample_of_index(unsigned i)
+{
+    static struct slice words[3];
+    if (i == 0)
+        return (struct mutation){.kind = MUTATION_INDEX_REMOVE, .key = with_nul()};
+    words[0] = slice_of("SCHEMA");
+    words[1] = with_nul();
+    words[2] = slice_of("TAG");
+    return (struct mutation){
+        .kind = MUTATION_INDEX_NEW, .key = slice_of("index"), .ids = words, .count = 3};
+}
+
 /* Of the kinds that say when a key expires, or change a part of it. */
 static struct mutation sample_of_key(unsigned i)
 {
@@ -124,8 +136,11 @@ static struct mutation sample_of_key(unsigned i)
         m.offset = LIMIT_STRING_SIZE - 3;
         m.value = with_nul();
         return m;
+    case 8:
+    case 9:
+        return sample_of_index(i - 8);
     default:
-        return i < 11 ? sample_of_partition(i - 8) : sample_of_hash(i - 11);
+        return i < 13 ? sample_of_partition(i - 10) : sample_of_hash(i - 13);
     }
 }
 

@@ -1,0 +1,135 @@
+/* Indexes over keys: FT.CREATE, FT.DROPINDEX, FT._LIST, FT.EXPLAIN. */
+#include "cmd/ft.h"
+#include "cmd/keys.h"
+
+void ft_reply_error(struct reply *r, enum err e, const struct why *why)
+{
+    if (why->text[0] == '\0')
+        reply_err(r, e, NULL);
+    else
+        reply_error(r, why->text);
+}
+
+struct key_index *ft_index(struct request *rq, struct slice name)
+{
+    struct key_index *x = indexes_find(rq->env->db, name);
+    int shown = (int)(name.len < 64 ? name.len : 64);
+    /* Clients look for either half of this. */
+    if (x == NULL)
+        reply_errorf(&rq->reply, "Unknown index name: %.*s: no such index", shown,
+                     (const char *)name.ptr);
+    return x;
+}
+
+void cmd_ft_create(struct request *rq)
+{
+    const struct ft_create_args *a = rq->args;
+    struct why why = {{0}};
+    uint64_t lsn = 0;
+    struct mutation m = {.kind = MUTATION_INDEX_NEW,
+                         .key = a->index,
+                         .ids = a->words.items,
+                         .count = a->words.count};
+    enum err e = db_write(rq->env->db, &m, &lsn, &why);
+    if (e != OK && why.text[0] != '\0')
+        ft_reply_error(&rq->reply, e, &why);
+    else if (written(rq, e, lsn, &why))
+        reply_simple(&rq->reply, "OK");
+}
+
+/* -- FT.DROPINDEX ------------------------------------------------------------------------------ */
+
+struct keys {
+    struct slice *items;
+    size_t count;
+};
+
+struct id_walk {
+    struct keys *keys;
+    size_t room;
+    struct collection_view view;
+};
+
+static void list_key(void *user, uint32_t row)
+{
+    struct id_walk *walk = user;
+    CHECK(walk->keys->count < walk->room); /* the map does not change: each comes once */
+    walk->keys->items[walk->keys->count++] = view_id(&walk->view, row);
+}
+
+/* The keys of all documents. Their bytes stay where they are under a guard. */
+static enum err list_documents(struct key_index *x, struct keys *out)
+{
+    struct id_walk walk = {.keys = out, .room = x->docs->live + 1};
+    out->count = 0;
+    out->items = mem_try(MEM_SCRATCH, (x->docs->live + 1) * sizeof(*out->items));
+    if (out->items == NULL)
+        return ERR_NOMEM;
+    db_view(x->db, x->docs, &walk.view);
+    uint64_t cursor = 0;
+    do {
+        cursor = map_scan(&x->docs->ids, cursor, 1024, list_key, &walk);
+    } while (cursor != 0);
+    return OK;
+}
+
+void cmd_ft_dropindex(struct request *rq)
+{
+    const struct ft_dropindex_args *a = rq->args;
+    struct db *db = rq->env->db;
+    struct why why = {{0}};
+    struct keys keys = {0};
+    struct key_index *x = ft_index(rq, a->index);
+    uint64_t lsn = rq->client->last_lsn;
+    size_t removed;
+    if (x == NULL)
+        return;
+    uint64_t guard = epoch_enter(&db->epoch);
+    enum err e = a->documents ? list_documents(x, &keys) : OK;
+    if (e == OK && keys.count > 0)
+        e = db_remove_keys(db, keys.items, keys.count, &removed, &lsn, &why);
+    mem_free(MEM_SCRATCH, keys.items);
+    struct mutation m = {.kind = MUTATION_INDEX_REMOVE, .key = a->index};
+    if (e == OK)
+        e = db_write(db, &m, &lsn, &why);
+    epoch_leave(&db->epoch, guard);
+    if (written(rq, e, lsn, &why))
+        reply_simple(&rq->reply, "OK");
+}
+
+/* -- reading ----------------------------------------------------------------------------------- */
+
+void cmd_ft_list(struct request *rq)
+{
+    size_t count = 0;
+    for (const struct key_index *x = rq->env->db->indexes; x != NULL; x = x->next)
+        count++;
+    reply_set(&rq->reply, count);
+    for (const struct key_index *x = rq->env->db->indexes; x != NULL; x = x->next)
+        reply_bulk(&rq->reply, x->spec->name);
+}
+
+void cmd_ft_explain(struct request *rq)
+{
+    const struct ft_explain_args *a = rq->args;
+    struct why why = {{0}};
+    struct ft_options options;
+    struct ft_query query;
+    if (ft_index(rq, a->index) == NULL)
+        return;
+    enum err e = ft_options_read(&a->words, &options, &why);
+    if (e == OK) {
+        e = query_parse(a->query, options.dialect, options.params, options.param_count, &query,
+                        &why);
+        ft_options_fini(&options);
+        struct buf text = BUF_INIT(MEM_CLIENT);
+        if (e == OK) {
+            query_print(&query, &text);
+            reply_gathered(&rq->reply, &text);
+        }
+        buf_fini(&text);
+        query_fini(&query);
+    }
+    if (e != OK)
+        ft_reply_error(&rq->reply, e, &why);
+}

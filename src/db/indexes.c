@@ -1,0 +1,442 @@
+#include "db/indexes.h"
+
+#include <stdio.h>
+
+#include "base/limits.h"
+
+enum { SLICE_US = 300, GAP_US = 300, LOOK_EVERY = 16 };
+
+struct key_index *indexes_find(const struct db *db, struct slice name)
+{
+    struct key_index *x = db->indexes;
+    while (x != NULL && !slice_eq(x->spec->name, name))
+        x = x->next;
+    return x;
+}
+
+struct collection *index_collection(const struct key_index *x, const struct index_field *field)
+{
+    size_t at = 0;
+    CHECK(field->kind == INDEX_VECTOR);
+    for (const struct index_field *f = x->spec->fields; f != field; f++)
+        at += f->kind == INDEX_VECTOR;
+    CHECK(at < x->spec->vector_count);
+    return x->vectors[at];
+}
+
+double index_done_share(const struct key_index *x)
+{
+    uint32_t end = x->db->keys.used;
+    return !x->scans || end == 0 ? 1 : (double)x->scan_at / (double)end;
+}
+
+size_t index_bytes(const struct key_index *x)
+{
+    size_t bytes = collection_bytes(x->docs);
+    for (size_t i = 0; i < x->spec->vector_count; i++)
+        bytes += collection_bytes(x->vectors[i]);
+    return bytes;
+}
+
+/* -- making and freeing ------------------------------------------------------------------------ */
+
+/* The first fields have columns; filters read the others from the attribute. */
+static enum err make_schema(const struct index_spec *spec, struct schema *out, struct why *why)
+{
+    enum err e = OK;
+    for (size_t i = 0; i < spec->field_count && e == OK; i++) {
+        char name[16];
+        bool tag = spec->fields[i].kind == INDEX_TAG;
+        if (spec->fields[i].kind == INDEX_VECTOR || out->count == LIMIT_SCHEMA_FIELDS)
+            continue;
+        int size = snprintf(name, sizeof(name), "f%zu", i);
+        CHECK(size > 0 && (size_t)size < sizeof(name));
+        e = schema_add(out, slice_of(name), tag ? SCHEMA_TAG : SCHEMA_NUMERIC, why);
+    }
+    return e;
+}
+
+static struct collection *make_collection(struct db *db, const struct collection_spec *spec)
+{
+    struct collection *c = collection_new(&db->env, spec, db->next_uid);
+    db->next_uid += c != NULL;
+    return c;
+}
+
+static struct collection *make_docs(struct db *db, const struct schema *schema)
+{
+    struct collection_spec spec = spec_default(1);
+    spec.type = TYPE_INT8;
+    spec.metric = METRIC_L2;
+    spec.quant = QUANT_NONE;
+    spec.index = INDEX_FLAT;
+    spec.schema = *schema;
+    return make_collection(db, &spec);
+}
+
+static struct collection *make_vectors(struct db *db, const struct index_vector *v,
+                                       const struct schema *schema)
+{
+    struct collection_spec spec = spec_default(v->dim);
+    spec.type = index_vector_kept(v->type);
+    spec.metric = v->metric;
+    spec.quant = v->flat || spec.type == TYPE_INT8 ? QUANT_NONE : QUANT_SQ8;
+    spec.index = v->flat ? INDEX_FLAT : INDEX_AUTO;
+    spec.m = v->m;
+    spec.ef_build = v->ef_construction;
+    if (v->ef_runtime > SPEC_EF_DEFAULT)
+        spec.tuning.ef = v->ef_runtime;
+    spec.schema = *schema;
+    return make_collection(db, &spec);
+}
+
+static void free_index(struct key_index *x)
+{
+    x->db->io->ops->timer_stop(x->db->io, &x->scan_timer);
+    if (x->docs != NULL)
+        collection_drop(x->docs);
+    for (size_t i = 0; x->vectors != NULL && i < x->spec->vector_count; i++)
+        if (x->vectors[i] != NULL)
+            collection_drop(x->vectors[i]);
+    mem_free(MEM_KEYSPACE, x->vectors);
+    mem_free(MEM_KEYSPACE, x->has_lists);
+    index_document_fini(&x->document);
+    buf_fini(&x->last_error);
+    buf_fini(&x->last_error_key);
+    index_spec_unref(x->spec);
+    mem_free(MEM_KEYSPACE, x);
+}
+
+static bool make_collections(struct key_index *x, const struct schema *schema)
+{
+    struct db *db = x->db;
+    size_t at = 0;
+    x->docs = make_docs(db, schema);
+    for (size_t i = 0; i < x->spec->field_count; i++) {
+        const struct index_field *f = &x->spec->fields[i];
+        if (f->kind != INDEX_VECTOR)
+            continue;
+        x->vectors[at] = make_vectors(db, &f->vector, schema);
+        if (x->vectors[at++] == NULL)
+            return false;
+    }
+    return x->docs != NULL;
+}
+
+/* Takes spec, also on an error. */
+static enum err make_index(struct db *db, struct index_spec *spec, struct why *why)
+{
+    struct schema schema = {0};
+    struct key_index *x = mem_try_calloc(MEM_KEYSPACE, sizeof(*x));
+    if (x == NULL) {
+        index_spec_unref(spec);
+        return ERR_NOMEM;
+    }
+    size_t vectors = spec->vector_count + 1;
+    *x = (struct key_index){.db = db, .spec = spec};
+    x->vectors = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(*x->vectors));
+    x->has_lists = mem_try_calloc(MEM_KEYSPACE, spec->field_count * sizeof(*x->has_lists));
+    x->document = (struct index_document){
+        .attribute = BUF_INIT(MEM_KEYSPACE),
+        .vectors = BUF_INIT(MEM_KEYSPACE),
+        .floats = BUF_INIT(MEM_KEYSPACE),
+        .norms = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(float)),
+        .vector_at = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(size_t)),
+    };
+    x->last_error = x->last_error_key = BUF_INIT(MEM_KEYSPACE);
+    bool room = x->vectors != NULL && x->has_lists != NULL && x->document.norms != NULL &&
+                x->document.vector_at != NULL;
+    enum err e = room ? make_schema(spec, &schema, why) : ERR_NOMEM;
+    if (e == OK && !make_collections(x, &schema))
+        e = ERR_NOMEM;
+    if (e == OK)
+        db->index = x;
+    else
+        free_index(x);
+    return e;
+}
+
+enum err indexes_prepare(struct db *db, const struct mutation *m, struct why *why)
+{
+    struct index_spec *spec;
+    size_t count = 0;
+    CHECK(db->index == NULL);
+    if (indexes_find(db, m->key) != NULL)
+        return why_set(why, ERR_EXISTS, "Index already exists");
+    for (const struct key_index *x = db->indexes; x != NULL; x = x->next)
+        count++;
+    if (count >= LIMIT_INDEXES)
+        return why_set(why, ERR_LIMIT, "there are at most %d indexes", LIMIT_INDEXES);
+    enum err e = index_spec_new(m->key, m->ids, m->count, &spec, why);
+    return e == OK ? make_index(db, spec, why) : e;
+}
+
+void indexes_discard(struct db *db)
+{
+    if (db->index != NULL)
+        free_index(db->index);
+    db->index = NULL;
+}
+
+/* -- following the keys ------------------------------------------------------------------------ */
+
+static void forget(struct key_index *x, struct slice key, uint64_t lsn)
+{
+    (void)collection_remove(x->docs, key, lsn);
+    for (size_t i = 0; i < x->spec->vector_count; i++)
+        (void)collection_remove(x->vectors[i], key, lsn);
+}
+
+static enum err put(struct collection *c, struct slice key, struct slice attribute,
+                    const void *vector, float norm, uint64_t lsn)
+{
+    struct mutation_element element = {
+        .id = key, .vector = vector, .norm = norm, .set_attribute = true, .attribute = attribute};
+    struct mutation m = {.kind = MUTATION_PUT,
+                         .dim = c->spec.dim,
+                         .type = c->spec.type,
+                         .elements = &element,
+                         .count = 1};
+    enum err e = collection_prepare_put(c, &m);
+    if (e == OK)
+        collection_put(c, &m, lsn);
+    return e;
+}
+
+/* Puts an element unless it is there as it is to be. A vector that stays keeps its links. */
+static enum err put_if_new(struct collection *c, struct slice key, struct slice attribute,
+                           const void *vector, float norm, uint64_t lsn)
+{
+    struct collection_view v;
+    uint32_t row = collection_find(c, key);
+    if (row == ROW_NONE)
+        return put(c, key, attribute, vector, norm, lsn);
+    collection_view(c, lsn, &v);
+    size_t size = type_size(c->spec.type, c->spec.dim);
+    const void *stored = v.has_exact ? view_stored(&v, row) : row_code(&v.codes, row);
+    if (memcmp(stored, vector, size) != 0 || view_norm(&v, row) != norm)
+        return put(c, key, attribute, vector, norm, lsn);
+    if (slice_eq(view_attribute(&v, row), attribute))
+        return OK;
+    enum err e = collection_prepare_attribute(c, attribute);
+    if (e == OK)
+        collection_set_attribute(c, key, attribute);
+    return e;
+}
+
+static enum err put_document(struct key_index *x, struct slice key, uint64_t lsn)
+{
+    static const int8_t nothing = 0;
+    struct index_document *d = &x->document;
+    struct slice attribute = buf_slice(&d->attribute);
+    enum err e = put_if_new(x->docs, key, attribute, &nothing, 1, lsn);
+    for (size_t i = 0; i < x->spec->vector_count && e == OK; i++) {
+        if (d->norms[i] > 0)
+            e = put_if_new(x->vectors[i], key, attribute, d->vectors.ptr + d->vector_at[i],
+                           d->norms[i], lsn);
+        else
+            (void)collection_remove(x->vectors[i], key, lsn);
+    }
+    return e;
+}
+
+static void note_failure(struct key_index *x, struct slice key, enum err e, const struct why *why)
+{
+    x->failures++;
+    buf_clear(&x->last_error, SIZE_MAX);
+    buf_clear(&x->last_error_key, SIZE_MAX);
+    buf_append_text(&x->last_error, why->text[0] != '\0' ? why->text : err_text(e));
+    buf_append_slice(&x->last_error_key, key);
+}
+
+/* Makes the index say of a key what the keyspace does. */
+static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
+{
+    struct why why = {{0}};
+    const struct object *o = keyspace_get(&x->db->keys, key);
+    if (o == NULL || o->type != OBJECT_HASH) {
+        forget(x, key, lsn);
+        return;
+    }
+    enum err e =
+        key.len <= LIMIT_KEY_SIZE
+            ? index_document_read(x, o, &why)
+            : why_set(&why, ERR_LIMIT, "keys of indexes have at most %d bytes", LIMIT_KEY_SIZE);
+    if (e == OK)
+        e = put_document(x, key, lsn);
+    if (e != OK) {
+        forget(x, key, lsn);
+        note_failure(x, key, e, &why);
+    }
+}
+
+static void follow_all(struct db *db, struct slice key, uint64_t lsn)
+{
+    for (struct key_index *x = db->indexes; x != NULL; x = x->next)
+        if (index_spec_covers(x->spec, key))
+            follow_key(x, key, lsn);
+}
+
+void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
+{
+    if (LIKELY(db->indexes == NULL))
+        return;
+    switch (m->kind) {
+    case MUTATION_KEY_RENAME:
+        follow_all(db, m->key, lsn);
+        follow_all(db, m->new_key, lsn);
+        break;
+    case MUTATION_STRING_SET:
+    case MUTATION_KEY_REMOVE:
+    case MUTATION_COLLECTION_NEW:
+    case MUTATION_HASH_SET:
+    case MUTATION_HASH_REMOVE:
+        follow_all(db, m->key, lsn);
+        break;
+    case MUTATION_STRING_RANGE: /* the key had a string, or nothing, before */
+    case MUTATION_KEY_EXPIRE:
+    case MUTATION_PUT:
+    case MUTATION_REMOVE:
+    case MUTATION_SET_ATTRIBUTE:
+    case MUTATION_COLLECTION_ALTER:
+    case MUTATION_PARTITION_NEW:
+    case MUTATION_PARTITION_DROP:
+    case MUTATION_HASH_EXPIRE:
+    case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_REMOVE:
+    case MUTATION_FLUSH:
+    case MUTATION_TICK:
+        break;
+    }
+}
+
+/* -- keys that were there before --------------------------------------------------------------- */
+
+/* Keys that change meanwhile are followed as they do; whatever place they have then. */
+static void on_scan(struct io_timer *timer)
+{
+    struct key_index *x = timer->user;
+    struct db *db = x->db;
+    struct io *io = db->io;
+    uint64_t end = io->ops->mono_us(io) + SLICE_US;
+    for (unsigned i = 1; x->scan_at < db->keys.used; i++) {
+        const struct object *o = keyspace_at(&db->keys, x->scan_at++);
+        if (o != NULL && o->type == OBJECT_HASH && index_spec_covers(x->spec, object_key(o)))
+            follow_key(x, object_key(o), db->log.last_lsn);
+        if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= end)
+            break;
+    }
+    x->scans = x->scan_at < db->keys.used;
+    if (x->scans)
+        io->ops->timer_start(io, timer, GAP_US);
+}
+
+static void scan(struct key_index *x)
+{
+    x->scans = true;
+    x->scan_at = 0;
+    x->scan_timer = (struct io_timer){.fn = on_scan, .user = x};
+    x->db->io->ops->timer_start(x->db->io, &x->scan_timer, 0);
+}
+
+void indexes_publish(struct db *db)
+{
+    struct key_index *x = db->index;
+    CHECK(x != NULL);
+    db->index = NULL;
+    struct key_index **end = &db->indexes;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = x; /* in the order in which they came, after a restart too */
+    if (!x->spec->skip_scan)
+        scan(x);
+}
+
+void indexes_remove(struct db *db, struct slice name)
+{
+    for (struct key_index **at = &db->indexes; *at != NULL; at = &(*at)->next) {
+        struct key_index *x = *at;
+        if (!slice_eq(x->spec->name, name))
+            continue;
+        *at = x->next;
+        free_index(x);
+        return;
+    }
+}
+
+void indexes_remove_all(struct db *db)
+{
+    while (db->indexes != NULL) {
+        struct key_index *x = db->indexes;
+        db->indexes = x->next;
+        free_index(x);
+    }
+}
+
+/* -- in a manifest ----------------------------------------------------------------------------- */
+
+void indexes_encode(const struct db *db, struct buf *out)
+{
+    for (const struct key_index *x = db->indexes; x != NULL; x = x->next) {
+        bytes_put_slice(out, x->spec->name);
+        bytes_put_u32(out, (uint32_t)x->spec->word_count);
+        for (size_t i = 0; i < x->spec->word_count; i++)
+            bytes_put_slice(out, x->spec->words[i]);
+    }
+}
+
+static enum err each_one(struct bytes_reader *r,
+                         enum err (*fn)(void *user, struct slice name, const struct slice *words,
+                                        size_t count),
+                         void *user, struct why *why)
+{
+    struct slice name = bytes_get_slice(r);
+    size_t count = bytes_get_u32(r);
+    if (r->broken || count > r->left.len / sizeof(uint32_t))
+        return why_set(why, ERR_CORRUPT, "indexes are described wrongly");
+    struct slice *words = mem_try_calloc(MEM_SCRATCH, (count + 1) * sizeof(*words));
+    if (words == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        words[i] = bytes_get_slice(r);
+    enum err e = OK;
+    if (r->broken)
+        e = why_set(why, ERR_CORRUPT, "indexes are described wrongly");
+    else if (fn != NULL)
+        e = fn(user, name, words, count);
+    mem_free(MEM_SCRATCH, words);
+    return e;
+}
+
+enum err indexes_each(struct slice bytes,
+                      enum err (*fn)(void *user, struct slice name, const struct slice *words,
+                                     size_t count),
+                      void *user, struct why *why)
+{
+    struct bytes_reader r = {.left = bytes};
+    enum err e = OK;
+    while (r.left.len > 0 && e == OK)
+        e = each_one(&r, fn, user, why);
+    return e;
+}
+
+struct decoding {
+    struct db *db;
+    struct why *why;
+};
+
+static enum err make_one(void *user, struct slice name, const struct slice *words, size_t count)
+{
+    struct decoding *d = user;
+    struct mutation m = {.kind = MUTATION_INDEX_NEW, .key = name, .ids = words, .count = count};
+    enum err e = indexes_prepare(d->db, &m, d->why);
+    if (e == OK)
+        indexes_publish(d->db);
+    return e == OK || e == ERR_NOMEM ? e : ERR_CORRUPT;
+}
+
+enum err indexes_decode(struct db *db, struct slice bytes, struct why *why)
+{
+    struct decoding d = {db, why};
+    return indexes_each(bytes, make_one, &d, why);
+}

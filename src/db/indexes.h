@@ -1,0 +1,93 @@
+/* indexes.h: indexes over keys (FT.CREATE): which documents they hold, and how they follow the
+ * keys.
+ *
+ * An index is derived data. Its definition is a mutation; what it holds follows from the keys that
+ * its prefixes cover, and is neither logged nor saved. Every change of a key reaches the indexes
+ * within db_apply, so the next search sees it, whoever made it: a command, expiry, eviction,
+ * replaying. Keys that were there before the index, or came from a snapshot, are indexed in slices
+ * of the loop's time.
+ *
+ * It is made of collections whose elements are keys: `docs` has every document, with a vector of no
+ * meaning, and answers queries without vectors; one more per VECTOR field has the documents with
+ * that field. The attribute of an element is its document as JSON: "f3" is the value of field 3 of
+ * the schema, of a TAG with several values "m3" all of them between separators. Each has a SCHEMA
+ * of "f3"s, so that filters, planner and columns are those of any collection (README.md of ft/).
+ *
+ * A document whose vector or number cannot be read is left out and counted; so is one that memory
+ * is short for. owner: loop. */
+#ifndef VDB_DB_INDEXES_H
+#define VDB_DB_INDEXES_H
+
+#include "db/db.h"
+#include "ft/index_spec.h"
+
+/* What of a document a search finds it by. owner: the index; one document at a time */
+struct index_document {
+    struct buf attribute;
+    struct buf vectors; /* as elements store them, one after the other, each at a multiple of 8 */
+    float *norms;       /* by vector field; 0: the document has no such field */
+    size_t *vector_at;  /* in vectors */
+    struct buf floats;
+};
+
+struct key_index {
+    struct key_index *next;
+    struct db *db;
+    struct index_spec *spec;
+    struct collection *docs;
+    struct collection **vectors; /* in the order of the VECTOR fields */
+    bool *has_lists;             /* by field: a document has, or had, several values in it */
+    struct index_document document;
+    uint64_t failures, uses;
+    struct buf last_error, last_error_key;
+    struct io_timer scan_timer;
+    bool scans;       /* keys that were there before are indexed still */
+    uint32_t scan_at; /* the place of the keyspace it has got to */
+};
+
+/* NULL when there is none of that name. */
+struct key_index *indexes_find(const struct db *db, struct slice name);
+
+/* MUTATION_INDEX_NEW: the part that can fail makes db->index; then it becomes one of db's. */
+MUST_USE enum err indexes_prepare(struct db *db, const struct mutation *m, struct why *why);
+void indexes_discard(struct db *db);
+void indexes_publish(struct db *db);
+void indexes_remove(struct db *db, struct slice name);
+void indexes_remove_all(struct db *db);
+
+/* A change has been applied. */
+void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn);
+
+/* The collection of a VECTOR field. */
+struct collection *index_collection(const struct key_index *x, const struct index_field *field);
+/* The number of a field, which is in its name of the attribute. */
+static inline size_t index_field_number(const struct key_index *x, const struct index_field *field)
+{
+    CHECK(field >= x->spec->fields && field < x->spec->fields + x->spec->field_count);
+    return (size_t)(field - x->spec->fields);
+}
+/* How much of the keyspace has been looked at: 1 when it does not scan. */
+double index_done_share(const struct key_index *x);
+size_t index_bytes(const struct key_index *x);
+
+/* All definitions as bytes, for a manifest; one after the other from there (fn NULL: they are only
+ * looked at); and back into an empty db. ERR_CORRUPT, ERR_NOMEM. */
+void indexes_encode(const struct db *db, struct buf *out);
+MUST_USE enum err indexes_each(struct slice bytes,
+                               enum err (*fn)(void *user, struct slice name,
+                                              const struct slice *words, size_t count),
+                               void *user, struct why *why);
+MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *why);
+
+/* indexes_document.c: reads a hash into x->document; ERR_ARG: it cannot be indexed, why says why.
+ */
+MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, struct why *why);
+void index_document_fini(struct index_document *d);
+/* A blob as PARAMS have it as a query: dim floats. ERR_ARG. */
+MUST_USE enum err index_query_read(const struct key_index *x, const struct index_field *f,
+                                   struct slice blob, float *out, struct why *why);
+/* A tag as it is kept and looked for: without blanks around it, in lower case unless the field is
+ * CASESENSITIVE. Appends it. */
+void index_tag_append(const struct index_field *f, struct slice tag, struct buf *out);
+
+#endif

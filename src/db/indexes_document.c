@@ -1,0 +1,235 @@
+/* From a hash to what an index keeps of it. */
+#include <float.h>
+#include <math.h>
+
+#include "db/hashes.h"
+#include "db/indexes.h"
+#include "db/stored.h"
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct slice trimmed(struct slice s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static uint8_t folded(const struct index_field *f, uint8_t c)
+{
+    return !f->case_sensitive && c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+void index_tag_append(const struct index_field *f, struct slice tag, struct buf *out)
+{
+    struct slice s = trimmed(tag);
+    for (size_t i = 0; i < s.len; i++)
+        buf_append_byte(out, folded(f, s.ptr[i]));
+}
+
+/* -- TAG --------------------------------------------------------------------------------------- */
+
+/* A tag within a JSON string. Bytes that JSON does not have as they are come as escapes; those
+ * beyond ASCII stay, whatever they are: nothing here depends on their being UTF-8. */
+static void put_tag(const struct index_field *f, struct slice tag, struct buf *out)
+{
+    for (size_t i = 0; i < tag.len; i++) {
+        uint8_t c = folded(f, tag.ptr[i]);
+        if (c == '"' || c == '\\' || c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else
+            buf_append_byte(out, c);
+    }
+}
+
+/* The next of the values between separators that is not empty. */
+static bool next_tag(const struct index_field *f, struct slice *rest, struct slice *out)
+{
+    while (rest->len > 0) {
+        const uint8_t *end = memchr(rest->ptr, f->separator, rest->len);
+        size_t size = end == NULL ? rest->len : (size_t)(end - rest->ptr);
+        *out = trimmed((struct slice){rest->ptr, size});
+        size_t taken = end == NULL ? size : size + 1;
+        *rest = (struct slice){rest->ptr + taken, rest->len - taken};
+        if (out->len > 0)
+            return true;
+    }
+    return false;
+}
+
+static void put_name(struct buf *out, char kind, size_t number)
+{
+    buf_printf(out, "%s\"%c%zu\":", out->len > 1 ? "," : "", kind, number);
+}
+
+static void put_tags(struct key_index *x, const struct index_field *f, struct slice value)
+{
+    struct buf *out = &x->document.attribute;
+    size_t number = index_field_number(x, f);
+    struct slice separator = {&f->separator, 1};
+    struct slice first, tag = {0};
+    if (!next_tag(f, &value, &first))
+        return;
+    bool many = next_tag(f, &value, &tag);
+    put_name(out, many ? 'm' : 'f', number);
+    buf_append_byte(out, '"');
+    if (many)
+        put_tag(f, separator, out);
+    put_tag(f, first, out);
+    while (many) {
+        put_tag(f, separator, out);
+        put_tag(f, tag, out);
+        if (!next_tag(f, &value, &tag))
+            break;
+    }
+    if (many)
+        put_tag(f, separator, out);
+    x->has_lists[number] |= many;
+    buf_append_byte(out, '"');
+}
+
+/* -- NUMERIC ----------------------------------------------------------------------------------- */
+
+static enum err put_number(struct key_index *x, const struct index_field *f, struct slice value,
+                           struct why *why)
+{
+    double number;
+    if (!slice_to_f64(trimmed(value), &number) || isnan(number))
+        return why_set(why, ERR_ARG, "Invalid numeric value: '%.*s'",
+                       (int)(value.len < 64 ? value.len : 64), (const char *)value.ptr);
+    /* JSON has no infinity; nothing finite lies beyond these. */
+    number = number > DBL_MAX ? DBL_MAX : number < -DBL_MAX ? -DBL_MAX : number;
+    put_name(&x->document.attribute, 'f', index_field_number(x, f));
+    buf_printf(&x->document.attribute, "%.17g", number);
+    return OK;
+}
+
+/* -- VECTOR ------------------------------------------------------------------------------------ */
+
+static void read_floats(const struct index_vector *v, struct slice blob, float *out)
+{
+    if (v->type != INDEX_FLOAT64 && v->type != INDEX_FLOAT32) {
+        type_decode(index_vector_kept(v->type), blob.ptr, v->dim, out);
+        return;
+    }
+    for (uint32_t i = 0; i < v->dim; i++) {
+        double d;
+        if (v->type == INDEX_FLOAT64) {
+            memcpy(&d, blob.ptr + (size_t)i * sizeof(d), sizeof(d));
+            out[i] = (float)d;
+        } else {
+            memcpy(&out[i], blob.ptr + (size_t)i * sizeof(*out), sizeof(*out));
+        }
+    }
+}
+
+static enum err store_floats(struct key_index *x, const struct index_vector *v,
+                             const struct collection_spec *spec, struct slice blob, uint8_t *out,
+                             float *norm, struct why *why)
+{
+    struct buf *room = &x->document.floats;
+    buf_clear(room, SIZE_MAX);
+    float *floats = (float *)(void *)buf_reserve(room, v->dim * sizeof(float));
+    if (floats == NULL)
+        return ERR_NOMEM;
+    read_floats(v, blob, floats);
+    for (uint32_t i = 0; i < v->dim; i++)
+        if (!isfinite(floats[i]))
+            return why_set(why, ERR_ARG, "value %u of the vector is not a finite number", i);
+    return vector_prepare(spec, NULL, x->db->env.kernels, floats, (float *)(void *)out, norm, why);
+}
+
+static enum err put_vector(struct key_index *x, const struct index_field *f, size_t at,
+                           struct slice blob, struct why *why)
+{
+    enum { ALIGNMENT = 8 };
+    struct index_document *d = &x->document;
+    const struct collection_spec *spec = &x->vectors[at]->spec;
+    if (blob.len != index_vector_size(&f->vector))
+        return why_set(why, ERR_ARG, "Could not add vector with blob size %zu (expected size %zu)",
+                       blob.len, index_vector_size(&f->vector));
+    size_t size = (type_size(spec->type, spec->dim) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    uint8_t *out = buf_reserve(&d->vectors, size);
+    if (out == NULL)
+        return ERR_NOMEM;
+    d->vector_at[at] = d->vectors.len;
+    buf_advance(&d->vectors, size);
+    if (spec->type == TYPE_FP32)
+        return store_floats(x, &f->vector, spec, blob, out, &d->norms[at], why);
+    size_t bad;
+    if (!type_finite(spec->type, blob.ptr, spec->dim, &bad))
+        return why_set(why, ERR_ARG, "value %zu of the vector is not a finite number", bad);
+    memcpy(out, blob.ptr, blob.len);
+    return stored_measure(spec, out, &d->norms[at], why);
+}
+
+enum err index_query_read(const struct key_index *x, const struct index_field *f, struct slice blob,
+                          float *out, struct why *why)
+{
+    const struct collection *c = index_collection(x, f);
+    float norm;
+    if (blob.len != index_vector_size(&f->vector))
+        return why_set(why, ERR_ARG,
+                       "Error parsing vector similarity query: query vector blob size (%zu) does "
+                       "not match index's expected size (%zu).",
+                       blob.len, index_vector_size(&f->vector));
+    float *raw = mem_try(MEM_SCRATCH, f->vector.dim * sizeof(*raw));
+    if (raw == NULL)
+        return ERR_NOMEM;
+    read_floats(&f->vector, blob, raw);
+    enum err e = OK;
+    for (uint32_t i = 0; i < f->vector.dim && e == OK; i++)
+        if (!isfinite(raw[i]))
+            e = why_set(why, ERR_ARG,
+                        "Error parsing vector similarity query: value %u is not a finite number",
+                        i);
+    if (e == OK)
+        e = vector_prepare(&c->spec, NULL, c->env->kernels, raw, out, &norm, why);
+    mem_free(MEM_SCRATCH, raw);
+    return e;
+}
+
+/* -- the whole --------------------------------------------------------------------------------- */
+
+enum err index_document_read(struct key_index *x, const struct object *o, struct why *why)
+{
+    struct index_document *d = &x->document;
+    struct hash_field field;
+    enum err e = OK;
+    buf_clear(&d->attribute, SIZE_MAX);
+    buf_clear(&d->vectors, SIZE_MAX);
+    buf_append_byte(&d->attribute, '{');
+    for (size_t i = 0, vector = 0; i < x->spec->field_count && e == OK; i++) {
+        const struct index_field *f = &x->spec->fields[i];
+        size_t at = vector;
+        vector += f->kind == INDEX_VECTOR;
+        if (f->kind == INDEX_VECTOR)
+            d->norms[at] = 0;
+        if (!hashes_get(x->db, o, f->path, &field))
+            continue;
+        if (f->kind == INDEX_TAG)
+            put_tags(x, f, field.value);
+        else if (f->kind == INDEX_NUMERIC)
+            e = put_number(x, f, field.value, why);
+        else
+            e = put_vector(x, f, at, field.value, why);
+    }
+    buf_append_byte(&d->attribute, '}');
+    return e == OK && buf_failed(&d->attribute) ? ERR_NOMEM : e;
+}
+
+void index_document_fini(struct index_document *d)
+{
+    buf_fini(&d->attribute);
+    buf_fini(&d->vectors);
+    buf_fini(&d->floats);
+    mem_free(MEM_KEYSPACE, d->norms);
+    mem_free(MEM_KEYSPACE, d->vector_at);
+}

@@ -1,0 +1,344 @@
+#include "db/key_filter.h"
+
+#include <math.h>
+
+#include "base/limits.h"
+
+/* A node whose children are being written. */
+struct open_node {
+    const struct query_node *node;
+    uint32_t next; /* child */
+    bool any;      /* one was written */
+};
+
+struct writing {
+    const struct key_index *x;
+    const struct ft_query *q;
+    struct key_filter *out;
+    struct buf text;
+    bool strict; /* nothing matches by lacking a field: a filter that reads one need not ask */
+    struct open_node open[KEY_FILTER_DEPTH];
+    size_t depth;
+    struct why *why;
+};
+
+static const struct query_node *node_at(const struct writing *w, uint32_t at)
+{
+    CHECK(at < w->q->node_count);
+    return &w->q->nodes[at];
+}
+
+/* -- fields ------------------------------------------------------------------------------------ */
+
+/* The field a clause speaks of. */
+static enum err field_of(const struct writing *w, const struct query_node *n,
+                         enum index_field_kind kind, const struct index_field **out)
+{
+    struct slice name = w->q->fields[n->field];
+    CHECK(n->field_count > 0);
+    *out = index_spec_field(w->x->spec, name);
+    if (*out == NULL)
+        return why_set(w->why, ERR_ARG, "Unknown field at offset 0 near %.*s",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+    if ((*out)->kind != kind)
+        return why_set(w->why, ERR_ARG, "Field `%.*s` is %s, the query needs %s",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr,
+                       index_field_kind_name((*out)->kind), index_field_kind_name(kind));
+    return OK;
+}
+
+static void put_path(struct writing *w, char kind, const struct index_field *f)
+{
+    buf_printf(&w->text, ".%c%zu", kind, index_field_number(w->x, f));
+}
+
+static void put_exists(struct writing *w, char kind, const struct index_field *f)
+{
+    buf_append_text(&w->text, "exists(");
+    put_path(w, kind, f);
+    buf_append_text(&w->text, ")");
+}
+
+/* -- NUMERIC ----------------------------------------------------------------------------------- */
+
+static enum err put_numeric(struct writing *w, const struct query_node *n)
+{
+    const struct query_range *r = &n->range;
+    const struct index_field *f;
+    enum err e = field_of(w, n, INDEX_NUMERIC, &f);
+    if (e != OK || f->no_index) {
+        buf_append_text(&w->text, "false");
+        return e;
+    }
+    bool low = r->low != -INFINITY, high = r->high != INFINITY;
+    buf_append_text(&w->text, "(");
+    if (!w->strict || (!low && !high)) {
+        put_exists(w, 'f', f);
+        buf_append_text(&w->text, low || high ? " and " : "");
+    }
+    if (low) {
+        put_path(w, 'f', f);
+        buf_printf(&w->text, " %s %.17g", r->low_open ? ">" : ">=", fmin(r->low, 1.7e308));
+        buf_append_text(&w->text, high ? " and " : "");
+    }
+    if (high) {
+        put_path(w, 'f', f);
+        buf_printf(&w->text, " %s %.17g", r->high_open ? "<" : "<=", fmax(r->high, -1.7e308));
+    }
+    buf_append_text(&w->text, ")");
+    return OK;
+}
+
+/* -- TAG --------------------------------------------------------------------------------------- */
+
+/* Within a string of a filter; of a pattern, only what it matches as itself. */
+static void put_bytes(struct writing *w, struct slice bytes, bool pattern)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint8_t c = bytes.ptr[i];
+        if (pattern && (c == '*' || c == '?' || c == '\\'))
+            buf_append_text(&w->text, "\\\\");
+        if (c == '"' || c == '\\')
+            buf_append_byte(&w->text, '\\');
+        buf_append_byte(&w->text, c);
+    }
+}
+
+/* One value a document may have alone. */
+static void put_single(struct writing *w, const struct index_field *f, const struct query_node *n,
+                       struct slice value)
+{
+    bool before = n->kind == QUERY_SUFFIX || n->kind == QUERY_INFIX;
+    bool after = n->kind == QUERY_PREFIX || n->kind == QUERY_INFIX;
+    put_path(w, 'f', f);
+    buf_append_text(&w->text, n->kind == QUERY_WORD ? " == \"" : " like \"");
+    buf_append_text(&w->text, before ? "*" : "");
+    put_bytes(w, value, before || after);
+    buf_append_text(&w->text, after ? "*\"" : "\"");
+}
+
+/* The same among several: these stand between separators, which are in none of them. */
+static void put_among(struct writing *w, const struct index_field *f, const struct query_node *n,
+                      struct slice value)
+{
+    struct slice separator = {&f->separator, 1};
+    bool starts = n->kind == QUERY_WORD || n->kind == QUERY_PREFIX;
+    bool ends = n->kind == QUERY_WORD || n->kind == QUERY_SUFFIX;
+    bool pattern = n->kind == QUERY_WILDCARD;
+    if (value.len > 0 && memchr(value.ptr, f->separator, value.len) != NULL) {
+        buf_append_text(&w->text, "false");
+        return;
+    }
+    if (pattern) {
+        put_path(w, 'm', f);
+        buf_append_text(&w->text, " like \"*");
+    } else {
+        buf_append_text(&w->text, "\"");
+    }
+    if (starts || pattern)
+        put_bytes(w, separator, pattern);
+    put_bytes(w, value, false);
+    if (ends || pattern)
+        put_bytes(w, separator, pattern);
+    if (pattern) {
+        buf_append_text(&w->text, "*\"");
+    } else {
+        buf_append_text(&w->text, "\" in ");
+        put_path(w, 'm', f);
+    }
+}
+
+static void put_values(struct writing *w, const struct query_node *n, const struct index_field *f,
+                       char form)
+{
+    bool asks = form == 'm' || !w->strict || w->x->has_lists[index_field_number(w->x, f)];
+    buf_append_text(&w->text, "(");
+    if (asks) {
+        put_exists(w, form, f);
+        buf_append_text(&w->text, " and (");
+    }
+    for (uint32_t at = n->child; at != QUERY_NO_NODE; at = node_at(w, at)->next) {
+        const struct query_node *value = node_at(w, at);
+        struct buf folded = BUF_INIT(MEM_SCRATCH);
+        index_tag_append(f, value->text, &folded);
+        if (at != n->child)
+            buf_append_text(&w->text, " or ");
+        if (form == 'm')
+            put_among(w, f, value, buf_slice(&folded));
+        else
+            put_single(w, f, value, buf_slice(&folded));
+        if (buf_failed(&folded))
+            w->text.failed = true;
+        buf_fini(&folded);
+    }
+    buf_append_text(&w->text, asks ? "))" : ")");
+}
+
+static enum err put_tags(struct writing *w, const struct query_node *n)
+{
+    const struct index_field *f;
+    enum err e = field_of(w, n, INDEX_TAG, &f);
+    if (e != OK || f->no_index) {
+        buf_append_text(&w->text, "false");
+        return e;
+    }
+    bool lists = w->x->has_lists[index_field_number(w->x, f)];
+    buf_append_text(&w->text, lists ? "(" : "");
+    put_values(w, n, f, 'f');
+    if (lists) {
+        buf_append_text(&w->text, " or ");
+        put_values(w, n, f, 'm');
+        buf_append_text(&w->text, ")");
+    }
+    return OK;
+}
+
+static enum err put_missing(struct writing *w, const struct query_node *n)
+{
+    struct slice name = w->q->fields[n->field];
+    const struct index_field *f = index_spec_field(w->x->spec, name);
+    if (f == NULL)
+        return why_set(w->why, ERR_ARG, "Unknown field at offset 0 near %.*s",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+    if (!f->index_missing || f->kind == INDEX_VECTOR)
+        return why_set(w->why, ERR_ARG,
+                       "'ismissing' requires field '%.*s' to be defined with 'INDEXMISSING'",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+    buf_append_text(&w->text, "(not ");
+    put_exists(w, 'f', f);
+    if (f->kind == INDEX_TAG) {
+        buf_append_text(&w->text, " and not ");
+        put_exists(w, 'm', f);
+    }
+    buf_append_text(&w->text, ")");
+    return OK;
+}
+
+/* -- the tree ---------------------------------------------------------------------------------- */
+
+/* Must everything that is open match, for a document to? */
+static bool all_must_match(const struct writing *w)
+{
+    for (size_t i = 0; i < w->depth; i++)
+        if (w->open[i].node->kind != QUERY_AND)
+            return false;
+    return true;
+}
+
+static enum err put_radius(struct writing *w, const struct query_node *n)
+{
+    const struct index_field *f;
+    enum err e = field_of(w, n, INDEX_VECTOR, &f);
+    if (e != OK)
+        return e;
+    if (!all_must_match(w) || w->out->radius != NULL || w->q->knn.given)
+        return why_set(w->why, ERR_UNSUPPORTED,
+                       "one VECTOR_RANGE, beside clauses that must all match, is supported");
+    w->out->radius = n;
+    buf_append_text(&w->text, "true");
+    return OK;
+}
+
+static enum err open_node(struct writing *w, const struct query_node *n)
+{
+    if (w->depth == KEY_FILTER_DEPTH)
+        return why_set(w->why, ERR_LIMIT, "a query nests at most %d clauses", KEY_FILTER_DEPTH);
+    w->open[w->depth++] = (struct open_node){n, n->child, false};
+    buf_append_text(&w->text, n->kind == QUERY_NOT ? "not (" : "(");
+    return OK;
+}
+
+static enum err put_node(struct writing *w, const struct query_node *n)
+{
+    switch (n->kind) {
+    case QUERY_AND:
+    case QUERY_OR:
+    case QUERY_NOT:
+        return open_node(w, n);
+    case QUERY_TAG:
+        return put_tags(w, n);
+    case QUERY_NUMERIC:
+        return put_numeric(w, n);
+    case QUERY_MISSING:
+        return put_missing(w, n);
+    case QUERY_RADIUS:
+        return put_radius(w, n);
+    case QUERY_ALL:
+    case QUERY_OPTIONAL:
+        buf_append_text(&w->text, "true");
+        return OK;
+    case QUERY_PHRASE:
+    case QUERY_WORD:
+    case QUERY_PREFIX:
+    case QUERY_SUFFIX:
+    case QUERY_INFIX:
+    case QUERY_WILDCARD:
+    case QUERY_FUZZY:
+        buf_append_text(&w->text, "false");
+        return OK;
+    case QUERY_GEO:
+        return why_set(w->why, ERR_UNSUPPORTED, "GEO fields are not supported");
+    }
+    CHECK(false);
+    return ERR_ARG;
+}
+
+static enum err put_tree(struct writing *w)
+{
+    enum err e = put_node(w, node_at(w, w->q->root));
+    while (e == OK && w->depth > 0) {
+        struct open_node *top = &w->open[w->depth - 1];
+        if (top->next == QUERY_NO_NODE) {
+            buf_append_text(&w->text, ")");
+            w->depth--;
+            continue;
+        }
+        const struct query_node *child = node_at(w, top->next);
+        if (top->any)
+            buf_append_text(&w->text, top->node->kind == QUERY_OR ? " or " : " and ");
+        top->any = true;
+        top->next = child->next;
+        e = put_node(w, child);
+    }
+    return e;
+}
+
+static bool is_strict(const struct ft_query *q)
+{
+    for (uint32_t i = 0; i < q->node_count; i++) {
+        enum query_kind kind = q->nodes[i].kind;
+        if (kind == QUERY_OR || kind == QUERY_NOT || kind == QUERY_MISSING)
+            return false;
+    }
+    return true;
+}
+
+/* Is there nothing but clauses that match whatever a document is? */
+static bool matches_all(const struct ft_query *q)
+{
+    for (uint32_t i = 0; i < q->node_count; i++) {
+        enum query_kind kind = q->nodes[i].kind;
+        if (kind != QUERY_ALL && kind != QUERY_AND && kind != QUERY_RADIUS)
+            return false;
+    }
+    return true;
+}
+
+enum err key_filter_make(const struct key_index *x, const struct ft_query *q,
+                         struct key_filter *out, struct why *why)
+{
+    struct writing w = {.x = x,
+                        .q = q,
+                        .out = out,
+                        .text = BUF_INIT(MEM_SCRATCH),
+                        .strict = is_strict(q),
+                        .why = why};
+    *out = (struct key_filter){0};
+    enum err e = put_tree(&w);
+    if (e == OK && buf_failed(&w.text))
+        e = ERR_NOMEM;
+    if (e == OK && !matches_all(q))
+        e = filter_compile(buf_slice(&w.text), NULL, 0, &out->filter, why);
+    buf_fini(&w.text);
+    return e;
+}

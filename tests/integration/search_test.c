@@ -1,0 +1,74 @@
+/* Indexes over hashes in a server of its own: they come back, and follow keys whoever changes them.
+ */
+#include "integration/peer.h"
+
+static const char *const everysec[] = {"--appendfsync", "everysec", NULL};
+
+static const char knn[] =
+    "FT.SEARCH i \"*=>[KNN 9 @v $b AS d]\" PARAMS 2 b {f32 1 0} NOCONTENT DIALECT 2";
+
+TEST(search, an_index_comes_back_from_the_log_and_from_a_snapshot)
+{
+    struct served s;
+    struct peer p;
+    served_start(&s, everysec);
+    peer_open(&p, &s);
+    SAYS(&p, "HSET k1 t red v {f32 1 0}", ":2");
+    SAYS(
+        &p,
+        "FT.CREATE i PREFIX 1 k SCHEMA t TAG v VECTOR HNSW 6 TYPE FLOAT32 DIM 2 DISTANCE_METRIC L2",
+        "+OK");
+    SAYS(&p, "FT.CREATE gone SCHEMA t TAG", "+OK");
+    SAYS(&p, "HSET k2 t blue v {f32 0 1}", ":2");
+    SAYS(&p, "FT.DROPINDEX gone", "+OK");
+    SAYS(&p, knn, "[:2 'k1' 'k2']");
+    for (int life = 0; life < 2; life++) {
+        EXPECT_EQ(served_restart(&s, everysec), 0);
+        peer_close(&p);
+        peer_open(&p, &s);
+        SAYS(&p, "FT._LIST", "['i']");
+        SAYS(&p, knn, "[:2 'k1' 'k2']");
+        SAYS(&p, "FT.SEARCH i @t:{blue} NOCONTENT", "[:1 'k2']");
+        SAYS(&p, "SAVE", "+OK");
+    }
+    SAYS(&p, "FLUSHALL", "+OK");
+    SAYS(&p, "FT._LIST", "[]");
+    peer_close(&p);
+    EXPECT_EQ(served_stop(&s), 0);
+}
+
+TEST(search, what_expires_is_not_found)
+{
+    struct served s;
+    struct peer p;
+    served_start(&s, NULL);
+    peer_open(&p, &s);
+    SAYS(&p, "FT.CREATE i SCHEMA t TAG", "+OK");
+    SAYS(&p, "HSET a t x", ":1");
+    SAYS(&p, "HSET b t x", ":1");
+    SAYS(&p, "HSET c t x other 1", ":2");
+    SAYS(&p, "PEXPIRE a 1", ":1");
+    SAYS(&p, "HPEXPIRE c 1 FIELDS 1 t", "[:1]");
+    sleep_us(300 * 1000);
+    SAYS(&p, "FT.SEARCH i @t:{x} NOCONTENT", "[:1 'b']");
+    SAYS(&p, "FT.SEARCH i *", "[:2 'b' ['t' 'x'] 'c' ['other' '1']]");
+    peer_close(&p);
+    EXPECT_EQ(served_stop(&s), 0);
+}
+
+TEST(search, a_transaction_sees_its_own_documents)
+{
+    struct served s;
+    struct peer p;
+    served_start(&s, NULL);
+    peer_open(&p, &s);
+    SAYS(&p, "FT.CREATE i SCHEMA v VECTOR FLAT 6 TYPE FLOAT32 DIM 2 DISTANCE_METRIC IP", "+OK");
+    SAYS(&p, "MULTI", "+OK");
+    SAYS(&p, "HSET a v {f32 1 0}", "+QUEUED");
+    SAYS(&p, knn, "+QUEUED");
+    SAYS(&p, "HSET a v {f32 2 0}", "+QUEUED");
+    SAYS(&p, "FT.SEARCH i * RETURN 0", "+QUEUED");
+    SAYS(&p, "EXEC", "[:1 [:1 'a'] :0 [:1 'a' []]]");
+    peer_close(&p);
+    EXPECT_EQ(served_stop(&s), 0);
+}
