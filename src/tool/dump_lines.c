@@ -76,6 +76,11 @@ static void put_spec(struct dump *d, const struct collection_spec *s)
         buf_printf(&d->text, " at most %" PRIu64 " bytes", s->tuning.max_bytes);
     if (s->tuning.evict != EVICT_REFUSE)
         buf_printf(&d->text, " evicts %s", eviction_name(s->tuning.evict));
+    for (size_t i = 0; i < s->schema.count; i++) {
+        struct slice name = schema_name(&s->schema, i);
+        buf_printf(&d->text, " field %.*s %s", (int)name.len, (const char *)name.ptr,
+                   schema_kind_name(schema_kind(&s->schema, i)));
+    }
 }
 
 static void put_partition(struct dump *d, struct slice name)

@@ -139,10 +139,22 @@ static void put_tuning(struct dump *d, const struct spec_tuning *t)
     put_text(d, eviction_name(t->evict));
 }
 
+/* The last words of VCREATE. */
+static void put_schema(struct dump *d, const struct schema *s)
+{
+    if (s->count > 0)
+        put_text(d, "SCHEMA");
+    for (size_t i = 0; i < s->count; i++) {
+        put_slice(d, schema_name(s, i));
+        put_text(d, schema_kind_name(schema_kind(s, i)));
+    }
+}
+
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
     bool flat = s->index == INDEX_FLAT;
-    put_command(d, "VCREATE", (flat ? 14u : 18u) + TUNING_WORDS);
+    size_t schema_words = s->schema.count == 0 ? 0 : 1 + 2 * (size_t)s->schema.count;
+    put_command(d, "VCREATE", (flat ? 14u : 18u) + TUNING_WORDS + schema_words);
     put_slice(d, key);
     put_text(d, "DIM");
     put_number(d, s->dim);
@@ -157,12 +169,13 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_text(d, "ORIGINALS");
     put_text(d, s->keep_originals ? "KEEP" : "DROP");
     put_tuning(d, &s->tuning);
-    if (flat)
-        return;
-    put_text(d, "M");
-    put_number(d, s->m);
-    put_text(d, "EFC");
-    put_number(d, s->ef_build);
+    if (!flat) {
+        put_text(d, "M");
+        put_number(d, s->m);
+        put_text(d, "EFC");
+        put_number(d, s->ef_build);
+    }
+    put_schema(d, &s->schema);
 }
 
 /* VPARTITION CREATE or DROP. */

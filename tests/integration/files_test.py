@@ -26,7 +26,7 @@ CREATES = {
     'l2': 'METRIC L2 INDEX HNSW QUANT NONE',
     'flat': 'METRIC IP INDEX FLAT',
     'dropped': 'METRIC COSINE ORIGINALS DROP',
-    'fp16': 'METRIC COSINE TYPE FP16',
+    'fp16': 'METRIC COSINE TYPE FP16 SCHEMA n NUMERIC a.b TAG',
     'bf16': 'METRIC L2 TYPE BF16 INDEX HNSW',
     'int8': 'METRIC COSINE TYPE INT8',
     'bit': 'METRIC JACCARD TYPE BIT',
@@ -114,8 +114,12 @@ def contents(client):
     for key in client.keys('*'):
         kind = client.type(key)
         expires = client.pexpiretime(key)
-        value = client.get(key) if kind == b'string' else elements(client, key)
-        found[key] = (kind, expires, value)
+        if kind == b'string':
+            found[key] = (kind, expires, client.get(key))
+            continue
+        info = client.execute_command('VINFO', key)
+        schema = info[info.index(b'schema') + 1] if b'schema' in info else None
+        found[key] = (kind, (expires, schema), elements(client, key))
     return found
 
 
