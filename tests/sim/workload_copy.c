@@ -52,6 +52,7 @@ static bool same_spec(const struct ask *cmd, const struct model_collection *c,
     struct collection_spec wanted = c->spec;
     struct buf a = BUF_INIT(MEM_TEST), b = BUF_INIT(MEM_TEST);
     wanted.tuning = *model_tuning_at(c, cmd->before);
+    wanted.schema = *model_schema_at(c, cmd->before);
     spec_encode(&wanted, &a);
     spec_encode(spec, &b);
     bool same = slice_eq(buf_slice(&a), buf_slice(&b));
