@@ -50,7 +50,7 @@ TEST(config, starts_with_the_defaults_that_are_documented)
     EXPECT(c.protected_mode && c.vset_keep_originals);
     EXPECT_EQ(c.maxclients, 10000);
     EXPECT_EQ(c.proto_max_bulk_len, 512 << 20);
-    EXPECT_EQ(c.client_output_buffer_limit.hard_bytes, 256 << 20);
+    EXPECT_EQ(c.client_output_buffer_limit.hard_bytes, 1024 << 20);
     EXPECT_EQ(c.client_output_buffer_limit.soft_seconds, 60);
     EXPECT_EQ(c.maxmemory, mem_machine_bytes() / 100 * 75);
     EXPECT_EQ(c.maxmemory_policy, POLICY_NOEVICTION);
@@ -250,7 +250,7 @@ TEST(config, output_limit_has_the_syntax_of_redis)
                "!Invalid client class specified in buffer limit configuration.");
     EXPECT_SET(name, "replica x 0 0", error);
     /* There are none of these, but redis.conf has them. */
-    EXPECT_SET(name, "slave 0 0 0", "normal 268435456 67108864 60");
+    EXPECT_SET(name, "slave 0 0 0", "normal 1073741824 67108864 60");
     EXPECT_SET(name, "replica 1 1 1 normal 1 2 3 pubsub 32mb 8mb 60", "normal 1 2 3");
 }
 
