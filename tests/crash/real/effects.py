@@ -3,7 +3,7 @@
 An effect is a function (state, window) -> reply. window: the clock was between these two moments
 (Unix milliseconds) when the command ran. ANY stands for a reply that is not judged."""
 
-from model import Hash, Text, Vectors, clone
+from model import Hash, Index, Text, Vectors, clone
 
 ANY = object()
 
@@ -209,6 +209,20 @@ def time_fields(key, names, ttl_ms=None, at_ms=None, values=False, persist=False
 
 
 # -- vectors ---------------------------------------------------------------------------------------
+
+def create_index(name, prefix):
+    def effect(state, _):
+        state[name] = Index([prefix])
+        return b'OK'
+    return effect
+
+
+def drop_index(name):
+    def effect(state, _):
+        del state[name]
+        return b'OK'
+    return effect
+
 
 def create(key, dim, metric):
     def effect(state, _):

@@ -35,6 +35,21 @@ class Hash:
         return f'{self.fields} expire={self.expire}'
 
 
+class Index:
+    """What FT.CREATE made. Its name is no key: in a state it stands beside them."""
+
+    expire = None
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def clone(self):
+        return Index(self.prefix)
+
+    def __repr__(self):
+        return f'index of {self.prefix}'
+
+
 EFFORT = 100  # EF of a collection that VCREATE says nothing of
 
 
@@ -85,6 +100,8 @@ def difference(want, have):
     if isinstance(want, Text):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
+    elif isinstance(want, Index):
+        return None if want.prefix == have.prefix else f'want {want}, have {have}'
     elif isinstance(want, Hash):
         differs = hash_difference(want.fields, have.fields)
         if differs:
@@ -169,6 +186,18 @@ def read_state(connection, knows_expiry):
     for key, time_ms in zip(keys, times):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)
+    state.update(read_indexes(connection))
+    return state
+
+
+def read_indexes(connection):
+    names = connection.ask('FT._LIST')
+    if not isinstance(names, list):
+        return {}  # a server without FT.CREATE
+    state = {}
+    for name, info in zip(names, connection.ask_many([('FT.INFO', name) for name in names])):
+        definition = info[info.index(b'index_definition') + 1]
+        state[name] = Index(definition[definition.index(b'prefixes') + 1])
     return state
 
 

@@ -20,7 +20,7 @@ FAR_MS = 10**9  # a time to live that no test outlives
 EXEMPT = {
     'FLUSHALL': 'kill9.py sends it between cycles, when nothing is under way',
     'FLUSHDB': 'the same as FLUSHALL',
-    'SORT': 'not in vdb', 'RESTORE': 'not in vdb',
+    'SORT': 'not in vdb', 'RESTORE': 'COPY takes the same way, and is made',
 }
 
 
@@ -508,6 +508,21 @@ def make_vcreate(client):
                    fx.create(key, DIMS[b'v'], metric))
 
 
+def make_ft_create(client):
+    name, prefix = client.key(b'x', 2), client.key(b'h', 4)
+    if name in client.sent:
+        return None
+    return Command([('FT.CREATE', name, 'ON', 'HASH', 'PREFIX', 1, prefix, 'SCHEMA',
+                     'f0', 'NUMERIC', 'f1', 'TAG')], fx.create_index(name, prefix))
+
+
+def make_ft_dropindex(client):
+    name = client.key(b'x', 2)
+    if name not in client.sent:
+        return None
+    return Command([('FT.DROPINDEX', name)], fx.drop_index(name))
+
+
 def make_valter(client):
     key, _ = any_set(client)
     if key is None or not client.sent[key].created:
@@ -604,6 +619,7 @@ MAKERS = [
     ('HPEXPIRE', hexpire_maker('HPEXPIRE', 1, False)),
     ('HEXPIREAT', hexpire_maker('HEXPIREAT', 1000, True)),
     ('HPEXPIREAT', hexpire_maker('HPEXPIREAT', 1, True)),
+    ('FT.CREATE', make_ft_create), ('FT.DROPINDEX', make_ft_dropindex),
     ('VCREATE', make_vcreate), ('VALTER', make_valter),
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
