@@ -393,7 +393,19 @@ void change_free(struct db *db, struct object *o)
     flush_large(db, o);
     if (o->hold == OBJECT_HELD)
         db->background.retired->bytes += mem_size(o);
-    object_free(o);
+    if (!db->keeps_gone) {
+        object_free(o);
+        return;
+    }
+    CHECK(db->gone_count < COUNT_OF(db->gone));
+    db->gone[db->gone_count++] = o;
+}
+
+static void free_gone(struct db *db)
+{
+    db->keeps_gone = false;
+    while (db->gone_count > 0)
+        object_free(db->gone[--db->gone_count]);
 }
 
 void change_publish(struct db *db)
@@ -551,6 +563,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     if (db->on_change != NULL)
         db->on_change(db->on_change_user, m);
     db->changes += keys_changed_by(db, m);
+    db->keeps_gone = db->indexes != NULL && m->kind != MUTATION_FLUSH;
     switch (m->kind) {
     case MUTATION_STRING_SET:
     case MUTATION_STRING_RANGE:
@@ -602,6 +615,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         break;
     }
     indexes_follow(db, m, lsn);
+    free_gone(db);
     CHECK(db->object == NULL && db->grown == NULL && db->index == NULL && !db->empties);
 }
 

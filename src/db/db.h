@@ -42,26 +42,29 @@ struct db {
     bool touches;    /* finding a key counts as using it */
     uint64_t now_ms; /* Unix time as the command being run has it; set by cmd/command.h */
     uint64_t next_uid;
-    uint64_t random;        /* state of rng.h */
-    struct bulk *bulk;      /* a long put under way, or NULL: bulk.h */
+    uint64_t random;           /* state of rng.h */
+    struct bulk *bulk;         /* a long put under way, or NULL: bulk.h */
     struct key_index *indexes; /* over keys: indexes.h */
     struct key_index *index;   /* prepared and not yet applied, */
     struct object *object;     /* likewise */
-    bool empties;           /* prepared likewise: what the key holds goes with its last entry */
+    bool keeps_gone;           /* while a change is applied that indexes ask for afterwards */
+    unsigned gone_count;
+    struct object *gone[2];    /* what it took out, freed at its end: its key may be theirs */
+    bool empties;              /* prepared likewise: what the key holds goes with its last entry */
     uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */
-    struct buf scratch;     /* where values that change are made */
-    struct tree_change tree; /* prepared likewise, for the object that it makes grow */
-    struct object *grown;   /* NULL: none */
+    struct buf scratch;        /* where values that change are made */
+    struct tree_change tree;   /* prepared likewise, for the object that it makes grow */
+    struct object *grown;      /* NULL: none */
     struct tree_ops hash_ops;
     uint32_t packed_count_max; /* larger values have nodes of their own */
     size_t packed_bytes_max;
     struct tree_graves graves; /* of large values that are gone: flush.h */
-    struct dead_keys *dead; /* flushed, and being freed: flush.h */
+    struct dead_keys *dead;    /* flushed, and being freed: flush.h */
     struct io_timer dead_timer;
     struct io_timer epoch_timer; /* more is free than the loop should free in one go */
-    bool follows;    /* records come from elsewhere: it makes none by itself */
-    bool replaying;  /* what was let in once is not held against maxmemory again */
-    bool has_losses; /* replay, after a repair: what is missing may have been lost */
+    bool follows;                /* records come from elsewhere: it makes none by itself */
+    bool replaying;              /* what was let in once is not held against maxmemory again */
+    bool has_losses;             /* replay, after a repair: what is missing may have been lost */
     /* Called before a change is applied; NULL: nobody asks. */
     void (*on_change)(void *user, const struct mutation *m);
     void *on_change_user;

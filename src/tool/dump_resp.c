@@ -43,6 +43,8 @@ static void put_command(struct dump *d, const char *name, size_t words)
 static void write_out(struct dump *d)
 {
     CHECK(!buf_failed(&d->text));
+    if (d->text.len == 0)
+        return; /* a TICK, say */
     (void)fwrite(d->text.ptr, 1, d->text.len, d->out);
     buf_clear(&d->text, SIZE_MAX);
     d->commands = 0;

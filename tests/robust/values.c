@@ -81,6 +81,8 @@ static const struct {
     {"url", {"file:///backups/one", "s3://bucket/x", "nosuch:"}},
     {"destination", {"new1", "new2", "s", "h2"}},
     {"newkey", {"new1", "new2", "s", "h2"}},
+    {"index", {"idx", "idx", "nosuch"}},
+    {"query", {"*", "@e1:[0 5]", "@e3:{text}", "-@e3:{text} | *", "(", "@nosuch:[1 2]", "a b"}},
     {"partition", {"red", "red", "blue", "_default", "nosuch"}},
     {"option", {"x"}},
     {"ignored", {"x"}},
