@@ -68,9 +68,9 @@ enum row_state {
 struct collection_env {
     struct epoch *epoch;
     struct background *background;
-    struct capture *capture; /* the one under way, or NULL; of db */
+    struct capture *capture;             /* the one under way, or NULL; of db */
     struct aging **agings, **aging_next; /* all there are, and a place among them; of db */
-    const uint64_t *now_ms;  /* of db */
+    const uint64_t *now_ms;              /* of db */
     const struct vec_kernels *kernels;
     size_t machine_bytes;
     uint64_t hash_seed[2];
@@ -79,41 +79,41 @@ struct collection_env {
 };
 
 struct collection {
-    struct epoch_item end;       /* when dropped */
+    struct epoch_item end; /* when dropped */
     struct job end_job;
     const struct collection_env *env;
     struct collection_spec spec;
-    struct codec codec;          /* of what walks read */
-    struct codec exact;          /* of the exact vectors */
-    float *projection;           /* dim x projection_from, or NULL */
-    float *unit;                 /* room for a vector that codes are made of; NULL: not needed */
-    struct fields *fields;       /* NULL: there is no schema, or they are still to be made */
-    struct fields *next_fields;  /* made for a schema that has changed; or NULL */
-    bool fields_late;            /* the schema has changed, and fields are not its yet */
+    struct codec codec;           /* of what walks read */
+    struct codec exact;           /* of the exact vectors */
+    float *projection;            /* dim x projection_from, or NULL */
+    float *unit;                  /* room for a vector that codes are made of; NULL: not needed */
+    struct fields *fields;        /* NULL: there is no schema, or they are still to be made */
+    struct fields *next_fields;   /* made for a schema that has changed; or NULL */
+    bool fields_late;             /* the schema has changed, and fields are not its yet */
     struct io_timer fields_timer; /* the next slice of building them */
     struct shown_schema *shown_schema; /* the schema, for captures; NULL: no field is in it */
     struct columns columns;
     struct heap heap;
     struct map ids;
-    struct index *graph;         /* NULL while flat */
+    struct index *graph; /* NULL while flat */
     struct pending pending;
     struct rowset free_rows;
-    uint64_t evicted;            /* elements that made room for others, since the start */
-    struct aging *aging;         /* NULL: no element expires */
+    uint64_t evicted;              /* elements that made room for others, since the start */
+    struct aging *aging;           /* NULL: no element expires */
     struct partitions *partitions; /* NULL: there is _default alone */
-    struct bulk *bulk;           /* that puts elements into it, or NULL */
-    const struct object *object; /* that leads to it, in the keyspace */
-    uint32_t rows_end;           /* rows ever used: 0 .. rows_end - 1 */
-    size_t live;                 /* with those of dying partitions */
-    size_t attributes;           /* likewise */
-    size_t dead_linked;          /* rows a sweep would take out */
-    size_t sweeping;             /* rows that are ROW_SWEEPING */
+    struct bulk *bulk;             /* that puts elements into it, or NULL */
+    const struct object *object;   /* that leads to it, in the keyspace */
+    uint32_t rows_end;             /* rows ever used: 0 .. rows_end - 1 */
+    size_t live;                   /* with those of dying partitions */
+    size_t attributes;             /* likewise */
+    size_t dead_linked;            /* rows a sweep would take out */
+    size_t sweeping;               /* rows that are ROW_SWEEPING */
     _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
     uint64_t uid;
-    struct retired *retired;     /* once it is dropped */
-    size_t retired_bytes;        /* what it took then */
-    bool dropped;                /* out of the keyspace: no new work for it */
-    bool wants_graph;            /* somebody asked for links of a small collection */
+    struct retired *retired; /* once it is dropped */
+    size_t retired_bytes;    /* what it took then */
+    bool dropped;            /* out of the keyspace: no new work for it */
+    bool wants_graph;        /* somebody asked for links of a small collection */
 
     /* background.c */
     struct collection *work_next, *work_prev;
@@ -129,8 +129,8 @@ struct collection {
     bool sweep_anyway;
     struct io_timer compact_timer; /* the next slice of compacting the heap */
     bool compacts;
-    uint64_t searched_us;        /* when the last search started; monotonic */
-    size_t pending_waiters;      /* sessions whose reply waits for the pending set */
+    uint64_t searched_us;   /* when the last search started; monotonic */
+    size_t pending_waiters; /* sessions whose reply waits for the pending set */
 };
 
 /* NULL when memory is short. */
@@ -205,16 +205,17 @@ size_t collection_bytes(const struct collection *c);
 struct collection_view {
     struct collection *collection; /* for what never changes, the heap and the graph */
     const struct index *graph;
-    struct index_rows codes;       /* what walks read */
-    struct index_rows exact;       /* exact vectors; codes.codes when there are none */
+    struct index_rows codes; /* what walks read */
+    struct index_rows exact; /* exact vectors; codes.codes when there are none */
     bool has_exact;
+    bool has_partitions; /* implicit sets have none */
     uint8_t *base[COLUMNS_MAX];
-    bool has_fields;               /* they are complete */
-    bool builds_fields;            /* those of the schema are not */
+    bool has_fields;    /* they are complete */
+    bool builds_fields; /* those of the schema are not */
     uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
-    uint32_t ef;                   /* of searches that do not say */
-    _Atomic uint32_t *used;        /* by row, as access.h has it; NULL: nobody asks */
-    struct access access;          /* the clock of that */
+    uint32_t ef;                    /* of searches that do not say */
+    _Atomic uint32_t *used;         /* by row, as access.h has it; NULL: nobody asks */
+    struct access access;           /* the clock of that */
     const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */
     const struct partition_table *partitions; /* NULL: there is _default alone */
     bool has_due; /* some have expired, or their partition was dropped, and are not

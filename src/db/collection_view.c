@@ -36,6 +36,7 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .live = collection_sums(c).count,
     };
     memcpy(out->base, c->columns.base, sizeof(out->base));
+    out->has_partitions = c->columns.spec[COL_PARTITION].stride > 0;
     collection_view_partitions(out, c->partitions == NULL ? NULL : c->partitions->table);
     if (c->aging != NULL && spec_counts_use(&c->spec.tuning)) {
         out->used = (_Atomic uint32_t *)(void *)c->aging->columns.base[AGE_ACCESS];
@@ -74,8 +75,8 @@ float view_norm(const struct collection_view *v, uint32_t row)
 
 uint16_t view_partition(const struct collection_view *v, uint32_t row)
 {
-    bool none = v->collection->columns.spec[COL_PARTITION].stride == 0;
-    return none ? PARTITION_DEFAULT : ((const uint16_t *)(const void *)v->base[COL_PARTITION])[row];
+    return v->has_partitions ? ((const uint16_t *)(const void *)v->base[COL_PARTITION])[row]
+                             : PARTITION_DEFAULT;
 }
 
 void view_use(struct collection_view *v, uint32_t row)
