@@ -320,7 +320,9 @@ class DeafTest(unittest.TestCase):
         took, most = self.deaf('--client-output-buffer-limit', 'normal 8mb 0 0')
         self.assertLess(took, 10)
         if not SANITIZED:
-            self.assertLess(most, 200 * MIB)
+            # The limit is looked at when all has run that came in one read: here up to all of the
+            # 100 MB, in a buffer that doubles, its last two sizes at once for a moment.
+            self.assertLess(most, 512 * MIB)
 
     def test_past_the_soft_limit_it_is_closed_after_a_while(self):
         took, _ = self.deaf('--client-output-buffer-limit', 'normal 0 4mb 2')
