@@ -1,0 +1,257 @@
+/* A query becomes a search of one of the index's collections; a lane finds the keys. */
+#include "cmd/ft_plan.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+
+/* -- [lane] what was found: how many in all, then distance and key of some --------------------- */
+
+static void put_hit(struct search *s, float distance, uint32_t row)
+{
+    bytes_put_f32(&s->reply, distance);
+    bytes_put_slice(&s->reply, view_id(&s->view, row));
+}
+
+/* Under COSINE a float dot product of a vector with itself misses 1 by its last bit. */
+static float shown_distance(const struct search *s, float distance)
+{
+    bool cosine = s->view.collection->spec.metric == METRIC_COSINE;
+    return cosine && fabsf(distance) <= FLT_EPSILON ? 0 : distance;
+}
+
+static void encode_hits(struct search *s, const struct hit *hits, size_t count)
+{
+    bytes_put_u64(&s->reply, count);
+    for (size_t i = 0; i < count; i++)
+        put_hit(s, shown_distance(s, hits[i].dist), hits[i].row);
+}
+
+static bool count_row(void *user, uint32_t row)
+{
+    (void)row;
+    ++*(uint64_t *)user;
+    return true;
+}
+
+/* Documents without a vector in the query. */
+static enum err run_plain(struct search *s, struct lane *lane)
+{
+    struct ft_ask *ask = s->extra;
+    uint64_t total = 0;
+    uint32_t *rows;
+    size_t count;
+    if (s->plan.exact)
+        total = s->plan.bound;
+    else
+        query_each(s, lane, count_row, &total);
+    enum err e = query_rows(s, lane, &ask->rows, &rows, &count);
+    if (e != OK)
+        return e;
+    bytes_put_u64(&s->reply, total);
+    for (size_t i = 0; i < count; i++)
+        put_hit(s, 0, rows[i]);
+    mem_free(MEM_SCRATCH, rows);
+    return OK;
+}
+
+/* -- VECTOR_RANGE ------------------------------------------------------------------------------ */
+
+struct near_rows {
+    struct search *s;
+    const struct codec *codec;
+    const struct index_rows *rows;
+    const uint8_t *query;
+    struct hit *items;
+    size_t count, capacity;
+    bool failed;
+};
+
+static bool take_near(void *user, uint32_t row)
+{
+    struct near_rows *n = user;
+    float distance = codec_score(n->codec, n->query, row_code(n->rows, row));
+    if (distance > n->s->radius)
+        return true;
+    if (n->count == n->capacity) {
+        size_t capacity = n->capacity == 0 ? 64 : 2 * n->capacity;
+        struct hit *grown = mem_try_realloc(MEM_SCRATCH, n->items, capacity * sizeof(*n->items));
+        n->failed = grown == NULL;
+        if (n->failed)
+            return false;
+        n->items = grown;
+        n->capacity = capacity;
+    }
+    n->items[n->count++] = (struct hit){.row = row, .dist = distance};
+    return true;
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+    return x->dist != y->dist ? (x->dist > y->dist) - (x->dist < y->dist)
+                              : (x->row > y->row) - (x->row < y->row);
+}
+
+/* All within the radius: exact, by looking at every document that the filter lets through. */
+static enum err run_near(struct search *s, struct lane *lane)
+{
+    enum { ALIGNMENT = 64 };
+    const struct collection *c = s->view.collection;
+    struct near_rows n = {.s = s,
+                          .codec = s->view.has_exact ? &c->exact : &c->codec,
+                          .rows = s->view.has_exact ? &s->view.exact : &s->view.codes};
+    uint8_t *room = mem_try(MEM_SCRATCH, n.codec->query_size + ALIGNMENT);
+    if (room == NULL)
+        return ERR_NOMEM;
+    uint8_t *query = room + (ALIGNMENT - (uintptr_t)room % ALIGNMENT) % ALIGNMENT;
+    codec_query(n.codec, s->queries, query);
+    n.query = query;
+    query_each(s, lane, take_near, &n);
+    mem_free(MEM_SCRATCH, room);
+    if (!n.failed && n.count > 0)
+        qsort(n.items, n.count, sizeof(*n.items), by_distance);
+    if (!n.failed)
+        encode_hits(s, n.items, n.count);
+    mem_free(MEM_SCRATCH, n.items);
+    return n.failed ? ERR_NOMEM : OK;
+}
+
+/* -- planning ---------------------------------------------------------------------------------- */
+
+enum err ft_words_copy(struct ft_ask *ask, const struct slices *words)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < words->count; i++)
+        size += words->items[i].len;
+    ask->bytes = mem_try(MEM_SCRATCH, size);
+    ask->words = mem_try_calloc(MEM_SCRATCH, (words->count + 1) * sizeof(*ask->words));
+    if (ask->bytes == NULL || ask->words == NULL)
+        return ERR_NOMEM;
+    uint8_t *at = ask->bytes;
+    for (size_t i = 0; i < words->count; i++) {
+        ask->words[i] = (struct slice){at, words->items[i].len};
+        if (words->items[i].len > 0)
+            memcpy(at, words->items[i].ptr, words->items[i].len);
+        at += words->items[i].len;
+    }
+    return OK;
+}
+
+/* The name that the distance goes by: said by the query, or made of the field's. */
+static enum err name_distance(struct ft_ask *ask, struct slice said, struct slice field)
+{
+    static const char shape[] = "__%.*s_score";
+    ask->distance_as = said;
+    if (said.len > 0)
+        return OK;
+    size_t room = sizeof(shape) + field.len;
+    ask->default_as = mem_try(MEM_SCRATCH, room);
+    if (ask->default_as == NULL)
+        return ERR_NOMEM;
+    int size = snprintf(ask->default_as, room, shape, (int)field.len, (const char *)field.ptr);
+    CHECK(size > 0 && (size_t)size < room);
+    ask->distance_as = slice_of(ask->default_as);
+    return OK;
+}
+
+/* The VECTOR field of a name in a query. */
+static enum err vector_field(const struct key_index *x, struct slice name,
+                             const struct index_field **out, struct why *why)
+{
+    *out = index_spec_field(x->spec, name);
+    if (*out == NULL || (*out)->kind != INDEX_VECTOR)
+        return why_set(why, ERR_ARG, "Unknown vector field: `%.*s`",
+                       (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
+    return OK;
+}
+
+static enum err plan_knn(struct key_index *x, struct ft_ask *ask, struct search **out,
+                         struct why *why)
+{
+    const struct query_knn *knn = &ask->query.knn;
+    const struct index_field *field;
+    enum err e = vector_field(x, knn->field, &field, why);
+    if (e == OK && knn->k > LIMIT_EF)
+        e = why_set(why, ERR_LIMIT,
+                    "Error parsing vector similarity parameters: KNN finds at most "
+                    "%d",
+                    LIMIT_EF);
+    if (e == OK)
+        e = name_distance(ask, knn->distance_as, knn->field);
+    if (e != OK)
+        return e;
+    struct search *s = *out = search_new(x->db, index_collection(x, field), 1);
+    if (s == NULL)
+        return ERR_NOMEM;
+    s->count = (size_t)knn->k;
+    s->effort = knn->ef_runtime > 0 ? (size_t)knn->ef_runtime : 0;
+    s->exact = field->vector.flat;
+    s->encode = encode_hits;
+    return index_query_read(x, field, knn->vector, s->queries, why);
+}
+
+static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct query_node *radius,
+                          struct search **out, struct why *why)
+{
+    const struct index_field *field;
+    struct slice name = ask->query.fields[radius->field];
+    struct slice as = {0};
+    if (radius->traits != QUERY_NO_NODE)
+        as = ask->query.traits[radius->traits].distance_as;
+    enum err e = vector_field(x, name, &field, why);
+    if (e == OK)
+        e = name_distance(ask, as, name);
+    if (e != OK)
+        return e;
+    struct search *s = *out = search_new(x->db, index_collection(x, field), 1);
+    if (s == NULL)
+        return ERR_NOMEM;
+    s->radius = (float)radius->near.radius;
+    s->work = run_near;
+    return index_query_read(x, field, radius->near.vector, s->queries, why);
+}
+
+static enum err plan_plain(struct key_index *x, struct search **out)
+{
+    *out = search_new(x->db, x->docs, 1);
+    if (*out == NULL)
+        return ERR_NOMEM;
+    (*out)->work = run_plain;
+    return OK;
+}
+
+enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
+                 const struct ft_options *o, struct search **out, struct why *why)
+{
+    struct key_filter filter = {0};
+    ask->rows.offset = (size_t)o->offset;
+    ask->rows.count = (size_t)o->count;
+    enum err e = query_parse(text, o->dialect, o->params, o->param_count, &ask->query, why);
+    if (e == OK)
+        e = key_filter_make(x, &ask->query, &filter, why);
+    if (e == OK && ask->query.knn.given)
+        e = plan_knn(x, ask, out, why);
+    else if (e == OK && filter.radius != NULL)
+        e = plan_near(x, ask, filter.radius, out, why);
+    else if (e == OK)
+        e = plan_plain(x, out);
+    if (*out == NULL)
+        filter_free(filter.filter);
+    else
+        (*out)->filter = filter.filter;
+    return e;
+}
+
+void ft_ask_fini(struct ft_ask *ask)
+{
+    json_pick_free(ask->rows.sort_by);
+    query_fini(&ask->query);
+    index_spec_unref(ask->spec);
+    mem_free(MEM_SCRATCH, ask->default_as);
+    mem_free(MEM_SCRATCH, ask->words);
+    mem_free(MEM_SCRATCH, ask->bytes);
+}

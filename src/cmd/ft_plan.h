@@ -1,0 +1,34 @@
+/* ft_plan.h: the query of FT.SEARCH and its kin as a search of one of the index's collections, and
+ * what that search leaves for the loop. */
+#ifndef VDB_CMD_FT_PLAN_H
+#define VDB_CMD_FT_PLAN_H
+
+#include "base/bytes.h"
+#include "cmd/ft.h"
+#include "db/query.h"
+
+/* What a search needs to its end, when the command and perhaps the index are gone. It is the first
+ * member of search.extra. */
+struct ft_ask {
+    struct ft_query query;
+    struct index_spec *spec;
+    struct query rows;        /* without vectors: which documents, in which order */
+    struct slice distance_as; /* empty: there is no distance */
+    char *default_as;
+    struct slice *words; /* copies of the command's */
+    uint8_t *bytes;
+};
+
+/* Copies the words of a command into ask->words: they are to outlive it. */
+MUST_USE enum err ft_words_copy(struct ft_ask *ask, const struct slices *words);
+/* Reads a query and makes the search that finds its keys, but for whom. The parts of ask are its
+ * own whatever comes out; *out, which was NULL, as well. ask->spec is set. */
+MUST_USE enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
+                          const struct ft_options *o, struct search **out, struct why *why);
+void ft_ask_fini(struct ft_ask *ask);
+
+/* search.reply: how many match in all (u64), then for each found its distance (f32) and its key.
+ * Those found by vectors come nearest first. */
+enum { FT_HIT_SIZE_MIN = 8 };
+
+#endif
