@@ -34,16 +34,21 @@ static size_t unsent(const struct conn *c)
     return c->session.client.out.len + (c->writing ? c->sending.len : 0);
 }
 
+/* Bytes of replies that may wait; UINT64_MAX: any number. */
+static uint64_t output_limit(const struct conn *c)
+{
+    uint64_t limit = c->server->config.client_output_buffer_limit.hard_bytes;
+    bool known = (c->session.client.flags & CLIENT_AUTHENTICATED) != 0;
+    if (limit == 0)
+        limit = UINT64_MAX;
+    return !known && limit > LIMIT_OUTPUT_NOAUTH ? LIMIT_OUTPUT_NOAUTH : limit;
+}
+
 /* A client that lets its replies pile up is closed, or it would have all memory; one that has not
  * said its password, soon: the errors it gets cost it nothing (CVE-2025-21605 of Redis). */
 static bool over_hard_limit(struct conn *c)
 {
-    const struct client *client = &c->session.client;
-    uint64_t limit = c->server->config.client_output_buffer_limit.hard_bytes;
-    bool known = (client->flags & CLIENT_AUTHENTICATED) != 0;
-    if (!known && (limit == 0 || limit > LIMIT_OUTPUT_NOAUTH))
-        limit = LIMIT_OUTPUT_NOAUTH;
-    if (!buf_failed(&client->out) && (limit == 0 || unsent(c) <= limit))
+    if (!buf_failed(&c->session.client.out) && unsent(c) <= output_limit(c))
         return false;
     c->server->stats.client_output_buffer_limit_disconnections++;
     return true;
@@ -98,13 +103,28 @@ static void choose_reading(struct conn *c)
         c->stream->io->ops->stream_read_stop(c->stream);
 }
 
-/* What every step ends with: replies leave, then it is decided whether the client stays. */
+/* A pipeline of requests for much ends a run as soon as its replies are over the limit: what all of
+ * it would reply may be more than there is memory. */
+static void limit_output(struct conn *c)
+{
+    uint64_t limit = output_limit(c), sending = c->writing ? c->sending.len : 0;
+    c->session.output_max = limit > sending ? limit - sending : 0;
+}
+
+/* What every step ends with: replies leave, then it is decided whether the client stays. A run that
+ * ended with too many of them goes on when they have left. */
 static void after_run(struct conn *c)
 {
-    send_output(c);
-    if (over_hard_limit(c) || (session_closing(&c->session) && unsent(c) == 0)) {
-        conn_close(c);
-        return;
+    for (;;) {
+        send_output(c);
+        if (over_hard_limit(c) || (session_closing(&c->session) && unsent(c) == 0)) {
+            conn_close(c);
+            return;
+        }
+        if (!c->session.full)
+            break;
+        limit_output(c);
+        session_run(&c->session);
     }
     choose_reading(c);
 }
@@ -114,6 +134,7 @@ void conn_go_on(struct conn *c)
     CHECK(c->server->depth > 0 && !c->ready);
     if (c->closed)
         return;
+    limit_output(c);
     session_run(&c->session);
     after_run(c);
 }
@@ -133,6 +154,7 @@ static void on_read(struct io_stream *stream, const uint8_t *bytes, size_t len)
     server->stats.total_net_input_bytes += len;
     server->stats.total_reads_processed++;
     server_begin(server);
+    limit_output(c);
     enum err e = session_feed(&c->session, bytes, len);
     if (e != OK)
         conn_close(c);

@@ -26,7 +26,7 @@ static void set_limits(struct session *s)
 /* Without requirepass everybody is the default user from the start. */
 void session_init(struct session *s, struct cmd_env *env, uint64_t id)
 {
-    *s = (struct session){.env = env};
+    *s = (struct session){.env = env, .output_max = SIZE_MAX};
     client_init(&s->client, id, env->io->ops->mono_us(env->io));
     if (env->config->requirepass[0] == '\0')
         s->client.flags |= CLIENT_AUTHENTICATED;
@@ -84,6 +84,9 @@ static bool run_next(struct session *s)
     struct why why = {{0}};
     if (client->blocked || session_closing(s) || session_backlog(s) == 0)
         return false;
+    s->full = client->out.len > s->output_max;
+    if (s->full)
+        return false;
     struct slice rest = {client->query.ptr + s->taken, session_backlog(s)};
     set_limits(s);
     switch (resp_read(&s->reader, rest, &why)) {
@@ -113,6 +116,7 @@ void session_run(struct session *s)
     if (s->running)
         return;
     s->running = true;
+    s->full = false;
     s->client.retry = false;
     while (run_next(s))
         continue;

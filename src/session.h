@@ -13,7 +13,9 @@ struct session {
     struct cmd_env *env;
     struct resp_reader reader; /* reads from client.query + taken on */
     size_t taken; /* bytes of client.query that have been run */
+    size_t output_max; /* bytes of replies that may wait in client.out: set before each run */
     bool running; /* a command is being run: no second one starts inside it */
+    bool full;    /* the last run ended past output_max, perhaps with commands left */
 };
 
 /* id: what CLIENT ID replies, from 1. */

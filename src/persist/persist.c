@@ -92,6 +92,8 @@ enum err persist_open(struct persist *p, const struct persist_options *options, 
     saver_init(&p->saver, p->io, p->db, p->log, p->dir, on_saved, p);
     p->saver.on_begin = on_save_begun;
     p->saver.points = p->settings.save_points;
+    /* From now on the server says that it loads, a restore that comes first included. */
+    p->load_started_ms = p->io->ops->wall_us(p->io) / 1000;
     p->state = PERSIST_LOCKED;
     return OK;
 }
@@ -379,7 +381,6 @@ void persist_load(struct persist *p)
     CHECK(p->state == PERSIST_LOCKED && p->db->log.last_lsn == 0);
     p->state = PERSIST_LOADING;
     p->load_started_us = p->io->ops->mono_us(p->io);
-    p->load_started_ms = p->io->ops->wall_us(p->io) / 1000;
     load_snapshot(p);
 }
 

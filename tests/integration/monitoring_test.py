@@ -161,8 +161,7 @@ class MonitoringTest(unittest.TestCase):
         exporter.metrics()
 
         def look(_, info):
-            if info['loading_start_time'] == 0:
-                return None  # it listens already, and is about to begin
+            self.assertGreater(info['loading_start_time'], 0)
             self.assertLessEqual(info['loading_loaded_bytes'], info['loading_total_bytes'])
             seen = exporter.metrics()
             return seen if seen.get('loading_dump_file') == 1 else None

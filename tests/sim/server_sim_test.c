@@ -95,7 +95,7 @@ static void expect_every_kind(const struct outcome *sum)
     }
     EXPECT(sum->nil_execs > 5 && sum->execs > 10 * sum->nil_execs / 2);
     EXPECT(sum->expired > 20 && sum->elements_expired > 100);
-    EXPECT(sum->elements_evicted > 50);
+    EXPECT(sum->elements_evicted > 100);
     EXPECT(sum->fields_expired > 50);
     for (size_t type = 0; type < TYPE_COUNT; type++)
         EXPECT(sum->puts[type] > 100);
