@@ -10,6 +10,10 @@ compat-page: all ## write redis-compat/COMPATIBILITY.md again
 compat: all ## everything below redis-compat: cases, clients of many languages, Redis's tools
 	redis-compat/compat.sh
 
+.PHONY: frameworks
+frameworks: all ## frameworks of RAG, caches and sessions, unmodified: a table of how they do
+	redis-compat/frameworks/run.py install
+
 .PHONY: redis-suite
 redis-suite: all ## the parts of Redis's own tests that apply, from Debian's source (T="part ...")
 	redis-compat/suite/run.sh $(T)

@@ -8,4 +8,5 @@ status=0
 ./tools_test.py || status=1
 suite/run.sh || status=1
 clients/run.py install || status=1
+frameworks/run.py install || status=1
 exit $status

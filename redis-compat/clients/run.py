@@ -20,11 +20,12 @@ from collections import namedtuple
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(FOLDER))
 BUILD = os.path.join(ROOT, 'build', 'clients')
-sys.path.append(os.path.join(ROOT, 'tests', 'lib'))
-from server import Server
+sys.path.append(os.path.dirname(FOLDER))
+import programs
+from programs import PYTHON
 
-INSTALL_S, BUILD_S, TEST_S = 600, 300, 60
-PYTHON = '/usr/bin/python3' # Debian's, which sees Debian's redis-py
+BUILD_S = 300
+
 
 def debian_version(package):
     said = subprocess.run(['dpkg-query', '-W', '-f', '${Version}', package], capture_output=True,
@@ -72,54 +73,20 @@ CLIENTS = (
 )
 
 
-def run(command, seconds):
-    """The exit status and what a command said; 1 when it cannot be run."""
-    try:
-        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=seconds,
-                              errors='replace', check=False)
-        return done.returncode, done.stdout + done.stderr
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 1, str(error)
-
-
 def install():
-    script = f'cd {ROOT} && . tests/packages.sh && need_packages $PACKAGES_CLIENTS'
-    status, said = run(['bash', '-c', script], INSTALL_S)
-    if status != 0:
-        print(said)
-    status, said = run(['npm', 'ci', '--no-audit', '--no-fund'], INSTALL_S)
-    if status != 0:
-        print(f'npm ci failed: is the registry reachable?\n{said}')
+    programs.need_packages('PACKAGES_CLIENTS')
+    programs.npm_ci(FOLDER)
 
 
 def missing(client):
     """Why a client cannot be used, or None."""
-    if run(client.needs, 20)[0] != 0:
+    if programs.run(client.needs, 20, FOLDER)[0] != 0:
         return f'not installed ({client.packages}); make compat installs it'
     if client.build is None:
         return None
     os.makedirs(BUILD, exist_ok=True)
-    status, said = run(client.build, BUILD_S)
+    status, said = programs.run(client.build, BUILD_S, FOLDER)
     return None if status == 0 else f'does not build: {said}'
-
-
-def test(client):
-    """Runs one program; returns (name, version, protocols, passed, failed, skipped)."""
-    server = Server()
-    try:
-        status, said = run([*client.command, str(server.port)], TEST_S)
-    finally:
-        stopped = server.stop()
-    sums = re.findall(r'(\d+) passed, (\d+) failed, (\d+) skipped', said)
-    passed, failed, skipped = map(int, sums[-1]) if sums else (0, 0, 0)
-    if stopped != 0:
-        said += f'the server ended with {stopped}\n{server.output}'
-    if failed == 0 and (status != 0 or stopped != 0 or passed == 0):
-        failed = 1
-    if failed > 0:
-        print(f'{client.command}:\n{said}')
-    named = re.search(r'(?m)^client (\S+) (\S+) (RESP.*)$', said)
-    return *(named.groups() if named else (client.command[-1], '?', '?')), passed, failed, skipped
 
 
 def main():
@@ -134,13 +101,10 @@ def main():
             print(f'{"FAIL" if installing else "SKIP"} {client.command[-1]}: {why}')
             total[1 if installing else 2] += 1
             continue
-        *names, passed, failed, skipped = test(client)
+        *names, passed, failed, skipped = programs.test(client.command, FOLDER)
         total = [a + b for a, b in zip(total, (passed, failed, skipped))]
         rows.append((names[0], names[1], client.language, names[2], f'{passed}/{passed + failed}'))
-    heads = ('client', 'version', 'language', 'protocol', 'steps passed')
-    widths = [max(len(row[at]) for row in (heads, *rows)) for at in range(len(heads))]
-    for row in (heads, *rows):
-        print('  '.join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+    programs.print_table(('client', 'version', 'language', 'protocol', 'steps passed'), rows)
     print(f'{total[0]} passed, {total[1]} failed, {total[2]} skipped')
     sys.exit(0 if total[1] == 0 else 1)
 
