@@ -55,6 +55,26 @@ bool tree_next(struct tree_path *path, struct slice *leaf, uint64_t *next)
     return true;
 }
 
+bool tree_previous(struct tree_path *path, struct slice *leaf)
+{
+    if (path->depth == 0)
+        return false;
+    *leaf = node_pack(path->nodes[--path->depth]);
+    while (path->depth > 0 && path->at[path->depth - 1] == 0)
+        path->depth--;
+    if (path->depth == 0)
+        return true;
+    path->at[path->depth - 1]--;
+    for (;;) {
+        const struct tree_node *n = path->nodes[path->depth - 1];
+        if (n->level == 0)
+            return true;
+        struct tree_node *child = node_slots(n)[path->at[path->depth - 1]].child;
+        path->nodes[path->depth] = child;
+        path->at[path->depth++] = child->level == 0 ? 0 : child->size - 1;
+    }
+}
+
 struct slice tree_at(const struct tree *t, uint32_t index, uint32_t *in_leaf)
 {
     CHECK(index < t->count);
@@ -67,6 +87,82 @@ struct slice tree_at(const struct tree *t, uint32_t index, uint32_t *in_leaf)
     }
     *in_leaf = index;
     return node_pack(n);
+}
+
+void tree_walk_at(const struct tree *t, uint32_t index, struct tree_path *path, uint32_t *in_leaf)
+{
+    CHECK(index <= t->count);
+    path->depth = 0;
+    *in_leaf = index;
+    for (struct tree_node *n = t->root; n != NULL;) {
+        CHECK(path->depth < TREE_LEVELS);
+        path->nodes[path->depth] = n;
+        path->at[path->depth++] = 0;
+        if (n->level == 0)
+            break;
+        const struct tree_slot *slots = node_slots(n);
+        uint32_t at = 0;
+        for (; at + 1 < n->size && *in_leaf >= slots[at].count; at++)
+            *in_leaf -= slots[at].count;
+        path->at[path->depth - 1] = at;
+        n = slots[at].child;
+    }
+}
+
+static struct slice first_entry(const struct tree_node *n)
+{
+    while (n->level > 0)
+        n = node_slots(n)[0].child;
+    struct slice pack = node_pack(n);
+    return pack_take(&pack);
+}
+
+/* The last child that begins before the bound. What begins with a key that is lower or higher than
+ * the bound's needs no look at its entries. */
+static uint32_t seek_child(const struct tree_node *n, const struct tree_ops *ops, uint64_t key,
+                           const void *bound)
+{
+    const struct tree_slot *slots = node_slots(n);
+    uint32_t low = 0, high = n->size;
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        bool before = slots[middle].low < key;
+        if (slots[middle].low == key)
+            before = ops->before(bound, first_entry(slots[middle].child));
+        if (before)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void tree_seek(const struct tree *t, const struct tree_ops *ops, uint64_t key, const void *bound,
+               struct tree_path *path)
+{
+    CHECK(ops->in_order);
+    path->depth = 0;
+    for (struct tree_node *n = t->root; n != NULL;) {
+        CHECK(path->depth < TREE_LEVELS);
+        path->nodes[path->depth] = n;
+        path->at[path->depth] = n->level == 0 ? 0 : seek_child(n, ops, key, bound);
+        n = n->level == 0 ? NULL : node_slots(n)[path->at[path->depth]].child;
+        path->depth++;
+    }
+}
+
+struct slice tree_path_leaf(const struct tree_path *path)
+{
+    return path->depth == 0 ? (struct slice){0} : node_pack(path->nodes[path->depth - 1]);
+}
+
+uint32_t tree_path_rank(const struct tree_path *path)
+{
+    uint32_t rank = 0;
+    for (unsigned d = 0; d + 1 < path->depth; d++)
+        for (uint32_t i = 0; i < path->at[d]; i++)
+            rank += node_slots(path->nodes[d])[i].count;
+    return rank;
 }
 
 struct slice tree_soonest(const struct tree *t)
@@ -162,16 +258,21 @@ void tree_free(struct tree *t)
 
 /* -- checking ---------------------------------------------------------------------------------- */
 
+/* *last: the key of the entry before. */
 static const char *check_leaf(const struct tree_ops *ops, struct slice leaf, uint64_t low,
-                              uint64_t next, struct tree_slot *sum)
+                              uint64_t next, uint64_t *last, struct tree_slot *sum)
 {
     struct slice entry;
     while (leaf.len > 0) {
         if (!pack_read(&leaf, &entry))
             return "a leaf is no run of entries";
-        uint64_t key = ops->key(ops->owner, entry), expiry = ops->expiry(entry);
-        if (key < low || (next > 0 && key >= next))
+        uint64_t key = ops->key(ops->owner, entry);
+        uint64_t expiry = ops->expiry == NULL ? 0 : ops->expiry(entry);
+        if (key < low || (next > 0 && key >= next + ops->in_order))
             return "an entry is in another leaf than its key's";
+        if (ops->in_order && key < *last)
+            return "entries are out of order";
+        *last = key;
         if (expiry > 0 && (sum->soonest == 0 || expiry < sum->soonest))
             sum->soonest = expiry;
         sum->count++;
@@ -179,7 +280,7 @@ static const char *check_leaf(const struct tree_ops *ops, struct slice leaf, uin
     return NULL;
 }
 
-static const char *check_node(const struct tree_node *n)
+static const char *check_node(const struct tree_node *n, const struct tree_ops *ops)
 {
     struct tree_slot sum = {0};
     const struct tree_slot *slots = node_slots(n);
@@ -187,7 +288,7 @@ static const char *check_node(const struct tree_node *n)
         const struct tree_node *child = slots[i].child;
         if (child->level + 1 != n->level || child->refs == 0 || child->made_at != NODE_OLD)
             return "a child is no child";
-        if (i > 0 && slots[i].low <= slots[i - 1].low)
+        if (i > 0 && slots[i].low < slots[i - 1].low + !ops->in_order)
             return "children are out of order";
         uint32_t count = child->level == 0 ? child->count : 0;
         for (uint32_t j = 0; child->level > 0 && j < child->size; j++)
@@ -205,18 +306,19 @@ const char *tree_check(const struct tree *t, const struct tree_ops *ops)
     struct tree_path path;
     struct tree_slot sum = {0};
     struct slice leaf;
-    uint64_t low = 0, next;
+    uint64_t low = 0, last_key = 0, next;
+    uint32_t in_leaf;
     const struct tree_node *last = NULL;
-    for (tree_walk(t, 0, &path); path.depth > 0;) {
+    for (tree_walk_at(t, 0, &path, &in_leaf); path.depth > 0;) {
         for (unsigned d = 0; d + 1 < path.depth && path.nodes[path.depth - 2] != last; d++) {
-            const char *wrong = check_node(path.nodes[d]);
+            const char *wrong = check_node(path.nodes[d], ops);
             if (wrong != NULL)
                 return wrong;
         }
         last = path.depth > 1 ? path.nodes[path.depth - 2] : NULL;
         if (!tree_next(&path, &leaf, &next))
             break;
-        const char *wrong = check_leaf(ops, leaf, low, next, &sum);
+        const char *wrong = check_leaf(ops, leaf, low, next, &last_key, &sum);
         if (wrong != NULL)
             return wrong;
         low = next;

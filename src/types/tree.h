@@ -26,7 +26,7 @@ struct tree_node;
 /* A child, and what is below it. */
 struct tree_slot {
     struct tree_node *child;
-    uint64_t low;     /* no key below is lower; of the first child 0 */
+    uint64_t low;     /* no key below is lower, none before is higher; of the first child 0 */
     uint64_t soonest; /* when the first entry below expires; 0: none does */
     uint32_t count;   /* of entries */
     bool counted;     /* in a node that a change has made: child counts this reference already */
@@ -41,9 +41,13 @@ struct tree {
 
 /* What entries mean. immutable */
 struct tree_ops {
-    /* Where an entry belongs. Keys are spread over all numbers, and hardly ever the same. */
+    /* Where an entry belongs. Keys are spread over all numbers, and hardly ever the same; or, when
+     * leaves are kept in order, whatever rises from entry to entry, if only 0. */
     uint64_t (*key)(const void *owner, struct slice entry);
-    uint64_t (*expiry)(struct slice entry); /* 0: never */
+    uint64_t (*expiry)(struct slice entry); /* 0: never; NULL: no entry ever does */
+    bool in_order; /* who changes a leaf puts entries where they belong, and they stay so */
+    /* In order: does the entry come before a bound? Bounds are the caller's (tree_seek). */
+    bool (*before)(const void *bound, struct slice entry);
     uint32_t leaf_bytes;                    /* TREE_LEAF_BYTES; tests have less */
     const void *owner;
 };
@@ -60,12 +64,24 @@ struct tree_path {
     unsigned depth; /* 0: the tree is empty, or the walk is over */
 };
 
-/* Leaves in the order of their keys, from that of a key on. */
+/* Leaves in the order of their keys, from that of a key on; the last one where several begin with it
+ * (of trees in order: tree_walk_at, tree_seek). */
 void tree_walk(const struct tree *t, uint64_t key, struct tree_path *path);
 /* The next leaf; false: there is none. *next: where the one after it begins; 0: that was all. */
 bool tree_next(struct tree_path *path, struct slice *leaf, uint64_t *next);
+/* The same backwards: the leaf that the path leads to, and on to the one before. */
+bool tree_previous(struct tree_path *path, struct slice *leaf);
 /* The leaf with the entry of that number, and which of its entries it is. index < t->count. */
 struct slice tree_at(const struct tree *t, uint32_t index, uint32_t *in_leaf);
+/* The same as a path; index may be t->count: behind the last entry of the last leaf. */
+void tree_walk_at(const struct tree *t, uint32_t index, struct tree_path *path, uint32_t *in_leaf);
+/* In order: the last leaf that begins before a bound of this key, or the first. Where the bound is,
+ * entries of that leaf say. */
+void tree_seek(const struct tree *t, const struct tree_ops *ops, uint64_t key, const void *bound,
+               struct tree_path *path);
+/* The leaf of a path, and how many entries there are before it. The path has gone nowhere since. */
+struct slice tree_path_leaf(const struct tree_path *path);
+uint32_t tree_path_rank(const struct tree_path *path);
 /* A leaf whose first entry to expire is the first of all; empty when none expires. */
 struct slice tree_soonest(const struct tree *t);
 
@@ -114,6 +130,9 @@ struct slice tree_change_leaf(const struct tree_change *c, uint64_t key);
  * 0. tree_change_settle comes after. */
 uint8_t *tree_change_splice(struct tree_change *c, struct tree_path *path, uint64_t key, size_t at,
                             size_t old_size, size_t new_size);
+/* The same for the leaf of a path that the caller has found in c->tree, as it is by now. */
+uint8_t *tree_change_splice_at(struct tree_change *c, struct tree_path *path, size_t at,
+                               size_t old_size, size_t new_size);
 void tree_change_settle(struct tree_change *c, struct tree_path *path);
 /* t becomes what the change has made of it. */
 void tree_change_apply(struct tree_change *c, struct tree *t);

@@ -120,7 +120,7 @@ static struct tree_slot slot_of(const struct tree_change *c, struct tree_node *n
         return slot;
     }
     slot.count = n->count;
-    for (struct slice rest = node_pack(n); rest.len > 0;)
+    for (struct slice rest = node_pack(n); c->ops->expiry != NULL && rest.len > 0;)
         slot.soonest = sooner(slot.soonest, c->ops->expiry(pack_take(&rest)));
     return slot;
 }
@@ -290,6 +290,14 @@ uint8_t *tree_change_splice(struct tree_change *c, struct tree_path *path, uint6
     if (c->failed)
         return NULL;
     tree_walk(&c->tree, key, path);
+    return tree_change_splice_at(c, path, at, old_size, new_size);
+}
+
+uint8_t *tree_change_splice_at(struct tree_change *c, struct tree_path *path, size_t at,
+                               size_t old_size, size_t new_size)
+{
+    if (c->failed)
+        return NULL;
     if (path->depth == 0) {
         CHECK(at == 0 && old_size == 0 && new_size > 0);
         c->tree.root = make_node(c, 0, new_size);
@@ -332,14 +340,15 @@ static struct tree_node *leaf_of(struct tree_change *c, const struct keyed *entr
     return n;
 }
 
-/* Where the entries are cut in two: behind the first half of the bytes, between two keys. 0: not
- * at all. */
-static size_t middle_of(const struct keyed *entries, size_t count, size_t bytes)
+/* Where the entries are cut in two: behind the first half of the bytes and, unless they are in
+ * order, between two keys. 0: not at all. */
+static size_t middle_of(const struct tree_ops *ops, const struct keyed *entries, size_t count,
+                        size_t bytes)
 {
     size_t at = 1, sum = entries[0].entry.len;
     while (at + 1 < count && (sum + entries[at].entry.len / 2) * 2 < bytes)
         sum += entries[at++].entry.len;
-    while (at < count && entries[at].key == entries[at - 1].key)
+    while (!ops->in_order && at < count && entries[at].key == entries[at - 1].key)
         at++;
     return at < count ? at : 0;
 }
@@ -360,8 +369,9 @@ static void split_leaf(struct tree_change *c, struct tree_path *path)
         entries[count++] = (struct keyed){key, {start, (size_t)(rest.ptr - start)}};
     }
     CHECK(count == leaf->count);
-    qsort(entries, count, sizeof(*entries), by_key);
-    size_t middle = middle_of(entries, count, leaf->size);
+    if (!c->ops->in_order)
+        qsort(entries, count, sizeof(*entries), by_key);
+    size_t middle = middle_of(c->ops, entries, count, leaf->size);
     struct tree_node *left = middle == 0 ? NULL : leaf_of(c, entries, middle);
     struct tree_node *right = left == NULL ? NULL : leaf_of(c, entries + middle, count - middle);
     struct tree_slot slots[SLOTS_MAX];
