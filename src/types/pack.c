@@ -1,5 +1,18 @@
 #include "types/pack.h"
 
+uint8_t *pack_resize(struct buf *pack, struct pack_place place, size_t size)
+{
+    CHECK(place.at + place.size <= pack->len);
+    size_t behind = pack->len - place.at - place.size;
+    if (size > place.size && buf_reserve(pack, size - place.size) == NULL)
+        return NULL;
+    uint8_t *at = pack->ptr + place.at;
+    if (behind > 0)
+        memmove(at + size, at + place.size, behind);
+    pack->len = place.at + size + behind;
+    return size == 0 ? NULL : at;
+}
+
 bool pack_read_length(struct slice *bytes, size_t *length)
 {
     size_t value = 0;

@@ -8,8 +8,8 @@
 #ifndef VDB_TYPES_PACK_H
 #define VDB_TYPES_PACK_H
 
+#include "base/buf.h"
 #include "base/check.h"
-#include "base/slice.h"
 
 enum { PACK_LENGTH_MAX = 5 /* bytes of a length, which is below 2^32 */ };
 
@@ -59,6 +59,15 @@ static inline struct slice pack_take(struct slice *run)
     run->ptr = at + length;
     return (struct slice){at, length};
 }
+
+/* Where an entry stands in a pack. */
+struct pack_place {
+    size_t at, size; /* of the entry, with its length */
+};
+
+/* Makes the bytes at a place as many as size, whatever they are then. Returns where they are; NULL:
+ * no memory, or size is 0. */
+uint8_t *pack_resize(struct buf *pack, struct pack_place place, size_t size);
 
 /* The same of bytes that may be anything: false when they do not begin with a length, written in
  * the shortest way, or an entry. */

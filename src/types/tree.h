@@ -64,8 +64,8 @@ struct tree_path {
     unsigned depth; /* 0: the tree is empty, or the walk is over */
 };
 
-/* Leaves in the order of their keys, from that of a key on; the last one where several begin with it
- * (of trees in order: tree_walk_at, tree_seek). */
+/* Leaves in the order of their keys, from that of a key on: the last one, where several begin with
+ * it. */
 void tree_walk(const struct tree *t, uint64_t key, struct tree_path *path);
 /* The next leaf; false: there is none. *next: where the one after it begins; 0: that was all. */
 bool tree_next(struct tree_path *path, struct slice *leaf, uint64_t *next);
