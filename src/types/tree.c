@@ -210,6 +210,19 @@ void tree_bury(struct tree_graves *g, struct tree *t)
     g->bytes += bytes;
 }
 
+void tree_graves_take(struct tree_graves *g, struct tree_graves *from)
+{
+    CHECK(from->path.depth == 0);
+    while (from->first != NULL) {
+        struct tree_node *root = from->first;
+        from->first = (struct tree_node *)(uintptr_t)*next_grave(root);
+        *next_grave(root) = (uint64_t)(uintptr_t)g->first;
+        g->first = root;
+    }
+    g->bytes += from->bytes;
+    from->bytes = 0;
+}
+
 /* The children of the last node of the path, one after the other; frees it behind the last. */
 static void bury_one(struct tree_graves *g)
 {

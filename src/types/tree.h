@@ -99,6 +99,8 @@ struct tree_graves {
 
 /* The tree is empty then; what nobody else has is freed by tree_bury_some. */
 void tree_bury(struct tree_graves *g, struct tree *t);
+/* What waits in another's place. */
+void tree_graves_take(struct tree_graves *g, struct tree_graves *from);
 /* Frees so many nodes; false when there are none left. */
 bool tree_bury_some(struct tree_graves *g, unsigned nodes);
 /* The same at once, for one tree. */
@@ -109,6 +111,8 @@ void tree_free(struct tree *t);
 struct tree_dropped {
     struct tree_node *node;
     bool counted; /* by a node of this change */
+    bool below;   /* with all below it, */
+    size_t bytes; /* which are about so many */
 };
 
 /* owner: who makes it, for one change after the other; zeros before the first */
@@ -120,6 +124,7 @@ struct tree_change {
     struct tree_dropped *dropped; /* nodes that the tree had, and will not have */
     uint32_t dropped_count, dropped_capacity;
     bool failed; /* memory is short: nothing more happens */
+    struct tree_graves cut; /* what applied changes took off whole, for whoever applies to bury */
 };
 
 void tree_change_begin(struct tree_change *c, const struct tree *t, const struct tree_ops *ops);
@@ -139,6 +144,24 @@ void tree_change_apply(struct tree_change *c, struct tree *t);
 void tree_change_discard(struct tree_change *c);
 /* None is under way. Gives back what is kept for the next. */
 void tree_change_fini(struct tree_change *c);
+
+/* -- at the ends, where entries have no keys --------------------------------------------------- */
+
+/* Have nodes at that end room for so many bytes more, and may they be written? Then entries need no
+ * change: tree_grow makes the room and returns it. */
+bool tree_can_grow(const struct tree *t, const struct tree_ops *ops, bool front, size_t size);
+uint8_t *tree_grow(struct tree *t, bool front, size_t size, uint32_t count);
+/* The same of entries that go: another one is left in their leaf. */
+bool tree_can_shrink(const struct tree *t, bool front, uint32_t count);
+void tree_shrink(struct tree *t, bool front, uint32_t count);
+
+/* An entry of so many bytes more. Returns where the caller writes it; NULL: failed. */
+uint8_t *tree_change_grow(struct tree_change *c, bool front, size_t size);
+/* So many entries less, but not all. */
+void tree_change_shrink(struct tree_change *c, bool front, uint32_t count);
+/* Another pack of fewer entries in place of the leaf that the path, found in c->tree, leads to. */
+void tree_change_replace(struct tree_change *c, struct tree_path *path, struct slice pack,
+                         uint32_t count);
 
 /* For tests: NULL, or what does not hold. */
 const char *tree_check(const struct tree *t, const struct tree_ops *ops);

@@ -20,8 +20,7 @@ static bool grow(void **items, uint32_t *capacity, uint32_t count, size_t size)
     return true;
 }
 
-/* NULL: the change has failed. */
-static struct tree_node *make_node(struct tree_change *c, uint16_t level, size_t size)
+struct tree_node *tree_make_node(struct tree_change *c, uint16_t level, size_t size)
 {
     size_t bytes = sizeof(struct tree_node) + (level == 0 ? size : size * sizeof(struct tree_slot));
     bool room = !c->failed && size <= UINT32_MAX &&
@@ -51,8 +50,7 @@ static void unmake_node(struct tree_change *c, struct tree_node *n)
     mem_free(MEM_KEYSPACE, n);
 }
 
-/* The tree will not have this node: one of its own goes at once, another one when it is applied. */
-static void drop_node(struct tree_change *c, struct tree_node *n, bool counted)
+void tree_drop_node(struct tree_change *c, struct tree_node *n, bool counted)
 {
     if (n->made_at != NODE_OLD) {
         unmake_node(c, n);
@@ -64,8 +62,23 @@ static void drop_node(struct tree_change *c, struct tree_node *n, bool counted)
         c->failed = true;
         return;
     }
-    c->dropped[c->dropped_count++] = (struct tree_dropped){n, counted};
+    c->dropped[c->dropped_count++] = (struct tree_dropped){.node = n, .counted = counted};
     c->tree.bytes -= mem_size(n);
+}
+
+void tree_drop_below(struct tree_change *c, const struct tree_slot *slot, size_t bytes)
+{
+    struct tree_node *n = slot->child;
+    CHECK(n->made_at == NODE_OLD && n->level > 0);
+    if (!grow((void **)&c->dropped, &c->dropped_capacity, c->dropped_count,
+              sizeof(*c->dropped))) {
+        n->refs -= slot->counted;
+        c->failed = true;
+        return;
+    }
+    c->dropped[c->dropped_count++] =
+        (struct tree_dropped){.node = n, .counted = slot->counted, .below = true, .bytes = bytes};
+    c->tree.bytes -= bytes;
 }
 
 /* Its own copy of an inner node in the path, with the one above its own already. */
@@ -74,7 +87,7 @@ static bool own_node(struct tree_change *c, struct tree_path *path, unsigned d)
     struct tree_node *old = path->nodes[d];
     if (old->made_at != NODE_OLD)
         return true;
-    struct tree_node *n = make_node(c, old->level, old->size);
+    struct tree_node *n = tree_make_node(c, old->level, old->size);
     if (n == NULL)
         return false;
     memcpy(node_slots(n), node_slots(old), old->size * sizeof(struct tree_slot));
@@ -84,7 +97,7 @@ static bool own_node(struct tree_change *c, struct tree_path *path, unsigned d)
         node_slots(n)[i].counted = shared;
         node_slots(n)[i].child->refs += shared;
     }
-    drop_node(c, old, up != NULL && up->counted);
+    tree_drop_node(c, old, up != NULL && up->counted);
     if (up != NULL)
         up->child = n;
     else
@@ -93,8 +106,7 @@ static bool own_node(struct tree_change *c, struct tree_path *path, unsigned d)
     return !c->failed;
 }
 
-/* All above the leaf. */
-static bool own_path(struct tree_change *c, struct tree_path *path)
+bool tree_own_path(struct tree_change *c, struct tree_path *path)
 {
     for (unsigned d = 0; d + 1 < path->depth; d++)
         if (!own_node(c, path, d))
@@ -149,13 +161,11 @@ static void root_is(struct tree_change *c, struct tree_node *root)
 
 /* -- places of nodes --------------------------------------------------------------------------- */
 
-enum { SLOTS_MAX = 3 };
-
 /* A node of these slots of another. */
 static struct tree_node *cut_node(struct tree_change *c, uint16_t level,
                                   const struct tree_slot *slots, uint32_t count)
 {
-    struct tree_node *n = make_node(c, level, count);
+    struct tree_node *n = tree_make_node(c, level, count);
     if (n != NULL)
         memcpy(node_slots(n), slots, count * sizeof(*slots));
     return n;
@@ -208,10 +218,8 @@ static uint32_t make_nodes(struct tree_change *c, struct exchange *x, uint16_t l
     return count;
 }
 
-/* Puts so many nodes instead of the one at d; those above are of this change. A node that gets too
- * many children becomes two; one without any goes. Failed: nothing has moved. */
-static void put_slots(struct tree_change *c, struct tree_path *path, unsigned d,
-                      struct tree_slot slots[SLOTS_MAX], uint32_t count)
+void tree_put_slots(struct tree_change *c, struct tree_path *path, unsigned d,
+                    struct tree_slot slots[SLOTS_MAX], uint32_t count)
 {
     struct tree_slot all[TREE_FAN + SLOTS_MAX];
     struct exchange x = {.made_count = 0};
@@ -259,13 +267,12 @@ struct slice tree_change_leaf(const struct tree_change *c, uint64_t key)
     return tree_leaf(&c->tree, key);
 }
 
-/* The leaf of the path as one of this change, with another size. NULL: failed. */
-static struct tree_node *resize_leaf(struct tree_change *c, struct tree_path *path, size_t at,
+struct tree_node *tree_resize_leaf(struct tree_change *c, struct tree_path *path, size_t at,
                                      size_t old_size, size_t new_size)
 {
     struct tree_node *old = path->nodes[path->depth - 1];
     CHECK(at + old_size <= old->size);
-    struct tree_node *n = make_node(c, 0, old->size - old_size + new_size);
+    struct tree_node *n = tree_make_node(c, 0, old->size - old_size + new_size);
     if (n == NULL)
         return NULL;
     memcpy(n->bytes, old->bytes, at);
@@ -280,7 +287,7 @@ static struct tree_node *resize_leaf(struct tree_change *c, struct tree_path *pa
         c->tree.root = n;
     }
     path->nodes[path->depth - 1] = n;
-    drop_node(c, old, counted);
+    tree_drop_node(c, old, counted);
     return c->failed ? NULL : n;
 }
 
@@ -300,16 +307,16 @@ uint8_t *tree_change_splice_at(struct tree_change *c, struct tree_path *path, si
         return NULL;
     if (path->depth == 0) {
         CHECK(at == 0 && old_size == 0 && new_size > 0);
-        c->tree.root = make_node(c, 0, new_size);
+        c->tree.root = tree_make_node(c, 0, new_size);
         if (c->failed)
             return NULL;
         c->tree.root->count = 1;
         path->nodes[path->depth++] = c->tree.root;
         return c->tree.root->bytes;
     }
-    if (!own_path(c, path))
+    if (!tree_own_path(c, path))
         return NULL;
-    struct tree_node *n = resize_leaf(c, path, at, old_size, new_size);
+    struct tree_node *n = tree_resize_leaf(c, path, at, old_size, new_size);
     return n == NULL || new_size == 0 ? NULL : n->bytes + at;
 }
 
@@ -329,7 +336,7 @@ static struct tree_node *leaf_of(struct tree_change *c, const struct keyed *entr
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += entries[i].entry.len;
-    struct tree_node *n = make_node(c, 0, size);
+    struct tree_node *n = tree_make_node(c, 0, size);
     uint8_t *to = n == NULL ? NULL : n->bytes;
     for (size_t i = 0; n != NULL && i < count; i++) {
         memcpy(to, entries[i].entry.ptr, entries[i].entry.len);
@@ -378,7 +385,7 @@ static void split_leaf(struct tree_change *c, struct tree_path *path)
     if (right != NULL) {
         slots[0] = slot_of(c, left, 0);
         slots[1] = slot_of(c, right, entries[middle].key);
-        put_slots(c, path, path->depth - 1, slots, 2);
+        tree_put_slots(c, path, path->depth - 1, slots, 2);
         if (!c->failed)
             unmake_node(c, leaf);
     } else {
@@ -400,7 +407,7 @@ static void merge_leaf(struct tree_change *c, struct tree_path *path)
     bool a_counted = slots[first].counted, b_counted = slots[first + 1].counted;
     if ((uint64_t)a->size + b->size > c->ops->leaf_bytes * 3 / 4)
         return;
-    struct tree_node *n = make_node(c, 0, a->size + b->size);
+    struct tree_node *n = tree_make_node(c, 0, a->size + b->size);
     if (n == NULL)
         return;
     memcpy(n->bytes, a->bytes, a->size);
@@ -412,8 +419,8 @@ static void merge_leaf(struct tree_change *c, struct tree_path *path)
     slots[first].child = n;
     path->nodes[path->depth - 1] = n;
     path->at[path->depth - 2] = first;
-    drop_node(c, a, a_counted);
-    drop_node(c, b, b_counted);
+    tree_drop_node(c, a, a_counted);
+    tree_drop_node(c, b, b_counted);
 }
 
 /* A root of one child is none. */
@@ -437,7 +444,7 @@ void tree_change_settle(struct tree_change *c, struct tree_path *path)
     struct tree_node *leaf = path->nodes[path->depth - 1];
     struct tree_slot none[SLOTS_MAX];
     if (leaf->count == 0) {
-        put_slots(c, path, path->depth - 1, none, 0);
+        tree_put_slots(c, path, path->depth - 1, none, 0);
         if (!c->failed)
             unmake_node(c, leaf);
     } else if (leaf->size > c->ops->leaf_bytes && leaf->count > 1) {
@@ -467,7 +474,8 @@ void tree_change_fini(struct tree_change *c)
 {
     mem_free(MEM_SCRATCH, c->made);
     mem_free(MEM_SCRATCH, c->dropped);
-    *c = (struct tree_change){0};
+    struct tree_graves cut = c->cut;
+    *c = (struct tree_change){.cut = cut};
 }
 
 void tree_change_apply(struct tree_change *c, struct tree *t)
@@ -475,9 +483,13 @@ void tree_change_apply(struct tree_change *c, struct tree *t)
     CHECK(!c->failed);
     for (uint32_t i = 0; i < c->made_count; i++)
         c->made[i]->made_at = NODE_OLD;
-    for (uint32_t i = 0; i < c->dropped_count; i++)
-        if (--c->dropped[i].node->refs == 0)
-            mem_free(MEM_KEYSPACE, c->dropped[i].node);
+    for (uint32_t i = 0; i < c->dropped_count; i++) {
+        struct tree_dropped *dropped = &c->dropped[i];
+        if (dropped->below)
+            tree_bury(&c->cut, &(struct tree){.root = dropped->node, .bytes = dropped->bytes});
+        else if (--dropped->node->refs == 0)
+            mem_free(MEM_KEYSPACE, dropped->node);
+    }
     *t = c->tree;
     end_lists(c);
 }

@@ -31,7 +31,7 @@ static inline struct slice node_pack(const struct tree_node *n)
 static inline uint32_t node_child(const struct tree_node *n, uint64_t key)
 {
     const struct tree_slot *slots = node_slots(n);
-    uint32_t low = 0, high = n->size;
+    uint32_t low = 0, high = key == 0 ? 1 : n->size; /* 0: from the start, whatever keys are */
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
         if (slots[middle].low <= key)
@@ -41,5 +41,26 @@ static inline uint32_t node_child(const struct tree_node *n, uint64_t key)
     }
     return low;
 }
+
+/* -- of changes -------------------------------------------------------------------------------- */
+
+enum { SLOTS_MAX = 3 };
+
+/* A node of this change: a leaf of so many bytes, or with so many children. NULL: it has failed. */
+struct tree_node *tree_make_node(struct tree_change *c, uint16_t level, size_t size);
+/* The tree will not have this node: one of its own goes at once, another one when it is applied. */
+void tree_drop_node(struct tree_change *c, struct tree_node *n, bool counted);
+/* Nor this one with all that is below it, of about so many bytes; no leaf, not of this change. */
+void tree_drop_below(struct tree_change *c, const struct tree_slot *slot, size_t bytes);
+/* Makes all nodes above the leaf its own. */
+bool tree_own_path(struct tree_change *c, struct tree_path *path);
+/* Puts so many nodes instead of the one at d; those above are of this change. A node that gets too
+ * many children becomes two; one without any goes. Failed: nothing has moved. */
+void tree_put_slots(struct tree_change *c, struct tree_path *path, unsigned d,
+                    struct tree_slot slots[SLOTS_MAX], uint32_t count);
+/* The leaf of the path as one of this change, with other bytes at a place, one entry more, less or
+ * another. NULL: failed. */
+struct tree_node *tree_resize_leaf(struct tree_change *c, struct tree_path *path, size_t at,
+                                   size_t old_size, size_t new_size);
 
 #endif
