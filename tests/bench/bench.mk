@@ -23,7 +23,8 @@ $(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/c
                           tests/bench/data.c tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a \
                           $(filter %.a,$(BENCH_FAISS))
 	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
-$(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_reply.c \
+$(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_docs.c \
+                        tests/bench/wire_reply.c \
                         tests/bench/wire_request.c tests/bench/wire_stats.c tests/bench/data.c) \
                         $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

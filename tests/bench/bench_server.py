@@ -158,13 +158,13 @@ class Load:
                 time.sleep(0.2)
             return self.parse(run)
 
-    def find_effort(self, port, wanted):
+    def find_effort(self, port, wanted, role='search', option='EF'):
         """The EF at which a search over the wire has the recall, between two that were measured."""
         last = None
         for ef in (20, 40, 60, 80, 120, 160, 240, 360, 540, 800):
             # All 2,000 queries once.
             recall = self.run(port, '--seconds', 60, '--warmup', 0, '--searches', 2000,
-                              '--effort', f'EF {ef}', 'search=1')['search']['recall']
+                              '--effort', f'{option} {ef}', f'{role}=1')[role]['recall']
             if recall >= wanted:
                 if last is None:
                     return ef

@@ -17,7 +17,7 @@ import time
 
 from bench_server import Client, Load, Server, median_of, print_rows, quantiles
 
-PARTS = ['redis', 'ingest', 'search', 'mixed', 'visible', 'tenants']
+PARTS = ['redis', 'hashes', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
 SET = 'glove100'
 RECALL = 0.95
 REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
@@ -101,6 +101,90 @@ class Bench:
                    '--systems', 'vdb,hnswlib', '--brief', str(RECALL), SET]
         lines = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
         return {f[1]: float(f[4]) for f in (line.split() for line in lines.splitlines())}
+
+    def linked(self):
+        """How many rows the server has linked, when it has done nothing else for a second."""
+        last, count = -1, 0
+        while count != last:
+            time.sleep(1)
+            last, count = count, int(self.vdb.client.info('vectors')['rows_linked'])
+        return count
+
+    def create_index(self):
+        self.vdb.client.call('FT.CREATE', SET, 'PREFIX', 1, SET + ':', 'SCHEMA', 'cat', 'TAG', 'n',
+                             'NUMERIC', 'v', 'VECTOR', 'HNSW', 6, 'TYPE', 'FLOAT32', 'DIM', 100,
+                             'DISTANCE_METRIC', 'COSINE')
+
+    def ft(self):
+        """Hashes with an index beside a collection of the same vectors and attributes."""
+        self.ft_ingest()
+        option, conns = 'EF_RUNTIME', (1, 8)
+        native = 'EF %d' % self.loader.find_effort(self.vdb.port, RECALL)
+        effort = option + ' %d' % self.loader.find_effort(self.vdb.port, RECALL, 'ft', option)
+        shows = ('distance', 'keys', 'all')
+        runs = {}
+        for _ in range(self.args.passes):
+            for count in conns:
+                words = ('--seconds', 1.5)
+                runs.setdefault(('native', count), []).append(
+                    self.load(*words, '--effort', native, f'search={count}')['search'])
+                for what in shows:
+                    runs.setdefault((what, count), []).append(
+                        self.load(*words, '--effort', effort, '--shows', what,
+                                  f'ft={count}')['ft'])
+        rows = []
+        for (what, count), of in runs.items():
+            rate = median_of(of, 'rate')
+            share = rate / median_of(runs['native', count], 'rate')
+            name = f'VSEARCH {native}' if what == 'native' else f'FT.SEARCH {effort}, {what}'
+            rows.append((name, count, f'{rate:,.0f}', f'{median_of(of, "recall"):.4f}',
+                         f'{share:.2f}', '' if what == 'native' else '0.80'))
+        print_rows('FT.SEARCH KNN 10 over hashes beside VSEARCH', rows,
+                   ('search', 'connections', 'QPS', 'recall@10', 'of VSEARCH', 'bar'))
+        self.ft_hybrid(effort)
+
+    def ft_ingest(self):
+        rates = {'adddoc': [], 'hset': []}
+        for i in range(2):
+            self.vdb.stop()
+            self.vdb = Server(self.args.server, CONFIG)
+            sizes = {}
+            for role, of in rates.items():
+                before = self.vdb.rss_bytes()
+                if role == 'hset':
+                    self.create_index()
+                else:
+                    self.vdb.client.call('VCREATE', SET, 'DIM', 100, 'METRIC', 'COSINE', 'SCHEMA',
+                                         'cat', 'TAG', 'n', 'NUMERIC')
+                of.append(self.load('--seconds', 600, '--depth', 1000, '--mark', 100000,
+                                    f'{role}=1')[role])
+                self.linked()
+                sizes[role] = (self.vdb.rss_bytes() - before) / of[-1]['done']
+        rows = []
+        for role, of in rates.items():
+            first = [100000 / run['mark_s'] for run in of]
+            alls = [run['rate'] for run in of]
+            rows.append(({'adddoc': 'VADD SETATTR', 'hset': 'HSET, indexed'}[role],
+                         f'{statistics.mean(first):,.0f}', f'{statistics.mean(alls):,.0f}',
+                         f'{sizes[role]:,.0f}'))
+        share = [median_of(rates['adddoc'], 'mark_s') / median_of(rates['hset'], 'mark_s'),
+                 median_of(rates['hset'], 'rate') / median_of(rates['adddoc'], 'rate')]
+        rows.append(('share', f'{share[0]:.2f}', f'{share[1]:.2f}', ''))
+        rows.append(('bar', '0.60', '0.60', ''))
+        print_rows('Ingest of vector, tag and number, 1 connection, 1,000 in flight', rows,
+                   ('command', 'first 100,000/s', 'all acknowledged/s', 'RSS bytes/document'))
+
+    def ft_hybrid(self, effort):
+        rows = []
+        for by in ('tag', 'number'):
+            for per_mille in (500, 100, 10, 1):
+                run = self.load('--seconds', 1.5, '--queries', 200, '--by', by, '--per-mille',
+                                per_mille, '--effort', effort, 'ft=1')['ft']
+                rows.append((by, f'{per_mille / 10:g} %', f'{run["rate"]:,.0f}',
+                             f'{run["recall"]:.4f}', '0.95', f'{run["few"]:.0f}', '0'))
+        print_rows('FT.SEARCH KNN 10 with a filter, 1 connection', rows,
+                   ('filter', 'lets through', 'QPS', 'recall@10', 'bar',
+                    'replies with less than 10', 'bar'))
 
     def search(self):
         self.have_collection()

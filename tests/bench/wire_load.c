@@ -27,6 +27,7 @@
 
 #include "base/buf.h"
 #include "bench/data.h"
+#include "bench/wire_docs.h"
 #include "bench/wire_reply.h"
 #include "bench/wire_request.h"
 #include "bench/wire_stats.h"
@@ -40,7 +41,10 @@ static const char *const usage[] = {
     "roles: ping     PING",
     "       search   VSEARCH of the queries of the set in turn",
     "       add      VADD of the vectors of the set, ids --first and on",
-    "       madd     the same in VMADDs of --batch",
+    "       adddoc   the same with a tag and a number as attribute (wire_docs.h)",
+    "       hset     HSET of the same as hashes KEY:ID",
+    "       ft       FT.SEARCH of KEY: KNN over them, --effort \"EF_RUNTIME 100\"",
+    "       madd     VMADDs of --batch",
     "       replace  VADD of other vectors of the set to --count random ids of it (--seed)",
     "       noise    VADD of random vectors that are near no query, ids --first and on",
     "       save     SAVE --saves times (1), one after the other, from the end of the warm-up on",
@@ -52,6 +56,9 @@ static const char *const usage[] = {
     "         --count N (vectors to add; all)  --from ROW (the first to add; 0)",
     "         --mark N (print when N are acknowledged)  --seed N (1)",
     "         --await S (first wait so long until a server is there and has its data)",
+    "         --shows keys|distance|all (what replies of ft hold; distance)",
+    "         --per-mille 1000|500|100|10|1 (the share that the filter of ft lets through)",
+    "         --by tag|number (tag)  --queries N (only the first; all)",
     "         --tenants N (10000)  --searches N (end after so many; 0: --seconds decide)",
 };
 
@@ -94,6 +101,7 @@ struct tally {
     size_t errors;
     size_t hits;
     size_t judged;
+    size_t few; /* replies with less than was asked for */
     double first_s, last_s, mark_s;
     struct wire_stats stats;
     char error[128];
@@ -102,11 +110,14 @@ struct tally {
 struct load {
     int port;
     double seconds, warmup_s, await_s;
-    const char *data_dir, *set_name, *key, *effort;
-    size_t depth, batch, count, from, mark, tenants, searches, saves, seed;
+    const char *data_dir, *set_name, *key, *effort, *shows;
+    size_t per_mille, queries, depth, batch, count, from, mark, tenants, searches, saves, seed;
     uint64_t first;
     uint32_t *order; /* of replace: the rows of the set, shuffled */
     struct dataset set;
+    struct docs_filter filter;
+    char filter_text[DOCS_TEXT_SIZE], prefix[KEY_SIZE];
+    int32_t *truth; /* of the filter; NULL: that of the set */
     struct conn conns[CONNS_MAX];
     size_t conn_count;
     uint64_t next[ROLES_MAX]; /* work handed out, by role */
@@ -149,6 +160,31 @@ static size_t put_add(struct load *l, struct conn *c, struct buf *out)
     if (row >= l->from + l->count)
         return 0;
     wire_put_add(out, l->key, vectors_of(&l->set.train, row, 1), l->first + row);
+    return 1;
+}
+
+static size_t put_add_doc(struct load *l, struct conn *c, struct buf *out)
+{
+    uint64_t row = l->from + l->next[role_index(c->role)]++;
+    if (row >= l->from + l->count)
+        return 0;
+    wire_put_add_doc(out, l->key, vectors_of(&l->set.train, row, 1), l->first + row);
+    return 1;
+}
+
+static size_t put_hset(struct load *l, struct conn *c, struct buf *out)
+{
+    uint64_t row = l->from + l->next[role_index(c->role)]++;
+    if (row >= l->from + l->count)
+        return 0;
+    wire_put_hset_doc(out, l->key, vectors_of(&l->set.train, row, 1), l->first + row);
+    return 1;
+}
+
+static size_t put_ft(struct load *l, struct conn *c, struct buf *out)
+{
+    wire_put_ft_search(out, l->key, l->filter_text, l->effort,
+                       vectors_of(&l->set.query, c->query, 1), RESULTS, l->shows);
     return 1;
 }
 
@@ -254,7 +290,8 @@ static const struct role roles[] = {
     {"add", true, true, true, put_add},      {"madd", true, true, true, put_madd},
     {"noise", false, true, true, put_noise}, {"create", true, true, false, put_create},
     {"fill", true, true, false, put_fill},   {"replace", true, true, true, put_replace},
-    {"save", true, false, false, put_save},
+    {"save", true, false, false, put_save},  {"adddoc", true, true, true, put_add_doc},
+    {"hset", true, true, true, put_hset},    {"ft", false, false, true, put_ft},
 };
 _Static_assert(COUNT_OF(roles) <= ROLES_MAX, "tallies are by role");
 
@@ -325,8 +362,8 @@ static void conn_open(struct load *l, const struct role *role)
     if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
         die("cannot make a socket non-blocking");
     /* Each connection asks other queries than the next one. */
-    if (l->set.query.rows > 0)
-        c->query = (uint32_t)(l->conn_count * 251 % l->set.query.rows);
+    if (l->queries > 0)
+        c->query = (uint32_t)(l->conn_count * 251 % l->queries);
     l->tallies[role_index(role)].conns++;
 }
 
@@ -354,8 +391,8 @@ static void conn_fill(struct load *l, struct conn *c)
             break;
         size_t at = (c->flight_first + c->flight_count++) % c->depth;
         c->flights[at] = (struct flight){now_s(), elements, c->query};
-        if (l->set.query.rows > 0)
-            c->query = (c->query + 1) % l->set.query.rows;
+        if (l->queries > 0)
+            c->query = (uint32_t)((c->query + 1) % l->queries);
     }
     CHECK(!buf_failed(&c->out));
     conn_flush(c);
@@ -367,6 +404,22 @@ static void keep_error(struct tally *t, const struct wire_reply *reply)
     size_t len = reply->error_len < sizeof t->error ? reply->error_len : sizeof t->error - 1;
     for (size_t i = 0; i < len; i++)
         t->error[i] = reply->error[i] >= ' ' && reply->error[i] < 127 ? (char)reply->error[i] : '?';
+}
+
+static void judge(const struct load *l, struct tally *t, uint32_t query,
+                  const struct wire_reply *reply)
+{
+    for (size_t i = reply->id_count; i < RESULTS; i++)
+        reply->ids[i] = -2; /* fewer than asked for: misses */
+    t->judged += RESULTS;
+    t->few += reply->id_count < RESULTS;
+    if (l->truth == NULL) {
+        t->hits += dataset_hits(&l->set, query, RESULTS, reply->ids);
+        return;
+    }
+    for (size_t i = 0; i < RESULTS; i++)
+        for (size_t j = 0; j < RESULTS; j++)
+            t->hits += reply->ids[i] == l->truth[(size_t)query * RESULTS + j];
 }
 
 static void count_reply(struct load *l, struct conn *c, const struct wire_reply *reply)
@@ -392,18 +445,16 @@ static void count_reply(struct load *l, struct conn *c, const struct wire_reply 
     t->last_s = now;
     t->counted += f.elements;
     wire_stats_add(&t->stats, (now - f.sent_s) * 1e6);
-    if (c->role->put == put_search) {
-        for (size_t i = reply->id_count; i < RESULTS; i++)
-            reply->ids[i] = -1; /* fewer than asked for: misses */
-        t->hits += dataset_hits(&l->set, f.query, RESULTS, reply->ids);
-        t->judged += RESULTS;
-    }
+    if (c->role->put == put_search || c->role->put == put_ft)
+        judge(l, t, f.query, reply);
 }
 
 static void conn_read(struct load *l, struct conn *c)
 {
     int32_t ids[RESULTS];
     struct wire_reply reply = {.ids = ids, .ids_capacity = RESULTS};
+    if (c->role->put == put_ft)
+        reply.prefix = slice_of(l->prefix);
     uint8_t *to = buf_reserve(&c->in, READ_SIZE);
     CHECK(to != NULL);
     ssize_t got = recv(c->fd, to, READ_SIZE, 0);
@@ -432,7 +483,7 @@ static bool is_done(const struct load *l)
         if (c->role->counted && c->flight_count > 0)
             return false;
         any = any || c->role->counted;
-        if (c->role->put == put_search && l->searches > 0 &&
+        if ((c->role->put == put_search || c->role->put == put_ft) && l->searches > 0 &&
             l->tallies[role_index(c->role)].counted >= l->searches)
             return true;
     }
@@ -485,7 +536,7 @@ static void print_tally(const struct load *l, const struct role *role, struct ta
            wire_stats_quantile(&t->stats, 0.5), wire_stats_quantile(&t->stats, 0.99),
            wire_stats_quantile(&t->stats, 0.999), wire_stats_quantile(&t->stats, 1), t->errors);
     if (t->judged > 0)
-        printf(" recall=%.4f", (double)t->hits / (double)t->judged);
+        printf(" recall=%.4f few=%zu", (double)t->hits / (double)t->judged, t->few);
     if (t->mark_s > 0)
         printf(" mark_s=%.4f", t->mark_s);
     printf(" end_s=%.6f\n", l->end_s);
@@ -509,6 +560,7 @@ static bool set_number(struct load *l, const char *option, const char *value)
         {"--depth", &l->depth}, {"--batch", &l->batch},     {"--count", &l->count},
         {"--mark", &l->mark},   {"--tenants", &l->tenants}, {"--searches", &l->searches},
         {"--from", &l->from},   {"--seed", &l->seed},       {"--saves", &l->saves},
+        {"--queries", &l->queries}, {"--per-mille", &l->per_mille},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         if (strcmp(numbers[i].name, option) == 0) {
@@ -543,6 +595,10 @@ static void set_option(struct load *l, const char *option, const char *value)
         l->key = value;
     else if (strcmp(option, "--effort") == 0)
         l->effort = value;
+    else if (strcmp(option, "--shows") == 0)
+        l->shows = value;
+    else if (strcmp(option, "--by") == 0)
+        l->filter.by_number = strcmp(value, "number") == 0;
     else
         print_usage();
 }
@@ -561,6 +617,18 @@ static const struct role *role_of(const char *word, size_t *conns)
     print_usage();
 }
 
+/* What searches ask, and what is right. */
+static void open_queries(struct load *l)
+{
+    if (l->queries == 0 || l->queries > l->set.query.rows)
+        l->queries = l->set.query.rows;
+    l->filter.per_mille = (unsigned)l->per_mille;
+    docs_filter_text(&l->filter, l->filter_text);
+    (void)snprintf(l->prefix, sizeof l->prefix, "%s:", l->key);
+    if (l->per_mille < 1000)
+        l->truth = docs_truth(&l->set, &l->filter, l->queries);
+}
+
 static void open_roles(struct load *l, char **words, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -571,6 +639,7 @@ static void open_roles(struct load *l, char **words, int count)
                 die("the set has %u rows", l->set.train.rows);
             if (l->count == 0 || l->count > l->set.train.rows - l->from)
                 l->count = l->set.train.rows - l->from;
+            open_queries(l);
         }
     }
     if (l->await_s > 0)
@@ -590,6 +659,8 @@ int main(int argc, char **argv)
                             .data_dir = "data",
                             .set_name = "glove100",
                             .effort = "",
+                            .shows = "distance",
+                            .per_mille = 1000,
                             .depth = 100,
                             .batch = 1000,
                             .tenants = 10000,

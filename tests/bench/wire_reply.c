@@ -18,8 +18,12 @@ static int64_t number_in(const uint8_t *from, const uint8_t *to)
 static void keep_id(struct wire_reply *out, const uint8_t *from, size_t len)
 {
     int64_t id;
-    if (out->id_count >= out->ids_capacity)
+    if (out->id_count >= out->ids_capacity || len < out->prefix.len)
         return;
+    if (out->prefix.len > 0 && memcmp(from, out->prefix.ptr, out->prefix.len) != 0)
+        return;
+    from += out->prefix.len;
+    len -= out->prefix.len;
     if (slice_to_i64((struct slice){from, len}, &id) && id >= INT32_MIN && id <= INT32_MAX)
         out->ids[out->id_count++] = (int32_t)id;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 /* What a load generator needs of one reply. */
 struct wire_reply {
     size_t size;          /* bytes it took */
@@ -14,6 +16,7 @@ struct wire_reply {
     size_t error_len;
     int32_t *ids; /* set by the caller: room for decimal bulk strings; may be NULL */
     size_t ids_capacity;
+    struct slice prefix; /* ids stand behind it; set by the caller, empty: there is none */
     size_t id_count;
 };
 

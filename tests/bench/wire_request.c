@@ -2,6 +2,9 @@
 #include "bench/wire_request.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "bench/wire_docs.h"
 
 static void put_array(struct buf *out, size_t count)
 {
@@ -76,6 +79,58 @@ void wire_put_add(struct buf *out, const char *key, struct slice vector, uint64_
     put_text(out, "FP32");
     put_bulk(out, vector);
     put_number(out, id);
+}
+
+void wire_put_add_doc(struct buf *out, const char *key, struct slice vector, uint64_t id)
+{
+    char attribute[DOCS_TEXT_SIZE];
+    (void)snprintf(attribute, sizeof attribute, "{\"cat\":\"%s\",\"n\":%u}", docs_tag(id),
+                   docs_number(id));
+    put_array(out, 7);
+    put_text(out, "VADD");
+    put_text(out, key);
+    put_text(out, "FP32");
+    put_bulk(out, vector);
+    put_number(out, id);
+    put_text(out, "SETATTR");
+    put_text(out, attribute);
+}
+
+void wire_put_hset_doc(struct buf *out, const char *key, struct slice vector, uint64_t id)
+{
+    char name[DOCS_TEXT_SIZE];
+    (void)snprintf(name, sizeof name, "%s:%llu", key, (unsigned long long)id);
+    put_array(out, 8);
+    put_text(out, "HSET");
+    put_text(out, name);
+    put_text(out, "cat");
+    put_text(out, docs_tag(id));
+    put_text(out, "n");
+    put_number(out, docs_number(id));
+    put_text(out, "v");
+    put_bulk(out, vector);
+}
+
+void wire_put_ft_search(struct buf *out, const char *index, const char *filter, const char *effort,
+                        struct slice vector, unsigned count, const char *shows)
+{
+    char query[2 * DOCS_TEXT_SIZE + 64];
+    bool keys = strcmp(shows, "keys") == 0, distance = strcmp(shows, "distance") == 0;
+    (void)snprintf(query, sizeof query, "%s=>[KNN %u @v $q %s AS d]", filter, count, effort);
+    put_array(out, 9u + (keys ? 1 : distance ? 3 : 0));
+    put_text(out, "FT.SEARCH");
+    put_text(out, index);
+    put_text(out, query);
+    if (keys)
+        put_text(out, "NOCONTENT");
+    for (size_t i = 0; distance && i < 3; i++)
+        put_text(out, (const char *[]){"RETURN", "1", "d"}[i]);
+    put_text(out, "DIALECT");
+    put_text(out, "2");
+    put_text(out, "PARAMS");
+    put_text(out, "2");
+    put_text(out, "q");
+    put_bulk(out, vector);
 }
 
 void wire_put_add_many(struct buf *out, const char *key, struct slice vectors, uint64_t first,

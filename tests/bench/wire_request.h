@@ -14,6 +14,13 @@ void wire_put_search(struct buf *out, const char *key, struct slice vector, unsi
                      const char *effort);
 /* VADD key FP32 vector id */
 void wire_put_add(struct buf *out, const char *key, struct slice vector, uint64_t id);
+/* The same with the tag and the number of wire_docs.h as attribute; the same as a hash key:id. */
+void wire_put_add_doc(struct buf *out, const char *key, struct slice vector, uint64_t id);
+void wire_put_hset_doc(struct buf *out, const char *key, struct slice vector, uint64_t id);
+/* FT.SEARCH index "filter=>[KNN count @v $q effort AS d]", where effort is "EF_RUNTIME 100" or the
+ * like. shows: "keys", "distance" (and nothing else) or "all". */
+void wire_put_ft_search(struct buf *out, const char *index, const char *filter, const char *effort,
+                        struct slice vector, unsigned count, const char *shows);
 /* VMADD key FP32 count id... vectors, ids counting from first */
 void wire_put_add_many(struct buf *out, const char *key, struct slice vectors, uint64_t first,
                        size_t count);
