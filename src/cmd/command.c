@@ -13,6 +13,7 @@
 #include "cmd/help.h"
 #include "cmd/log_wait.h"
 #include "cmd/multi.h"
+#include "cmd/vector.h"
 #include "persist/persist.h"
 
 /* Each command's table of arguments, from commands.def. */
@@ -391,8 +392,11 @@ static void run(struct request *rq)
     client->commands++;
     env->stats->total_commands_processed++;
     env->db->touches = touches(rq);
+    env->db->index_filled = NULL;
     parse_and_run(rq);
     env->db->touches = false;
+    if (env->db->index_filled != NULL && !client->blocked)
+        wait_for_room(rq, env->db->index_filled, before);
     CHECK(client->out.len >= before); /* replies of commands before it are not this one's */
     stats->calls++;
     stats->failed += count_error(env, client, before);

@@ -47,6 +47,8 @@ struct db {
     struct key_index *indexes; /* over keys: indexes.h */
     struct key_index *index;   /* prepared and not yet applied, */
     struct object *object;     /* likewise */
+    struct collection *index_filled; /* NULL, or one of an index: a change has filled its pending
+                                        set. Of the command under way, which waits then */
     bool keeps_gone;           /* while a change is applied that indexes ask for afterwards */
     unsigned gone_count;
     struct object *gone[2];    /* what it took out, freed at its end: its key may be theirs */

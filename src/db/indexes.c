@@ -236,6 +236,8 @@ static enum err put_document(struct key_index *x, struct slice key, uint64_t lsn
                            d->norms[i], lsn);
         else
             (void)collection_remove(x->vectors[i], key, lsn);
+        if (collection_pending_full(x->vectors[i]))
+            x->db->index_filled = x->vectors[i];
     }
     return e;
 }

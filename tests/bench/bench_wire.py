@@ -17,7 +17,7 @@ import time
 
 from bench_server import Client, Load, Server, median_of, print_rows, quantiles
 
-PARTS = ['redis', 'hashes', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
+PARTS = ['redis', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
 SET = 'glove100'
 RECALL = 0.95
 REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
