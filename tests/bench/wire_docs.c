@@ -7,7 +7,7 @@
 #include "base/topk.h"
 #include "vec/vec.h"
 
-enum { PER_MILLE = 1000, SPREAD = 7919 /* a prime, so that numbers have nothing to do with tags */ };
+enum { PER_MILLE = 1000, SPREAD = 7919 /* prime: numbers have nothing to do with tags */ };
 
 /* Of a thousand rows one has the first, ten the second, and so on. */
 static const struct {
