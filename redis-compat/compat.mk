@@ -1,8 +1,10 @@
 # Redis and its clients: cases, their page, programs in many languages.
 
-.PHONY: compat compat-replay compat-record compat-page
+.PHONY: compat compat-replay compat-wire compat-record compat-page
 compat-replay: all ## recorded replies of Redis, byte for byte, against vdb (T="file ...")
 	redis-compat/compat.py replay $(T)
+compat-wire: all ## what frameworks say that cannot run here, and what they read (T="name ...")
+	redis-compat/wire.py $(T)
 compat-record: ## record the cases again from redis-server 7.0.15 (T="file ...")
 	redis-compat/compat.py record $(T)
 compat-page: all ## write redis-compat/COMPATIBILITY.md again

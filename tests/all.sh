@@ -94,6 +94,8 @@ if [ "$mode" = test ]; then
 fi
 part "memory that fails, odd arguments, a share" $make robust-sim S=8
 part "replies as recorded from Redis" redis-compat/compat.py replay
+part "the player of wire scripts" redis-compat/wire_test.py
+part "what frameworks say and read" redis-compat/wire.py
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 part "frameworks" redis-compat/frameworks/run.py $([ "$mode" = check ] || echo install)
