@@ -3,10 +3,12 @@
  * Redis's grammar of vector sets and what COMMANDS.md adds. Numbers (double), strings '..' or "..",
  * [lists] of constants, .field, .a.b[0] paths, $name parameters, null, true and false as 1 and 0,
  * exists(.f), ( ), and, binding less and less: ! not; **; * / %; + -; > >= < <= == != in contains
- * like; && and; || or. A minus belongs to a number only; `.a-1` is the field "a-1".
+ * like has haslike; && and; || or. A minus belongs to a number only; `.a-1` is the field "a-1".
  *
  * x in y: element of a list or array, or part of a string. y contains x: the same. s like p: the
  * string matches the glob p (* any bytes, ? one byte, \\ in a literal takes the next as itself).
+ * x has y: x, or an element of the list or array x, is y, or is in the list y. x haslike p: x, or
+ * an element of it, is a string that matches the glob p.
  * How values compare is told in filter_eval.c.
  *
  * An attribute that is missing, is not valid JSON (json_scan.h), or lacks a field the expression

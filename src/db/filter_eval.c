@@ -8,6 +8,7 @@
  * - Order: always by number; "b" > "a" is false.
  * - x in y: y a list or array: an element equals x; both strings: x is a part of y; otherwise
  * false.
+ * - x has y, x haslike y (beyond Redis): a string is no number, and a list is no element.
  * - Division by zero gives inf or NaN, % is fmod; no error.
  * - A field that is missing, is an object or is an array with an object inside decides: no match,
  *   whatever the rest says, `1 or .missing` and `not .missing` too. So the order of evaluation
@@ -101,6 +102,51 @@ static bool in(const struct filter *f, const struct value *x, const struct value
     return x->kind == VALUE_STRING && y->kind == VALUE_STRING && text_in(x, y);
 }
 
+static bool like(const struct value *x, const struct value *pattern)
+{
+    return x->kind == VALUE_STRING && pattern->kind == VALUE_STRING && text_like(x, pattern);
+}
+
+/* Of one kind and equal: no string is a number here, and no array is anything. */
+static bool is_same(const struct value *a, const struct value *b)
+{
+    bool scalar = a->kind == VALUE_STRING || a->kind == VALUE_NUMBER;
+    return scalar && a->kind == b->kind && equal(a, b);
+}
+
+static bool is_any(const struct filter *f, const struct value *x, const struct value *y)
+{
+    if (y->kind != VALUE_LIST)
+        return is_same(x, y);
+    for (size_t i = 0; i < y->text.len; i++)
+        if (is_same(x, &f->constants[y->first + i]))
+            return true;
+    return false;
+}
+
+static bool has_one(const struct filter *f, uint16_t code, const struct value *x,
+                    const struct value *y)
+{
+    return code == FILTER_HAS ? is_any(f, x, y) : like(x, y);
+}
+
+static bool has(const struct filter *f, uint16_t code, const struct value *x, const struct value *y)
+{
+    for (size_t i = 0; x->kind == VALUE_LIST && i < x->text.len; i++)
+        if (has_one(f, code, &f->constants[x->first + i], y))
+            return true;
+    if (x->kind != VALUE_ARRAY)
+        return has_one(f, code, x, y);
+    struct json_value json = {.kind = JSON_ARRAY, .text = x->text};
+    struct json_items items = json_items_of(&json);
+    while (json_items_next(&items, &json)) {
+        struct value item = value_of_json(&json);
+        if (has_one(f, code, &item, y))
+            return true;
+    }
+    return false;
+}
+
 static double arithmetic(uint16_t code, double a, double b)
 {
     switch (code) {
@@ -141,7 +187,10 @@ double filter_binary(const struct filter *f, uint16_t code, const struct value *
     case FILTER_CONTAINS:
         return in(f, b, a);
     case FILTER_LIKE:
-        return a->kind == VALUE_STRING && b->kind == VALUE_STRING && text_like(a, b);
+        return like(a, b);
+    case FILTER_HAS:
+    case FILTER_HAS_LIKE:
+        return has(f, code, a, b);
     default:
         return arithmetic(code, to_number(a), to_number(b));
     }

@@ -42,6 +42,8 @@ static const struct spelling spellings[] = {
     OPERATOR("&&", FILTER_AND),
     OPERATOR("||", FILTER_OR),
     WORD("like", TOKEN_OPERATOR, FILTER_LIKE, 0),
+    WORD("haslike", TOKEN_OPERATOR, FILTER_HAS_LIKE, 0),
+    WORD("has", TOKEN_OPERATOR, FILTER_HAS, 0),
     WORD("contains", TOKEN_OPERATOR, FILTER_CONTAINS, 0),
     WORD("exists", TOKEN_EXISTS, FILTER_EXISTS, 0),
     WORD("null", TOKEN_NULL, FILTER_CONSTANT, 0),

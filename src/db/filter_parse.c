@@ -2,8 +2,9 @@
  *
  * Dijkstra's shunting yard: operands are emitted as they come, operators wait on a stack until one
  * that binds less comes. No recursion, so an expression cannot exhaust the stack. Precedence, high
- * to low: not; **; * / %; + -; comparisons, in, contains, like; and; or. All associate to the left
- * but ** and not. `not` binds tighter than anything: `not .a == 1` is `(not .a) == 1`, as in Redis.
+ * to low: not; **; * / %; + -; comparisons, in, contains, like, has, haslike; and; or. All
+ * associate to the left but ** and not. `not` binds tighter than anything: `not .a == 1` is
+ * `(not .a) == 1`, as in Redis.
  *
  * Stricter than Redis in one point: Redis only counts operands, so it accepts `1 2 +` and `5 not`.
  * Here an operator stands between its operands. */
@@ -232,7 +233,7 @@ static int precedence(uint16_t code)
     case FILTER_NOT:
         return 6;
     default:
-        CHECK(code >= FILTER_GT && code <= FILTER_LIKE);
+        CHECK(code >= FILTER_GT && code <= FILTER_HAS_LIKE);
         return 2;
     }
 }

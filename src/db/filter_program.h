@@ -54,6 +54,8 @@ enum filter_code {
     FILTER_IN,
     FILTER_CONTAINS,
     FILTER_LIKE,
+    FILTER_HAS,
+    FILTER_HAS_LIKE,
     FILTER_AND, /* in the source only: AND_TEST and BOOL in a program */
     FILTER_OR
 };

@@ -99,7 +99,6 @@ static void free_index(struct key_index *x)
         if (x->vectors[i] != NULL)
             collection_drop(x->vectors[i]);
     mem_free(MEM_KEYSPACE, x->vectors);
-    mem_free(MEM_KEYSPACE, x->has_lists);
     index_document_fini(&x->document);
     buf_fini(&x->last_error);
     buf_fini(&x->last_error_key);
@@ -135,7 +134,6 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
     size_t vectors = spec->vector_count + 1;
     *x = (struct key_index){.db = db, .spec = spec};
     x->vectors = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(*x->vectors));
-    x->has_lists = mem_try_calloc(MEM_KEYSPACE, spec->field_count * sizeof(*x->has_lists));
     x->document = (struct index_document){
         .attribute = BUF_INIT(MEM_KEYSPACE),
         .vectors = BUF_INIT(MEM_KEYSPACE),
@@ -144,8 +142,8 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         .vector_at = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(size_t)),
     };
     x->last_error = x->last_error_key = BUF_INIT(MEM_KEYSPACE);
-    bool room = x->vectors != NULL && x->has_lists != NULL && x->document.norms != NULL &&
-                x->document.vector_at != NULL;
+    bool room =
+        x->vectors != NULL && x->document.norms != NULL && x->document.vector_at != NULL;
     enum err e = room ? make_schema(spec, &schema, why) : ERR_NOMEM;
     if (e == OK && !make_collections(x, &schema))
         e = ERR_NOMEM;

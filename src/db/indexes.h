@@ -10,8 +10,8 @@
  * It is made of collections whose elements are keys: `docs` has every document, with a vector of no
  * meaning, and answers queries without vectors; one more per VECTOR field has the documents with
  * that field. The attribute of an element is its document as JSON: "f3" is the value of field 3 of
- * the schema, of a TAG with several values "m3" all of them between separators. Each has a SCHEMA
- * of "f3"s, so that filters, planner and columns are those of any collection (README.md of ft/).
+ * the schema, of a TAG with several values an array of them. Each has a SCHEMA of "f3"s, so that
+ * filters, planner and columns are those of any collection (README.md of ft/).
  *
  * A document whose vector or number cannot be read is left out and counted; so is one that memory
  * is short for. owner: loop. */
@@ -36,7 +36,6 @@ struct key_index {
     struct index_spec *spec;
     struct collection *docs;
     struct collection **vectors; /* in the order of the VECTOR fields */
-    bool *has_lists;             /* by field: a document has, or had, several values in it */
     struct index_document document;
     uint64_t failures, uses;
     struct buf last_error, last_error_key;

@@ -36,10 +36,11 @@ void index_tag_append(const struct index_field *f, struct slice tag, struct buf 
 
 /* -- TAG --------------------------------------------------------------------------------------- */
 
-/* A tag within a JSON string. Bytes that JSON does not have as they are come as escapes; those
+/* A tag as a JSON string. Bytes that JSON does not have as they are come as escapes; those
  * beyond ASCII stay, whatever they are: nothing here depends on their being UTF-8. */
 static void put_tag(const struct index_field *f, struct slice tag, struct buf *out)
 {
+    buf_append_byte(out, '"');
     for (size_t i = 0; i < tag.len; i++) {
         uint8_t c = folded(f, tag.ptr[i]);
         if (c == '"' || c == '\\' || c < 0x20)
@@ -47,6 +48,7 @@ static void put_tag(const struct index_field *f, struct slice tag, struct buf *o
         else
             buf_append_byte(out, c);
     }
+    buf_append_byte(out, '"');
 }
 
 /* The next of the values between separators that is not empty. */
@@ -64,35 +66,28 @@ static bool next_tag(const struct index_field *f, struct slice *rest, struct sli
     return false;
 }
 
-static void put_name(struct buf *out, char kind, size_t number)
+static void put_name(struct buf *out, size_t number)
 {
-    buf_printf(out, "%s\"%c%zu\":", out->len > 1 ? "," : "", kind, number);
+    buf_printf(out, "%s\"f%zu\":", out->len > 1 ? "," : "", number);
 }
 
 static void put_tags(struct key_index *x, const struct index_field *f, struct slice value)
 {
     struct buf *out = &x->document.attribute;
-    size_t number = index_field_number(x, f);
-    struct slice separator = {&f->separator, 1};
-    struct slice first, tag = {0};
+    struct slice first, tag;
     if (!next_tag(f, &value, &first))
         return;
     bool many = next_tag(f, &value, &tag);
-    put_name(out, many ? 'm' : 'f', number);
-    buf_append_byte(out, '"');
-    if (many)
-        put_tag(f, separator, out);
+    put_name(out, index_field_number(x, f));
+    buf_append_text(out, many ? "[" : "");
     put_tag(f, first, out);
     while (many) {
-        put_tag(f, separator, out);
+        buf_append_byte(out, ',');
         put_tag(f, tag, out);
         if (!next_tag(f, &value, &tag))
             break;
     }
-    if (many)
-        put_tag(f, separator, out);
-    x->has_lists[number] |= many;
-    buf_append_byte(out, '"');
+    buf_append_text(out, many ? "]" : "");
 }
 
 /* -- NUMERIC ----------------------------------------------------------------------------------- */
@@ -106,7 +101,7 @@ static enum err put_number(struct key_index *x, const struct index_field *f, str
                        (int)(value.len < 64 ? value.len : 64), (const char *)value.ptr);
     /* JSON has no infinity; nothing finite lies beyond these. */
     number = number > DBL_MAX ? DBL_MAX : number < -DBL_MAX ? -DBL_MAX : number;
-    put_name(&x->document.attribute, 'f', index_field_number(x, f));
+    put_name(&x->document.attribute, index_field_number(x, f));
     buf_printf(&x->document.attribute, "%.17g", number);
     return OK;
 }

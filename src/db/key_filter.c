@@ -47,15 +47,15 @@ static enum err field_of(const struct writing *w, const struct query_node *n,
     return OK;
 }
 
-static void put_path(struct writing *w, char kind, const struct index_field *f)
+static void put_path(struct writing *w, const struct index_field *f)
 {
-    buf_printf(&w->text, ".%c%zu", kind, index_field_number(w->x, f));
+    buf_printf(&w->text, ".f%zu", index_field_number(w->x, f));
 }
 
-static void put_exists(struct writing *w, char kind, const struct index_field *f)
+static void put_exists(struct writing *w, const struct index_field *f)
 {
     buf_append_text(&w->text, "exists(");
-    put_path(w, kind, f);
+    put_path(w, f);
     buf_append_text(&w->text, ")");
 }
 
@@ -73,16 +73,16 @@ static enum err put_numeric(struct writing *w, const struct query_node *n)
     bool low = r->low != -INFINITY, high = r->high != INFINITY;
     buf_append_text(&w->text, "(");
     if (!w->strict || (!low && !high)) {
-        put_exists(w, 'f', f);
+        put_exists(w, f);
         buf_append_text(&w->text, low || high ? " and " : "");
     }
     if (low) {
-        put_path(w, 'f', f);
+        put_path(w, f);
         buf_printf(&w->text, " %s %.17g", r->low_open ? ">" : ">=", fmin(r->low, 1.7e308));
         buf_append_text(&w->text, high ? " and " : "");
     }
     if (high) {
-        put_path(w, 'f', f);
+        put_path(w, f);
         buf_printf(&w->text, " %s %.17g", r->high_open ? "<" : "<=", fmax(r->high, -1.7e308));
     }
     buf_append_text(&w->text, ")");
@@ -104,74 +104,45 @@ static void put_bytes(struct writing *w, struct slice bytes, bool pattern)
     }
 }
 
-/* One value a document may have alone. */
-static void put_single(struct writing *w, const struct index_field *f, const struct query_node *n,
-                       struct slice value)
+/* A value as it is kept; of a pattern, with what may stand before and after it. */
+static void put_value(struct writing *w, const struct index_field *f, struct slice value,
+                      const char *before, const char *after)
+{
+    struct buf folded = BUF_INIT(MEM_SCRATCH);
+    index_tag_append(f, value, &folded);
+    buf_printf(&w->text, "\"%s", before);
+    put_bytes(w, buf_slice(&folded), *before != '\0' || *after != '\0');
+    buf_printf(&w->text, "%s\"", after);
+    if (buf_failed(&folded))
+        w->text.failed = true;
+    buf_fini(&folded);
+}
+
+/* Whole values, as one list: it costs a search the same however long it is. */
+static bool put_words(struct writing *w, const struct query_node *n, const struct index_field *f)
+{
+    bool any = false;
+    for (uint32_t at = n->child; at != QUERY_NO_NODE; at = node_at(w, at)->next) {
+        const struct query_node *value = node_at(w, at);
+        if (value->kind != QUERY_WORD)
+            continue;
+        if (!any)
+            put_path(w, f);
+        buf_append_text(&w->text, any ? "," : " has [");
+        put_value(w, f, value->text, "", "");
+        any = true;
+    }
+    buf_append_text(&w->text, any ? "]" : "");
+    return any;
+}
+
+static void put_pattern(struct writing *w, const struct query_node *n, const struct index_field *f)
 {
     bool before = n->kind == QUERY_SUFFIX || n->kind == QUERY_INFIX;
     bool after = n->kind == QUERY_PREFIX || n->kind == QUERY_INFIX;
-    put_path(w, 'f', f);
-    buf_append_text(&w->text, n->kind == QUERY_WORD ? " == \"" : " like \"");
-    buf_append_text(&w->text, before ? "*" : "");
-    put_bytes(w, value, before || after);
-    buf_append_text(&w->text, after ? "*\"" : "\"");
-}
-
-/* The same among several: these stand between separators, which are in none of them. */
-static void put_among(struct writing *w, const struct index_field *f, const struct query_node *n,
-                      struct slice value)
-{
-    struct slice separator = {&f->separator, 1};
-    bool starts = n->kind == QUERY_WORD || n->kind == QUERY_PREFIX;
-    bool ends = n->kind == QUERY_WORD || n->kind == QUERY_SUFFIX;
-    bool pattern = n->kind == QUERY_WILDCARD;
-    if (value.len > 0 && memchr(value.ptr, f->separator, value.len) != NULL) {
-        buf_append_text(&w->text, "false");
-        return;
-    }
-    if (pattern) {
-        put_path(w, 'm', f);
-        buf_append_text(&w->text, " like \"*");
-    } else {
-        buf_append_text(&w->text, "\"");
-    }
-    if (starts || pattern)
-        put_bytes(w, separator, pattern);
-    put_bytes(w, value, false);
-    if (ends || pattern)
-        put_bytes(w, separator, pattern);
-    if (pattern) {
-        buf_append_text(&w->text, "*\"");
-    } else {
-        buf_append_text(&w->text, "\" in ");
-        put_path(w, 'm', f);
-    }
-}
-
-static void put_values(struct writing *w, const struct query_node *n, const struct index_field *f,
-                       char form)
-{
-    bool asks = form == 'm' || !w->strict || w->x->has_lists[index_field_number(w->x, f)];
-    buf_append_text(&w->text, "(");
-    if (asks) {
-        put_exists(w, form, f);
-        buf_append_text(&w->text, " and (");
-    }
-    for (uint32_t at = n->child; at != QUERY_NO_NODE; at = node_at(w, at)->next) {
-        const struct query_node *value = node_at(w, at);
-        struct buf folded = BUF_INIT(MEM_SCRATCH);
-        index_tag_append(f, value->text, &folded);
-        if (at != n->child)
-            buf_append_text(&w->text, " or ");
-        if (form == 'm')
-            put_among(w, f, value, buf_slice(&folded));
-        else
-            put_single(w, f, value, buf_slice(&folded));
-        if (buf_failed(&folded))
-            w->text.failed = true;
-        buf_fini(&folded);
-    }
-    buf_append_text(&w->text, asks ? "))" : ")");
+    put_path(w, f);
+    buf_append_text(&w->text, " haslike ");
+    put_value(w, f, n->text, before ? "*" : "", after ? "*" : "");
 }
 
 static enum err put_tags(struct writing *w, const struct query_node *n)
@@ -182,14 +153,20 @@ static enum err put_tags(struct writing *w, const struct query_node *n)
         buf_append_text(&w->text, "false");
         return e;
     }
-    bool lists = w->x->has_lists[index_field_number(w->x, f)];
-    buf_append_text(&w->text, lists ? "(" : "");
-    put_values(w, n, f, 'f');
-    if (lists) {
-        buf_append_text(&w->text, " or ");
-        put_values(w, n, f, 'm');
-        buf_append_text(&w->text, ")");
+    buf_append_text(&w->text, "(");
+    if (!w->strict) {
+        put_exists(w, f);
+        buf_append_text(&w->text, " and (");
     }
+    bool any = put_words(w, n, f);
+    for (uint32_t at = n->child; at != QUERY_NO_NODE; at = node_at(w, at)->next) {
+        if (node_at(w, at)->kind == QUERY_WORD)
+            continue;
+        buf_append_text(&w->text, any ? " or " : "");
+        put_pattern(w, node_at(w, at), f);
+        any = true;
+    }
+    buf_append_text(&w->text, w->strict ? ")" : "))");
     return OK;
 }
 
@@ -205,11 +182,7 @@ static enum err put_missing(struct writing *w, const struct query_node *n)
                        "'ismissing' requires field '%.*s' to be defined with 'INDEXMISSING'",
                        (int)(name.len < 64 ? name.len : 64), (const char *)name.ptr);
     buf_append_text(&w->text, "(not ");
-    put_exists(w, 'f', f);
-    if (f->kind == INDEX_TAG) {
-        buf_append_text(&w->text, " and not ");
-        put_exists(w, 'm', f);
-    }
+    put_exists(w, f);
     buf_append_text(&w->text, ")");
     return OK;
 }

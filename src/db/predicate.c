@@ -84,9 +84,9 @@ static bool bind_tag(struct binding *b, const struct fields *fields, uint16_t re
     struct predicate_op op = {.code = PREDICATE_TAG, .arg = read, .negated = code == FILTER_NE};
     uint8_t field = p->reads[read].field;
     op.tag_first = p->tag_count;
-    if (constant->kind == VALUE_STRING && (code == FILTER_EQ || code == FILTER_NE)) {
+    if (constant->kind == VALUE_STRING && code != FILTER_IN) {
         add_tag(b, fields, field, constant);
-    } else if (constant->kind == VALUE_LIST && code == FILTER_IN) {
+    } else if (constant->kind == VALUE_LIST && (code == FILTER_IN || code == FILTER_HAS)) {
         for (size_t i = 0; i < constant->text.len; i++) {
             const struct value *item = &b->f->constants[constant->first + i];
             if (item->kind != VALUE_STRING) {
@@ -132,14 +132,17 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     bool turned = x.code == FILTER_CONSTANT && y.code == FILTER_FIELD;
     if (!turned && !(x.code == FILTER_FIELD && y.code == FILTER_CONSTANT))
         return false;
-    if (op.code < FILTER_GT || op.code > FILTER_IN || (turned && op.code == FILTER_IN))
+    bool one_way = op.code == FILTER_IN || op.code == FILTER_HAS;
+    if (!one_way && (op.code < FILTER_GT || op.code > FILTER_NE))
+        return false;
+    if (one_way && turned)
         return false;
     uint16_t read = b->read_of_slot[(turned ? y : x).arg];
     const struct value *constant = &f->constants[(turned ? x : y).arg];
     uint16_t code = turned ? mirrored(op.code) : op.code;
     if (b->p->reads[read].kind == SCHEMA_TAG)
         return bind_tag(b, fields, read, constant, code);
-    if (code == FILTER_IN || (constant->kind != VALUE_NUMBER && constant->kind != VALUE_STRING))
+    if (one_way || (constant->kind != VALUE_NUMBER && constant->kind != VALUE_STRING))
         return false;
     double number = constant->kind == VALUE_NUMBER ? constant->number : text_number(constant);
     b->p->ops[b->p->op_count++] = (struct predicate_op){

@@ -80,8 +80,8 @@ int32_t *docs_truth(const struct dataset *set, const struct docs_filter *f, size
         for (uint32_t row = 0; row < set->train.rows; row++) {
             if (!docs_pass(f, row))
                 continue;
-            float far = distance(set, kernels, matrix_row(&set->query, q),
-                                 matrix_row(&set->train, row));
+            float far =
+                distance(set, kernels, matrix_row(&set->query, q), matrix_row(&set->train, row));
             topk_push(&top, (struct hit){.row = row, .dist = far});
         }
         for (size_t i = 0; i < DOCS_NEAREST; i++)

@@ -557,9 +557,9 @@ static bool set_number(struct load *l, const char *option, const char *value)
         const char *name;
         size_t *to;
     } numbers[] = {
-        {"--depth", &l->depth}, {"--batch", &l->batch},     {"--count", &l->count},
-        {"--mark", &l->mark},   {"--tenants", &l->tenants}, {"--searches", &l->searches},
-        {"--from", &l->from},   {"--seed", &l->seed},       {"--saves", &l->saves},
+        {"--depth", &l->depth},     {"--batch", &l->batch},         {"--count", &l->count},
+        {"--mark", &l->mark},       {"--tenants", &l->tenants},     {"--searches", &l->searches},
+        {"--from", &l->from},       {"--seed", &l->seed},           {"--saves", &l->saves},
         {"--queries", &l->queries}, {"--per-mille", &l->per_mille},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {

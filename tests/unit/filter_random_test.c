@@ -18,6 +18,7 @@ struct thing {
     const char *string;
     struct thing *items;
     size_t item_count;
+    bool is_field;
     bool object_inside; /* a list that is printed with an object in it */
 };
 
@@ -38,6 +39,8 @@ enum which {
     IN,
     CONTAINS,
     LIKE,
+    HAS,
+    HASLIKE,
     ADD,
     SUB,
     MUL,
@@ -51,9 +54,10 @@ enum which {
 };
 
 static const struct operator_ operators[] = {
-    {"or", 0}, {"and", 1}, {">", 2},        {">=", 2},   {"<", 2}, {"<=", 2}, {"==", 2},
-    {"!=", 2}, {"in", 2},  {"contains", 2}, {"like", 2}, {"+", 3}, {"-", 3},  {"*", 4},
-    {"/", 4},  {"%", 4},   {"**", 5},       {"not", 6},  {"", 7},  {"", 7},   {"", 7},
+    {"or", 0},      {"and", 1}, {">", 2},  {">=", 2},       {"<", 2},    {"<=", 2},
+    {"==", 2},      {"!=", 2},  {"in", 2}, {"contains", 2}, {"like", 2}, {"has", 2},
+    {"haslike", 2}, {"+", 3},   {"-", 3},  {"*", 4},        {"/", 4},    {"%", 4},
+    {"**", 5},      {"not", 6}, {"", 7},   {"", 7},         {"", 7},
 };
 
 struct tree {
@@ -145,6 +149,7 @@ static void make_fields(struct world *w)
         size_t kind = below(w, 32);
         w->fields[i] = kind < 6 ? make_list(w) : make_scalar(w);
         w->fields[i].object_inside = kind == 0;
+        w->fields[i].is_field = true;
         if (kind == 30)
             w->fields[i].tag = TAG_OBJECT;
         if (kind == 31)
@@ -317,6 +322,30 @@ static bool glob(const char *s, const char *p)
     return *s == *p && glob(s + 1, p + 1);
 }
 
+/* One value, or any of a list's, in any of a list's that the expression has. */
+static bool has_of(const struct thing *a, const struct thing *b, bool as_glob)
+{
+    const struct thing *lefts = a->tag == TAG_LIST ? a->items : a;
+    const struct thing *rights = b->tag == TAG_LIST ? b->items : b;
+    size_t left_count = a->tag == TAG_LIST ? a->item_count : 1;
+    size_t right_count = b->tag == TAG_LIST ? b->item_count : 1;
+    if (b->tag == TAG_LIST && b->is_field)
+        return false;
+    for (size_t i = 0; i < left_count; i++) {
+        for (size_t j = 0; j < right_count; j++) {
+            const struct thing *x = &lefts[i], *y = &rights[j];
+            bool strings = x->tag == TAG_STRING && y->tag == TAG_STRING;
+            if (as_glob && strings && b->tag != TAG_LIST && glob(x->string, y->string))
+                return true;
+            if (!as_glob && strings && strcmp(x->string, y->string) == 0)
+                return true;
+            if (!as_glob && x->tag == TAG_NUMBER && y->tag == TAG_NUMBER && x->number == y->number)
+                return true;
+        }
+    }
+    return false;
+}
+
 static double apply(enum which which, const struct thing *a, const struct thing *b)
 {
     double x = number_of(a), y = number_of(b);
@@ -333,6 +362,8 @@ static double apply(enum which which, const struct thing *a, const struct thing 
         [IN] = is_in(a, b),
         [CONTAINS] = is_in(b, a),
         [LIKE] = strings && glob(a->string, b->string),
+        [HAS] = has_of(a, b, false),
+        [HASLIKE] = has_of(a, b, true),
         [ADD] = x + y,
         [SUB] = x - y,
         [MUL] = x * y,

@@ -170,6 +170,17 @@ TEST(filter, like_is_a_glob)
                 "'drama' like 'd*x*a'");
 }
 
+TEST(filter, has_knows_whole_values_and_elements)
+{
+    EXPECT_ALL(".tags has 'a'", ".tags has 3", ".genre has 'drama'", ".genre has ['x', 'drama']",
+               ".tags has ['z', 'a']", "[1, 'b'] has 'b'", "'a' has 'a'", "12 has [11, 12]",
+               ".genre haslike 'dr*'", ".tags haslike 'a*'", "['x', 'yz'] haslike '?z'");
+    EXPECT_NONE(".genre has 'ram'", ".tags has 'z'", ".tags has []", "12 has '12'", "'12' has 12",
+                ".tags has null", "null has null", "0 has ''", ".grid has 1", ".tags has .tags",
+                ".tags haslike 'b?'", "12 haslike '12'", ".genre haslike ['drama']",
+                "null haslike '*'");
+}
+
 TEST(filter, paths_reach_inside)
 {
     EXPECT_ALL(".meta.lang == 'en'", ".meta.sizes[0] == 10", ".meta.sizes[1].w == 20",

@@ -125,7 +125,15 @@ static void make_leaf(struct rig *r, struct buf *out)
     const char *compare = one_of(r, compares, COUNT_OF(compares));
     const char *number =
         ONE_OF(r, "0", "1", "2.5", "3", "-1", "100", "\"3\"", "\"x\"", "null", "$p");
-    switch (below(r, 12)) {
+    switch (below(r, 14)) {
+    case 12:
+        buf_printf(out, "%s has %s", ONE_OF(r, ".t", ".o.x", ".n"),
+                   ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\"", "3", "$p"));
+        return;
+    case 13:
+        buf_printf(out, "%s haslike %s", ONE_OF(r, ".t", ".o.x", ".n"),
+                   ONE_OF(r, "\"a*\"", "\"*\"", "\"?\"", "\"*b*\"", "3", "$p"));
+        return;
     case 0:
     case 1:
     case 2:
@@ -140,7 +148,7 @@ static void make_leaf(struct rig *r, struct buf *out)
                    ONE_OF(r, "\"a\"", "\"b\"", "\"zz\"", "\"12\"", "\"\"", "$p"));
         return;
     case 6:
-        buf_printf(out, "%s in %s", ONE_OF(r, ".t", ".o.x"),
+        buf_printf(out, "%s %s %s", ONE_OF(r, ".t", ".o.x", ".t"), ONE_OF(r, "in", "has"),
                    ONE_OF(r, "[\"a\"]", "[\"a\",\"b\",\"nobody\"]", "[]", "[\"a\",1]", "[null]"));
         return;
     case 7:
