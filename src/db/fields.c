@@ -16,7 +16,8 @@ static const uint32_t strides[SCHEMA_KIND_COUNT] = {
 struct field_value {
     enum field_state state;
     double number;
-    struct slice text; /* decoded */
+    struct slice text;              /* decoded */
+    const struct json_value *array; /* TAG: of strings, instead; or NULL */
 };
 
 /* -- bitmaps ----------------------------------------------------------------------------------- */
@@ -90,6 +91,7 @@ static void free_parts(struct fields *f)
         tags_fini(&field->tags);
         order_fini(&field->order);
         rows_free(&field->rest);
+        rows_free(&field->sets);
         rows_free(&field->bools[0]);
         rows_free(&field->bools[1]);
     }
@@ -163,6 +165,7 @@ size_t fields_bytes(const struct fields *f)
         sum += field->order.bytes;
         if (field->kind == SCHEMA_TAG)
             sum += tags_bytes(&field->tags);
+        sum += (field->rest.count + field->sets.count) * sizeof(uint16_t); /* of a bitmap, about */
     }
     return sum;
 }
@@ -234,7 +237,8 @@ static struct field_value value_of(enum schema_kind kind, const struct json_valu
     } else if (v->kind == JSON_NULL) {
         out.state = FIELD_NULL;
     } else if (kind == SCHEMA_TAG) {
-        if (v->kind == JSON_STRING && decode_text(v, room, &out.text))
+        out.array = v->kind == JSON_ARRAY ? v : NULL;
+        if (out.array != NULL || (v->kind == JSON_STRING && decode_text(v, room, &out.text)))
             out.state = FIELD_VALUE;
     } else if (is_bool || v->kind == JSON_NUMBER) {
         out.number = is_bool ? v->kind == JSON_TRUE : json_number(v);
@@ -242,6 +246,43 @@ static struct field_value value_of(enum schema_kind kind, const struct json_valu
             out.state = FIELD_VALUE;
     }
     return out;
+}
+
+static bool add_members(struct tags *tags, const struct json_value *array, struct tag_members *m)
+{
+    struct json_items items = json_items_of(array);
+    struct json_value item;
+    uint8_t room[LIMIT_TAG_SIZE];
+    struct slice text;
+    while (json_items_next(&items, &item))
+        if (item.kind != JSON_STRING || !decode_text(&item, room, &text) ||
+            !tags_add_member(tags, m, text))
+            return false;
+    return m->count > 0;
+}
+
+/* The number of the array as a set; TAG_NONE: it has more than strings, or memory is short. */
+static uint32_t add_array(struct field *field, const struct json_value *array, uint32_t row)
+{
+    struct tag_members members = {.count = 0};
+    uint32_t tag = TAG_NONE;
+    if (add_members(&field->tags, array, &members))
+        tag = tags_add_set(&field->tags, &members, row);
+    if (tag == TAG_NONE)
+        tags_give_up_set(&field->tags, &members);
+    else
+        rows_add(&field->sets, row);
+    return tag;
+}
+
+static bool set_tag(struct fields *f, size_t i, uint32_t row, const struct field_value *v)
+{
+    struct field *field = &f->fields[i];
+    uint32_t tag =
+        v->array == NULL ? tags_add(&field->tags, v->text, row) : add_array(field, v->array, row);
+    if (tag != TAG_NONE)
+        store_tag(f, i, row, (tag + FIELD_TAG_STATES) | (v->array == NULL ? 0 : FIELD_TAG_SET));
+    return tag != TAG_NONE;
 }
 
 /* Into the index first: what cannot be kept there is FIELD_OTHER, which is right whatever it is. */
@@ -258,11 +299,8 @@ static void set_value(struct fields *f, size_t i, uint32_t row, const struct fie
         }
         state = FIELD_OTHER;
     } else if (state == FIELD_VALUE && field->kind == SCHEMA_TAG) {
-        uint32_t tag = tags_add(&field->tags, v->text, row);
-        if (tag != TAG_NONE) {
-            store_tag(f, i, row, tag + FIELD_TAG_STATES);
+        if (set_tag(f, i, row, v))
             return;
-        }
         state = FIELD_OTHER;
     } else if (state == FIELD_VALUE) {
         rows_add(&field->bools[v->number != 0], row);
@@ -288,6 +326,8 @@ static void leave_index(struct fields *f, size_t i, uint32_t row)
         rows_remove(&field->rest, row);
     if (cell.state != FIELD_VALUE)
         return;
+    if (cell.is_set)
+        rows_remove(&field->sets, row);
     if (field->kind == SCHEMA_NUMERIC)
         order_remove(&field->order, cell.number, row);
     else if (field->kind == SCHEMA_TAG)
@@ -330,7 +370,11 @@ static void move_value(struct fields *f, size_t i, uint32_t from, uint32_t to)
     struct field_cell cell = cell_of(f, i, from);
     if (cell.state == FIELD_VALUE && field->kind == SCHEMA_TAG) {
         tags_move(&field->tags, cell.tag, from, to);
-        store_tag(f, i, to, cell.tag + FIELD_TAG_STATES);
+        store_tag(f, i, to, (cell.tag + FIELD_TAG_STATES) | (cell.is_set ? FIELD_TAG_SET : 0));
+        if (cell.is_set) {
+            rows_remove(&field->sets, from);
+            rows_add(&field->sets, to);
+        }
         return;
     }
     struct field_value v = {.state = cell.state, .number = cell.number};

@@ -6,9 +6,10 @@
  * then the attribute itself is looked at, so an answer never depends on whether there is a schema.
  *
  * A row is in the indexes from fields_set to fields_unset or fields_forget. While they are built,
- * rows below `built` are; the others' turn comes. TAG and BOOL: a bitmap of rows per value;
- * NUMERIC: a counted tree. Rows that are not under a value and might match a comparison with one
- * all the same stand in `rest`: FIELD_OTHER, and of NUMERIC also null, which compares as 0.
+ * rows below `built` are; the others' turn comes. TAG and BOOL: a bitmap of rows per value, of an
+ * array of strings per element; NUMERIC: a counted tree. Rows that are not under a value and might
+ * match a comparison with one all the same stand in `rest`: FIELD_OTHER, and of NUMERIC also null,
+ * which compares as 0.
  *
  * owner: loop. Lanes read the columns only, as their view has them, with field_read: a row's values
  * are complete before it is born. When an attribute is replaced its row reads FIELD_OTHER from
@@ -49,6 +50,7 @@ struct field {
     struct order order;
     struct field_rows bools[2];
     struct field_rows rest;
+    struct field_rows sets; /* TAG: rows with an array of strings */
 };
 
 struct fields {
@@ -100,9 +102,11 @@ size_t fields_bytes(const struct fields *f);
 /* What a NUMERIC column holds for the other states is a NaN that JSON cannot write. */
 #define FIELD_NUMBER_STATES ((uint64_t)0x7ff8dead)
 enum { FIELD_TAG_STATES = 8 /* numbers of tags begin there */, FIELD_BOOL_STATES = 2 };
+#define FIELD_TAG_SET ((uint32_t)1 << 31) /* in the column: it is a set's */
 
 struct field_cell {
     enum field_state state;
+    bool is_set;   /* TAG: of an array of strings */
     uint32_t tag;  /* TAG: its number */
     double number; /* NUMERIC; BOOL: 1 or 0 */
 };
@@ -117,7 +121,7 @@ static inline void field_fetch(enum schema_kind kind, const uint8_t *base, uint3
 
 static inline struct field_cell field_read(enum schema_kind kind, const uint8_t *base, uint32_t row)
 {
-    struct field_cell cell = {FIELD_VALUE, 0, 0};
+    struct field_cell cell = {.state = FIELD_VALUE};
     if (kind == SCHEMA_NUMERIC) {
         const _Atomic uint64_t *column = (const _Atomic uint64_t *)(const void *)base;
         uint64_t bits = atomic_load_explicit(&column[row], memory_order_acquire);
@@ -131,7 +135,8 @@ static inline struct field_cell field_read(enum schema_kind kind, const uint8_t 
         if (tag < FIELD_TAG_STATES)
             cell.state = (enum field_state)tag;
         else
-            cell.tag = tag - FIELD_TAG_STATES;
+            cell.tag = (tag & ~FIELD_TAG_SET) - FIELD_TAG_STATES;
+        cell.is_set = tag >= FIELD_TAG_SET;
     } else {
         const _Atomic uint8_t *column = (const _Atomic uint8_t *)base;
         uint8_t value = atomic_load_explicit(&column[row], memory_order_acquire);

@@ -25,6 +25,7 @@ struct driver {
     uint8_t left, right;           /* UNION: places among the drivers */
     size_t rows;
     bool exact;
+    bool twins; /* a row may be named more than once */
 };
 
 /* What is known of a part of the filter: how many rows it lets through, about, and its drivers,
@@ -144,18 +145,20 @@ static void estimate_tag(struct planning *g, const struct predicate_op *op)
 {
     const struct field *field = field_of(g, op->arg);
     size_t rows = 0;
-    for (uint32_t i = 0; i < op->tag_count; i++)
-        if (i == 0 || g->p->tags[op->tag_first + i] != g->p->tags[op->tag_first + i - 1])
-            rows += tags_rows_count(&field->tags, g->p->tags[op->tag_first + i]);
+    for (uint32_t i = 0; i < op->member_count; i++)
+        rows += tags_rows_count(&field->tags, g->p->tags[op->member_first + i]);
     if (op->negated) {
         push_unknown(g, g->live - (double)rows);
         return;
     }
+    /* A row with an array may come by several members; `==` has to read its text. */
+    bool arrays = field->sets.count > 0;
     struct driver d = {.kind = DRIVER_TAGS,
                        .field = g->p->reads[op->arg].field,
                        .op = op,
-                       .rows = rows + field->rest.count,
-                       .exact = field->rest.count == 0};
+                       .twins = arrays && (op->member_count > 1 || !op->sets),
+                       .rows = rows + field->rest.count + (op->sets ? 0 : field->sets.count)};
+    d.exact = field->rest.count == 0 && (!arrays || (op->exact && !d.twins));
     push_driver(g, d, (double)rows);
 }
 
@@ -314,12 +317,12 @@ static size_t copy_leaf(const struct planning *g, const struct driver *d, uint32
     if (d->kind == DRIVER_BOOL)
         return count + copy_rest(&field->bools[d->value], out + count);
     CHECK(d->kind == DRIVER_TAGS);
-    const uint32_t *tags = g->p->tags + d->op->tag_first;
-    for (uint32_t i = 0; i < d->op->tag_count; i++) {
-        if (i > 0 && tags[i] == tags[i - 1])
-            continue; /* named twice in a list */
-        tags_rows(&field->tags, tags[i], out + count);
-        count += tags_rows_count(&field->tags, tags[i]);
+    const uint32_t *members = g->p->tags + d->op->member_first;
+    if (!d->op->sets)
+        count += copy_rest(&field->sets, out + count);
+    for (uint32_t i = 0; i < d->op->member_count; i++) {
+        tags_rows(&field->tags, members[i], out + count);
+        count += tags_rows_count(&field->tags, members[i]);
     }
     return count;
 }
@@ -358,7 +361,7 @@ static void take_rows(struct plan *plan, const struct planning *g, uint8_t drive
         return;
     size_t count = copy_rows(g, driver, plan->rows);
     CHECK(count == plan->bound);
-    plan->has_twins = g->drivers[driver].kind == DRIVER_UNION;
+    plan->has_twins = g->drivers[driver].kind == DRIVER_UNION || g->drivers[driver].twins;
 }
 
 /* -- all of it --------------------------------------------------------------------------------- */

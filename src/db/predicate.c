@@ -1,8 +1,6 @@
 /* predicate.c: binds a filter to columns, and runs it over them. */
 #include "db/predicate_program.h"
 
-#include <stdlib.h>
-
 enum {
     NOT_READ = UINT8_MAX,
     STACK = 12,
@@ -62,45 +60,18 @@ static bool bind_fields(struct binding *b, const struct fields *fields)
     return p->read_count > 0;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void add_tag(struct binding *b, const struct fields *fields, uint8_t field,
-                    const struct value *text)
-{
-    uint32_t tag = tags_find(&fields->fields[field].tags, text->text);
-    if (tag != TAG_NONE)
-        b->p->tags[b->p->tag_count++] = tag;
-}
-
-/* field compared with a string, or in a list of strings. False: with something else. */
+/* A field compared with strings. */
 static bool bind_tag(struct binding *b, const struct fields *fields, uint16_t read,
-                     const struct value *constant, uint16_t code)
+                     const struct value *constant, uint16_t code, bool turned)
 {
     struct predicate *p = b->p;
-    struct predicate_op op = {.code = PREDICATE_TAG, .arg = read, .negated = code == FILTER_NE};
-    uint8_t field = p->reads[read].field;
-    op.tag_first = p->tag_count;
-    if (constant->kind == VALUE_STRING && code != FILTER_IN) {
-        add_tag(b, fields, field, constant);
-    } else if (constant->kind == VALUE_LIST && (code == FILTER_IN || code == FILTER_HAS)) {
-        for (size_t i = 0; i < constant->text.len; i++) {
-            const struct value *item = &b->f->constants[constant->first + i];
-            if (item->kind != VALUE_STRING) {
-                p->tag_count = op.tag_first;
-                return false;
-            }
-            add_tag(b, fields, field, item);
-        }
-    } else {
+    struct predicate_op op = {.arg = read};
+    const struct tags *tags = &fields->fields[p->reads[read].field].tags;
+    bool part = code == FILTER_CONTAINS || (code == FILTER_IN && turned);
+    bool known = part || code == FILTER_EQ || code == FILTER_NE || code >= FILTER_IN;
+    if (!known || !predicate_bind_tags(p, tags, constant, part ? FILTER_IN : code, part, &op))
         return false;
-    }
-    op.tag_count = p->tag_count - op.tag_first;
-    if (op.tag_count > 1)
-        qsort(p->tags + op.tag_first, op.tag_count, sizeof(*p->tags), by_number);
+    p->reads[read].by_text |= !op.sets;
     p->ops[p->op_count++] = op;
     return true;
 }
@@ -132,16 +103,16 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     bool turned = x.code == FILTER_CONSTANT && y.code == FILTER_FIELD;
     if (!turned && !(x.code == FILTER_FIELD && y.code == FILTER_CONSTANT))
         return false;
-    bool one_way = op.code == FILTER_IN || op.code == FILTER_HAS;
-    if (!one_way && (op.code < FILTER_GT || op.code > FILTER_NE))
-        return false;
-    if (one_way && turned)
+    bool one_way = op.code >= FILTER_IN && op.code <= FILTER_HAS_LIKE;
+    if (op.code < FILTER_GT || op.code > FILTER_HAS_LIKE)
         return false;
     uint16_t read = b->read_of_slot[(turned ? y : x).arg];
     const struct value *constant = &f->constants[(turned ? x : y).arg];
     uint16_t code = turned ? mirrored(op.code) : op.code;
+    if (turned && one_way && op.code != FILTER_IN)
+        return false;
     if (b->p->reads[read].kind == SCHEMA_TAG)
-        return bind_tag(b, fields, read, constant, code);
+        return bind_tag(b, fields, read, constant, code, turned);
     if (one_way || (constant->kind != VALUE_NUMBER && constant->kind != VALUE_STRING))
         return false;
     double number = constant->kind == VALUE_NUMBER ? constant->number : text_number(constant);
@@ -230,9 +201,8 @@ struct predicate *predicate_new(const struct filter *filter, const struct fields
     if (fields == NULL || fields->building || filter->stack_size > STACK)
         return p;
     p->ops = mem_try(MEM_SCRATCH, filter->op_count * sizeof(*p->ops));
-    p->tags = mem_try(MEM_SCRATCH, ((size_t)filter->constant_count + 1) * sizeof(*p->tags));
     struct binding *b = mem_try(MEM_SCRATCH, sizeof(*b));
-    if (p->ops == NULL || p->tags == NULL || b == NULL) {
+    if (p->ops == NULL || b == NULL) {
         mem_free(MEM_SCRATCH, b);
         predicate_free(p);
         return NULL;
@@ -412,6 +382,8 @@ bool predicate_match(const struct predicate *p, const struct collection_view *v,
         const struct predicate_read *read = &p->reads[i];
         cells[i] = field_read(read->kind, v->field_base[read->field], row);
         if (cells[i].state == FIELD_OTHER)
+            return match_attribute(p, v, row);
+        if (cells[i].is_set && read->by_text)
             return match_attribute(p, v, row);
         readable &=
             cells[i].state != FIELD_NONE && (cells[i].state != FIELD_MISSING || read->may_miss);

@@ -18,10 +18,13 @@ struct predicate_op {
     uint16_t arg;     /* place among reads; of jumps the instruction; constants as in the filter */
     uint16_t compare; /* PREDICATE_COMPARE: FILTER_GT .. FILTER_NE */
     bool negated;     /* PREDICATE_TAG */
+    bool sets;        /* it means arrays, too; where not, they are read from the text */
+    bool exact;       /* all rows of its members match, and no others but such as need the text */
     uint32_t tag_first, tag_count; /* PREDICATE_TAG: of tags; without texts that no row holds */
-    const uint64_t *tag_bits;      /* the same tags as bits, or NULL: few, or too large */
-    uint32_t tag_end;              /* of tag_bits: greater tags are not among them */
-    double number;                 /* PREDICATE_COMPARE */
+    uint32_t member_first, member_count; /* strings whose rows have all that match */
+    const uint64_t *tag_bits;            /* the same tags as bits, or NULL: few, or too large */
+    uint32_t tag_end;                    /* of tag_bits: greater tags are not among them */
+    double number;                       /* PREDICATE_COMPARE */
 };
 
 /* A field of the schema that the program reads. */
@@ -29,6 +32,7 @@ struct predicate_read {
     uint8_t field;
     enum schema_kind kind;
     bool may_miss; /* reads as null when missing: the filter asks exists() too, or only that */
+    bool by_text;  /* an array has to be read from the text */
 };
 
 struct predicate {
@@ -40,8 +44,13 @@ struct predicate {
     struct predicate_read reads[LIMIT_SCHEMA_FIELDS];
     uint32_t read_count;
     uint32_t *tags;
-    uint32_t tag_count;
+    uint32_t tag_count, tag_capacity;
     uint64_t *bits; /* of all tag_bits */
 };
+
+/* predicate_tags.c: a TAG field compared with a constant; part: `"x" in .f`. Fills in op, without
+ * the place it reads. False: it cannot be said by numbers, or memory is short. */
+bool predicate_bind_tags(struct predicate *p, const struct tags *t, const struct value *v,
+                         uint16_t code, bool part, struct predicate_op *op);
 
 #endif

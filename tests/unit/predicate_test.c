@@ -1,5 +1,7 @@
 /* Filters over columns answer what they answer over the attributes themselves, whatever the fields
  * hold and however the elements have changed. */
+#include <stdio.h>
+
 #include "base/rng.h"
 #include "db/collection_fields.h"
 #include "db/plan.h"
@@ -56,6 +58,9 @@ static const char *random_value(struct rig *r, const char *field)
     if (below(r, 5) == 0) /* of any type */
         return ONE_OF(r, "null", "true", "false", "[1,2]", "[\"a\"]", "{\"x\":1}", "[{}]", "\"3\"",
                       "7", "\"\"", "1e999");
+    if (*field == 't' && below(r, 3) == 0)
+        return ONE_OF(r, "[\"a\"]", "[\"a\",\"b\"]", "[\"b\",\"a\",\"b\"]", "[\"zz\",\"\"]",
+                      "[\"\\u0061b\",\"12\"]", "[]", "[\"a\",3]", "[\"b\",[\"a\"]]");
     if (*field == 't' || *field == 'o')
         return ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\\u0061\"", "\"c\\n\"", "\"12\"");
     if (*field == 'b')
@@ -299,5 +304,74 @@ TEST(predicate, fields_that_are_built_again_are_the_same)
     for (int i = 0; i < 50; i++)
         change(&r);
     EXPECT(compare_expressions(&r) > EXPRESSIONS / 3);
+    rig_fini(&r);
+}
+
+/* -- limits ------------------------------------------------------------------------------------ */
+
+static void add(struct rig *r, size_t number, struct slice attribute)
+{
+    char id[16];
+    int size = snprintf(id, sizeof(id), "e%zu", number);
+    CHECK(size > 0);
+    struct slice words[] = {slice_of("VADD"), slice_of("c"), slice_of("VALUES"),  slice_of("1"),
+                            slice_of("1"),    slice_of(id),  slice_of("SETATTR"), attribute};
+    (void)harness_run_args(r->h, 2, words, COUNT_OF(words));
+}
+
+/* Whether it ran over columns; its answers are compared with those of the text in any case. */
+static bool is_columnar(struct rig *r, const char *expression)
+{
+    struct filter *f;
+    struct why why;
+    REQUIRE(filter_compile(slice_of(expression), NULL, 0, &f, &why) == OK);
+    bool columnar = compare_all(r, f, slice_of(expression));
+    filter_free(f);
+    return columnar;
+}
+
+/* More texts than are looked at on the loop: then lanes read the attributes. */
+TEST(predicate, patterns_look_at_so_many_texts_and_not_more)
+{
+    enum { PATTERN_TAGS_MAX = 2000 };
+    struct rig r;
+    rig_init(&r, 1);
+    for (size_t i = 0; i <= PATTERN_TAGS_MAX; i++) {
+        char attribute[32];
+        int size = snprintf(attribute, sizeof(attribute), "{\"t\":\"x%zu\"}", i);
+        CHECK(size > 0);
+        if (i == PATTERN_TAGS_MAX)
+            EXPECT(is_columnar(&r, ".t haslike \"x1*\"") && is_columnar(&r, "\"x2\" in .t"));
+        add(&r, i, slice_of(attribute));
+    }
+    EXPECT(!is_columnar(&r, ".t haslike \"x1*\"") && !is_columnar(&r, ".t like \"x1*\""));
+    EXPECT(is_columnar(&r, ".t has [\"x7\",\"x2000\"]"));
+    rig_fini(&r);
+}
+
+/* A longer array is read from the attribute, and counts all the same. */
+TEST(predicate, arrays_have_so_many_members_in_a_column)
+{
+    struct rig r;
+    rig_init(&r, 1);
+    for (size_t count = TAG_SET_MAX - 1; count <= TAG_SET_MAX + 1; count++) {
+        r.text.len = 0;
+        for (size_t i = 0; i < count; i++)
+            buf_printf(&r.text, "%s\"m%zu\"", i == 0 ? "{\"t\":[" : ",", i);
+        buf_append_text(&r.text, "]}");
+        add(&r, count, buf_slice(&r.text));
+    }
+    const struct field *t = &collection_of(&r)->fields->fields[2];
+    EXPECT_EQ(t->sets.count, 2);
+    EXPECT_EQ(t->rest.count, 1);
+    EXPECT(is_columnar(&r, ".t has \"m254\"") && is_columnar(&r, ".t has \"m255\""));
+    EXPECT_EQ(tags_sets_count(&t->tags, tags_find(&t->tags, slice_of("m254"))), 2);
+    EXPECT_EQ(tags_sets_count(&t->tags, tags_find(&t->tags, slice_of("m255"))), 1);
+    EXPECT_EQ(tags_find(&t->tags, slice_of("m256")), TAG_NONE);
+    for (size_t count = TAG_SET_MAX - 1; count <= TAG_SET_MAX + 1; count++)
+        add(&r, count, slice_of("{\"t\":[\"m254\"]}"));
+    EXPECT_EQ(t->sets.count, 3);
+    EXPECT_EQ(tags_sets_count(&t->tags, tags_find(&t->tags, slice_of("m254"))), 1);
+    EXPECT_EQ(tags_find(&t->tags, slice_of("m255")), TAG_NONE);
     rig_fini(&r);
 }
