@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "cmd/env.h"
+#include "cmd/ft_words.h"
 #include "db/key_filter.h"
 
 /* The index of that name, or NULL after replying the error that clients look for. */
@@ -32,6 +33,9 @@ struct ft_options {
 /* Reads the words behind the query, which stay until ft_options_fini. */
 MUST_USE enum err ft_options_read(const struct slices *words, struct ft_options *out,
                                   struct why *why);
+void ft_options_init(struct ft_options *o);
 void ft_options_fini(struct ft_options *o);
+/* Reads an option that FT.AGGREGATE has as well, if the next word is one. */
+MUST_USE enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found);
 
 #endif
