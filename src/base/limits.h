@@ -25,6 +25,8 @@ enum {
     LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
     LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
+    LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
+    LIMIT_AGGREGATE_SIZE = 1 << 30,       /* bytes of the rows of an FT.AGGREGATE */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */
     LIMIT_PARTITIONS = 1024,              /* of a collection, with _default */

@@ -66,6 +66,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env)
 {
     CHECK(env->clients == NULL && env->blocked_count == 0);
+    ft_cursors_fini(env);
     removals_stop(env);
     bulk_adds_stop(env);
     watches_fini(env);
@@ -114,6 +115,8 @@ void client_abandon(struct cmd_env *env, struct client *client)
     if (client->search != NULL) {
         CHECK(client->search->user == client);
         client->search->user = NULL; /* it runs to its end and replies to nobody */
+        if (client->search->forget != NULL)
+            client->search->forget(client->search);
     }
     client->search = NULL;
     if (client->waits_for_room != NULL) {

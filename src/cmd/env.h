@@ -5,6 +5,7 @@
 #include "cmd/client.h"
 #include "cmd/counters.h"
 #include "cmd/evict.h"
+#include "cmd/ft_cursor.h"
 #include "cmd/latency.h"
 #include "cmd/pause.h"
 #include "cmd/slowlog.h"
@@ -62,6 +63,7 @@ struct cmd_env {
     struct removal *removals;   /* VREMWHEREs that take what they found out in slices */
     struct bulk_add *bulk_adds; /* long VMADDs */
     bool deferred;              /* a hook has more to do once the command is through */
+    struct ft_cursors cursors;
     struct watches watches;
     struct client *clients, *clients_last; /* oldest first */
     size_t client_count;

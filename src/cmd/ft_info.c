@@ -2,6 +2,7 @@
  * order is RediSearch's. */
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "cmd/ft.h"
 
 static void put_pair(struct reply *r, const char *name, const char *value)
@@ -153,22 +154,22 @@ static void put_sizes(struct reply *r, const struct key_index *x)
     put_zeros(r, averages, COUNT_OF(averages));
 }
 
-static void put_statistics(struct reply *r)
+static void put_statistics(struct reply *r, const struct cmd_env *env, struct slice index)
 {
     static const char *const gc[] = {"bytes_collected",  "total_ms_run",
                                      "total_cycles",     "average_cycle_time_ms",
                                      "last_run_time_ms", "gc_numeric_trees_missed",
                                      "gc_blocks_denied"};
-    static const char *const cursors[] = {"global_idle", "global_total", "index_capacity",
-                                          "index_total"};
     static const char *const dialects[] = {"dialect_1", "dialect_2", "dialect_3", "dialect_4"};
     reply_text(r, "gc_stats");
     reply_map(r, COUNT_OF(gc));
     put_zeros(r, gc, COUNT_OF(gc));
     reply_text(r, "cursor_stats");
-    reply_map(r, COUNT_OF(cursors));
-    for (size_t i = 0; i < COUNT_OF(cursors); i++)
-        put_number(r, cursors[i], 0);
+    reply_map(r, 4);
+    put_number(r, "global_idle", ft_cursor_count(env, (struct slice){0}));
+    put_number(r, "global_total", ft_cursor_count(env, (struct slice){0}));
+    put_number(r, "index_capacity", LIMIT_CURSORS);
+    put_number(r, "index_total", ft_cursor_count(env, index));
     reply_text(r, "dialect_stats");
     reply_map(r, COUNT_OF(dialects));
     for (size_t i = 0; i < COUNT_OF(dialects); i++)
@@ -219,7 +220,7 @@ void cmd_ft_info(struct request *rq)
     put_share(r, "percent_indexed", index_done_share(x));
     put_number(r, "number_of_uses", x->uses);
     put_number(r, "cleaning", 0);
-    put_statistics(r);
+    put_statistics(r, rq->env, x->spec->name);
     put_errors(r, x);
     reply_text(r, "field statistics");
     reply_array(r, 0);

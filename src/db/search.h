@@ -72,6 +72,9 @@ struct search {
     void (*show)(struct search *s, void *env, void *client);
     /* [loop] The search is over: error says how. The callee calls search_free. */
     void (*done)(struct search *s);
+    /* [loop] NULL, or: whom it is for has gone, and it waits on the loop, not for a lane. The
+     * callee calls search_free. */
+    void (*forget)(struct search *s);
     void *user;            /* of done */
     void *env;
     int proto;             /* for encode: the protocol of the reply */

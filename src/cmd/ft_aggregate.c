@@ -1,0 +1,349 @@
+/* FT.AGGREGATE: a lane finds the keys, the loop reads what the pipeline needs of their documents,
+ * in slices, and a lane runs the pipeline and writes the reply. */
+#include "cmd/ft_aggregate.h"
+
+#include "base/limits.h"
+#include "base/rng.h"
+#include "cmd/ft_cursor.h"
+#include "cmd/gate.h"
+#include "db/hashes.h"
+
+enum { SLICE_US = 300, LOOK_EVERY = 16 };
+
+void ft_aggregate_fini(struct ft_aggregate *a)
+{
+    agg_rows_fini(&a->run.rows);
+    arena_fini(&a->arena);
+    agg_plan_fini(&a->plan);
+    ft_options_fini(&a->options.query);
+    ft_ask_fini(&a->ask);
+}
+
+static void end_search(struct search *s)
+{
+    ft_aggregate_fini(s->extra);
+}
+
+/* -- documents --------------------------------------------------------------------------------- */
+
+struct document {
+    struct slice key;
+    double distance;
+    const struct object *o;
+};
+
+static struct value folded(struct arena *arena, struct slice text)
+{
+    uint8_t *copy = arena_alloc(arena, text.len);
+    for (size_t i = 0; i < text.len && copy != NULL; i++) {
+        uint8_t c = text.ptr[i];
+        copy[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+    }
+    return copy == NULL ? (struct value){0} : value_of((struct slice){copy, text.len});
+}
+
+static struct value read_field(struct ft_aggregate *a, const struct agg_column *column,
+                               const struct object *o)
+{
+    struct hash_field field;
+    double number;
+    if (!hashes_get(a->env->db, o, column->path, &field))
+        return (struct value){0};
+    if (column->number && slice_to_f64(field.value, &number))
+        return value_number(number);
+    return column->folded ? folded(&a->arena, field.value) : value_text(&a->arena, field.value);
+}
+
+/* All fields: names and values in turn. */
+static struct value read_all(struct ft_aggregate *a, const struct object *o)
+{
+    struct hash_walk walk;
+    struct hash_field field;
+    const struct db *db = a->env->db;
+    size_t count = 2 * hashes_count(db, o), at = 0;
+    struct value *items = arena_alloc(&a->arena, count * sizeof(*items));
+    hashes_walk(db, o, &walk);
+    while (items != NULL && hashes_next(&walk, &field)) {
+        CHECK(at + 2 <= count);
+        items[at++] = value_text(&a->arena, field.name);
+        items[at++] = value_text(&a->arena, field.value);
+    }
+    return (struct value){.kind = VALUE_LIST, .size = (uint32_t)at, .items = items};
+}
+
+static struct value read_cell(struct ft_aggregate *a, const struct agg_column *column,
+                              const struct document *d)
+{
+    switch (column->source) {
+    case AGG_COMPUTED:
+        break;
+    case AGG_DOCUMENT:
+        return read_field(a, column, d->o);
+    case AGG_DISTANCE:
+        return value_number(d->distance);
+    case AGG_SCORE:
+        return value_number(1);
+    case AGG_KEY:
+        return value_text(&a->arena, d->key);
+    case AGG_ALL:
+        return read_all(a, d->o);
+    }
+    return (struct value){0};
+}
+
+/* A document that has gone since, or whose time has passed, is no row. */
+static void read_document(struct ft_aggregate *a)
+{
+    const struct agg_stage *stage = a->plan.stages;
+    const struct db *db = a->env->db;
+    struct document d;
+    d.distance = bytes_get_f32(&a->hits);
+    d.key = bytes_get_slice(&a->hits);
+    d.o = keyspace_get(&db->keys, d.key);
+    if (d.o == NULL || d.o->type != OBJECT_HASH || object_expired(d.o, db->now_ms))
+        return;
+    struct value *row = arena_alloc(&a->arena, stage->count * sizeof(*row));
+    if (row == NULL)
+        return;
+    for (uint32_t i = 0; i < stage->count; i++)
+        row[i] = read_cell(a, &stage->columns[i], &d);
+    CHECK(a->run.rows.count < a->run.rows.room);
+    a->run.rows.items[a->run.rows.count++] = row;
+}
+
+/* Reads until the time is over; returns whether there is more. */
+static bool read_documents(struct ft_aggregate *a, uint64_t end_us)
+{
+    struct io *io = a->env->io;
+    for (unsigned i = 1; a->hits.left.len > 0; i++) {
+        read_document(a);
+        if (a->arena.failed || a->arena.full)
+            return false;
+        if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= end_us)
+            break;
+    }
+    CHECK(!a->hits.broken);
+    return a->hits.left.len > 0;
+}
+
+static enum err begin_reading(struct ft_aggregate *a)
+{
+    a->hits = (struct bytes_reader){.left = buf_slice(&a->search->reply)};
+    (void)bytes_get_u64(&a->hits); /* rows are counted as they come */
+    return agg_rows_reserve(&a->run.rows, a->hits.left.len / FT_HIT_SIZE_MIN + 1);
+}
+
+/* -- the pipeline ------------------------------------------------------------------------------ */
+
+static bool deadline_is_over(void *user)
+{
+    const struct ft_aggregate *a = user;
+    struct io *io = a->search->db->io;
+    return io->ops->mono_us(io) >= a->search->deadline_us;
+}
+
+/* [lane, or the loop] */
+static void run_pipeline(struct ft_aggregate *a)
+{
+    struct search *s = a->search;
+    a->run.plan = &a->plan;
+    a->run.arena = &a->arena;
+    a->run.rows.total = a->run.rows.count;
+    if (s->deadline_us > 0) {
+        a->run.is_over = deadline_is_over;
+        a->run.user = a;
+    }
+    buf_fini(&s->reply); /* the hits have been read */
+    s->reply = BUF_INIT(MEM_CLIENT);
+    s->error = arena_error(&a->arena, &a->why);
+    if (s->error == OK)
+        s->error = agg_run(&a->run, &a->why);
+    if (s->error != OK || a->options.cursor)
+        return;
+    ft_aggregate_reply(&(struct reply){&s->reply, s->proto}, a, 0, a->run.rows.count);
+    if (buf_failed(&s->reply))
+        s->error = ERR_NOMEM;
+}
+
+static void run_job(struct job *job, struct lane *lane)
+{
+    (void)lane;
+    run_pipeline(((struct search *)job)->extra);
+}
+
+/* -- [loop] from one to the next --------------------------------------------------------------- */
+
+static void put_reply(struct ft_aggregate *a, struct client *client)
+{
+    struct search *s = a->search;
+    struct cmd_env *env = a->env;
+    struct reply reply = {&client->out, client->proto};
+    size_t before = client->out.len;
+    env->stats->searches_total++;
+    env->stats->search_distance_computations += s->cost.distances;
+    if (s->error != OK)
+        ft_reply_error(&reply, s->error, &a->why);
+    else if (!a->options.cursor)
+        buf_append_slice(&client->out, buf_slice(&s->reply));
+    else if (ft_cursor_begin(env, a, &reply)) {
+        s->extra = NULL; /* it is the cursor's */
+        s->end_extra = NULL;
+    }
+    if (!(client->flags & CLIENT_IN_EXEC))
+        gate_replies(env, client, before, false);
+}
+
+/* The end: the reply, and nothing is left of it. */
+static void finish(struct ft_aggregate *a)
+{
+    struct search *s = a->search;
+    struct client *client = s->user;
+    struct cmd_env *env = a->env;
+    bool blocked = a->blocked;
+    if (client != NULL) {
+        CHECK(!blocked || client->search == s);
+        put_reply(a, client);
+        client->search = NULL;
+    }
+    search_free(s);
+    if (client != NULL && blocked)
+        client_unblock(env, client);
+}
+
+static void on_job_done(struct job *job)
+{
+    finish(((struct search *)job)->extra);
+}
+
+static void on_slice(struct io_timer *timer);
+static void forget(struct search *s);
+
+static void go_on(struct ft_aggregate *a)
+{
+    struct search *s = a->search;
+    struct io *io = a->env->io;
+    s->forget = NULL;
+    if (s->user == NULL) {
+        finish(a);
+        return;
+    }
+    uint64_t start = io->ops->mono_us(io);
+    a->env->db->now_ms = io->ops->wall_us(io) / 1000;
+    bool more = read_documents(a, start + SLICE_US);
+    latency_note(a->env, LATENCY_SLICE, io->ops->mono_us(io) - start);
+    if (more && s->deadline_us > 0 && io->ops->mono_us(io) >= s->deadline_us) {
+        a->run.timed_out = true;
+        more = false;
+    }
+    if (more) {
+        s->forget = forget;
+        a->timer = (struct io_timer){.fn = on_slice, .user = a};
+        io->ops->timer_start(io, &a->timer, 0);
+        return;
+    }
+    s->job = (struct job){.run = run_job, .done = on_job_done, .class = JOB_SEARCH};
+    io->ops->submit(io, &s->job);
+}
+
+static void on_slice(struct io_timer *timer)
+{
+    go_on(timer->user);
+}
+
+/* The client has gone while the loop reads documents for it. */
+static void forget(struct search *s)
+{
+    struct ft_aggregate *a = s->extra;
+    a->env->io->ops->timer_stop(a->env->io, &a->timer);
+    search_free(s);
+}
+
+static void on_found(struct search *s)
+{
+    struct ft_aggregate *a = s->extra;
+    if (s->error == OK)
+        s->error = begin_reading(a);
+    if (s->error == OK)
+        go_on(a);
+    else
+        finish(a);
+}
+
+/* All of it within the command: in a transaction. */
+static void run_here(struct ft_aggregate *a)
+{
+    struct search *s = a->search;
+    search_run_here(s);
+    if (s->error == OK)
+        s->error = begin_reading(a);
+    if (s->error == OK) {
+        (void)read_documents(a, UINT64_MAX);
+        run_pipeline(a);
+    }
+    finish(a);
+}
+
+/* -- the command ------------------------------------------------------------------------------- */
+
+static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregate *a,
+                     struct search **out)
+{
+    const struct ft_aggregate_args *args = rq->args;
+    enum err e = ft_words_copy(&a->ask, &args->words);
+    struct ft_words words = {a->ask.words, 0, args->words.count, &a->why};
+    if (e == OK)
+        e = ft_aggregate_words(&words, &a->options, &a->plan);
+    if (e == OK)
+        e = ft_plan(x, &a->ask, args->query, &a->options.query, out, &a->why);
+    if (e == OK)
+        e = agg_plan_resolve(&a->plan, x->spec, a->ask.distance_as, a->options.with_scores,
+                             &a->why);
+    return e;
+}
+
+void cmd_ft_aggregate(struct request *rq)
+{
+    const struct ft_aggregate_args *args = rq->args;
+    struct io *io = rq->env->io;
+    struct search *s = NULL;
+    struct key_index *x = ft_index(rq, args->index);
+    if (x == NULL)
+        return;
+    struct ft_aggregate *a = mem_try_calloc(MEM_SCRATCH, sizeof(*a));
+    if (a == NULL) {
+        reply_err(&rq->reply, ERR_NOMEM, NULL);
+        return;
+    }
+    a->ask.spec = index_spec_ref(x->spec);
+    a->env = rq->env;
+    agg_plan_init(&a->plan);
+    arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);
+    enum err e = plan(rq, x, a, &s);
+    if (e != OK) {
+        ft_reply_error(&rq->reply, e, &a->why);
+        ft_aggregate_fini(a);
+        mem_free(MEM_SCRATCH, a);
+        search_free(s);
+        return;
+    }
+    x->uses++;
+    a->search = s;
+    io->ops->random(io, &a->run.seed, sizeof(a->run.seed));
+    s->extra = a;
+    s->end_extra = end_search;
+    s->done = on_found;
+    s->proto = rq->client->proto;
+    s->user = rq->client;
+    s->env = rq->env;
+    if (a->options.query.timeout_ms > 0)
+        s->deadline_us = io->ops->mono_us(io) + a->options.query.timeout_ms * 1000;
+    if (rq->client->flags & CLIENT_IN_EXEC) {
+        run_here(a);
+        return;
+    }
+    a->blocked = true;
+    rq->client->search = s;
+    client_block(rq->env, rq->client);
+    if (search_start(s))
+        on_found(s);
+}
