@@ -98,7 +98,7 @@ static enum err read_words(const struct vcreate_args *a, struct collection_spec 
 /* field TYPE field TYPE ...: behind the last option, since it takes all that follows. */
 static enum err read_schema(struct slices words, struct schema *schema, struct why *why)
 {
-    static const char *const kinds[] = {"TAG", "NUMERIC", "BOOL", "TEXT", "GEO"};
+    static const char *const kinds[] = {"TAG", "NUMERIC", "BOOL", "GEO", "TEXT"};
     for (size_t i = 0; i < words.count; i += 2) {
         struct slice name = words.items[i];
         int shown = (int)(name.len < 64 ? name.len : 64), kind = 0;

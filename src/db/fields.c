@@ -1,6 +1,7 @@
 #include "db/fields.h"
 
 #include "db/background.h"
+#include "db/json_point.h"
 
 #include <roaring/roaring.h>
 
@@ -10,12 +11,14 @@ static const uint32_t strides[SCHEMA_KIND_COUNT] = {
     [SCHEMA_TAG] = sizeof(uint32_t),
     [SCHEMA_NUMERIC] = sizeof(uint64_t),
     [SCHEMA_BOOL] = sizeof(uint8_t),
+    [SCHEMA_GEO] = sizeof(uint64_t),
 };
 
 /* A value as a column and an index take it. */
 struct field_value {
     enum field_state state;
     double number;
+    struct geo_point point;
     struct slice text;              /* decoded */
     const struct json_value *array; /* TAG: of strings, instead; or NULL */
 };
@@ -172,7 +175,7 @@ size_t fields_bytes(const struct fields *f)
 
 /* -- columns ----------------------------------------------------------------------------------- */
 
-static void store_number(struct fields *f, size_t i, uint32_t row, uint64_t bits)
+static void store_wide(struct fields *f, size_t i, uint32_t row, uint64_t bits)
 {
     _Atomic uint64_t *column = (_Atomic uint64_t *)(void *)f->columns.base[i];
     atomic_store_explicit(&column[row], bits, memory_order_release);
@@ -195,7 +198,10 @@ static void store_state(struct fields *f, size_t i, uint32_t row, enum field_sta
     CHECK(state != FIELD_VALUE);
     switch (f->fields[i].kind) {
     case SCHEMA_NUMERIC:
-        store_number(f, i, row, FIELD_NUMBER_STATES << 32 | (uint64_t)state);
+        store_wide(f, i, row, FIELD_NUMBER_STATES << 32 | (uint64_t)state);
+        return;
+    case SCHEMA_GEO:
+        store_wide(f, i, row, GEO_HALF_UNUSED << 32 | (uint64_t)state);
         return;
     case SCHEMA_TAG:
         store_tag(f, i, row, (uint32_t)state);
@@ -239,6 +245,9 @@ static struct field_value value_of(enum schema_kind kind, const struct json_valu
     } else if (kind == SCHEMA_TAG) {
         out.array = v->kind == JSON_ARRAY ? v : NULL;
         if (out.array != NULL || (v->kind == JSON_STRING && decode_text(v, room, &out.text)))
+            out.state = FIELD_VALUE;
+    } else if (kind == SCHEMA_GEO) {
+        if (json_point(v, &out.point))
             out.state = FIELD_VALUE;
     } else if (is_bool || v->kind == JSON_NUMBER) {
         out.number = is_bool ? v->kind == JSON_TRUE : json_number(v);
@@ -294,7 +303,14 @@ static void set_value(struct fields *f, size_t i, uint32_t row, const struct fie
     if (state == FIELD_VALUE && field->kind == SCHEMA_NUMERIC) {
         memcpy(&bits, &v->number, sizeof(bits));
         if (order_add(&field->order, v->number, row)) {
-            store_number(f, i, row, bits);
+            store_wide(f, i, row, bits);
+            return;
+        }
+        state = FIELD_OTHER;
+    } else if (state == FIELD_VALUE && field->kind == SCHEMA_GEO) {
+        bits = geo_pack(v->point);
+        if (order_add(&field->order, geo_key(bits), row)) {
+            store_wide(f, i, row, bits);
             return;
         }
         state = FIELD_OTHER;
@@ -330,6 +346,8 @@ static void leave_index(struct fields *f, size_t i, uint32_t row)
         rows_remove(&field->sets, row);
     if (field->kind == SCHEMA_NUMERIC)
         order_remove(&field->order, cell.number, row);
+    else if (field->kind == SCHEMA_GEO)
+        order_remove(&field->order, geo_key(cell.point), row);
     else if (field->kind == SCHEMA_TAG)
         tags_remove(&field->tags, cell.tag, row);
     else
@@ -377,7 +395,11 @@ static void move_value(struct fields *f, size_t i, uint32_t from, uint32_t to)
         }
         return;
     }
-    struct field_value v = {.state = cell.state, .number = cell.number};
+    struct field_value v = {.state = cell.state};
+    if (cell.state == FIELD_VALUE && field->kind == SCHEMA_GEO)
+        v.point = geo_unpack(cell.point); /* which packs to the same */
+    else
+        v.number = cell.number;
     leave_index(f, i, from);
     set_value(f, i, to, &v);
 }

@@ -7,9 +7,9 @@
  *
  * A row is in the indexes from fields_set to fields_unset or fields_forget. While they are built,
  * rows below `built` are; the others' turn comes. TAG and BOOL: a bitmap of rows per value, of an
- * array of strings per element; NUMERIC: a counted tree. Rows that are not under a value and might
- * match a comparison with one all the same stand in `rest`: FIELD_OTHER, and of NUMERIC also null,
- * which compares as 0.
+ * array of strings per element; NUMERIC: a counted tree; GEO: the same, by keys of base/geo.h. Rows
+ * that are not under a value and might match a comparison with one all the same stand in `rest`:
+ * FIELD_OTHER, and of NUMERIC also null, which compares as 0.
  *
  * owner: loop. Lanes read the columns only, as their view has them, with field_read: a row's values
  * are complete before it is born. When an attribute is replaced its row reads FIELD_OTHER from
@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 
 #include "base/column.h"
+#include "base/geo.h"
 #include "base/job.h"
 #include "base/order.h"
 #include "db/json_scan.h"
@@ -99,7 +100,8 @@ size_t fields_bytes(const struct fields *f);
 
 /* -- reading, on any lane ---------------------------------------------------------------------- */
 
-/* What a NUMERIC column holds for the other states is a NaN that JSON cannot write. */
+/* What a NUMERIC column holds for the other states is a NaN that JSON cannot write; that of a GEO is
+ * no point. */
 #define FIELD_NUMBER_STATES ((uint64_t)0x7ff8dead)
 enum { FIELD_TAG_STATES = 8 /* numbers of tags begin there */, FIELD_BOOL_STATES = 2 };
 #define FIELD_TAG_SET ((uint32_t)1 << 31) /* in the column: it is a set's */
@@ -108,25 +110,29 @@ struct field_cell {
     enum field_state state;
     bool is_set;   /* TAG: of an array of strings */
     uint32_t tag;  /* TAG: its number */
-    double number; /* NUMERIC; BOOL: 1 or 0 */
+    union {
+        double number;  /* NUMERIC; BOOL: 1 or 0 */
+        uint64_t point; /* GEO: packed */
+    };
 };
 
 static inline void field_fetch(enum schema_kind kind, const uint8_t *base, uint32_t row)
 {
-    size_t size = kind == SCHEMA_NUMERIC ? sizeof(uint64_t)
-                  : kind == SCHEMA_TAG   ? sizeof(uint32_t)
-                                         : sizeof(uint8_t);
+    bool wide = kind == SCHEMA_NUMERIC || kind == SCHEMA_GEO;
+    size_t size = wide ? sizeof(uint64_t) : kind == SCHEMA_TAG ? sizeof(uint32_t) : sizeof(uint8_t);
     __builtin_prefetch(base + row * size);
 }
 
 static inline struct field_cell field_read(enum schema_kind kind, const uint8_t *base, uint32_t row)
 {
     struct field_cell cell = {.state = FIELD_VALUE};
-    if (kind == SCHEMA_NUMERIC) {
+    if (kind == SCHEMA_NUMERIC || kind == SCHEMA_GEO) {
         const _Atomic uint64_t *column = (const _Atomic uint64_t *)(const void *)base;
         uint64_t bits = atomic_load_explicit(&column[row], memory_order_acquire);
-        if (bits >> 32 == FIELD_NUMBER_STATES)
+        if (bits >> 32 == (kind == SCHEMA_GEO ? GEO_HALF_UNUSED : FIELD_NUMBER_STATES))
             cell.state = (enum field_state)(bits & 7);
+        else if (kind == SCHEMA_GEO)
+            cell.point = bits;
         else
             memcpy(&cell.number, &bits, sizeof(bits));
     } else if (kind == SCHEMA_TAG) {

@@ -3,7 +3,8 @@
  * Redis's grammar of vector sets and what COMMANDS.md adds. Numbers (double), strings '..' or "..",
  * [lists] of constants, .field, .a.b[0] paths, $name parameters, null, true and false as 1 and 0,
  * exists(.f), ( ), and, binding less and less: ! not; **; * / %; + -; > >= < <= == != in contains
- * like has haslike; && and; || or. A minus belongs to a number only; `.a-1` is the field "a-1".
+ * like has haslike; && and; || or. geo(.f, longitude, latitude, m): the point .f (json_point.h) is
+ * at most so many metres from there. A minus belongs to a number only; `.a-1` is the field "a-1".
  *
  * x in y: element of a list or array, or part of a string. y contains x: the same. s like p: the
  * string matches the glob p (* any bytes, ? one byte, \\ in a literal takes the next as itself).

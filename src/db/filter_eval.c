@@ -9,6 +9,7 @@
  * - x in y: y a list or array: an element equals x; both strings: x is a part of y; otherwise
  * false.
  * - x has y, x haslike y (beyond Redis): a string is no number, and a list is no element.
+ * - geo(.f, longitude, latitude, m) (beyond Redis): what is no point is in no circle.
  * - Division by zero gives inf or NaN, % is fmod; no error.
  * - A field that is missing, is an object or is an array with an object inside decides: no match,
  *   whatever the rest says, `1 or .missing` and `not .missing` too. So the order of evaluation
@@ -147,6 +148,25 @@ static bool has(const struct filter *f, uint16_t code, const struct value *x, co
     return false;
 }
 
+struct geo_circle filter_circle(const struct filter *f, const struct value *list)
+{
+    CHECK(list->kind == VALUE_LIST && list->text.len == FILTER_CIRCLE_NUMBERS);
+    const struct value *numbers = f->constants + list->first;
+    struct geo_point centre = {numbers[0].number, numbers[1].number};
+    return geo_circle_of(centre, numbers[2].number);
+}
+
+static bool within(const struct filter *f, const struct value *x, const struct value *circle)
+{
+    struct geo_circle c = filter_circle(f, circle);
+    struct json_value json = {.kind = x->kind == VALUE_STRING  ? JSON_STRING
+                                      : x->kind == VALUE_ARRAY ? JSON_ARRAY
+                                                               : JSON_NULL,
+                              .escaped = x->escaped,
+                              .text = x->text};
+    return json_point_within(&json, &c);
+}
+
 static double arithmetic(uint16_t code, double a, double b)
 {
     switch (code) {
@@ -191,6 +211,8 @@ double filter_binary(const struct filter *f, uint16_t code, const struct value *
     case FILTER_HAS:
     case FILTER_HAS_LIKE:
         return has(f, code, a, b);
+    case FILTER_WITHIN:
+        return within(f, a, b);
     default:
         return arithmetic(code, to_number(a), to_number(b));
     }

@@ -46,6 +46,7 @@ static const struct spelling spellings[] = {
     WORD("has", TOKEN_OPERATOR, FILTER_HAS, 0),
     WORD("contains", TOKEN_OPERATOR, FILTER_CONTAINS, 0),
     WORD("exists", TOKEN_EXISTS, FILTER_EXISTS, 0),
+    WORD("geo", TOKEN_GEO, FILTER_WITHIN, 0),
     WORD("null", TOKEN_NULL, FILTER_CONSTANT, 0),
     WORD("true", TOKEN_NUMBER, FILTER_CONSTANT, 1),
     WORD("false", TOKEN_NUMBER, FILTER_CONSTANT, 0),

@@ -10,6 +10,8 @@
  * Here an operator stands between its operands. */
 #include "db/filter_lex.h"
 
+#include <math.h>
+
 enum { NEAR_SIZE = 40, WAITING_ROOM = 2 * LIMIT_FILTER_DEPTH };
 
 /* An operator or open parenthesis whose right side is not complete. */
@@ -97,16 +99,26 @@ static struct value string_at(size_t offset, size_t size)
 
 /* ---- operands ---- */
 
-static enum err read_param(struct parser *p, struct value *out)
+/* Which of the parameters the current token names. */
+static enum err find_param(struct parser *p, size_t *at)
 {
     size_t i = 0;
     while (i < p->param_count && !slice_eq(p->params[i].name, p->token.text))
         i++;
-    if (i == p->param_count) {
-        int size = p->token.text.len < NEAR_SIZE ? (int)p->token.text.len : NEAR_SIZE;
-        return why_set(p->why, ERR_ARG, "FILTER expression names $%.*s, which PARAMS does not give",
-                       size, (const char *)p->token.text.ptr);
-    }
+    *at = i;
+    if (i < p->param_count)
+        return OK;
+    int size = p->token.text.len < NEAR_SIZE ? (int)p->token.text.len : NEAR_SIZE;
+    return why_set(p->why, ERR_ARG, "FILTER expression names $%.*s, which PARAMS does not give",
+                   size, (const char *)p->token.text.ptr);
+}
+
+static enum err read_param(struct parser *p, struct value *out)
+{
+    size_t i;
+    enum err e = find_param(p, &i);
+    if (e != OK)
+        return e;
     if (p->param_at[i] == SIZE_MAX) {
         p->param_at[i] = p->filter->text.len;
         buf_append_slice(&p->filter->text, p->params[i].value);
@@ -208,6 +220,67 @@ static enum err parse_exists(struct parser *p)
     enum err e = parse_field(p, FILTER_EXISTS);
     if (e != OK)
         return e;
+    advance(p, false);
+    return p->token.kind == TOKEN_CLOSE ? OK : syntax_error(p, p->token.at);
+}
+
+/* A number, or a parameter that reads as one: the current token. */
+static enum err read_geo_number(struct parser *p, double *out)
+{
+    size_t param;
+    enum err e = count_node(p);
+    if (e != OK)
+        return e;
+    if (p->token.kind == TOKEN_NUMBER) {
+        *out = p->token.number;
+        return OK;
+    }
+    if (p->token.kind != TOKEN_PARAM)
+        return syntax_error(p, p->token.at);
+    e = find_param(p, &param);
+    if (e == OK && !slice_to_f64(p->params[param].value, out))
+        e = why_set(p->why, ERR_ARG, "FILTER expression: $%.*s in geo() is not a number",
+                    p->token.text.len < NEAR_SIZE ? (int)p->token.text.len : NEAR_SIZE,
+                    (const char *)p->token.text.ptr);
+    return e;
+}
+
+/* At the word geo: (.field, longitude, latitude, metres). It becomes a binary operator whose left
+ * side is the field, and whose right side is a list of the numbers. */
+static enum err parse_geo(struct parser *p)
+{
+    double numbers[FILTER_CIRCLE_NUMBERS];
+    advance(p, true);
+    if (p->token.kind != TOKEN_OPEN)
+        return syntax_error(p, p->token.at);
+    advance(p, true);
+    if (p->token.kind != TOKEN_FIELD)
+        return syntax_error(p, p->token.at);
+    enum err e = parse_field(p, FILTER_FIELD);
+    for (size_t i = 0; i < FILTER_CIRCLE_NUMBERS && e == OK; i++) {
+        advance(p, false);
+        if (p->token.kind != TOKEN_COMMA)
+            return syntax_error(p, p->token.at);
+        advance(p, true);
+        e = read_geo_number(p, &numbers[i]);
+    }
+    if (e == OK)
+        e = count_node(p);
+    if (e != OK)
+        return e;
+    if (!geo_valid((struct geo_point){numbers[0], numbers[1]}))
+        return why_set(p->why, ERR_ARG,
+                       "FILTER expression: geo() needs a longitude of -180 to 180 and a latitude "
+                       "of -90 to 90");
+    if (!(numbers[2] >= 0) || isinf(numbers[2]))
+        return why_set(p->why, ERR_ARG, "FILTER expression: the radius of geo() is 0 or more");
+    struct value list = {.kind = VALUE_LIST,
+                         .first = p->filter->constant_count,
+                         .text = {NULL, FILTER_CIRCLE_NUMBERS}};
+    for (size_t i = 0; i < FILTER_CIRCLE_NUMBERS; i++)
+        (void)add_constant(p, (struct value){.kind = VALUE_NUMBER, .number = numbers[i]});
+    emit(p, FILTER_CONSTANT, add_constant(p, list), 1);
+    emit(p, FILTER_WITHIN, 0, -1);
     advance(p, false);
     return p->token.kind == TOKEN_CLOSE ? OK : syntax_error(p, p->token.at);
 }
@@ -320,6 +393,8 @@ static enum err parse_operand(struct parser *p, bool *complete)
         return parse_field(p, FILTER_FIELD);
     if (p->token.kind == TOKEN_EXISTS)
         return parse_exists(p);
+    if (p->token.kind == TOKEN_GEO)
+        return parse_geo(p);
     if (p->token.kind == TOKEN_LIST_OPEN)
         return parse_list(p);
 

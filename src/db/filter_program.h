@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "db/filter.h"
-#include "db/json_scan.h"
+#include "db/json_point.h"
 
 enum value_kind {
     VALUE_NUMBER,
@@ -56,6 +56,7 @@ enum filter_code {
     FILTER_LIKE,
     FILTER_HAS,
     FILTER_HAS_LIKE,
+    FILTER_WITHIN, /* a point in a circle: geo(.f, ..) is .f within [longitude, latitude, m] */
     FILTER_AND, /* in the source only: AND_TEST and BOOL in a program */
     FILTER_OR
 };
@@ -73,9 +74,11 @@ struct filter_need {
 
 enum {
     /* Values that wait on the stack while an operand is computed: inside each parenthesis one per
-     * level of precedence of the left-associative operators, and one per pending power. */
-    FILTER_STACK_SIZE = (LIMIT_FILTER_DEPTH + 1) * 5 + LIMIT_FILTER_DEPTH + 2,
-    FILTER_SLOTS = LIMIT_FILTER_FIELDS + 1
+     * level of precedence of the left-associative operators, and one per pending power; and the
+     * circle of a point. */
+    FILTER_STACK_SIZE = (LIMIT_FILTER_DEPTH + 1) * 5 + LIMIT_FILTER_DEPTH + 3,
+    FILTER_SLOTS = LIMIT_FILTER_FIELDS + 1,
+    FILTER_CIRCLE_NUMBERS = 3
 };
 
 struct filter {
@@ -93,6 +96,8 @@ struct filter {
 /* A binary operator on two values, and whether a value counts as true (filter_eval.c). */
 double filter_binary(const struct filter *f, uint16_t code, const struct value *a,
                      const struct value *b);
+/* The circle that a FILTER_WITHIN compares with. */
+struct geo_circle filter_circle(const struct filter *f, const struct value *list);
 bool value_truth(const struct value *v);
 
 /* Strings as the operators see them (filter_text.c). All take VALUE_STRINGs. */

@@ -10,17 +10,18 @@ enum {
     CHOICE_MAX = 4, /* drivers kept of one part, the smallest */
     MARKS_MAX = LIMIT_FILTER_DEPTH,
     ESTIMATES_MAX = 16,
-    UNKNOWN_SHARE = 3 /* of all rows, where nothing is known */
+    UNKNOWN_SHARE = 3, /* of all rows, where nothing is known */
+    CIRCLES_MAX = 4    /* whose rows an index can name */
 };
 
-enum driver_kind { DRIVER_RANGE, DRIVER_TAGS, DRIVER_BOOL, DRIVER_UNION };
+enum driver_kind { DRIVER_RANGE, DRIVER_TAGS, DRIVER_BOOL, DRIVER_CIRCLE, DRIVER_UNION };
 
 /* Rows among which all matches of a part of the filter are. */
 struct driver {
     enum driver_kind kind;
     uint8_t field;
     bool value;                    /* BOOL */
-    size_t first, end;             /* RANGE: ranks in the tree */
+    size_t first, end;             /* RANGE: ranks in the tree; CIRCLE: places among the spans */
     const struct predicate_op *op; /* TAGS */
     uint8_t left, right;           /* UNION: places among the drivers */
     size_t rows;
@@ -36,6 +37,11 @@ struct estimate {
     bool exact; /* its one driver is exact, and is all that the part says */
 };
 
+/* Ranks in a tree. */
+struct span {
+    size_t first, end;
+};
+
 /* owner: plan_make */
 struct planning {
     const struct predicate *p;
@@ -43,6 +49,8 @@ struct planning {
     double live;
     struct driver drivers[DRIVERS_MAX];
     uint8_t driver_count;
+    struct span spans[CIRCLES_MAX * GEO_RANGES_MAX];
+    size_t span_count;
     struct estimate stack[ESTIMATES_MAX];
     unsigned depth;
     uint16_t marks[MARKS_MAX]; /* of `and` and `or` whose right side is under way */
@@ -162,6 +170,35 @@ static void estimate_tag(struct planning *g, const struct predicate_op *op)
     push_driver(g, d, (double)rows);
 }
 
+/* Rows within the ranges of keys that have the circle. Where a range has some of it, half its rows
+ * are taken to be in it. */
+static void estimate_circle(struct planning *g, const struct predicate_op *op)
+{
+    struct geo_range ranges[GEO_RANGES_MAX];
+    const struct field *field = field_of(g, op->arg);
+    struct driver d = {.kind = DRIVER_CIRCLE,
+                       .field = g->p->reads[op->arg].field,
+                       .first = g->span_count,
+                       .rows = field->rest.count};
+    size_t count = geo_circle_ranges(&g->p->circles[op->circle], ranges);
+    bool room = g->span_count + count <= COUNT_OF(g->spans);
+    double rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct span span = {order_rank(&field->order, ranges[i].first, false),
+                            order_rank(&field->order, ranges[i].end, false)};
+        size_t size = span.end - span.first;
+        rows += ranges[i].inside ? (double)size : (double)size / 2;
+        d.rows += size;
+        if (room && size > 0)
+            g->spans[g->span_count++] = span;
+    }
+    d.end = g->span_count;
+    if (room)
+        push_driver(g, d, rows);
+    else
+        push_unknown(g, rows);
+}
+
 /* -- putting them together --------------------------------------------------------------------- */
 
 static uint8_t best_of(const struct planning *g, const struct estimate *e)
@@ -260,6 +297,9 @@ static void estimate_op(struct planning *g, const struct predicate_op *op)
     case PREDICATE_TAG:
         estimate_tag(g, op);
         return;
+    case PREDICATE_GEO:
+        estimate_circle(g, op);
+        return;
     case FILTER_FIELD:
         if (g->p->reads[op->arg].kind == SCHEMA_BOOL)
             estimate_bool(g, op->arg, true);
@@ -314,6 +354,13 @@ static size_t copy_leaf(const struct planning *g, const struct driver *d, uint32
         order_rows(&field->order, d->first, d->end - d->first, out + count);
         return count + d->end - d->first;
     }
+    for (size_t i = d->first; d->kind == DRIVER_CIRCLE && i < d->end; i++) {
+        const struct span *span = &g->spans[i];
+        order_rows(&field->order, span->first, span->end - span->first, out + count);
+        count += span->end - span->first;
+    }
+    if (d->kind == DRIVER_CIRCLE)
+        return count;
     if (d->kind == DRIVER_BOOL)
         return count + copy_rest(&field->bools[d->value], out + count);
     CHECK(d->kind == DRIVER_TAGS);

@@ -93,6 +93,16 @@ static uint16_t mirrored(uint16_t code)
     }
 }
 
+static bool bind_circle(struct binding *b, uint16_t read, const struct value *list)
+{
+    struct predicate *p = b->p;
+    p->circles[p->circle_count] = filter_circle(b->f, list);
+    p->ops[p->op_count++] = (struct predicate_op){
+        .code = PREDICATE_GEO, .arg = read, .circle = (uint16_t)p->circle_count};
+    p->circle_count++;
+    return true;
+}
+
 /* Three instructions at `at` that compare a field with a constant become one. */
 static bool bind_comparison(struct binding *b, const struct fields *fields, uint32_t at)
 {
@@ -103,6 +113,9 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     bool turned = x.code == FILTER_CONSTANT && y.code == FILTER_FIELD;
     if (!turned && !(x.code == FILTER_FIELD && y.code == FILTER_CONSTANT))
         return false;
+    if (b->p->reads[b->read_of_slot[(turned ? y : x).arg]].kind == SCHEMA_GEO)
+        return op.code == FILTER_WITHIN &&
+               bind_circle(b, b->read_of_slot[x.arg], &f->constants[y.arg]);
     bool one_way = op.code >= FILTER_IN && op.code <= FILTER_HAS_LIKE;
     if (op.code < FILTER_GT || op.code > FILTER_HAS_LIKE)
         return false;
@@ -121,8 +134,13 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     return true;
 }
 
-/* Instruction by instruction. False: a TAG's text is used for more than to be compared as a whole.
- */
+/* Does a column of the kind have less than the value itself? */
+static bool is_lossy(enum schema_kind kind)
+{
+    return kind == SCHEMA_TAG || kind == SCHEMA_GEO;
+}
+
+/* Instruction by instruction. False: more of a text is asked than its column has. */
 static bool bind_ops(struct binding *b, const struct fields *fields)
 {
     const struct filter *f = b->f;
@@ -137,7 +155,7 @@ static bool bind_ops(struct binding *b, const struct fields *fields)
         struct predicate_op op = {.code = f->ops[at].code, .arg = f->ops[at].arg};
         if (op.code == FILTER_FIELD || op.code == FILTER_EXISTS)
             op.arg = b->read_of_slot[op.arg];
-        if (op.code == FILTER_FIELD && p->reads[op.arg].kind == SCHEMA_TAG)
+        if (op.code == FILTER_FIELD && is_lossy(p->reads[op.arg].kind))
             return false;
         p->ops[p->op_count++] = op;
     }
@@ -152,8 +170,8 @@ static bool is_all_of(const struct predicate *p)
 {
     for (uint32_t i = 0; i < p->op_count; i++) {
         uint16_t code = p->ops[i].code;
-        if (code != PREDICATE_COMPARE && code != PREDICATE_TAG && code != FILTER_AND_TEST &&
-            code != FILTER_BOOL)
+        if (code != PREDICATE_COMPARE && code != PREDICATE_TAG && code != PREDICATE_GEO &&
+            code != FILTER_AND_TEST && code != FILTER_BOOL)
             return false;
     }
     return true;
@@ -192,6 +210,18 @@ static void make_bits(struct predicate *p)
     }
 }
 
+/* Room for all that is bound. */
+static bool make_room(struct predicate *p, const struct filter *filter)
+{
+    size_t circles = 0;
+    for (uint32_t i = 0; i < filter->op_count; i++)
+        circles += filter->ops[i].code == FILTER_WITHIN;
+    p->ops = mem_try(MEM_SCRATCH, filter->op_count * sizeof(*p->ops));
+    if (circles > 0)
+        p->circles = mem_try(MEM_SCRATCH, circles * sizeof(*p->circles));
+    return p->ops != NULL && (circles == 0 || p->circles != NULL);
+}
+
 struct predicate *predicate_new(const struct filter *filter, const struct fields *fields)
 {
     struct predicate *p = mem_try_calloc(MEM_SCRATCH, sizeof(*p));
@@ -200,9 +230,8 @@ struct predicate *predicate_new(const struct filter *filter, const struct fields
     p->filter = filter;
     if (fields == NULL || fields->building || filter->stack_size > STACK)
         return p;
-    p->ops = mem_try(MEM_SCRATCH, filter->op_count * sizeof(*p->ops));
     struct binding *b = mem_try(MEM_SCRATCH, sizeof(*b));
-    if (p->ops == NULL || b == NULL) {
+    if (!make_room(p, filter) || b == NULL) {
         mem_free(MEM_SCRATCH, b);
         predicate_free(p);
         return NULL;
@@ -225,6 +254,7 @@ void predicate_free(struct predicate *p)
     mem_free(MEM_SCRATCH, p->ops);
     mem_free(MEM_SCRATCH, p->tags);
     mem_free(MEM_SCRATCH, p->bits);
+    mem_free(MEM_SCRATCH, p->circles);
     mem_free(MEM_SCRATCH, p);
 }
 
@@ -297,7 +327,18 @@ static inline bool is_tagged(const struct predicate *p, const struct predicate_o
     return (cell->state == FIELD_VALUE && has_tag(p, op, cell->tag)) != op->negated;
 }
 
-static bool run_all_of(const struct predicate *p, const struct field_cell *cells)
+/* Where the column does not tell, *doubt is set and the answer means nothing. */
+static bool is_within(const struct predicate *p, const struct predicate_op *op,
+                      const struct field_cell *cell, bool *doubt)
+{
+    if (cell->state != FIELD_VALUE)
+        return false;
+    enum geo_side side = geo_circle_side(&p->circles[op->circle], cell->point);
+    *doubt |= side == GEO_AT_EDGE;
+    return side == GEO_INSIDE;
+}
+
+static bool run_all_of(const struct predicate *p, const struct field_cell *cells, bool *doubt)
 {
     bool all = true;
     for (uint32_t at = 0; at < p->op_count && all; at++) {
@@ -306,14 +347,16 @@ static bool run_all_of(const struct predicate *p, const struct field_cell *cells
             all = compare(op, &cells[op->arg]);
         else if (op->code == PREDICATE_TAG)
             all = is_tagged(p, op, &cells[op->arg]);
+        else if (op->code == PREDICATE_GEO)
+            all = is_within(p, op, &cells[op->arg], doubt);
     }
     return all;
 }
 
-static bool run(const struct predicate *p, const struct field_cell *cells)
+static bool run(const struct predicate *p, const struct field_cell *cells, bool *doubt)
 {
     if (p->all_of)
-        return run_all_of(p, cells);
+        return run_all_of(p, cells, doubt);
     struct value stack[STACK];
     struct value *top = stack - 1;
     for (uint32_t at = 0; at < p->op_count; at++) {
@@ -324,6 +367,9 @@ static bool run(const struct predicate *p, const struct field_cell *cells)
             break;
         case PREDICATE_TAG:
             *++top = value_of_bool(is_tagged(p, op, &cells[op->arg]));
+            break;
+        case PREDICATE_GEO:
+            *++top = value_of_bool(is_within(p, op, &cells[op->arg], doubt));
             break;
         case FILTER_CONSTANT:
             *++top = p->filter->constants[op->arg];
@@ -391,7 +437,9 @@ bool predicate_match(const struct predicate *p, const struct collection_view *v,
     /* Of two attributes, the one before and the one after, a row must not show a part each. */
     if (several && attribute_ref(v, row) != before)
         return match_attribute(p, v, row);
-    return readable && run(p, cells);
+    bool doubt = false;
+    bool matches = readable && run(p, cells, &doubt);
+    return doubt ? match_attribute(p, v, row) : matches;
 }
 
 void predicate_fetch(const struct predicate *p, const struct collection_view *v, uint32_t row)

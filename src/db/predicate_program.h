@@ -10,7 +10,8 @@
 /* Behind all codes of filters. */
 enum {
     PREDICATE_COMPARE = FILTER_OR + 1, /* push: field arg (a number) compare number */
-    PREDICATE_TAG                      /* push: is field arg one of the tags; negated: is it not */
+    PREDICATE_TAG,                     /* push: is field arg one of the tags; negated: is it not */
+    PREDICATE_GEO                      /* push: is field arg in the circle */
 };
 
 struct predicate_op {
@@ -24,7 +25,10 @@ struct predicate_op {
     uint32_t member_first, member_count; /* strings whose rows have all that match */
     const uint64_t *tag_bits;            /* the same tags as bits, or NULL: few, or too large */
     uint32_t tag_end;                    /* of tag_bits: greater tags are not among them */
-    double number;                       /* PREDICATE_COMPARE */
+    union {
+        double number;   /* PREDICATE_COMPARE */
+        uint16_t circle; /* PREDICATE_GEO: its place among the circles */
+    };
 };
 
 /* A field of the schema that the program reads. */
@@ -46,6 +50,8 @@ struct predicate {
     uint32_t *tags;
     uint32_t tag_count, tag_capacity;
     uint64_t *bits; /* of all tag_bits */
+    struct geo_circle *circles;
+    uint32_t circle_count;
 };
 
 /* predicate_tags.c: a TAG field compared with a constant; part: `"x" in .f`. Fills in op, without

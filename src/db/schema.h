@@ -11,7 +11,8 @@
 #define SCHEMA_KIND_LIST(X)                                                                        \
     X(SCHEMA_TAG, "TAG", 0)         /* strings, compared as a whole */                             \
     X(SCHEMA_NUMERIC, "NUMERIC", 1) /* numbers, by their order */                                  \
-    X(SCHEMA_BOOL, "BOOL", 2)       /* true and false */
+    X(SCHEMA_BOOL, "BOOL", 2)       /* true and false */                                           \
+    X(SCHEMA_GEO, "GEO", 3)         /* points, by where they are */
 
 enum schema_kind {
 #define X(kind, word, number) kind = number,

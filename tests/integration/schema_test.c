@@ -16,7 +16,7 @@ TEST(schema, refuses_what_is_no_field)
     PLAY({"VCREATE c DIM 2 SCHEMA year", "-ERR SCHEMA: the field 'year' lacks its type (SCHEMA is "
                                          "the last option)"},
          {"VCREATE c DIM 2 SCHEMA year NUMERIC EF 10",
-          "-ERR SCHEMA: '10' is not one of: TAG NUMERIC BOOL TEXT GEO"},
+          "-ERR SCHEMA: '10' is not one of: TAG NUMERIC BOOL GEO TEXT"},
          {"VCREATE c DIM 2 SCHEMA 'a b' TAG",
           "-ERR SCHEMA: 'a b' is not a field: write year, a.b or a[0]"},
          {"VCREATE c DIM 2 SCHEMA '' TAG", "-ERR SCHEMA: '' is not a field: ..."},

@@ -64,7 +64,7 @@ static void set_type(struct collection_spec *spec, enum vec_type type)
 static void change_schema(struct mutations *m, struct schema *schema)
 {
     struct slice field = slice_of(below(m, 2) == 0 ? "a" : "b");
-    enum schema_kind kind = below(m, 2) == 0 ? SCHEMA_NUMERIC : SCHEMA_TAG;
+    enum schema_kind kind = (enum schema_kind)below(m, SCHEMA_KIND_COUNT);
     enum err e = schema_drop(schema, field, NULL);
     if (e != OK)
         e = schema_add(schema, field, kind, NULL);

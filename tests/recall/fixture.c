@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "lib/test.h"
 
-enum { ID_MAX = 16 };
+enum { ID_MAX = 16, ATTRIBUTE_MAX = 48 };
 
 static float normal(uint64_t *state)
 {
@@ -58,19 +58,20 @@ static bool all_linked(void *user)
            db_idle(&f->db);
 }
 
-/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100.
- */
+/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100,
+ * and a place along a parallel: 1,000 of them, half a kilometre apart. */
 void fixture_put(struct fixture *f, unsigned first, unsigned count)
 {
     static _Alignas(8) uint8_t vectors[FIXTURE_BATCH][FIXTURE_DIM_MAX * sizeof(float)];
     float drawn[FIXTURE_DIM_MAX];
-    static char ids[FIXTURE_BATCH][ID_MAX], attributes[FIXTURE_BATCH][ID_MAX * 2];
+    static char ids[FIXTURE_BATCH][ID_MAX], attributes[FIXTURE_BATCH][ATTRIBUTE_MAX];
     static struct mutation_element elements[FIXTURE_BATCH];
     CHECK(count <= FIXTURE_BATCH);
     for (unsigned i = 0; i < count; i++) {
         fixture_draw(f, drawn);
         (void)snprintf(ids[i], sizeof(ids[i]), "%u", first + i);
-        (void)snprintf(attributes[i], sizeof(attributes[i]), "{\"m\":%u}", (first + i) % 100);
+        (void)snprintf(attributes[i], sizeof(attributes[i]), "{\"m\":%u,\"g\":\"%.2f,60\"}",
+                       (first + i) % 100, (double)((first + i) * 7919 % 1000) / 100);
         elements[i] = (struct mutation_element){.id = slice_of(ids[i]),
                                                 .set_attribute = true,
                                                 .attribute = slice_of(attributes[i])};
@@ -114,6 +115,7 @@ void fixture_open(struct fixture *f, const struct collection_spec *spec, unsigne
     CHECK(spec->dim <= FIXTURE_DIM_MAX && rows % FIXTURE_BATCH == 0);
     f->spec = *spec;
     REQUIRE(schema_add(&f->spec.schema, slice_of("m"), SCHEMA_NUMERIC, NULL) == OK);
+    REQUIRE(schema_add(&f->spec.schema, slice_of("g"), SCHEMA_GEO, NULL) == OK);
     for (int i = 0; i < FIXTURE_CENTRES; i++)
         for (uint32_t j = 0; j < spec->dim; j++)
             f->centres[i][j] = normal(&f->random);

@@ -31,8 +31,8 @@ void fixture_close(struct fixture *f);
 /* A query, or what an element is made of: numbers that the type has, at length 1 where queries are.
  */
 void fixture_draw(struct fixture *f, float *out);
-/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100.
- */
+/* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100,
+ * and a place along a parallel: 1,000 of them, half a kilometre apart. */
 void fixture_put(struct fixture *f, unsigned first, unsigned count);
 void fixture_remove(struct fixture *f, unsigned id);
 void fixture_link_all(struct fixture *f);

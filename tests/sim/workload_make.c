@@ -407,7 +407,7 @@ static void add_schema(struct world *w, struct ask_args *a)
     if (one_in(w, 4))
         return;
     ask_add_text(a, "s");
-    ask_add_text(a, one_in(w, 8) ? "BOOL" : "TAG");
+    ask_add_text(a, one_in(w, 8) ? "BOOL" : one_in(w, 8) ? "GEO" : "TAG");
 }
 
 static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "ttl"};

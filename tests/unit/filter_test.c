@@ -181,6 +181,62 @@ TEST(filter, has_knows_whole_values_and_elements)
                 "null haslike '*'");
 }
 
+TEST(filter, geo_is_what_lies_in_a_circle)
+{
+    static const struct example examples[] = {
+        {"geo(.p, 13.361389, 38.115556, 166300)", "{\"p\":\"15.087269,37.502669\"}", true},
+        {"geo(.p, 13.361389, 38.115556, 166200)", "{\"p\":\"15.087269,37.502669\"}", false},
+        {"geo ( .p , 15.087269 , 37.502669 , 0 )", "{\"p\":[15.087269, 37.502669]}", true},
+        {"geo(.p, 15, 37, 1e5)", "{\"p\":\"15\\u002c37\"}", true},
+        {"geo(.p[0], 15, 37, 1e5)", "{\"p\":[\"15 37\"]}", true},
+        {"geo(.p, 15, 37, 1e5)", "{\"p\":[\"0,0\",\"15,37\"]}", true},
+        {"geo(.p, 15, 37, 1e5)", "{\"p\":[\"0,0\",[15,37],null]}", true},
+        {"geo(.p, 15, 37, 1e5)", "{\"p\":[\"0,0\"]}", false},
+        {"geo(.p, 180, 0, 10)", "{\"p\":\"-180,0\"}", true},
+        {"geo(.p, 0, 90, 10)", "{\"p\":\"77,90\"}", true},
+        {"geo(.p, 0, 0, 3e7)", "{\"p\":\"180,-90\"}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":\"181,0\"}", true}, /* no point is in no circle */
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":7}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":[1]}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":[1,2,3]}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":[]}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"p\":null}", true},
+        {"not geo(.p, 0, 0, 3e7)", "{\"q\":1}", false}, /* a missing field decides */
+        {"not exists(.p) or geo(.p, 0, 0, 1)", "{\"q\":1}", true},
+        {"geo(.p, 0, 0, 1) and geo(.p, 0, 0, 2) or .q + 1 == 3", "{\"p\":[9,9],\"q\":2}", true},
+        {"geo(.p, 0, 0, 10) + 1 == 2", "{\"p\":[0,0]}", true},
+    };
+    expect_examples(examples, COUNT_OF(examples));
+}
+
+TEST(filter, geo_takes_numbers_of_the_earth)
+{
+    static const char *const good[] = {"geo(.p, -180, -90, 0)", "geo(.p, 180, 90, 1.7e308)"};
+    static const char *const bad[] = {"geo(.p, -180.1, 0, 1)", "geo(.p, 0, 90.1, 1)",
+                                      "geo(.p, 181, 0, 1)",    "geo(.p, 0, -91, 1)",
+                                      "geo(.p, 0, 0, -1)",     "geo(.p, 0, 0, $inf)",
+                                      "geo(.p, $nan, 0, 1)",   "geo(.p, $x, 0, 1)",
+                                      "geo(.p, $none, 0, 1)"};
+    const struct filter_param params[] = {{slice_of("inf"), slice_of("inf")},
+                                          {slice_of("nan"), slice_of("nan")},
+                                          {slice_of("x"), slice_of("1x")},
+                                          {slice_of("two"), slice_of("2")}};
+    struct filter *f = NULL;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        filter_free(compiled(good[i]));
+        f = NULL;
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct why why = {.text = ""};
+        EXPECT(filter_compile(slice_of(bad[i]), params, COUNT_OF(params), &f, &why) == ERR_ARG);
+        EXPECT(why.text[0] != '\0');
+    }
+    REQUIRE(filter_compile(slice_of("geo(.p, $two, $two, $two)"), params, COUNT_OF(params), &f,
+                           NULL) == OK);
+    EXPECT(filter_match(f, slice_of("{\"p\":\"2,2\"}")));
+    filter_free(f);
+}
+
 TEST(filter, paths_reach_inside)
 {
     EXPECT_ALL(".meta.lang == 'en'", ".meta.sizes[0] == 10", ".meta.sizes[1].w == 20",
@@ -409,6 +465,16 @@ TEST(filter, syntax_errors_say_where)
         {"exists(.a", ""},
         {"exists(.a .b)", ".b)"},
         {"exists .a", ".a"},
+        {"geo", ""},
+        {"geo()", ")"},
+        {"geo(1, 2, 3, 4)", "1, 2, 3, 4)"},
+        {"geo(.a)", ")"},
+        {"geo(.a, 1, 2)", ")"},
+        {"geo(.a, 1, 2, 'x')", "'x')"},
+        {"geo(.a, 1, 2, 3", ""},
+        {"geo(.a, 1, 2, 3, 4)", ", 4)"},
+        {"geo(.a 1, 2, 3)", "1, 2, 3)"},
+        {"geo(.a, .b, 2, 3)", ".b, 2, 3)"},
         {".a === 1", "= 1"},
         {".a & .b", "& .b"},
         {".a \x01 x\n", "? x?"},

@@ -34,7 +34,7 @@ static void rig_init(struct rig *r, uint64_t seed)
 {
     *r = (struct rig){.h = harness_new(), .random = seed, .text = BUF_INIT(MEM_TEST)};
     EXPECT_REPLY(r->h, 2,
-                 "VCREATE c DIM 1 METRIC L2 SCHEMA n NUMERIC .m NUMERIC t TAG b BOOL o.x TAG",
+                 "VCREATE c DIM 1 METRIC L2 SCHEMA n NUMERIC .m NUMERIC t TAG b BOOL o.x TAG g GEO",
                  "+OK\r\n");
 }
 
@@ -63,6 +63,10 @@ static const char *random_value(struct rig *r, const char *field)
                       "[\"\\u0061b\",\"12\"]", "[]", "[\"a\",3]", "[\"b\",[\"a\"]]");
     if (*field == 't' || *field == 'o')
         return ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\\u0061\"", "\"c\\n\"", "\"12\"");
+    if (*field == 'g') /* 1.112 km to the degree's hundredth: some are a metre from an edge */
+        return ONE_OF(r, "\"0,0\"", "\"0.01,0\"", "\"0.0100001,0\"", "[0,0.01]", "[0, 0.1]",
+                      "\"180,0\"", "\"-180 0\"", "\"12,90\"", "\"0\\u002c0.01\"", "[\"0,0\",\"9,9\"]",
+                      "\"200,0\"", "[1,2,3]", "\"179.99,0.005\"");
     if (*field == 'b')
         return ONE_OF(r, "true", "false", "1", "0");
     return ONE_OF(r, "0", "1", "2", "3", "-1", "2.5", "3.0", "-0", "1e2", "12");
@@ -77,7 +81,7 @@ static void make_attribute(struct rig *r, struct buf *out)
         return;
     }
     buf_append_byte(out, '{');
-    for (const char *const *field = (const char *const[]){"n", "m", "t", "b", "o", "free", NULL};
+    for (const char *const *field = (const char *const[]){"n", "m", "t", "b", "o", "g", "free", NULL};
          *field != NULL; field++) {
         if (below(r, 5) == 0)
             continue;
@@ -130,7 +134,13 @@ static void make_leaf(struct rig *r, struct buf *out)
     const char *compare = one_of(r, compares, COUNT_OF(compares));
     const char *number =
         ONE_OF(r, "0", "1", "2.5", "3", "-1", "100", "\"3\"", "\"x\"", "null", "$p");
-    switch (below(r, 14)) {
+    switch (below(r, 16)) {
+    case 14:
+    case 15:
+        buf_printf(out, "geo(%s, %s, %s)", ONE_OF(r, ".g", ".g", ".g", ".g", ".t", ".n", ".free"),
+                   ONE_OF(r, "0, 0", "0.01,0", "-180,0", "180, 0.01", "77, 89.99", "0, -90"),
+                   ONE_OF(r, "0", "1112.25", "1112.3", "2000", "1e5", "1e7", "3e7", "0.5"));
+        return;
     case 12:
         buf_printf(out, "%s has %s", ONE_OF(r, ".t", ".o.x", ".n"),
                    ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\"", "3", "$p"));
@@ -157,7 +167,7 @@ static void make_leaf(struct rig *r, struct buf *out)
                    ONE_OF(r, "[\"a\"]", "[\"a\",\"b\",\"nobody\"]", "[]", "[\"a\",1]", "[null]"));
         return;
     case 7:
-        buf_printf(out, "exists(%s)", ONE_OF(r, ".n", ".t", ".b", ".o.x", ".m"));
+        buf_printf(out, "exists(%s)", ONE_OF(r, ".n", ".t", ".b", ".o.x", ".m", ".g"));
         return;
     case 8:
         buf_append_text(out, ONE_OF(r, ".b", ".n", ".n + .m > 3", ".n in [1, 2, \"3\"]",
@@ -165,7 +175,8 @@ static void make_leaf(struct rig *r, struct buf *out)
         return;
     case 9:
         buf_append_text(out, ONE_OF(r, ".t like \"a*\"", "\"a\" in .t", ".t contains \"b\"",
-                                    ".t == .n", ".t", ".t == 12", ".free == 1", ".o"));
+                                    ".t == .n", ".t", ".t == 12", ".free == 1", ".o", ".g == \"0,0\"",
+                                    "geo(.n, 1, 2, 3)", "geo(.o.x, 1, 2, 3)"));
         return;
     default:
         buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m"), compare, ONE_OF(r, "0", "1", "2", "3"));
