@@ -46,12 +46,16 @@ static enum err make_schema(const struct index_spec *spec, struct schema *out, s
     enum err e = OK;
     for (size_t i = 0; i < spec->field_count && e == OK; i++) {
         char name[16];
-        bool tag = spec->fields[i].kind == INDEX_TAG;
-        if (spec->fields[i].kind == INDEX_VECTOR || out->count == LIMIT_SCHEMA_FIELDS)
+        enum index_field_kind kind = spec->fields[i].kind;
+        if (kind == INDEX_VECTOR || out->count == LIMIT_SCHEMA_FIELDS)
             continue;
         int size = snprintf(name, sizeof(name), "f%zu", i);
         CHECK(size > 0 && (size_t)size < sizeof(name));
-        e = schema_add(out, slice_of(name), tag ? SCHEMA_TAG : SCHEMA_NUMERIC, why);
+        e = schema_add(out, slice_of(name),
+                       kind == INDEX_TAG   ? SCHEMA_TAG
+                       : kind == INDEX_GEO ? SCHEMA_GEO
+                                           : SCHEMA_NUMERIC,
+                       why);
     }
     return e;
 }

@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/geo.h"
 #include "db/hashes.h"
 #include "db/indexes.h"
 #include "db/stored.h"
@@ -103,6 +104,20 @@ static enum err put_number(struct key_index *x, const struct index_field *f, str
     number = number > DBL_MAX ? DBL_MAX : number < -DBL_MAX ? -DBL_MAX : number;
     put_name(&x->document.attribute, index_field_number(x, f));
     buf_printf(&x->document.attribute, "%.17g", number);
+    return OK;
+}
+
+/* -- GEO --------------------------------------------------------------------------------------- */
+
+static enum err put_point(struct key_index *x, const struct index_field *f, struct slice value,
+                          struct why *why)
+{
+    struct geo_point p;
+    if (!geo_parse(value, &p))
+        return why_set(why, ERR_ARG, "Invalid geo string: '%.*s'",
+                       (int)(value.len < 64 ? value.len : 64), (const char *)value.ptr);
+    put_name(&x->document.attribute, index_field_number(x, f));
+    buf_printf(&x->document.attribute, "\"%.17g,%.17g\"", p.longitude, p.latitude);
     return OK;
 }
 
@@ -213,6 +228,8 @@ enum err index_document_read(struct key_index *x, const struct object *o, struct
             put_tags(x, f, field.value);
         else if (f->kind == INDEX_NUMERIC)
             e = put_number(x, f, field.value, why);
+        else if (f->kind == INDEX_GEO)
+            e = put_point(x, f, field.value, why);
         else
             e = put_vector(x, f, at, field.value, why);
     }

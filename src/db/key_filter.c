@@ -89,6 +89,29 @@ static enum err put_numeric(struct writing *w, const struct query_node *n)
     return OK;
 }
 
+/* -- GEO --------------------------------------------------------------------------------------- */
+
+static enum err put_circle(struct writing *w, const struct query_node *n)
+{
+    const struct query_circle *c = &n->circle;
+    const struct index_field *f;
+    enum err e = field_of(w, n, INDEX_GEO, &f);
+    if (e != OK || f->no_index) {
+        buf_append_text(&w->text, "false");
+        return e;
+    }
+    buf_append_text(&w->text, "(");
+    if (!w->strict) {
+        put_exists(w, f);
+        buf_append_text(&w->text, " and ");
+    }
+    buf_append_text(&w->text, "geo(");
+    put_path(w, f);
+    buf_printf(&w->text, ", %.17g, %.17g, %.17g))", c->longitude, c->latitude,
+               fmin(c->radius_m, 1.7e308));
+    return OK;
+}
+
 /* -- TAG --------------------------------------------------------------------------------------- */
 
 /* Within a string of a filter; of a pattern, only what it matches as itself. */
@@ -250,7 +273,7 @@ static enum err put_node(struct writing *w, const struct query_node *n)
         buf_append_text(&w->text, "false");
         return OK;
     case QUERY_GEO:
-        return why_set(w->why, ERR_UNSUPPORTED, "GEO fields are not supported");
+        return put_circle(w, n);
     }
     CHECK(false);
     return ERR_ARG;

@@ -277,6 +277,8 @@ static enum err read_kind(struct words *w, struct index_field *f)
             f->kind = (enum index_field_kind)kind;
             return OK;
         }
+    if (next_is(w, "GEOSHAPE"))
+        return why_set(w->why, ERR_UNSUPPORTED, "GEOSHAPE fields are not supported");
     return why_set(w->why, ERR_ARG, "Invalid field type for field `%.*s`", shown(f->path),
                    (const char *)f->path.ptr);
 }

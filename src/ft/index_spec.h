@@ -14,6 +14,7 @@
 #define INDEX_FIELD_LIST(X)                                                                        \
     X(INDEX_TAG, "TAG")                                                                            \
     X(INDEX_NUMERIC, "NUMERIC")                                                                    \
+    X(INDEX_GEO, "GEO")                                                                            \
     X(INDEX_VECTOR, "VECTOR")
 
 enum index_field_kind {
