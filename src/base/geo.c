@@ -175,10 +175,9 @@ static void add_box(struct cover *v, double west, double east)
 {
     const struct geo_circle *c = v->circle;
     CHECK(v->box_count < BOXES_MAX && west <= east);
-    v->boxes[v->box_count++] = (struct box){step_of(fmax(west, -180), 180),
-                                            step_of(fmin(east, 180), 180),
-                                            step_of(fmax(c->latitude_low, -90), 90),
-                                            step_of(fmin(c->latitude_high, 90), 90)};
+    v->boxes[v->box_count++] = (struct box){
+        step_of(fmax(west, -180), 180), step_of(fmin(east, 180), 180),
+        step_of(fmax(c->latitude_low, -90), 90), step_of(fmin(c->latitude_high, 90), 90)};
 }
 
 /* The meridians that touch the circle, by Napier's rule for right-angled spherical triangles; all

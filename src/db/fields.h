@@ -100,16 +100,16 @@ size_t fields_bytes(const struct fields *f);
 
 /* -- reading, on any lane ---------------------------------------------------------------------- */
 
-/* What a NUMERIC column holds for the other states is a NaN that JSON cannot write; that of a GEO is
- * no point. */
+/* What a NUMERIC column holds for the other states is a NaN that JSON cannot write; that of a GEO
+ * is no point. */
 #define FIELD_NUMBER_STATES ((uint64_t)0x7ff8dead)
 enum { FIELD_TAG_STATES = 8 /* numbers of tags begin there */, FIELD_BOOL_STATES = 2 };
 #define FIELD_TAG_SET ((uint32_t)1 << 31) /* in the column: it is a set's */
 
 struct field_cell {
     enum field_state state;
-    bool is_set;   /* TAG: of an array of strings */
-    uint32_t tag;  /* TAG: its number */
+    bool is_set;  /* TAG: of an array of strings */
+    uint32_t tag; /* TAG: its number */
     union {
         double number;  /* NUMERIC; BOOL: 1 or 0 */
         uint64_t point; /* GEO: packed */

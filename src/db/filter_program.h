@@ -57,7 +57,7 @@ enum filter_code {
     FILTER_HAS,
     FILTER_HAS_LIKE,
     FILTER_WITHIN, /* a point in a circle: geo(.f, ..) is .f within [longitude, latitude, m] */
-    FILTER_AND, /* in the source only: AND_TEST and BOOL in a program */
+    FILTER_AND,    /* in the source only: AND_TEST and BOOL in a program */
     FILTER_OR
 };
 

@@ -146,8 +146,7 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         .vector_at = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(size_t)),
     };
     x->last_error = x->last_error_key = BUF_INIT(MEM_KEYSPACE);
-    bool room =
-        x->vectors != NULL && x->document.norms != NULL && x->document.vector_at != NULL;
+    bool room = x->vectors != NULL && x->document.norms != NULL && x->document.vector_at != NULL;
     enum err e = room ? make_schema(spec, &schema, why) : ERR_NOMEM;
     if (e == OK && !make_collections(x, &schema))
         e = ERR_NOMEM;

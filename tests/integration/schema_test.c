@@ -22,7 +22,7 @@ TEST(schema, refuses_what_is_no_field)
          {"VCREATE c DIM 2 SCHEMA '' TAG", "-ERR SCHEMA: '' is not a field: ..."},
          {"VCREATE c DIM 2 SCHEMA a TAG .a NUMERIC", "-ERR SCHEMA: the field 'a' comes twice"},
          {"VCREATE c DIM 2 SCHEMA a TEXT", "-ERR SCHEMA: TEXT fields are not in this version"},
-         {"VCREATE c DIM 2 SCHEMA a GEO", "-ERR SCHEMA: GEO fields are not in this version"},
+         {"VCREATE c DIM 2 SCHEMA a TEXT", "-ERR SCHEMA: TEXT fields are not in this version"},
          {"VCREATE c DIM 2 SCHEMA", "-ERR SCHEMA: a value is missing after it"}, {"VLIST", "[]"});
 }
 
@@ -44,8 +44,9 @@ TEST(schema, has_as_many_fields_as_the_limit_says)
         buf_printf(&line, "VCREATE d%d DIM 1 SCHEMA x TAG {x %d} TAG", size, size - 1);
         buf_append_byte(&line, 0);
         SAYS(p, (const char *)line.ptr,
-             size == LIMIT_SCHEMA_NAMES ? "+OK" : "-ERR SCHEMA: the names of all fields have at "
-                                                  "most 256 bytes");
+             size == LIMIT_SCHEMA_NAMES ? "+OK"
+                                        : "-ERR SCHEMA: the names of all fields have at "
+                                          "most 256 bytes");
     }
     buf_fini(&line);
 }

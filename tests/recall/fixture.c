@@ -72,9 +72,8 @@ void fixture_put(struct fixture *f, unsigned first, unsigned count)
         (void)snprintf(ids[i], sizeof(ids[i]), "%u", first + i);
         (void)snprintf(attributes[i], sizeof(attributes[i]), "{\"m\":%u,\"g\":\"%.2f,60\"}",
                        (first + i) % 100, (double)((first + i) * 7919 % 1000) / 100);
-        elements[i] = (struct mutation_element){.id = slice_of(ids[i]),
-                                                .set_attribute = true,
-                                                .attribute = slice_of(attributes[i])};
+        elements[i] = (struct mutation_element){
+            .id = slice_of(ids[i]), .set_attribute = true, .attribute = slice_of(attributes[i])};
         store(f, drawn, &elements[i], vectors[i]);
     }
     struct mutation m = {.kind = MUTATION_PUT,
@@ -150,8 +149,7 @@ static void keep_hits(struct search *s, const struct hit *hits, size_t count)
     found->count = count;
 }
 
-struct found fixture_search(struct fixture *f, const float *query, bool exact,
-                            const char *filter)
+struct found fixture_search(struct fixture *f, const float *query, bool exact, const char *filter)
 {
     struct found found = {.count = 0};
     struct search *s = search_new(&f->db, f->c, 1);

@@ -37,7 +37,6 @@ void fixture_put(struct fixture *f, unsigned first, unsigned count);
 void fixture_remove(struct fixture *f, unsigned id);
 void fixture_link_all(struct fixture *f);
 
-struct found fixture_search(struct fixture *f, const float *query, bool exact,
-                            const char *filter);
+struct found fixture_search(struct fixture *f, const float *query, bool exact, const char *filter);
 
 #endif

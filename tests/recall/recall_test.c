@@ -91,12 +91,11 @@ TEST(recall, stays_after_replacing_and_removing)
 
 TEST(recall, with_a_filter_is_complete_and_near_exact)
 {
-    static const char *const filters[] = {".m < 50", ".m < 10", ".m == 7", ".m >= 20 and .m < 23",
-                                          ".m < 2 or .m > 97",
-                                          /* 50, 10, 1 and 0.1 % */
-                                          "geo(.g, 0, 60, 277800)", "geo(.g, 5, 60, 27800)",
-                                          "geo(.g, 9.99, 60, 5300)", "geo(.g, 3, 60, 100)",
-                                          "geo(.g, 0, 60, 55000) and .m < 50"};
+    static const char *const filters[] = {
+        ".m < 50", ".m < 10", ".m == 7", ".m >= 20 and .m < 23", ".m < 2 or .m > 97",
+        /* 50, 10, 1 and 0.1 % */
+        "geo(.g, 0, 60, 277800)", "geo(.g, 5, 60, 27800)", "geo(.g, 9.99, 60, 5300)",
+        "geo(.g, 3, 60, 100)", "geo(.g, 0, 60, 55000) and .m < 50"};
     static struct fixture f;
     open_fixture(&f, METRIC_COSINE, QUANT_SQ8, true);
     for (int by_text = 0; by_text <= 1; by_text++) {

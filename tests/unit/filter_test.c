@@ -212,11 +212,10 @@ TEST(filter, geo_is_what_lies_in_a_circle)
 TEST(filter, geo_takes_numbers_of_the_earth)
 {
     static const char *const good[] = {"geo(.p, -180, -90, 0)", "geo(.p, 180, 90, 1.7e308)"};
-    static const char *const bad[] = {"geo(.p, -180.1, 0, 1)", "geo(.p, 0, 90.1, 1)",
-                                      "geo(.p, 181, 0, 1)",    "geo(.p, 0, -91, 1)",
-                                      "geo(.p, 0, 0, -1)",     "geo(.p, 0, 0, $inf)",
-                                      "geo(.p, $nan, 0, 1)",   "geo(.p, $x, 0, 1)",
-                                      "geo(.p, $none, 0, 1)"};
+    static const char *const bad[] = {
+        "geo(.p, -180.1, 0, 1)", "geo(.p, 0, 90.1, 1)", "geo(.p, 181, 0, 1)",
+        "geo(.p, 0, -91, 1)",    "geo(.p, 0, 0, -1)",   "geo(.p, 0, 0, $inf)",
+        "geo(.p, $nan, 0, 1)",   "geo(.p, $x, 0, 1)",   "geo(.p, $none, 0, 1)"};
     const struct filter_param params[] = {{slice_of("inf"), slice_of("inf")},
                                           {slice_of("nan"), slice_of("nan")},
                                           {slice_of("x"), slice_of("1x")},
@@ -414,6 +413,17 @@ static void expect_error(struct slice text, enum err expected, const char *messa
         filter_free(f);
 }
 
+/* Expressions, and what stands where each is wrong. */
+static void expect_syntax_errors(const char *const errors[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char message[WHY_SIZE];
+        (void)snprintf(message, sizeof(message), "syntax error in FILTER expression near: %s",
+                       errors[i][1]);
+        expect_error(slice_of(errors[i][0]), ERR_SYNTAX, message);
+    }
+}
+
 TEST(filter, syntax_errors_say_where)
 {
     static const char *const errors[][2] = {
@@ -465,16 +475,6 @@ TEST(filter, syntax_errors_say_where)
         {"exists(.a", ""},
         {"exists(.a .b)", ".b)"},
         {"exists .a", ".a"},
-        {"geo", ""},
-        {"geo()", ")"},
-        {"geo(1, 2, 3, 4)", "1, 2, 3, 4)"},
-        {"geo(.a)", ")"},
-        {"geo(.a, 1, 2)", ")"},
-        {"geo(.a, 1, 2, 'x')", "'x')"},
-        {"geo(.a, 1, 2, 3", ""},
-        {"geo(.a, 1, 2, 3, 4)", ", 4)"},
-        {"geo(.a 1, 2, 3)", "1, 2, 3)"},
-        {"geo(.a, .b, 2, 3)", ".b, 2, 3)"},
         {".a === 1", "= 1"},
         {".a & .b", "& .b"},
         {".a \x01 x\n", "? x?"},
@@ -486,15 +486,27 @@ TEST(filter, syntax_errors_say_where)
         {"?12345678901234567890123456789012345678\xc3\xa9",
          "?12345678901234567890123456789012345678"},
     };
-    for (size_t i = 0; i < COUNT_OF(errors); i++) {
-        char message[WHY_SIZE];
-        (void)snprintf(message, sizeof(message), "syntax error in FILTER expression near: %s",
-                       errors[i][1]);
-        expect_error(slice_of(errors[i][0]), ERR_SYNTAX, message);
-    }
+    expect_syntax_errors(errors, COUNT_OF(errors));
     expect_error((struct slice){(const uint8_t *)"1\0", 2}, ERR_SYNTAX,
                  "syntax error in FILTER expression near: ?");
     expect_error((struct slice){NULL, 0}, ERR_SYNTAX, "syntax error in FILTER expression near: ");
+}
+
+TEST(filter, geo_errors_say_where)
+{
+    static const char *const errors[][2] = {
+        {"geo", ""},
+        {"geo()", ")"},
+        {"geo(1, 2, 3, 4)", "1, 2, 3, 4)"},
+        {"geo(.a)", ")"},
+        {"geo(.a, 1, 2)", ")"},
+        {"geo(.a, 1, 2, 'x')", "'x')"},
+        {"geo(.a, 1, 2, 3", ""},
+        {"geo(.a, 1, 2, 3, 4)", ", 4)"},
+        {"geo(.a 1, 2, 3)", "1, 2, 3)"},
+        {"geo(.a, .b, 2, 3)", ".b, 2, 3)"},
+    };
+    expect_syntax_errors(errors, COUNT_OF(errors));
 }
 
 /* count times a piece, then the end. */

@@ -27,9 +27,9 @@ TEST(geo, points_are_two_numbers_within_the_earth)
     EXPECT(parses("180,90", 180, 90));
     EXPECT(parses("-180,-90", -180, -90));
     EXPECT(parses("0,1e1", 0, 10));
-    static const char *const bad[] = {"",        "1",     "1,",    ",2",         "1,2,3", "a,b",
-                                      "1;2",     "1,,2",  "1,2x",  "180.0001,0", "0,91",  "nan,0",
-                                      "0,-90.1", "inf,0", "-1e9,0"};
+    static const char *const bad[] = {"",     "1",     "1,",      ",2",    "1,2,3",
+                                      "a,b",  "1;2",   "1,,2",    "1,2x",  "180.0001,0",
+                                      "0,91", "nan,0", "0,-90.1", "inf,0", "-1e9,0"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         EXPECT(is_refused(bad[i]));
 }

@@ -65,8 +65,8 @@ static const char *random_value(struct rig *r, const char *field)
         return ONE_OF(r, "\"a\"", "\"b\"", "\"ab\"", "\"\\u0061\"", "\"c\\n\"", "\"12\"");
     if (*field == 'g') /* 1.112 km to the degree's hundredth: some are a metre from an edge */
         return ONE_OF(r, "\"0,0\"", "\"0.01,0\"", "\"0.0100001,0\"", "[0,0.01]", "[0, 0.1]",
-                      "\"180,0\"", "\"-180 0\"", "\"12,90\"", "\"0\\u002c0.01\"", "[\"0,0\",\"9,9\"]",
-                      "\"200,0\"", "[1,2,3]", "\"179.99,0.005\"");
+                      "\"180,0\"", "\"-180 0\"", "\"12,90\"", "\"0\\u002c0.01\"",
+                      "[\"0,0\",\"9,9\"]", "\"200,0\"", "[1,2,3]", "\"179.99,0.005\"");
     if (*field == 'b')
         return ONE_OF(r, "true", "false", "1", "0");
     return ONE_OF(r, "0", "1", "2", "3", "-1", "2.5", "3.0", "-0", "1e2", "12");
@@ -81,7 +81,8 @@ static void make_attribute(struct rig *r, struct buf *out)
         return;
     }
     buf_append_byte(out, '{');
-    for (const char *const *field = (const char *const[]){"n", "m", "t", "b", "o", "g", "free", NULL};
+    for (const char *const *field =
+             (const char *const[]){"n", "m", "t", "b", "o", "g", "free", NULL};
          *field != NULL; field++) {
         if (below(r, 5) == 0)
             continue;
@@ -175,8 +176,8 @@ static void make_leaf(struct rig *r, struct buf *out)
         return;
     case 9:
         buf_append_text(out, ONE_OF(r, ".t like \"a*\"", "\"a\" in .t", ".t contains \"b\"",
-                                    ".t == .n", ".t", ".t == 12", ".free == 1", ".o", ".g == \"0,0\"",
-                                    "geo(.n, 1, 2, 3)", "geo(.o.x, 1, 2, 3)"));
+                                    ".t == .n", ".t", ".t == 12", ".free == 1", ".o",
+                                    ".g == \"0,0\"", "geo(.n, 1, 2, 3)", "geo(.o.x, 1, 2, 3)"));
         return;
     default:
         buf_printf(out, "%s %s %s", ONE_OF(r, ".n", ".m"), compare, ONE_OF(r, "0", "1", "2", "3"));
