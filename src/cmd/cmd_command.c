@@ -34,6 +34,7 @@ static const struct word flag_words[] = {
     {CMD_MODULE, 0, "module"},
     {CMD_ADMIN, 0, "admin"},
     {0, SAY_NOSCRIPT, "noscript"},
+    {CMD_BLOCKING, 0, "blocking"},
     {CMD_LOADING, 0, "loading"},
     {CMD_STALE, 0, "stale"},
     {0, SAY_SKIP_SLOWLOG, "skip_slowlog"},
@@ -42,6 +43,7 @@ static const struct word flag_words[] = {
     {0, SAY_NO_ASYNC_LOADING, "no_async_loading"},
     {CMD_NO_MULTI, 0, "no_multi"},
     {0, SAY_ALLOW_BUSY, "allow_busy"},
+    {CMD_MOVABLE_KEYS, 0, "movablekeys"},
 };
 
 static const struct word tip_words[] = {
@@ -77,18 +79,22 @@ enum category {
     CAT_DANGEROUS = 128,
     CAT_CONNECTION = 256,
     CAT_TRANSACTION = 512,
-    CAT_HASH = 1024
+    CAT_HASH = 1024,
+    CAT_LIST = 2048,
+    CAT_BLOCKING = 4096
 };
 
 static const struct word category_words[] = {
     {CAT_KEYSPACE, 0, "@keyspace"},
     {CAT_READ, 0, "@read"},
     {CAT_WRITE, 0, "@write"},
+    {CAT_LIST, 0, "@list"},
     {CAT_HASH, 0, "@hash"},
     {CAT_STRING, 0, "@string"},
     {CAT_ADMIN, 0, "@admin"},
     {CAT_FAST, 0, "@fast"},
     {CAT_SLOW, 0, "@slow"},
+    {CAT_BLOCKING, 0, "@blocking"},
     {CAT_DANGEROUS, 0, "@dangerous"},
     {CAT_CONNECTION, 0, "@connection"},
     {CAT_TRANSACTION, 0, "@transaction"},
@@ -107,6 +113,8 @@ static unsigned categories_of(const struct command *c)
     set |= (c->flags & CMD_DANGEROUS) || (c->hints & SAY_DANGEROUS) ? CAT_DANGEROUS : 0;
     set |= c->group == GROUP_STRING ? CAT_STRING : 0;
     set |= c->group == GROUP_HASH ? CAT_HASH : 0;
+    set |= c->group == GROUP_LIST ? CAT_LIST : 0;
+    set |= c->flags & CMD_BLOCKING ? CAT_BLOCKING : 0;
     if (c->group == GROUP_CONNECTION || (c->hints & SAY_CONNECTION))
         return set | CAT_CONNECTION;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
@@ -144,6 +152,8 @@ enum {
 static unsigned key_hints(const struct command *c, bool last)
 {
     unsigned hints = c->hints & KEY_HINTS;
+    if (last && (c->hints & KEY_2_PUSH))
+        return KEY_RW | KEY_INSERT;
     if (last && (c->hints & (KEY_2_UPDATE | KEY_2_INSERT)))
         return KEY_OW | (c->hints & KEY_2_UPDATE ? KEY_UPDATE : KEY_INSERT);
     if (hints != 0)
@@ -186,7 +196,7 @@ static void reply_key_spec(struct reply *r, unsigned hints, int first, int last,
 
 static void reply_key_specs(struct reply *r, const struct command *c)
 {
-    bool two = (c->hints & (KEY_2_UPDATE | KEY_2_INSERT)) != 0;
+    bool two = (c->hints & (KEY_2_UPDATE | KEY_2_INSERT | KEY_2_PUSH)) != 0;
     CHECK(!two || c->last_key == c->first_key + 1);
     reply_set(r, c->first_key == 0 ? 0 : two ? 2 : 1);
     if (c->first_key == 0)

@@ -15,14 +15,14 @@ static enum err dump_elements(struct request *rq, struct collection *c, struct b
     return e == OK ? dump_collection(rq->env->db, c, text) : e;
 }
 
-static enum err dump_fields(struct request *rq, const struct object *o, struct buf *text,
-                            struct why *why)
+static enum err dump_entries(struct request *rq, const struct object *o, struct buf *text,
+                             struct why *why)
 {
-    size_t size = copy_hash_size(o);
+    size_t size = copy_packs_size(o);
     enum err e = copy_fits(object_count(o), size, why);
     if (e == OK && !db_has_room(rq->env->db, 2 * size))
         e = ERR_NOMEM;
-    return e == OK ? dump_hash(rq->env->db, o, text) : e;
+    return e == OK ? dump_packs(rq->env->db, o, text) : e;
 }
 
 void cmd_dump(struct request *rq)
@@ -38,8 +38,8 @@ void cmd_dump(struct request *rq)
     struct buf text = BUF_INIT(MEM_CLIENT);
     if (o->type == OBJECT_COLLECTION)
         e = dump_elements(rq, o->collection, &text, &why);
-    else if (o->type == OBJECT_HASH)
-        e = dump_fields(rq, o, &text, &why);
+    else if (object_is_packs(o))
+        e = dump_entries(rq, o, &text, &why);
     else
         dump_string(object_string(o), &text);
     if (e == OK && buf_failed(&text))

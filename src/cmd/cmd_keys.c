@@ -227,6 +227,8 @@ static const char *encoding_of(const struct cmd_env *env, const struct object *o
     int64_t integer;
     if (o->type == OBJECT_HASH)
         return hash_encoding(env, o);
+    if (o->type == OBJECT_LIST)
+        return "quicklist"; /* whatever its size, as of Redis 7.0 */
     if (o->type != OBJECT_STRING)
         return "raw";
     if (string_is_integer(object_string(o), &integer))

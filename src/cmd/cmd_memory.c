@@ -3,6 +3,7 @@
 #include "cmd/keys.h"
 #include "cmd/memory.h"
 #include "db/hashes.h"
+#include "db/lists.h"
 
 void memory_overview(const struct cmd_env *env, struct memory_overview *out)
 {
@@ -52,6 +53,8 @@ void cmd_memory_usage(struct request *rq)
         bytes += collection_bytes(o->collection);
     if (o->type == OBJECT_HASH)
         bytes += hashes_bytes(o);
+    if (o->type == OBJECT_LIST)
+        bytes += lists_bytes(o);
     reply_int(&rq->reply, (int64_t)bytes);
 }
 

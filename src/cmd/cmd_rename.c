@@ -62,19 +62,19 @@ static bool copy_collection(struct request *rq, const struct object *o, struct s
     return build_end(&b, until_ms);
 }
 
-static bool copy_hash(struct request *rq, const struct object *o, struct slice new_key)
+static bool copy_packs(struct request *rq, const struct object *o, struct slice new_key)
 {
     struct build b;
     struct why why = {{0}};
     uint64_t until_ms = o->expire_ms;
-    enum err e = copy_fits(object_count(o), copy_hash_size(o), &why);
+    enum err e = copy_fits(object_count(o), copy_packs_size(o), &why);
     if (e != OK) {
         reply_err(&rq->reply, e, &why);
         return false;
     }
-    if (!build_begin(&b, rq, new_key, copy_hash_count(o), copy_hash_size(o)))
+    if (!build_begin(&b, rq, new_key, copy_packs_count(o), copy_packs_size(o)))
         return false;
-    e = copy_hash_each(rq->env->db, o, (struct slice){0}, add_mutation, &b);
+    e = copy_packs_each(rq->env->db, o, (struct slice){0}, add_mutation, &b);
     if (e != OK && e != ERR_CANCELLED)
         build_fail(&b, e);
     return build_end(&b, until_ms);
@@ -96,8 +96,8 @@ void cmd_copy(struct request *rq)
     bool ok = true;
     if (copies && o->type == OBJECT_COLLECTION)
         ok = copy_collection(rq, o, a->new_key);
-    else if (copies && o->type == OBJECT_HASH)
-        ok = copy_hash(rq, o, a->new_key);
+    else if (copies && object_is_packs(o))
+        ok = copy_packs(rq, o, a->new_key);
     else if (copies)
         ok = key_set_until(rq, a->new_key, object_string(o), o->expire_ms);
     if (ok)

@@ -222,8 +222,12 @@ size_t command_words(const struct command *command)
 
 const char *command_group_name(enum command_group group)
 {
-    static const char *const names[] = {"connection", "server",  "generic",     "string", "hash",
-                                        "module",     "cluster", "transactions", "module"};
+    static const char *const names[] = {
+        [GROUP_CONNECTION] = "connection", [GROUP_SERVER] = "server",
+        [GROUP_GENERIC] = "generic",       [GROUP_STRING] = "string",
+        [GROUP_HASH] = "hash",             [GROUP_LIST] = "list",
+        [GROUP_VECTOR] = "module",         [GROUP_CLUSTER] = "cluster",
+        [GROUP_TRANSACTION] = "transactions", [GROUP_SEARCH] = "module"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }

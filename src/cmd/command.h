@@ -27,7 +27,9 @@ enum command_flags {
     CMD_CONTAINER = 4096, /* the next word names a subcommand: the rows after, "client|list" */
     CMD_EMPTY_KEY = 8192, /* a missing key gives an empty array, whatever else is wrong */
     CMD_AT_ONCE = 16384,  /* inside MULTI too, where others wait for EXEC */
-    CMD_NO_TOUCH = 32768  /* looks at keys without using them */
+    CMD_NO_TOUCH = 32768, /* looks at keys without using them */
+    CMD_MOVABLE_KEYS = 65536, /* a count says where they are; shown to clients, as is BLOCKING */
+    CMD_BLOCKING = 131072 /* waits for its keys (blocking.h) */
 };
 
 /* What COMMAND INFO says of a command besides; here nothing depends on it. */
@@ -60,7 +62,8 @@ enum command_hints {
     KEY_DELETE = 1 << 25,
     KEY_VARIES = 1 << 26, /* options decide */
     KEY_2_UPDATE = 1 << 27, /* the last key is another one: OW and this */
-    KEY_2_INSERT = 1 << 28
+    KEY_2_INSERT = 1 << 28,
+    KEY_2_PUSH = 1 << 29 /* likewise: RW and insert */
 };
 
 enum command_group {
@@ -69,6 +72,7 @@ enum command_group {
     GROUP_GENERIC,
     GROUP_STRING,
     GROUP_HASH,
+    GROUP_LIST,
     GROUP_VECTOR,
     GROUP_CLUSTER,
     GROUP_TRANSACTION,

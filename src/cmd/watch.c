@@ -90,6 +90,7 @@ static void on_change(void *user, const struct mutation *m)
         touch_all(env);
         break;
     case MUTATION_KEY_RENAME:
+    case MUTATION_LIST_MOVE:
         touch(find(env, m->key), false);
         touch(find(env, m->new_key), false);
         break;
@@ -107,6 +108,11 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
         touch(find(env, m->key), false);

@@ -19,4 +19,10 @@ void change_free(struct db *db, struct object *o);
 MUST_USE enum err change_prepare_hash(struct db *db, const struct mutation *m);
 void change_apply_hash(struct db *db, const struct mutation *m);
 
+/* change_list.c: MUTATION_LIST_*. */
+MUST_USE enum err change_prepare_list(struct db *db, const struct mutation *m);
+void change_apply_list(struct db *db, const struct mutation *m);
+/* Puts what is prepared aside, and what was aside in its place. */
+void change_swap_halves(struct db *db);
+
 #endif

@@ -195,6 +195,27 @@ enum err copy_each(struct db *db, struct collection *c, struct slice key,
     return e;
 }
 
+/* -- packs ------------------------------------------------------------------------------------- */
+
+size_t copy_packs_count(const struct object *o)
+{
+    return o->type == OBJECT_LIST ? copy_list_count(o) : copy_hash_count(o);
+}
+
+size_t copy_packs_size(const struct object *o)
+{
+    return o->type == OBJECT_LIST ? copy_list_size(o) : copy_hash_size(o);
+}
+
+enum err copy_packs_each(struct db *db, const struct object *o, struct slice key,
+                         enum err (*take)(void *user, const struct mutation *m), void *user)
+{
+    CHECK(object_is_packs(o));
+    if (o->type == OBJECT_LIST)
+        return copy_list_each(o, key, take, user);
+    return copy_hash_each(db, o, key, take, user);
+}
+
 /* -- checking ---------------------------------------------------------------------------------- */
 
 /* Is the length that an element says it had about the one that it has? */
@@ -251,16 +272,16 @@ static bool has_partition(const struct copy_check *check, struct slice name)
 enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why)
 {
     bool first = check->mutations++ == 0;
-    if (first)
-        check->is_hash = m->kind == MUTATION_HASH_SET;
-    if (check->is_hash && m->kind == MUTATION_HASH_SET && m->key.len == 0) {
+    if (first && (m->kind == MUTATION_HASH_SET || m->kind == MUTATION_LIST_PUSH))
+        check->only = m->kind;
+    if (check->only != 0 && m->kind == check->only && m->key.len == 0) {
         check->elements += m->count;
         return copy_fits(check->elements, 0, why);
     }
     bool fits = m->kind == MUTATION_PUT || m->kind == MUTATION_PARTITION_NEW;
     if (first)
         fits = m->kind == MUTATION_COLLECTION_NEW;
-    if (check->is_hash || m->key.len > 0 || !fits)
+    if (check->only != 0 || m->key.len > 0 || !fits)
         return why_set(why, ERR_CORRUPT, "%s where it does not belong", mutation_name(m->kind));
     if (first) {
         check->spec = m->spec;

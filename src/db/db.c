@@ -7,6 +7,7 @@
 #include "db/collection_fields.h"
 #include "db/flush.h"
 #include "db/indexes.h"
+#include "types/list.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
 
@@ -61,6 +62,7 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     io->ops->random(io, &db->random, sizeof(db->random));
     keyspace_init(&db->keys, seed);
     db->hash_ops = hash_tree_ops(db->keys.hash_seed);
+    db->list_ops = list_tree_ops();
     db->packed_count_max = PACKED_COUNT_MAX;
     db->packed_bytes_max = PACKED_BYTES_MAX;
     db->env = (struct collection_env){
@@ -93,6 +95,7 @@ void db_fini(struct db *db)
     mlog_fini(&db->log);
     buf_fini(&db->scratch);
     tree_change_fini(&db->tree);
+    tree_change_fini(&db->half.tree);
     if (db->lane.scratch != NULL)
         db->lane.scratch_free(db->lane.scratch);
 }
@@ -208,11 +211,12 @@ static enum err prepare_rename(struct db *db, const struct mutation *m)
     bool apart = old->type == OBJECT_COLLECTION;
     struct slice value = apart ? (struct slice){0} : object_value(old);
     enum err e = change_prepare_object(db, m->new_key, old->type, value, old->expire_ms);
-    if (e != OK || old->type != OBJECT_HASH)
+    if (e != OK || !object_is_packs(old))
         return e;
     if (!old->is_large)
         db->object->count = old->count;
-    db->fields_expire_ms = keyspace_fields_expiry(&db->keys, old);
+    if (old->type == OBJECT_HASH)
+        db->fields_expire_ms = keyspace_fields_expiry(&db->keys, old);
     return OK; /* its place in the heap is free once the old one has left */
 }
 
@@ -299,12 +303,22 @@ static enum err prepare_alter(struct db *db, const struct mutation *m, struct wh
     return collection_prepare_alter(c, &m->spec);
 }
 
-/* Takes back what was prepared for a change that does not come. */
-static void discard(struct db *db)
+void change_swap_halves(struct db *db)
+{
+    struct change_half now = {db->object, db->grown, db->in_place, db->tree, db->empties};
+    db->object = db->half.object;
+    db->grown = db->half.grown;
+    db->in_place = db->half.in_place;
+    db->tree = db->half.tree;
+    db->empties = db->half.empties;
+    db->half = now;
+}
+
+static void discard_half(struct db *db)
 {
     db->empties = false;
     db->fields_expire_ms = 0;
-    db->grown = NULL;
+    db->grown = db->in_place = NULL;
     tree_change_discard(&db->tree);
     indexes_discard(db);
     if (db->object == NULL)
@@ -316,13 +330,24 @@ static void discard(struct db *db)
     db->object = NULL;
 }
 
+/* Takes back what was prepared for a change that does not come. */
+static void discard(struct db *db)
+{
+    discard_half(db);
+    if (db->half.object == NULL && db->half.grown == NULL && db->half.in_place == NULL &&
+        !db->half.empties)
+        return;
+    change_swap_halves(db);
+    discard_half(db);
+}
+
 /* What is being put in slices is there before it changes. */
 static void settle(struct db *db, const struct mutation *m)
 {
     if (db->bulk == NULL || m->kind == MUTATION_TICK)
         return;
     bulk_settle(db, m->kind == MUTATION_FLUSH ? (struct slice){0} : m->key);
-    if (m->kind == MUTATION_KEY_RENAME)
+    if (m->kind == MUTATION_KEY_RENAME || m->kind == MUTATION_LIST_MOVE)
         bulk_settle(db, m->new_key);
 }
 
@@ -364,6 +389,14 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
         e = change_prepare_hash(db, m);
+        break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        e = change_prepare_list(db, m);
         break;
     case MUTATION_INDEX_NEW:
         e = indexes_prepare(db, m, why);
@@ -542,13 +575,21 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_PARTITION_DROP:
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_MOVE:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
+    case MUTATION_LIST_PUSH:
         return m->count;
+    case MUTATION_LIST_TRIM:
+        return m->offset + m->limit;
+    case MUTATION_LIST_REMOVE:
+        return m->limit;
     case MUTATION_PUT:
     case MUTATION_REMOVE:
     case MUTATION_TICK:
@@ -605,6 +646,14 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_HASH_EXPIRE:
         change_apply_hash(db, m);
         break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        change_apply_list(db, m);
+        break;
     case MUTATION_INDEX_NEW:
         indexes_publish(db);
         break;
@@ -617,6 +666,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     indexes_follow(db, m, lsn);
     free_gone(db);
     CHECK(db->object == NULL && db->grown == NULL && db->index == NULL && !db->empties);
+    CHECK(db->in_place == NULL);
 }
 
 void db_begin(struct db *db)

@@ -28,6 +28,13 @@ struct db_options {
     size_t pending_scan_bytes;
 };
 
+/* What is prepared for one key. */
+struct change_half {
+    struct object *object, *grown, *in_place;
+    struct tree_change tree;
+    bool empties;
+};
+
 struct db {
     struct io *io;
     struct epoch epoch;
@@ -57,7 +64,10 @@ struct db {
     struct buf scratch;        /* where values that change are made */
     struct tree_change tree;   /* prepared likewise, for the object that it makes grow */
     struct object *grown;      /* NULL: none */
+    struct object *in_place;   /* likewise: a list that the change itself changes; NULL: none */
+    struct change_half half;   /* the first half of a change of two keys, likewise */
     struct tree_ops hash_ops;
+    struct tree_ops list_ops;
     uint32_t packed_count_max; /* larger values have nodes of their own */
     size_t packed_bytes_max;
     struct tree_graves graves; /* of large values that are gone: flush.h */

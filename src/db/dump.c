@@ -58,14 +58,14 @@ enum err dump_collection(struct db *db, struct collection *c, struct buf *out)
     return e == OK ? end_record(out, w.count) : e;
 }
 
-enum err dump_hash(struct db *db, const struct object *o, struct buf *out)
+enum err dump_packs(struct db *db, const struct object *o, struct buf *out)
 {
     struct writer w = {.out = out};
     CHECK(out->len == 0);
-    if (buf_reserve(out, copy_hash_size(o)) == NULL)
+    if (buf_reserve(out, copy_packs_size(o)) == NULL)
         return ERR_NOMEM;
     batch_begin(out);
-    enum err e = copy_hash_each(db, o, (struct slice){0}, write_one, &w);
+    enum err e = copy_packs_each(db, o, (struct slice){0}, write_one, &w);
     return e == OK ? end_record(out, w.count) : e;
 }
 

@@ -24,8 +24,8 @@ enum { DUMP_VERSION = 3, DUMP_STRING = 0, DUMP_TAIL_SIZE = 8, DUMP_OVERHEAD = 9 
 
 /* Appends the dump of a string to an empty buffer. */
 void dump_string(struct slice value, struct buf *out);
-/* The same of a hash, and of a collection, which have to fit (copy_fits). ERR_NOMEM. */
-MUST_USE enum err dump_hash(struct db *db, const struct object *o, struct buf *out);
+/* The same of packs (object_is_packs), and of a collection; they have to fit (copy_fits). */
+MUST_USE enum err dump_packs(struct db *db, const struct object *o, struct buf *out);
 MUST_USE enum err dump_collection(struct db *db, struct collection *c, struct buf *out);
 
 struct dump {

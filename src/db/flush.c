@@ -87,6 +87,15 @@ void flush_tree(struct db *db, struct tree *t)
         start_slices(db);
 }
 
+void flush_cut(struct db *db, struct tree_graves *cut)
+{
+    if (cut->first == NULL)
+        return;
+    db->background.retired->bytes += cut->bytes;
+    tree_graves_take(&db->graves, cut);
+    start_slices(db);
+}
+
 void flush_large(struct db *db, struct object *o)
 {
     if (!o->is_large)

@@ -15,12 +15,15 @@ struct db;
 struct dead_keys;
 struct object;
 struct tree;
+struct tree_graves;
 
 /* Empties the keyspace; false: it has to be done key by key. */
 bool flush_keys(struct db *db);
 /* What is large of an object that is gone, or a share of it, is freed likewise. */
 void flush_large(struct db *db, struct object *o);
 void flush_tree(struct db *db, struct tree *t);
+/* So is what a change has cut off a tree. */
+void flush_cut(struct db *db, struct tree_graves *cut);
 /* Frees now what still waits to be freed. */
 void flush_finish(struct db *db);
 

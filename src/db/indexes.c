@@ -305,6 +305,12 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
     case MUTATION_HASH_EXPIRE:
+    case MUTATION_LIST_PUSH: /* no key is a document whose list changes */
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
     case MUTATION_FLUSH:

@@ -14,7 +14,8 @@ struct collection;
 #define OBJECT_TYPE_LIST(X)                                                                        \
     X(OBJECT_STRING, "string")                                                                     \
     X(OBJECT_COLLECTION, "vectorset")                                                              \
-    X(OBJECT_HASH, "hash")
+    X(OBJECT_HASH, "hash")                                                                         \
+    X(OBJECT_LIST, "list")
 
 enum object_type {
 #define X(type, name) type,
@@ -38,9 +39,9 @@ struct object {
     uint64_t expire_ms;            /* Unix time; 0: never. keyspace_set_expiry changes it */
     union {
         struct collection *collection; /* OBJECT_COLLECTION; owned by db.h */
-        struct {                       /* OBJECT_HASH, packed */
-            uint32_t count;            /* of fields */
-            uint32_t fields_at;        /* its place in the keyspace's heap of fields */
+        struct {                       /* packed */
+            uint32_t count;            /* of entries */
+            uint32_t fields_at;        /* OBJECT_HASH: its place in the keyspace's heap of fields */
         };
         struct large *large;           /* likewise, when it is_large; owned */
     };
@@ -106,10 +107,16 @@ static inline struct slice object_string(const struct object *o)
     return object_value(o);
 }
 
-/* How many fields a hash has, expired ones among them. */
+/* Is the value a pack, or a tree of packs? */
+static inline bool object_is_packs(const struct object *o)
+{
+    return o->type != OBJECT_STRING && o->type != OBJECT_COLLECTION;
+}
+
+/* How many entries there are; of a hash, expired fields among them. */
 static inline uint32_t object_count(const struct object *o)
 {
-    CHECK(o->type == OBJECT_HASH);
+    CHECK(object_is_packs(o));
     return o->is_large ? o->large->tree.count : o->count;
 }
 

@@ -96,6 +96,27 @@ static void put_fields(struct buf *out, const struct mutation *m)
     }
 }
 
+static void put_list(struct buf *out, const struct mutation *m)
+{
+    if (m->kind == MUTATION_LIST_MOVE) {
+        bytes_put_slice(out, m->new_key);
+        bytes_put_u8(out, m->at_head);
+        bytes_put_u8(out, m->to_head);
+        return;
+    }
+    bool adds = m->kind == MUTATION_LIST_PUSH || m->kind == MUTATION_LIST_INSERT;
+    CHECK(m->offset <= UINT32_MAX && m->limit <= UINT32_MAX);
+    CHECK(!adds || m->count == 2 || (m->count > 0 && m->kind == MUTATION_LIST_PUSH));
+    bytes_put_u8(out, m->at_head);
+    if (adds) {
+        put_ids(out, m);
+        return;
+    }
+    bytes_put_u32(out, (uint32_t)m->offset);
+    bytes_put_u32(out, (uint32_t)m->limit);
+    bytes_put_slice(out, m->value);
+}
+
 void mutation_encode(const struct mutation *m, struct buf *out)
 {
     size_t start = out->len;
@@ -142,6 +163,14 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_SET_ATTRIBUTE:
         put_ids(out, m);
         bytes_put_slice(out, m->value);
+        break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        put_list(out, m);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
@@ -257,6 +286,30 @@ static enum err get_fields(struct bytes_reader *r, struct mutation *m)
     return r->broken ? ERR_CORRUPT : OK;
 }
 
+static enum err get_list(struct bytes_reader *r, struct mutation *m)
+{
+    if (m->kind == MUTATION_LIST_MOVE) {
+        m->new_key = bytes_get_slice(r);
+        m->at_head = bytes_get_bool(r);
+        m->to_head = bytes_get_bool(r);
+        return r->broken ? ERR_CORRUPT : OK;
+    }
+    m->at_head = bytes_get_bool(r);
+    if (m->kind == MUTATION_LIST_PUSH || m->kind == MUTATION_LIST_INSERT) {
+        enum err e = get_ids(r, m);
+        bool fits = m->count == 2 || (m->count > 0 && m->kind == MUTATION_LIST_PUSH);
+        return e == OK && !fits ? ERR_CORRUPT : e;
+    }
+    bool trims = m->kind == MUTATION_LIST_TRIM, sets = m->kind == MUTATION_LIST_SET;
+    m->offset = bytes_get_u32(r);
+    m->limit = bytes_get_u32(r);
+    m->value = bytes_get_slice(r);
+    /* What the kind does not need is nothing, so that there is one way to write it. */
+    bool spare = (m->at_head && (trims || sets)) || (m->limit > 0 && sets) ||
+                 (m->value.len > 0 && trims) || (m->offset > 0 && !trims && !sets);
+    return r->broken || spare ? ERR_CORRUPT : OK;
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
@@ -301,6 +354,14 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         break;
     case MUTATION_HASH_SET:
         e = get_fields(r, m);
+        break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        e = get_list(r, m);
         break;
     case MUTATION_HASH_EXPIRE:
         e = get_ids(r, m);

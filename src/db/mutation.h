@@ -31,7 +31,13 @@
     X(MUTATION_PARTITION_NEW, 16, "the collection has this partition, without elements")           \
     X(MUTATION_PARTITION_DROP, 17, "the partition is gone, with its elements")                     \
     X(MUTATION_INDEX_NEW, 18, "there is an index of this name over keys, made by these words")     \
-    X(MUTATION_INDEX_REMOVE, 19, "there is no index of this name")
+    X(MUTATION_INDEX_REMOVE, 19, "there is no index of this name")                                 \
+    X(MUTATION_LIST_PUSH, 20, "the list has these values more, one after the other at an end")     \
+    X(MUTATION_LIST_TRIM, 21, "the list has so many values less at its ends, or is gone")          \
+    X(MUTATION_LIST_SET, 22, "the value at this place of the list is another one")                 \
+    X(MUTATION_LIST_INSERT, 23, "the list has a value more, beside the first that is another")     \
+    X(MUTATION_LIST_REMOVE, 24, "the first or last so many of this value are gone from the list")  \
+    X(MUTATION_LIST_MOVE, 25, "the value at an end of the list is at an end of another instead")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -59,10 +65,17 @@ struct mutation_element {
 struct mutation {
     enum mutation_kind kind;
     struct slice key;                  /* INDEX_NEW, _REMOVE: name of the index, which is no key */
-    struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none) */
+    struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none),
+                                        * LIST_SET, LIST_REMOVE */
     uint64_t expire_ms;                /* STRING_SET, _EXPIRE: Unix time; 0: never */
-    uint64_t offset;                   /* STRING_RANGE */
-    struct slice new_key;              /* KEY_RENAME */
+    uint64_t offset;                   /* STRING_RANGE; LIST_SET: the place; LIST_TRIM: how many
+                                        * go at the head */
+    uint64_t limit;                    /* LIST_TRIM: how many go at the tail; LIST_REMOVE: how many
+                                        * go at most */
+    bool at_head;                      /* LIST_PUSH; LIST_INSERT: before the other; LIST_REMOVE:
+                                        * the first ones; LIST_MOVE: from the head */
+    bool to_head;                      /* LIST_MOVE */
+    struct slice new_key;              /* KEY_RENAME, LIST_MOVE */
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     struct slice partition;            /* PARTITION_NEW, _DROP; PUT: len 0: _default */
@@ -70,7 +83,9 @@ struct mutation {
     enum vec_type type;                /* PUT */
     struct mutation_element *elements; /* PUT */
     const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE; HASH_REMOVE, _EXPIRE: fields;
-                                        * INDEX_NEW: words of FT.CREATE behind the name */
+                                        * INDEX_NEW: words of FT.CREATE behind the name;
+                                        * LIST_PUSH: values, one or more; LIST_INSERT: the other
+                                        * value and the one that is to be beside it */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
     size_t count;                      /* of elements, ids or fields */
 };

@@ -3,6 +3,7 @@
 #include "index/hnsw.h"
 #include "persist/fields.h"
 #include "types/hash.h"
+#include "types/list.h"
 
 enum { ALIGNMENT = 8 };
 
@@ -70,11 +71,19 @@ static enum err corrupt(struct why *why, const char *what)
 /* -- keys -------------------------------------------------------------------------------------- */
 
 /* Types on disk; those of enum object_type may change their numbers. */
-enum { KEY_STRING = 1, KEY_COLLECTION = 2, KEY_HASH = 3, KEY_HASH_MORE = 4 };
+enum {
+    KEY_STRING = 1,
+    KEY_COLLECTION = 2,
+    KEY_HASH = 3,
+    KEY_HASH_MORE = 4,
+    KEY_LIST = 5,
+    KEY_LIST_MORE = 6
+};
 
 static uint8_t type_on_disk(const struct image_key *key)
 {
-    CHECK(!key->more || (key->type == OBJECT_HASH && key->expire_ms == 0));
+    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION;
+    CHECK(!key->more || (packs && key->expire_ms == 0));
     switch (key->type) {
     case OBJECT_STRING:
         return KEY_STRING;
@@ -82,13 +91,15 @@ static uint8_t type_on_disk(const struct image_key *key)
         return KEY_COLLECTION;
     case OBJECT_HASH:
         return key->more ? KEY_HASH_MORE : KEY_HASH;
+    case OBJECT_LIST:
+        return key->more ? KEY_LIST_MORE : KEY_LIST;
     }
     CHECK(false);
     return 0;
 }
 
 /* u32 first place of the index; then for each key: u32 place, u8 type, u8 zero, u64 expiry, key,
- * value (of a hash its pack), or uid, spec, u32 count of partitions and for each u32 number and
+ * value (its pack, if it is one), or uid, spec, u32 count of partitions and for each u32 number and
  * name. */
 void image_keys_begin(struct buf *out, uint32_t first)
 {
@@ -188,6 +199,17 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
         out->type = OBJECT_HASH;
         out->value = bytes_get_slice(keys);
         if (!hash_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)
+            return false;
+        out->count = (uint32_t)count;
+        return true;
+    case KEY_LIST:
+    case KEY_LIST_MORE:
+        out->more = type == KEY_LIST_MORE;
+        if (out->more && out->expire_ms > 0)
+            return false;
+        out->type = OBJECT_LIST;
+        out->value = bytes_get_slice(keys);
+        if (!list_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)
             return false;
         out->count = (uint32_t)count;
         return true;

@@ -38,9 +38,10 @@ struct image_key {
     enum object_type type;
     uint64_t expire_ms; /* Unix time; 0: never */
     struct slice key;
-    struct slice value;          /* OBJECT_STRING; OBJECT_HASH: a pack, whose names may repeat */
-    bool more;                   /* OBJECT_HASH: value goes on where the record before ended */
-    uint32_t count;              /* OBJECT_HASH: of fields in value; image_key_get sets it */
+    struct slice value;          /* OBJECT_STRING; a pack: of a hash, whose names may repeat, or of
+                                  * a list */
+    bool more;                   /* of a pack: value goes on where the record before ended */
+    uint32_t count;              /* of entries in such a value; image_key_get sets it */
     uint64_t uid;                /* OBJECT_COLLECTION */
     struct collection_spec spec; /* OBJECT_COLLECTION */
     /* OBJECT_COLLECTION: beside _default. To put, a table, or NULL; what was read, its bytes. */

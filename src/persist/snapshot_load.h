@@ -64,6 +64,7 @@ struct load_keys {
         struct object *object; /* NULL: it was published, or it is */
         uint8_t *piece;        /* more of the value of the key before */
         size_t piece_size;
+        enum object_type piece_type;
         uint32_t place;
     } * list;
     uint32_t count;

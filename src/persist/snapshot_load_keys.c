@@ -5,6 +5,7 @@
 #include "persist/image.h"
 #include "persist/log_scan.h"
 #include "persist/snapshot_load.h"
+#include "types/list.h"
 
 enum {
     SLICE_KEYS = 500, /* published at once */
@@ -171,6 +172,29 @@ static enum err add_fields(struct snapshot_load *l, struct object *o, struct sli
     return e;
 }
 
+/* Values for a large list, behind those that are there. */
+static enum err add_values(struct snapshot_load *l, struct object *o, struct slice pack)
+{
+    struct tree_change c = {.made = NULL};
+    struct slice value;
+    CHECK(o->is_large);
+    tree_change_begin(&c, &o->large->tree, &l->db->list_ops);
+    while (!c.failed && list_next(&pack, &value))
+        list_tree_push(&c, &value, 1, false);
+    enum err e = c.failed ? ERR_NOMEM : OK;
+    if (e == OK)
+        tree_change_apply(&c, &o->large->tree);
+    else
+        tree_change_discard(&c);
+    tree_change_fini(&c);
+    return e;
+}
+
+static enum err add_entries(struct snapshot_load *l, struct object *o, struct slice pack)
+{
+    return o->type == OBJECT_LIST ? add_values(l, o, pack) : add_fields(l, o, pack);
+}
+
 static enum err make_large(struct snapshot_load *l, const struct image_key *key,
                            struct load_key *out)
 {
@@ -178,10 +202,10 @@ static enum err make_large(struct snapshot_load *l, const struct image_key *key,
                                        key->expire_ms);
     if (out->object == NULL || !object_make_large(out->object))
         return ERR_NOMEM;
-    return add_fields(l, out->object, key->value);
+    return add_entries(l, out->object, key->value);
 }
 
-/* The value of a hash that goes on: it is put where it belongs once the key is there. */
+/* A value that goes on: it is put where it belongs once the key is there. */
 static enum err make_piece(const struct image_key *key, struct load_key *out)
 {
     out->piece = mem_try(MEM_SNAPSHOT, key->value.len);
@@ -189,6 +213,7 @@ static enum err make_piece(const struct image_key *key, struct load_key *out)
         return ERR_NOMEM;
     memcpy(out->piece, key->value.ptr, key->value.len);
     out->piece_size = key->value.len;
+    out->piece_type = key->type;
     return OK;
 }
 
@@ -199,8 +224,8 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
     out->place = key->place;
     if (key->more)
         return make_piece(key, out);
-    if (key->type == OBJECT_HASH &&
-        (key->count > db->packed_count_max || key->value.len > db->packed_bytes_max))
+    bool packs = key->type == OBJECT_HASH || key->type == OBJECT_LIST;
+    if (packs && (key->count > db->packed_count_max || key->value.len > db->packed_bytes_max))
         return make_large(l, key, out);
     if (key->type == OBJECT_HASH && !hash_pack_is_unique(key->value))
         return ERR_CORRUPT;
@@ -208,7 +233,7 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
         keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
     if (out->object == NULL)
         return ERR_NOMEM;
-    if (key->type == OBJECT_HASH)
+    if (packs)
         out->object->count = key->count;
     if (key->type != OBJECT_COLLECTION)
         return OK;
@@ -302,18 +327,18 @@ static enum err publish_fields(struct snapshot_load *l, struct object *o)
     return OK;
 }
 
-/* More fields of the key before. When that was lost, so are they. */
+/* More entries of the key before. When that was lost, so are they. */
 static enum err publish_piece(struct snapshot_load *l, struct load_key *key)
 {
     struct object *o = key->place == l->last_place ? l->last_key : NULL;
     if (o == NULL && l->damaged)
         return OK;
-    if (o == NULL || !o->is_large)
+    if (o == NULL || !o->is_large || o->type != key->piece_type)
         return load_fail(l, ERR_CORRUPT, "a value goes on that has not begun");
-    enum err e = add_fields(l, o, (struct slice){key->piece, key->piece_size});
+    enum err e = add_entries(l, o, (struct slice){key->piece, key->piece_size});
     if (e == ERR_CORRUPT)
         return load_fail(l, e, "a field is there twice");
-    return e == OK ? publish_fields(l, o) : e;
+    return e == OK && o->type == OBJECT_HASH ? publish_fields(l, o) : e;
 }
 
 /* From here on the db frees it. */

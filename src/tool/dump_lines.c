@@ -1,6 +1,7 @@
 /* dump_lines.c: a line for every key, element and change. Long values are cut, and their size and
  * checksum are printed, so that two dumps differ where the data do. */
 #include "tool/dump_format.h"
+#include "types/list.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -129,10 +130,31 @@ static void put_hash(struct dump *d, const struct image_key *key)
     }
 }
 
+/* A line for each value. */
+static void put_list(struct dump *d, const struct image_key *key)
+{
+    struct slice value, rest = key->value;
+    while (list_next(&rest, &value)) {
+        buf_append_text(&d->text, "value ");
+        put_quoted(d, key->key);
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, value);
+        write_line(d);
+    }
+}
+
+static void put_entries(struct dump *d, const struct image_key *key)
+{
+    if (key->type == OBJECT_HASH)
+        put_hash(d, key);
+    else if (key->type == OBJECT_LIST)
+        put_list(d, key);
+}
+
 static void on_key(struct dump *d, const struct image_key *key)
 {
     if (key->more) {
-        put_hash(d, key);
+        put_entries(d, key);
         return;
     }
     buf_printf(&d->text, "%s ", object_type_name(key->type));
@@ -150,8 +172,7 @@ static void on_key(struct dump *d, const struct image_key *key)
     }
     put_expiry(d, key->expire_ms);
     write_line(d);
-    if (key->type == OBJECT_HASH)
-        put_hash(d, key);
+    put_entries(d, key);
 }
 
 static void on_element(struct dump *d, const struct image_key *key,
@@ -222,6 +243,35 @@ static void put_end(struct dump *d, uint64_t expire_ms)
     put_expiry(d, expire_ms);
 }
 
+static void put_list_change(struct dump *d, const struct mutation *m)
+{
+    bool trims = m->kind == MUTATION_LIST_TRIM, sets = m->kind == MUTATION_LIST_SET;
+    bool inserts = m->kind == MUTATION_LIST_INSERT;
+    if (trims) {
+        buf_printf(&d->text, " head %" PRIu64 " tail %" PRIu64, m->offset, m->limit);
+        return;
+    }
+    if (m->kind == MUTATION_LIST_MOVE) {
+        buf_append_text(&d->text, m->at_head ? " head to " : " tail to ");
+        put_quoted(d, m->new_key);
+        buf_append_text(&d->text, m->to_head ? " head" : " tail");
+        return;
+    }
+    if (sets)
+        buf_printf(&d->text, " at %" PRIu64, m->offset);
+    else if (inserts)
+        buf_append_text(&d->text, m->at_head ? " before" : " after");
+    else
+        buf_append_text(&d->text, m->at_head ? " head" : " tail");
+    if (m->kind == MUTATION_LIST_REMOVE)
+        buf_printf(&d->text, " %" PRIu64, m->limit);
+    put_ids(d, m);
+    if (m->count > 0)
+        return;
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, m->value);
+}
+
 /* What stands behind the key, by kind. */
 static void put_rest(struct dump *d, const struct mutation *m)
 {
@@ -270,6 +320,14 @@ static void put_rest(struct dump *d, const struct mutation *m)
     case MUTATION_STRING_RANGE:
         buf_printf(&d->text, " at %" PRIu64 " ", m->offset);
         put_quoted(d, m->value);
+        break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        put_list_change(d, m);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:

@@ -5,6 +5,7 @@
  * multiplied, so what is stored again may differ in the last bit. */
 #include "db/indexes.h"
 #include "tool/dump_format.h"
+#include "types/list.h"
 
 #include <inttypes.h>
 
@@ -29,6 +30,14 @@ static void put_number(struct dump *d, uint64_t number)
 {
     char text[24];
     int len = snprintf(text, sizeof(text), "%" PRIu64, number);
+    CHECK(len > 0);
+    put_bytes(d, text, (size_t)len);
+}
+
+static void put_integer(struct dump *d, int64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%" PRId64, number);
     CHECK(len > 0);
     put_bytes(d, text, (size_t)len);
 }
@@ -97,6 +106,31 @@ static void put_fields(struct dump *d, struct slice key, const struct hash_field
     for (size_t i = 0; i < count; i++)
         if (fields[i].expire_ms > 0)
             put_field_expire(d, key, &fields[i].name, 1, fields[i].expire_ms);
+}
+
+static void put_words(struct dump *d, const char *command, struct slice name,
+                      const struct slice *words, size_t count)
+{
+    put_command(d, command, 2 + count);
+    put_slice(d, name);
+    for (size_t i = 0; i < count; i++)
+        put_slice(d, words[i]);
+}
+
+/* Some values in a command. */
+static void put_list(struct dump *d, const struct image_key *key)
+{
+    enum { AT_ONCE = 64 };
+    struct slice values[AT_ONCE], rest = key->value;
+    size_t count = 0;
+    while (list_next(&rest, &values[count])) {
+        if (++count < AT_ONCE)
+            continue;
+        put_words(d, "RPUSH", key->key, values, count);
+        count = 0;
+    }
+    if (count > 0)
+        put_words(d, "RPUSH", key->key, values, count);
 }
 
 /* Some fields in a command. */
@@ -238,15 +272,6 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
     put_into(d, partition);
 }
 
-static void put_words(struct dump *d, const char *command, struct slice name,
-                      const struct slice *words, size_t count)
-{
-    put_command(d, command, 2 + count);
-    put_slice(d, name);
-    for (size_t i = 0; i < count; i++)
-        put_slice(d, words[i]);
-}
-
 static enum err put_indexed(void *user, struct slice name, const struct slice *words, size_t count)
 {
     put_words(user, "FT.CREATE", name, words, count);
@@ -266,6 +291,8 @@ static void on_key(struct dump *d, const struct image_key *key)
         put_set(d, key->key, key->value, key->expire_ms);
     else if (key->type == OBJECT_HASH)
         put_hash(d, key);
+    else if (key->type == OBJECT_LIST)
+        put_list(d, key);
     else if (!key->spec.implicit)
         put_create(d, key->key, &key->spec);
     struct bytes_reader reader = image_partitions(key);
@@ -363,6 +390,52 @@ static void put_elements(struct dump *d, const struct mutation *m)
     }
 }
 
+static void put_hash_change(struct dump *d, const struct mutation *m)
+{
+    if (m->kind == MUTATION_HASH_SET)
+        put_fields(d, m->key, m->fields, m->count);
+    else if (m->kind == MUTATION_HASH_REMOVE)
+        put_words(d, "HDEL", m->key, m->ids, m->count);
+    else
+        put_field_expire(d, m->key, m->ids, m->count, m->expire_ms);
+}
+
+/* As the commands that log them. */
+static void put_list_change(struct dump *d, const struct mutation *m)
+{
+    static const char *const names[] = {[MUTATION_LIST_TRIM] = "LTRIM",
+                                        [MUTATION_LIST_SET] = "LSET",
+                                        [MUTATION_LIST_INSERT] = "LINSERT",
+                                        [MUTATION_LIST_REMOVE] = "LREM"};
+    bool inserts = m->kind == MUTATION_LIST_INSERT;
+    if (m->kind == MUTATION_LIST_MOVE) {
+        put_command(d, "LMOVE", 5);
+        put_slice(d, m->key);
+        put_slice(d, m->new_key);
+        put_text(d, m->at_head ? "LEFT" : "RIGHT");
+        put_text(d, m->to_head ? "LEFT" : "RIGHT");
+        return;
+    }
+    if (m->kind == MUTATION_LIST_PUSH) {
+        put_words(d, m->at_head ? "LPUSH" : "RPUSH", m->key, m->ids, m->count);
+        return;
+    }
+    put_command(d, names[m->kind], inserts ? 5 : 4);
+    put_slice(d, m->key);
+    if (inserts) {
+        put_text(d, m->at_head ? "BEFORE" : "AFTER");
+        put_slice(d, m->ids[0]);
+        put_slice(d, m->ids[1]);
+        return;
+    }
+    int64_t first = m->kind == MUTATION_LIST_REMOVE ? (int64_t)m->limit : (int64_t)m->offset;
+    put_integer(d, m->kind == MUTATION_LIST_REMOVE && !m->at_head ? -first : first);
+    if (m->kind == MUTATION_LIST_TRIM)
+        put_integer(d, -(int64_t)m->limit - 1);
+    else
+        put_slice(d, m->value);
+}
+
 static void on_record(struct dump *d, const struct log_record *r, const char *file, uint64_t offset)
 {
     (void)r, (void)file, (void)offset;
@@ -376,8 +449,7 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_set(d, m->key, m->value, m->expire_ms);
         break;
     case MUTATION_KEY_REMOVE:
-        put_command(d, "DEL", 2);
-        put_slice(d, m->key);
+        put_words(d, "DEL", m->key, NULL, 0);
         break;
     case MUTATION_FLUSH:
         put_command(d, "FLUSHALL", 1);
@@ -412,9 +484,7 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_expire(d, m->key, m->expire_ms);
         break;
     case MUTATION_KEY_RENAME:
-        put_command(d, "RENAME", 3);
-        put_slice(d, m->key);
-        put_slice(d, m->new_key);
+        put_words(d, "RENAME", m->key, &m->new_key, 1);
         break;
     case MUTATION_STRING_RANGE:
         put_command(d, "SETRANGE", 4);
@@ -423,13 +493,17 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_slice(d, m->value);
         break;
     case MUTATION_HASH_SET:
-        put_fields(d, m->key, m->fields, m->count);
-        break;
     case MUTATION_HASH_REMOVE:
-        put_words(d, "HDEL", m->key, m->ids, m->count);
-        break;
     case MUTATION_HASH_EXPIRE:
-        put_field_expire(d, m->key, m->ids, m->count, m->expire_ms);
+        put_hash_change(d, m);
+        break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        put_list_change(d, m);
         break;
     case MUTATION_INDEX_NEW:
         put_words(d, "FT.CREATE", m->key, m->ids, m->count);

@@ -224,10 +224,12 @@ void tree_change_shrink(struct tree_change *c, bool front, uint32_t count)
 {
     struct tree_path path;
     uint32_t in_leaf;
-    CHECK(count > 0 && count < c->tree.count && c->made_count == 0);
+    CHECK(count > 0 && count < c->tree.count);
+    if (c->failed)
+        return;
     size_t entry_bytes = c->tree.bytes / c->tree.count;
     tree_walk_at(&c->tree, front ? count : c->tree.count - count - 1, &path, &in_leaf);
-    if (c->failed || !tree_own_path(c, &path))
+    if (!tree_own_path(c, &path))
         return;
     const struct tree_node *old = leaf_of(&path);
     uint32_t kept = front ? old->count - in_leaf : in_leaf + 1;

@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "db/indexes.h"
+#include "db/lists.h"
 
 static const enum mutation_kind kinds[] = {
 #define X(kind, number, text) kind,
@@ -16,7 +17,7 @@ void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32
 {
     *m = (struct mutations){
         .rng = seed, .strings = strings, .collections = collections, .ids = ids, .put_share = 60};
-    m->hashes = strings / 2 + 1;
+    m->hashes = m->lists = strings / 2 + 1;
 }
 
 static uint32_t below(struct mutations *m, uint32_t bound)
@@ -34,6 +35,8 @@ static struct slice some_key(struct mutations *m, char *to)
 {
     if (below(m, 4) == 0)
         return name(m, to, 'h', m->hashes);
+    if (below(m, 6) == 0)
+        return name(m, to, 'l', m->lists);
     return below(m, 2) == 0 ? name(m, to, 's', m->strings) : name(m, to, 'c', m->collections);
 }
 
@@ -228,6 +231,43 @@ static struct mutation some_index(struct mutations *m, const struct db *db, enum
     return out;
 }
 
+/* What has no place in the list is nothing. */
+static struct mutation list_change(struct mutations *m, const struct db *db,
+                                   enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'l', m->lists)};
+    const struct object *o = keyspace_get(&db->keys, out.key);
+    uint32_t count = lists_count(o);
+    out.at_head = below(m, 2) == 0;
+    switch ((int)kind) {
+    case MUTATION_LIST_PUSH:
+        make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+        return out;
+    case MUTATION_LIST_TRIM:
+        out.at_head = false;
+        out.offset = below(m, 3);
+        out.limit = below(m, 3);
+        return out;
+    case MUTATION_LIST_SET:
+        out.at_head = false;
+        out.offset = count == 0 ? 0 : below(m, count);
+        break;
+    case MUTATION_LIST_INSERT:
+        make_ids(m, &out, 2);
+        m->ids_of[0] = count == 0 ? out.key : lists_at(o, below(m, count));
+        break;
+    case MUTATION_LIST_REMOVE:
+        out.limit = 1 + below(m, 3);
+        break;
+    default:
+        out.new_key = name(m, m->other, 'l', m->lists);
+        out.to_head = below(m, 2) == 0;
+    }
+    if (kind == MUTATION_LIST_SET || kind == MUTATION_LIST_REMOVE)
+        out.value = name(m, m->other, 'e', m->ids);
+    return count == 0 && kind != MUTATION_LIST_REMOVE ? nothing(m) : out;
+}
+
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
@@ -280,6 +320,13 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_HASH_EXPIRE:
         make_fields(m, &out);
         break;
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+    case MUTATION_LIST_MOVE:
+        return list_change(m, db, kind);
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
         return some_index(m, db, kind);

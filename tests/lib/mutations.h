@@ -12,6 +12,7 @@ struct mutations {
     uint32_t strings;     /* keys s0 .. */
     uint32_t collections; /* keys c0 .. */
     uint32_t hashes;      /* keys h0 .. */
+    uint32_t lists;       /* keys l0 .. */
     uint32_t ids;         /* per collection */
     uint32_t put_share;   /* of 100: elements put rather than anything else */
     char key[MUTATIONS_TEXT], other[MUTATIONS_TEXT];

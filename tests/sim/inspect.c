@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "db/hashes.h"
+#include "db/lists.h"
 #include "db/indexes.h"
 #include "index/hnsw_impl.h"
 
@@ -332,11 +333,24 @@ static const char *look_at_hash(const struct db *db, const struct object *o)
     return good && hash_pack_is_unique(pack) ? NULL : "a hash is no run of fields";
 }
 
+static const char *look_at_list(const struct db *db, const struct object *o)
+{
+    size_t count;
+    if (o->is_large && o->large->tree.count == 0)
+        return "a large list is empty";
+    if (o->is_large)
+        return tree_check(&o->large->tree, &db->list_ops);
+    bool good = list_pack_check(object_value(o), &count) && count == o->count && count > 0;
+    return good ? NULL : "a list is no run of values";
+}
+
 static void inspect_object(void *user, const struct object *o)
 {
     struct visit *v = user;
     if (o->type == OBJECT_HASH && v->broken == NULL)
         v->broken = look_at_hash(v->db, o);
+    if (o->type == OBJECT_LIST && v->broken == NULL)
+        v->broken = look_at_list(v->db, o);
     if (o->type == OBJECT_COLLECTION && v->broken == NULL)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
@@ -465,6 +479,21 @@ void inspect_small_values(struct db *db)
     db->packed_count_max = 5;
     db->packed_bytes_max = 100;
     db->hash_ops.leaf_bytes = 40;
+    db->list_ops.leaf_bytes = 40;
+}
+
+bool inspect_same_list(const struct object *a, const struct object *b)
+{
+    struct list_walk mine, theirs;
+    struct slice x, y;
+    if (lists_count(a) != lists_count(b))
+        return false;
+    lists_walk(a, 0, &mine);
+    lists_walk(b, 0, &theirs);
+    while (lists_next(&mine, &x))
+        if (!lists_next(&theirs, &y) || !slice_eq(x, y))
+            return false;
+    return true;
 }
 
 bool inspect_same_hash(const struct object *a, const struct db *db, const struct object *b)
@@ -503,6 +532,10 @@ static void compare_object(void *user, const struct object *o)
     }
     if (o->type == OBJECT_HASH) {
         v->broken = inspect_same_hash(o, v->other, other) ? NULL : "a hash differs";
+        return;
+    }
+    if (o->type == OBJECT_LIST) {
+        v->broken = inspect_same_list(o, other) ? NULL : "a list differs";
         return;
     }
     const struct collection *a = o->collection, *b = other->collection;
@@ -563,6 +596,17 @@ static uint64_t hash_digest(const struct object *o)
     return sum;
 }
 
+static uint64_t list_digest(const struct object *o)
+{
+    struct list_walk walk;
+    struct slice value;
+    uint64_t digest = 0;
+    lists_walk(o, 0, &walk);
+    while (lists_next(&walk, &value))
+        mix(&digest, value.ptr, value.len);
+    return digest;
+}
+
 static void digest_object(void *user, const struct object *o)
 {
     struct visit *v = user;
@@ -575,8 +619,8 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, value.ptr, value.len);
         return;
     }
-    if (o->type == OBJECT_HASH) {
-        v->digest += hash_digest(o);
+    if (o->type == OBJECT_HASH || o->type == OBJECT_LIST) {
+        v->digest += o->type == OBJECT_HASH ? hash_digest(o) : list_digest(o);
         return;
     }
     mix(&v->digest, &c->uid, sizeof(c->uid));
@@ -628,9 +672,9 @@ static void add_object(void *user, const struct object *o)
     uint64_t digest = 0;
     mix(&digest, o->bytes, o->type == OBJECT_STRING ? o->key_len + o->value_len : o->key_len);
     mix(&digest, &o->expire_ms, sizeof(o->expire_ms));
-    if (o->type == OBJECT_HASH) {
-        uint64_t fields = hash_digest(o);
-        mix(&digest, &fields, sizeof(fields));
+    if (o->type == OBJECT_HASH || o->type == OBJECT_LIST) {
+        uint64_t entries = o->type == OBJECT_HASH ? hash_digest(o) : list_digest(o);
+        mix(&digest, &entries, sizeof(entries));
     }
     const struct collection *c = o->type == OBJECT_COLLECTION ? o->collection : NULL;
     for (uint32_t row = 0; c != NULL && row < c->rows_end; row++) {

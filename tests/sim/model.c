@@ -68,6 +68,7 @@ static void free_held(struct model_held *held)
     }
     mem_free(MEM_TEST, (void *)held->string.ptr);
     free_hash(held->hash);
+    model_list_free(held->list);
     mem_free(MEM_TEST, held);
 }
 
@@ -389,6 +390,58 @@ static const char *change_hash(struct model *m, unsigned key, const struct mutat
     return NULL;
 }
 
+/* The key holds it, or nothing when it is empty. */
+static void set_list(struct model *m, unsigned key, struct model_list *l, uint64_t expire_ms)
+{
+    if (l->count == 0) {
+        model_list_free(l);
+        (void)remove_key(m, key);
+        return;
+    }
+    struct model_held *held = hold(m, key);
+    held->list = l;
+    set_time(m, held, expire_ms);
+}
+
+static const char *change_list(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_held *held = model_held_at(m, key, m->at);
+    const char *wrong = NULL;
+    if (held != NULL && held->list == NULL)
+        return "values of what is no list change";
+    if (held == NULL && mutation->kind != MUTATION_LIST_PUSH)
+        return "values change where there is no list";
+    struct model_list *l = model_list_changed(held == NULL ? NULL : held->list, mutation, &wrong);
+    if (wrong == NULL)
+        set_list(m, key, l, held == NULL ? 0 : model_expiry_at(held, m->at));
+    return wrong;
+}
+
+static const char *move_value(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    unsigned to = model_key_of(mutation->new_key);
+    struct model_held *held = model_held_at(m, key, m->at);
+    if (held == NULL || held->list == NULL || to == MODEL_KEYS)
+        return "a value moves from what is no list, or to a key that was not named";
+    const struct model_list *l = held->list;
+    struct slice value = l->values[mutation->at_head ? 0 : l->count - 1];
+    struct mutation out = {.kind = MUTATION_LIST_TRIM,
+                           .offset = mutation->at_head,
+                           .limit = !mutation->at_head};
+    struct mutation in = {
+        .kind = MUTATION_LIST_PUSH, .ids = &value, .count = 1, .at_head = mutation->to_head};
+    const char *wrong = NULL;
+    if (to == key) {
+        struct model_list *shorter = model_list_changed(l, &out, &wrong);
+        set_list(m, key, model_list_changed(shorter, &in, &wrong), model_expiry_at(held, m->at));
+        model_list_free(shorter);
+        return wrong;
+    }
+    touch(m, to);
+    wrong = change_list(m, to, &in);
+    return wrong == NULL ? change_list(m, key, &out) : wrong;
+}
+
 static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 {
     struct model_held *held = model_held_at(m, key, m->at);
@@ -427,6 +480,10 @@ static const char *rename_key(struct model *m, unsigned key, struct slice new_ke
     touch(m, to);
     if (from->hash != NULL) {
         set_hash(m, to, hash_copy(from->hash, 0), expire_ms);
+        return NULL;
+    }
+    if (from->list != NULL) {
+        set_list(m, to, model_list_copy(from->list), expire_ms);
         return NULL;
     }
     if (from->collection == NULL) {
@@ -609,6 +666,14 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
         return change_hash(m, key, mutation);
+    case MUTATION_LIST_PUSH:
+    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_SET:
+    case MUTATION_LIST_INSERT:
+    case MUTATION_LIST_REMOVE:
+        return change_list(m, key, mutation);
+    case MUTATION_LIST_MOVE:
+        return move_value(m, key, mutation);
     case MUTATION_FLUSH:
         flush(m);
         return NULL;

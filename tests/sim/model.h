@@ -16,8 +16,9 @@
 enum {
     MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly, */
     MODEL_STRING_KEYS = 2, /* those behind them that hold strings, */
-    MODEL_HASH_KEYS = 2,   /* and those behind these that hold hashes */
-    MODEL_KEYS = 8,
+    MODEL_HASH_KEYS = 2,   /* those behind these that hold hashes, */
+    MODEL_LIST_KEYS = 2,   /* and lists */
+    MODEL_KEYS = 10,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400,
     MODEL_DIM_MAX = 512,
@@ -83,11 +84,18 @@ struct model_hash {
     struct hash_field fields[];
 };
 
+/* A list, likewise. */
+struct model_list {
+    size_t count;
+    struct slice values[];
+};
+
 /* What a key holds from birth on, until before death. owner: the model */
 struct model_held {
     uint64_t birth, death;
-    struct model_collection *collection; /* NULL: a string or a hash */
+    struct model_collection *collection; /* NULL: a string, or one of these */
     struct model_hash *hash;
+    struct model_list *list;
     struct slice string;
     struct model_time *time;   /* the newest; NULL: never expires */
     struct model_held *before; /* what the key held before this one */
@@ -143,11 +151,17 @@ uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
 static inline bool model_is_string(const struct model_held *held)
 {
-    return held->collection == NULL && held->hash == NULL;
+    return held->collection == NULL && held->hash == NULL && held->list == NULL;
 }
 /* NULL when there is none, or its time is over. */
 const struct hash_field *model_field(const struct model_hash *h, struct slice name,
                                      uint64_t now_ms);
+/* model_list.c: another list, as the change makes it of one (NULL: empty); NULL: it does not fit,
+ * as *wrong says. */
+struct model_list *model_list_changed(const struct model_list *from, const struct mutation *m,
+                                      const char **wrong);
+struct model_list *model_list_copy(const struct model_list *from);
+void model_list_free(struct model_list *l);
 /* now_ms 0: expired or not. */
 size_t model_count_at(const struct model_collection *c, uint64_t at, uint64_t now_ms);
 size_t model_count_in(const struct model_collection *c, unsigned partition, uint64_t at,

@@ -246,7 +246,8 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
     r->world.may_refuse = c->refusable;
     const char *wrong = ask_check_reply(&r->world, c, reply);
     if (r->short_memory && c->lsn == 0 &&
-        (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory")))
+        (reply_is_error(reply, "OOM") || reply_is_error(reply, "out of memory") ||
+         reply_is_error(reply, "MISCONF Redis is configured to save"))) /* that had no memory */
         wrong = NULL;
     bool refused = c->lsn == 0 && (reply_is_error(reply, "MISCONF") ||
                                    (c->refusable && reply_is_error(reply, "EXECABORT")));

@@ -69,6 +69,19 @@
     X(OP_HEXPIRE, 4)                                                                               \
     X(OP_HPERSIST, 1)                                                                              \
     X(OP_HTTL, 1)                                                                                  \
+    X(OP_RPUSH, 6)                                                                                 \
+    X(OP_LPUSH, 4)                                                                                 \
+    X(OP_LPUSHX, 1)                                                                                \
+    X(OP_LPOP, 3)                                                                                  \
+    X(OP_RPOP, 2)                                                                                  \
+    X(OP_LTRIM, 2)                                                                                 \
+    X(OP_LSET, 2)                                                                                  \
+    X(OP_LINSERT, 2)                                                                               \
+    X(OP_LREM, 2)                                                                                  \
+    X(OP_LMOVE, 3)                                                                                 \
+    X(OP_LRANGE, 4)                                                                                \
+    X(OP_LINDEX, 1)                                                                                \
+    X(OP_LLEN, 1)                                                                                  \
     X(OP_FT_CREATE, 1)                                                                             \
     X(OP_FT_DROP, 1)                                                                               \
     X(OP_DBSIZE, 1)                                                                                \
@@ -124,7 +137,8 @@ struct keys_want {
     enum ask_time time;
     int64_t time_value;
     bool nx, xx, gt, lt, get, replace, milliseconds, absolute;
-    int64_t number, end; /* of INCRBY, SETRANGE and GETRANGE */
+    int64_t number, end; /* of INCRBY, SETRANGE and GETRANGE; places in lists */
+    bool at_head, to_head;
 };
 
 /* WATCH as EXEC has to take it into account. */

@@ -388,7 +388,7 @@ const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
         struct expectation e;
         keys_expect(w, cmd, at, &e);
         CHECK(i < e.change_count);
-        if (e.copied != NULL || e.copied_hash != NULL)
+        if (e.copied != NULL || e.copied_hash != NULL || e.copied_list != NULL)
             return copy_check_change(cmd, &e, i, m);
         return keys_same(&e.changes[i], m) ? NULL : "another change of a key than was asked for";
     }
@@ -824,7 +824,8 @@ bool reply_is_short(const struct world *w, const redisReply *r)
 {
     if (w->may_refuse && reply_is_error(r, "MISCONF"))
         return true;
-    return w->short_memory && (reply_is_error(r, "OOM") || reply_is_error(r, "out of memory"));
+    return w->short_memory && (reply_is_error(r, "OOM") || reply_is_error(r, "out of memory") ||
+                               reply_is_error(r, "MISCONF Redis is configured to save"));
 }
 
 /* Memory may have run out before all changes were made. */

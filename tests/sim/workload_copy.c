@@ -82,11 +82,23 @@ static const char *check_fields(const struct ask *cmd, const struct model_hash *
     return NULL;
 }
 
+static const char *check_values(const struct model_list *l, const struct mutation *wanted,
+                                const struct mutation *m)
+{
+    if (m->count != wanted->count || m->at_head)
+        return "a copy has more values, or fewer, or in another order";
+    for (size_t i = 0; i < m->count; i++)
+        if (!slice_eq(m->ids[i], l->values[wanted->offset + i]))
+            return "a copy has another value";
+    return NULL;
+}
+
 const char *copy_check_change(const struct ask *c, const struct expectation *e, size_t i,
                               const struct mutation *m)
 {
     const struct mutation *wanted = &e->changes[i];
-    CHECK((e->copied != NULL || e->copied_hash != NULL) && i < e->change_count);
+    CHECK(i < e->change_count);
+    CHECK(e->copied != NULL || e->copied_hash != NULL || e->copied_list != NULL);
     if (!model_is_making(m->key) || m->kind != wanted->kind)
         return "a copy is made by another change";
     if (m->kind == MUTATION_COLLECTION_NEW && !same_spec(c, e->copied, &m->spec))
@@ -97,6 +109,8 @@ const char *copy_check_change(const struct ask *c, const struct expectation *e, 
         return "a copy goes elsewhere, or at another time";
     if (m->kind == MUTATION_HASH_SET)
         return check_fields(c, e->copied_hash, m);
+    if (m->kind == MUTATION_LIST_PUSH)
+        return check_values(e->copied_list, wanted, m);
     return m->kind == MUTATION_PUT ? check_elements(c, e->copied, m) : NULL;
 }
 

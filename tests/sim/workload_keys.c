@@ -205,8 +205,8 @@ static const char *const index_words[] = {"PREFIX", "1",       "k",  "SCHEMA",
 void keys_make(struct world *w, struct ask *c, struct ask_args *a)
 {
     const char *name = op_name(c->op) + strlen("OP_");
-    if (hash_is(c->op)) {
-        hash_make(w, c, a);
+    if (hash_is(c->op) || list_is(c->op)) {
+        (hash_is(c->op) ? hash_make : list_make)(w, c, a);
         return;
     }
     switch ((int)c->op) {
@@ -280,7 +280,8 @@ static struct model_held *seen(const struct run_of *r, size_t i)
 
 struct slice keys_name(unsigned key)
 {
-    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"};
+    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4",
+                                              "k5", "k6", "k7", "k8", "k9"};
     return slice_of(names[key]);
 }
 
@@ -533,6 +534,21 @@ static void copy_hash(const struct run_of *r)
     change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
 }
 
+static void copy_list(const struct run_of *r)
+{
+    enum { VALUES_AT_ONCE = 64 };
+    r->e->copied_list = r->held->list;
+    for (size_t i = 0; i < r->held->list->count; i += VALUES_AT_ONCE) {
+        size_t left = r->held->list->count - i;
+        struct mutation *m = change(r, MUTATION_LIST_PUSH, 0);
+        m->offset = i;
+        m->count = left < VALUES_AT_ONCE ? left : VALUES_AT_ONCE;
+    }
+    if (expiry_of(r) > 0)
+        change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
+}
+
 static void copy_collection(const struct run_of *r)
 {
     const struct model_collection *c = r->held->collection;
@@ -562,6 +578,8 @@ static void expect_copy(const struct run_of *r)
         copy_collection(r);
     else if (copies && r->held->hash != NULL)
         copy_hash(r);
+    else if (copies && r->held->list != NULL)
+        copy_list(r);
     else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
     answer_int(r, copies);
@@ -671,6 +689,7 @@ static void expect_key(const struct run_of *r)
                     slice_of(r->held == NULL               ? "none"
                              : r->held->collection != NULL ? "vectorset"
                              : r->held->hash != NULL       ? "hash"
+                             : r->held->list != NULL       ? "list"
                                                            : "string"));
         return;
     case OP_EXPIRE:
@@ -711,6 +730,8 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
         hash_expect(c, r.held, e);
+    else if (list_is(c->op))
+        list_expect(c, r.held, c->keys.key_count > 1 ? seen(&r, 1) : NULL, e);
     else if (wants_string(c) && r.held != NULL && !model_is_string(r.held))
         answer_text(&r, EXPECT_ERROR, slice_of("WRONGTYPE"));
     else if (wants_string(c))
@@ -734,7 +755,8 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
     }
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
-           slice_eq(a->new_key, b->new_key);
+           slice_eq(a->new_key, b->new_key) && a->limit == b->limit && a->at_head == b->at_head &&
+           a->to_head == b->to_head;
 }
 
 const char *keys_check_reply(const struct expectation *e, const redisReply *r)
@@ -761,6 +783,9 @@ const char *keys_check_reply(const struct expectation *e, const redisReply *r)
         break;
     case EXPECT_HASH:
         right = hash_reply_is(e, r);
+        break;
+    case EXPECT_LIST:
+        right = list_reply_is(e, r);
         break;
     case EXPECT_ERROR:
         CHECK(e->text.len < sizeof(text));

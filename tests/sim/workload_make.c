@@ -754,6 +754,7 @@ static struct ask *make_op(struct world *w, enum op op, struct buf *out)
     struct ask_args a = {.bytes = BUF_INIT(MEM_TEST)};
     c->op = op;
     c->key = hash_is(op)   ? hash_some(w)
+             : list_is(op) ? list_some(w)
              : keys_is(op) ? keys_some(w)
                            : (unsigned)below(w, MODEL_VECTOR_KEYS);
     if (!keys_is(op) && one_in(w, 30))

@@ -28,13 +28,15 @@ enum expected {
     EXPECT_TEXT,
     EXPECT_ERROR,
     EXPECT_INTS, /* so many (number) */
-    EXPECT_HASH  /* so many of its fields */
+    EXPECT_HASH, /* so many of its fields */
+    EXPECT_LIST  /* so many of its values from a place on, in either direction */
 };
 
 struct expectation {
     struct mutation changes[CHANGES_MAX];  /* of a copied collection, kinds and partitions */
     const struct model_collection *copied; /* NULL: none */
     const struct model_hash *copied_hash;  /* likewise */
+    const struct model_list *copied_list;
     size_t change_count;
     enum expected reply;
     long long number;
@@ -42,6 +44,9 @@ struct expectation {
     char room[TEXT_MAX]; /* where text may stand */
     long long numbers[ASK_KEYS_MAX];
     const struct model_hash *hash;
+    const struct model_list *list;
+    size_t from;
+    bool backwards;
     uint64_t now_ms;
     struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
     struct slice names[ASK_KEYS_MAX];
@@ -77,6 +82,15 @@ void hash_expect(const struct ask *c, const struct model_held *held, struct expe
 bool hash_reply_is(const struct expectation *e, const redisReply *r);
 /* Counts them. */
 bool hash_removes_over(struct world *w, const struct mutation *m, uint64_t now_ms);
+
+/* workload_list.c: and about lists. */
+bool list_is(enum op op);
+unsigned list_some(struct world *w);
+void list_make(struct world *w, struct ask *c, struct ask_args *a);
+/* other: what the command sees at its second key. */
+void list_expect(const struct ask *c, const struct model_held *held,
+                 const struct model_held *other, struct expectation *e);
+bool list_reply_is(const struct expectation *e, const redisReply *r);
 
 /* workload_multi.c: transactions. */
 struct ask *multi_make(struct world *w, struct buf *out);

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 32 };
+enum { SAMPLES = 44 };
 
 static struct slice with_nul(void)
 {
@@ -63,6 +63,34 @@ static struct mutation sample_of_hash(unsigned i)
     m.ids = names;
     m.count = 2;
     m.expire_ms = i == 3 ? 0 : INT64_MAX;
+    return m;
+}
+
+/* Two of each kind. */
+static struct mutation sample_of_list(unsigned i)
+{
+    static struct slice values[2];
+    static const enum mutation_kind kinds[] = {MUTATION_LIST_PUSH,   MUTATION_LIST_TRIM,
+                                               MUTATION_LIST_SET,    MUTATION_LIST_INSERT,
+                                               MUTATION_LIST_REMOVE, MUTATION_LIST_MOVE};
+    struct mutation m = {.key = slice_of("key"), .kind = kinds[i / 2]};
+    values[0] = with_nul();
+    values[1] = slice_of("");
+    bool adds = m.kind == MUTATION_LIST_PUSH || m.kind == MUTATION_LIST_INSERT;
+    m.ids = adds ? values : NULL;
+    m.count = m.kind == MUTATION_LIST_PUSH && i % 2 == 0 ? 1 : adds ? 2 : 0;
+    if (m.kind != MUTATION_LIST_TRIM && m.kind != MUTATION_LIST_SET)
+        m.at_head = i % 2 == 0;
+    if (m.kind == MUTATION_LIST_TRIM || m.kind == MUTATION_LIST_SET)
+        m.offset = i % 2 == 0 ? 0 : UINT32_MAX;
+    if (m.kind == MUTATION_LIST_TRIM || m.kind == MUTATION_LIST_REMOVE)
+        m.limit = i % 2 == 0 ? UINT32_MAX : 0;
+    if (m.kind == MUTATION_LIST_SET || m.kind == MUTATION_LIST_REMOVE)
+        m.value = with_nul();
+    if (m.kind == MUTATION_LIST_MOVE) {
+        m.new_key = with_nul();
+        m.to_head = i % 2 == 1;
+    }
     return m;
 }
 
@@ -140,7 +168,9 @@ static struct mutation sample_of_key(unsigned i)
     case 9:
         return sample_of_index(i - 8);
     default:
-        return i < 13 ? sample_of_partition(i - 10) : sample_of_hash(i - 13);
+        return i < 13   ? sample_of_partition(i - 10)
+               : i < 25 ? sample_of_list(i - 13)
+                        : sample_of_hash(i - 25);
     }
 }
 
@@ -251,7 +281,8 @@ static bool same(const struct mutation *a, const struct mutation *b)
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
         !slice_eq(a->partition, b->partition) || !slice_eq(a->new_key, b->new_key) ||
         a->dim != b->dim || a->type != b->type || a->count != b->count ||
-        a->creates != b->creates)
+        a->creates != b->creates || a->limit != b->limit || a->at_head != b->at_head ||
+        a->to_head != b->to_head)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
     if (has_spec && !same_spec(&a->spec, &b->spec))

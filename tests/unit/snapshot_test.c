@@ -616,6 +616,8 @@ static void look_at_part(void *user, const struct object *o)
         p->wrong = slice_eq(object_string(o), object_string(other)) ? p->wrong : "another string";
     else if (o->type == OBJECT_HASH)
         p->wrong = inspect_same_hash(o, p->whole, other) ? p->wrong : "another hash";
+    else if (o->type == OBJECT_LIST)
+        p->wrong = inspect_same_list(o, other) ? p->wrong : "another list";
     else if (p->wrong == NULL)
         p->wrong = part_of_collection(o->collection, other->collection, &p->elements);
     p->elements += o->type == OBJECT_HASH ? object_count(o) : 0;

@@ -35,6 +35,18 @@ class Hash:
         return f'{self.fields} expire={self.expire}'
 
 
+class List:
+    def __init__(self, values, expire=None):
+        self.values = values
+        self.expire = expire
+
+    def clone(self):
+        return List(list(self.values), self.expire)
+
+    def __repr__(self):
+        return f'{self.values} expire={self.expire}'
+
+
 class Index:
     """What FT.CREATE made. Its name is no key: in a state it stands beside them."""
 
@@ -97,7 +109,10 @@ def difference(want, have):
     """What differs between two values that are there, or None."""
     if type(want) is not type(have):
         return f'want {want}, have {have}'
-    if isinstance(want, Text):
+    if isinstance(want, List):
+        if want.values != have.values:
+            return f'want {want.values}, have {have.values}'
+    elif isinstance(want, Text):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
     elif isinstance(want, Index):
@@ -183,6 +198,9 @@ def read_state(connection, knows_expiry):
     state.update(read_vectors(connection, sets))
     state.update(read_hashes(connection, [key for key, kind in zip(keys, types)
                                           if kind == b'hash']))
+    lists = [key for key, kind in zip(keys, types) if kind == b'list']
+    replies = connection.ask_many([('LRANGE', key, 0, -1) for key in lists])
+    state.update({key: List(values) for key, values in zip(lists, replies) if values})
     for key, time_ms in zip(keys, times):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)

@@ -11,6 +11,7 @@ import json
 import time
 
 import effects as fx
+import lists
 from model import Vectors, blob_of, clone, mismatch
 from resp import ReplyError
 
@@ -468,6 +469,13 @@ def hexpire_maker(name, unit_ms, absolute):
 
 # -- makers for vectors ----------------------------------------------------------------------------
 
+def list_maker(name, make):
+    def made(client):
+        pair = make(name, client, client.key(b'l', 3))
+        return None if pair is None else Command([pair[0]], pair[1])
+    return made
+
+
 DIMS = {b'v': 4, b'w': 3}  # v: created collections; w: sets that VADD makes
 METRICS = ('L2', 'COSINE', 'IP')
 IDS = 30
@@ -624,4 +632,5 @@ MAKERS = [
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
     ('VREMWHERE', make_vremwhere), ('VSETATTR', make_vsetattr),
+    *[(name, list_maker(name, make)) for name, make in lists.MAKERS],
 ]
