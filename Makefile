@@ -19,7 +19,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-protot
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP $(if $(PLANTS),-DVDB_PLANTS)
 CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
 LDFLAGS  += -pthread
-LDLIBS   += -luv -lxxhash -lroaring -lcurl -lcrypto -lm -ldl
+LDLIBS   += -luv -lxxhash -lroaring -licuuc -lstemmer -lcurl -lcrypto -lm -ldl
 
 ifeq ($(MODE),release)
 CFLAGS   += -O3 -fPIE -fstack-protector-strong -fstack-clash-protection
@@ -48,7 +48,7 @@ $(OBJ)/src/vec/kernels_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c -mpopcnt
 $(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni \
                                            -mavx512vpopcntdq -mfma -mpopcnt
 
-LAYERS     := base conf vec net index types ft db persist cluster cmd
+LAYERS     := base conf vec net index types text ft db persist cluster cmd
 LIB_SRC    := $(filter-out $(if $(LIBS3),,%/store_libs3.c),\
                 $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c))) \
               $(filter-out src/main.c,$(wildcard src/*.c))

@@ -26,6 +26,7 @@
     X(MEM_ROW, "rows")          /* birth, death, offsets: what every row has besides */            \
     X(MEM_GRAPH, "graph")       /* links and levels */                                             \
     X(MEM_ID, "ids")            /* ids, attributes and the map from id to row */                   \
+    X(MEM_TEXT, "text")         /* words of documents: terms, postings, versions */               \
     X(MEM_LOG, "log")           /* mutations not yet handed to every sink */                       \
     X(MEM_SNAPSHOT, "snapshot") /* what is known of the last snapshots, and the one under way */   \
     X(MEM_SCRATCH, "scratch")   /* working memory of searches and jobs */                          \
