@@ -28,8 +28,10 @@ LAYERS = {
     'db': ['base', 'vec', 'index', 'types', 'text', 'ft'],
     'persist': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db'],
     'cluster': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db', 'net'],
-    'cmd': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db', 'persist', 'cluster', 'net', 'conf'],
-    '': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db', 'persist', 'cluster', 'cmd', 'net', 'conf'],
+    'cmd': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db', 'persist', 'cluster', 'net',
+            'conf'],
+    '': ['base', 'vec', 'index', 'types', 'text', 'ft', 'db', 'persist', 'cluster', 'cmd', 'net',
+         'conf'],
     'tool': ['base', 'vec', 'net', 'index', 'types', 'text', 'ft', 'db', 'persist'],
 }
 

@@ -25,7 +25,10 @@ struct ft_options {
     struct slice sort_by;
     uint64_t offset, count; /* LIMIT */
     unsigned dialect;
-    uint64_t timeout_ms; /* 0: none */
+    bool any_order; /* of hits: an aggregate makes its own */
+    bool has_language;
+    struct key_text_options words; /* scores: of no meaning here */
+    uint64_t timeout_ms;           /* 0: none */
     struct query_param *params;
     size_t param_count;
 };

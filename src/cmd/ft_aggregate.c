@@ -27,6 +27,7 @@ static void end_search(struct search *s)
 /* -- documents --------------------------------------------------------------------------------- */
 
 struct document {
+    double score;
     struct slice key;
     double distance;
     const struct object *o;
@@ -82,7 +83,7 @@ static struct value read_cell(struct ft_aggregate *a, const struct agg_column *c
     case AGG_DISTANCE:
         return value_number(d->distance);
     case AGG_SCORE:
-        return value_number(1);
+        return value_number(d->score);
     case AGG_KEY:
         return value_text(&a->arena, d->key);
     case AGG_ALL:
@@ -97,8 +98,10 @@ static void read_document(struct ft_aggregate *a)
     const struct agg_stage *stage = a->plan.stages;
     const struct db *db = a->env->db;
     struct document d;
-    d.distance = bytes_get_f32(&a->hits);
-    d.key = bytes_get_slice(&a->hits);
+    struct ft_hit hit = ft_hit_read(&a->hits);
+    d.distance = (double)hit.distance;
+    d.score = hit.score;
+    d.key = hit.key;
     d.o = keyspace_get(&db->keys, d.key);
     if (d.o == NULL || d.o->type != OBJECT_HASH || object_expired(d.o, db->now_ms))
         return;
@@ -293,6 +296,8 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
     struct ft_words words = {a->ask.words, 0, args->words.count, &a->why};
     if (e == OK)
         e = ft_aggregate_words(&words, &a->options, &a->plan);
+    a->options.query.any_order = true;
+    a->options.query.with_scores = a->options.with_scores;
     if (e == OK)
         e = ft_plan(x, &a->ask, args->query, &a->options.query, out, &a->why);
     if (e == OK)

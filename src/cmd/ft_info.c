@@ -31,7 +31,7 @@ static void put_share(struct reply *r, const char *name, double value)
 
 /* -- attributes -------------------------------------------------------------------------------- */
 
-enum { FLAGS_MAX = 8 };
+enum { FLAGS_MAX = 9 };
 
 static size_t list_flags(const struct index_field *f, const char *flags[FLAGS_MAX])
 {
@@ -43,6 +43,7 @@ static size_t list_flags(const struct index_field *f, const char *flags[FLAGS_MA
                {f->with_suffixes, "WITHSUFFIXTRIE"},
                {f->sortable, "SORTABLE"},
                {f->unf, "UNF"},
+               {f->no_stem, "NOSTEM"},
                {f->no_index, "NOINDEX"},
                {f->index_empty, "INDEXEMPTY"},
                {f->index_missing, "INDEXMISSING"}};
@@ -74,7 +75,7 @@ static size_t pairs_of(const struct index_field *f)
     enum { FLAT_PAIRS = 4, HNSW_PAIRS = 7 };
     if (f->kind == INDEX_VECTOR)
         return f->vector.flat ? FLAT_PAIRS : HNSW_PAIRS;
-    return f->kind == INDEX_TAG;
+    return f->kind == INDEX_TAG || f->kind == INDEX_TEXT;
 }
 
 static void put_attribute(struct reply *r, const struct index_field *f)
@@ -94,6 +95,8 @@ static void put_attribute(struct reply *r, const struct index_field *f)
     if (f->kind == INDEX_TAG) {
         reply_text(r, "SEPARATOR");
         reply_bulk(r, (struct slice){&f->separator, 1});
+    } else if (f->kind == INDEX_TEXT) {
+        put_share(r, "WEIGHT", f->weight);
     } else if (f->kind == INDEX_VECTOR) {
         put_vector(r, &f->vector);
     }
@@ -126,7 +129,34 @@ static void put_definition(struct reply *r, const struct index_spec *s)
     put_pair(r, "indexes_all", s->prefixes[0].len == 0 ? "true" : "false");
 }
 
-/* All of a size or a count that there is nothing of: words, their records and offsets. */
+/* Words and their records. Sizes of what there is only together are in the first of them. */
+static void put_words(struct reply *r, const struct key_index *x, double mb)
+{
+    const struct text_index *t = x->text == NULL ? NULL : index_text_of(x->text);
+    put_share(r, "num_terms", t == NULL ? 0 : t->terms.live);
+    put_share(r, "num_records", t == NULL ? 0 : (double)t->records);
+    put_share(r, "inverted_sz_mb", t == NULL ? 0 : (double)text_terms_bytes(&t->terms) / mb);
+}
+
+static double ratio(double a, double b)
+{
+    return b == 0 ? 0 : a / b;
+}
+
+static void put_averages(struct reply *r, const struct key_index *x)
+{
+    const struct text_index *t = x->text == NULL ? NULL : index_text_of(x->text);
+    double records = t == NULL ? 0 : (double)t->records;
+    double bytes = t == NULL ? 0 : (double)text_terms_bytes(&t->terms);
+    double documents = t == NULL ? 0 : (double)(t->documents.alive + t->documents.dead);
+    put_share(r, "geoshapes_sz_mb", 0);
+    put_share(r, "records_per_doc_avg", ratio(records, documents));
+    put_share(r, "bytes_per_record_avg", ratio(bytes, records));
+    put_share(r, "offsets_per_term_avg", t == NULL ? 0 : ratio((double)t->places, records));
+    put_share(r, "offset_bits_per_record_avg", 0);
+}
+
+/* All of a size or a count that there is nothing of. */
 static void put_zeros(struct reply *r, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -135,23 +165,21 @@ static void put_zeros(struct reply *r, const char *const *names, size_t count)
 
 static void put_sizes(struct reply *r, const struct key_index *x)
 {
-    static const char *const before[] = {"num_terms", "num_records", "inverted_sz_mb"};
-    static const char *const after[] = {"total_inverted_index_blocks", "offset_vectors_sz_mb",
-                                        "doc_table_size_mb",           "sortable_values_size_mb",
-                                        "key_table_size_mb",           "tag_overhead_sz_mb",
-                                        "text_overhead_sz_mb"};
-    static const char *const averages[] = {"geoshapes_sz_mb", "records_per_doc_avg",
-                                           "bytes_per_record_avg", "offsets_per_term_avg",
-                                           "offset_bits_per_record_avg"};
+    static const char *const after[] = {"total_inverted_index_blocks", "offset_vectors_sz_mb"};
+    static const char *const tables[] = {"sortable_values_size_mb", "key_table_size_mb",
+                                         "tag_overhead_sz_mb", "text_overhead_sz_mb"};
     const double mb = 1024 * 1024;
     size_t vectors = 0;
     for (size_t i = 0; i < x->spec->vector_count; i++)
         vectors += collection_bytes(x->vectors[i]);
-    put_zeros(r, before, COUNT_OF(before));
+    put_words(r, x, mb);
     put_share(r, "vector_index_sz_mb", (double)vectors / mb);
     put_zeros(r, after, COUNT_OF(after));
+    put_share(r, "doc_table_size_mb",
+              x->text == NULL ? 0 : (double)index_text_of(x->text)->documents.bytes / mb);
+    put_zeros(r, tables, COUNT_OF(tables));
     put_share(r, "total_index_memory_sz_mb", (double)index_bytes(x) / mb);
-    put_zeros(r, averages, COUNT_OF(averages));
+    put_averages(r, x);
 }
 
 static void put_statistics(struct reply *r, const struct cmd_env *env, struct slice index)

@@ -85,9 +85,66 @@ static enum err read_dialect(struct ft_words *w, struct ft_options *o)
     return e;
 }
 
+static enum err read_language(struct ft_words *w, struct ft_options *o)
+{
+    struct slice word = {0};
+    enum err e = ft_words_take(w, "LANGUAGE", &word);
+    o->has_language = true;
+    if (e == OK && !text_language_find(word, &o->words.language))
+        return why_set(w->why, ERR_ARG, "No such language %.*s",
+                       (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
+    return e;
+}
+
+static enum err read_scorer(struct ft_words *w, struct ft_options *o)
+{
+    struct slice word = {0};
+    enum err e = ft_words_take(w, "SCORER", &word);
+    if (e == OK && !text_scorer_find(word, &o->words.scorer))
+        return why_set(w->why, ERR_ARG, "No such scorer %.*s", (int)(word.len < 64 ? word.len : 64),
+                       (const char *)word.ptr);
+    return e;
+}
+
+static enum err read_slop(struct ft_words *w, struct ft_options *o)
+{
+    uint64_t slop = 0;
+    enum err e = ft_words_count(w, "SLOP", UINT32_MAX, &slop);
+    o->words.slop = (int64_t)slop;
+    return e;
+}
+
+static enum err read_in_fields(struct ft_words *w, struct ft_options *o)
+{
+    struct slices fields = {0};
+    enum err e = ft_words_list(w, "INFIELDS", &fields);
+    o->words.fields = fields.items;
+    o->words.field_count = fields.count;
+    return e;
+}
+
+/* What is said of the words of a query. */
+static enum err read_text_option(struct ft_words *w, struct ft_options *o, bool *found)
+{
+    if (ft_words_next_is(w, "VERBATIM"))
+        o->words.verbatim = true;
+    else if (ft_words_next_is(w, "INORDER"))
+        o->words.in_order = true;
+    else if (ft_words_next_is(w, "LANGUAGE"))
+        return read_language(w, o);
+    else if (ft_words_next_is(w, "SCORER"))
+        return read_scorer(w, o);
+    else if (ft_words_next_is(w, "SLOP"))
+        return read_slop(w, o);
+    else if (ft_words_next_is(w, "INFIELDS"))
+        return read_in_fields(w, o);
+    else
+        *found = false;
+    return OK;
+}
+
 enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found)
 {
-    struct slice ignored = {0};
     *found = true;
     if (ft_words_next_is(w, "PARAMS"))
         return read_params(w, o);
@@ -95,13 +152,7 @@ enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found
         return read_dialect(w, o);
     if (ft_words_next_is(w, "TIMEOUT"))
         return ft_words_count(w, "TIMEOUT", LIMIT_TIMEOUT_MS, &o->timeout_ms);
-    if (ft_words_next_is(w, "VERBATIM") || ft_words_next_is(w, "INORDER"))
-        return OK; /* of words; there are none */
-    if (ft_words_next_is(w, "LANGUAGE") || ft_words_next_is(w, "SCORER") ||
-        ft_words_next_is(w, "SLOP"))
-        return ft_words_take(w, "the option", &ignored);
-    *found = false;
-    return OK;
+    return read_text_option(w, o, found);
 }
 
 static enum err read_one(struct ft_words *w, struct ft_options *o)
@@ -126,7 +177,8 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
 
 void ft_options_init(struct ft_options *o)
 {
-    *o = (struct ft_options){.count = RESULTS_DEFAULT, .dialect = 2};
+    *o = (struct ft_options){
+        .count = RESULTS_DEFAULT, .dialect = 2, .words = {.slop = TEXT_NO_SLOP}};
 }
 
 enum err ft_options_read(const struct slices *words, struct ft_options *out, struct why *why)

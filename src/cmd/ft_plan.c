@@ -10,10 +10,26 @@
 
 /* -- [lane] what was found: how many in all, then distance and key of some --------------------- */
 
+static double score_of(const struct search *s, uint32_t row)
+{
+    const struct ft_ask *ask = s->extra;
+    return ask->text == NULL ? 1 : key_text_score(ask->text, &s->view, row);
+}
+
 static void put_hit(struct search *s, float distance, uint32_t row)
 {
     bytes_put_f32(&s->reply, distance);
+    bytes_put_f32(&s->reply, (float)score_of(s, row));
     bytes_put_slice(&s->reply, view_id(&s->view, row));
+}
+
+struct ft_hit ft_hit_read(struct bytes_reader *r)
+{
+    struct ft_hit hit;
+    hit.distance = bytes_get_f32(r);
+    hit.score = (double)bytes_get_f32(r);
+    hit.key = bytes_get_slice(r);
+    return hit;
 }
 
 /* Under COSINE a float dot product of a vector with itself misses 1 by its last bit. */
@@ -37,10 +53,50 @@ static bool count_row(void *user, uint32_t row)
     return true;
 }
 
+/* -- by score ---------------------------------------------------------------------------------- */
+
+/* The first of all as a heap that keeps the least; the distance is the score turned around. */
+struct ranking {
+    struct search *s;
+    struct topk top;
+    uint64_t total;
+};
+
+static bool rank_row(void *user, uint32_t row)
+{
+    struct ranking *r = user;
+    float distance = (float)-score_of(r->s, row);
+    r->total++;
+    if (topk_wants(&r->top, distance))
+        topk_push(&r->top, (struct hit){distance, row});
+    return true;
+}
+
+static enum err run_ranked(struct search *s, struct lane *lane)
+{
+    const struct ft_ask *ask = s->extra;
+    struct ranking r = {.s = s};
+    size_t most = ask->rows.offset + ask->rows.count;
+    most = most < s->view.live ? most : s->view.live;
+    struct hit *room = mem_try(MEM_SCRATCH, (most + 1) * sizeof(*room));
+    if (room == NULL)
+        return ERR_NOMEM;
+    topk_init(&r.top, room, most);
+    query_each(s, lane, rank_row, &r);
+    topk_sort(&r.top);
+    bytes_put_u64(&s->reply, r.total);
+    for (size_t i = ask->rows.offset; i < r.top.count; i++)
+        put_hit(s, 0, room[i].row);
+    mem_free(MEM_SCRATCH, room);
+    return OK;
+}
+
 /* Documents without a vector in the query. */
 static enum err run_plain(struct search *s, struct lane *lane)
 {
     struct ft_ask *ask = s->extra;
+    if (ask->by_score)
+        return run_ranked(s, lane);
     uint64_t total = 0;
     uint32_t *rows;
     size_t count;
@@ -224,15 +280,37 @@ static enum err plan_plain(struct key_index *x, struct search **out)
     return OK;
 }
 
+static enum err match_words(struct search *s, struct lane *lane)
+{
+    const struct ft_ask *ask = s->extra;
+    return key_text_run(ask->text, s, lane);
+}
+
+/* The words are matched in the index as it is now: the search starts in the same turn. */
+static void plan_words(struct key_index *x, struct ft_ask *ask, struct search *s)
+{
+    size_t number = 0;
+    while (number < x->spec->vector_count && x->vectors[number] != s->view.collection)
+        number++;
+    key_text_view(ask->text, s->view.collection == x->docs ? 0 : number + 1);
+    s->prepare = match_words;
+}
+
 enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
                  const struct ft_options *o, struct search **out, struct why *why)
 {
     struct key_filter filter = {0};
     ask->rows.offset = (size_t)o->offset;
     ask->rows.count = (size_t)o->count;
+    struct key_text_options words = o->words;
+    words.scores = ft_needs_scores(o);
+    if (!o->has_language)
+        words.language = x->spec->language;
     enum err e = query_parse(text, o->dialect, o->params, o->param_count, &ask->query, why);
     if (e == OK)
-        e = key_filter_make(x, &ask->query, &filter, why);
+        e = key_filter_make(x, &ask->query, &words, &filter, why);
+    ask->text = filter.text;
+    ask->by_score = ask->text != NULL && !o->has_sort && !o->any_order;
     if (e == OK && ask->query.knn.given)
         e = plan_knn(x, ask, out, why);
     else if (e == OK && filter.radius != NULL)
@@ -243,6 +321,8 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
         filter_free(filter.filter);
     else
         (*out)->filter = filter.filter;
+    if (e == OK && ask->text != NULL)
+        plan_words(x, ask, *out);
     return e;
 }
 
@@ -250,6 +330,7 @@ void ft_ask_fini(struct ft_ask *ask)
 {
     json_pick_free(ask->rows.sort_by);
     query_fini(&ask->query);
+    key_text_free(ask->text);
     index_spec_unref(ask->spec);
     mem_free(MEM_SCRATCH, ask->default_as);
     mem_free(MEM_SCRATCH, ask->words);

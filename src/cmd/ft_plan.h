@@ -13,6 +13,8 @@ struct ft_ask {
     struct ft_query query;
     struct index_spec *spec;
     struct query rows;        /* without vectors: which documents, in which order */
+    struct key_text *text;    /* NULL: there are no words */
+    bool by_score;            /* the best first */
     struct slice distance_as; /* empty: there is no distance */
     char *default_as;
     struct slice *words; /* copies of the command's */
@@ -25,10 +27,21 @@ MUST_USE enum err ft_words_copy(struct ft_ask *ask, const struct slices *words);
  * own whatever comes out; *out, which was NULL, as well. ask->spec is set. */
 MUST_USE enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
                           const struct ft_options *o, struct search **out, struct why *why);
+/* Whether hits need scores: they are shown, or are the order. ft_plan asks. */
+static inline bool ft_needs_scores(const struct ft_options *o)
+{
+    return o->with_scores || (!o->has_sort && !o->any_order);
+}
 void ft_ask_fini(struct ft_ask *ask);
 
-/* search.reply: how many match in all (u64), then for each found its distance (f32) and its key.
- * Those found by vectors come nearest first. */
-enum { FT_HIT_SIZE_MIN = 8 };
+/* search.reply: how many match in all (u64), then the hits. Those found by vectors come nearest
+ * first, those by words best first. */
+struct ft_hit {
+    float distance;
+    double score; /* 1: there are no words */
+    struct slice key;
+};
+enum { FT_HIT_SIZE_MIN = 12 };
+struct ft_hit ft_hit_read(struct bytes_reader *r);
 
 #endif

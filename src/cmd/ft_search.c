@@ -26,7 +26,7 @@ static void end_search(struct search *s)
 /* -- [loop] the reply -------------------------------------------------------------------------- */
 
 struct found {
-    double distance, number;
+    double distance, score, number;
     struct slice key, text;
     const struct object *o; /* NULL: it has gone since */
 };
@@ -165,7 +165,7 @@ static void reply_resp2(struct reply *r, const struct showing *w, uint64_t total
         const struct found *item = &w->items[i];
         reply_bulk(r, item->key);
         if (o->with_scores)
-            reply_text(r, "1");
+            reply_score(r, item->score);
         if (!o->no_content && item->o == NULL)
             reply_null(r);
         else if (!o->no_content)
@@ -190,7 +190,7 @@ static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total
         reply_bulk(r, item->key);
         if (o->with_scores) {
             reply_text(r, "score");
-            reply_double(r, 1);
+            reply_double(r, item->score);
         }
         if (!o->no_content) {
             reply_text(r, "extra_attributes");
@@ -218,8 +218,10 @@ static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
         return ERR_NOMEM;
     while (r.left.len > 0) {
         struct found *item = &w->items[w->count];
-        item->distance = bytes_get_f32(&r);
-        item->key = bytes_get_slice(&r);
+        struct ft_hit hit = ft_hit_read(&r);
+        item->distance = (double)hit.distance;
+        item->score = hit.score;
+        item->key = hit.key;
         item->o = keyspace_get(&w->db->keys, item->key);
         bool there = item->o != NULL && item->o->type == OBJECT_HASH &&
                      !object_expired(item->o, w->db->now_ms);

@@ -138,7 +138,7 @@ enum err compile_filter(struct slice text, const struct slices *params, struct f
     size_t count = params == NULL ? 0 : params->count / 2;
     CHECK(count <= LIMIT_PARAMS && (params == NULL || params->count % 2 == 0));
     for (size_t i = 0; i < count; i++)
-        pairs[i] = (struct filter_param){params->items[2 * i], params->items[2 * i + 1]};
+        pairs[i] = (struct filter_param){params->items[2 * i], params->items[2 * i + 1], NULL};
     return filter_compile(text, pairs, count, out, why);
 }
 

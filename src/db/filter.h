@@ -24,12 +24,15 @@
 #include "base/slice.h"
 
 struct filter;
+struct text_set;
 
 /* The value of $name: a string, which like every string acts as the number it reads as where it
- * meets a number. */
+ * meets a number; or a set of numbers, for `.field in $name`, which lasts as long as the filter and
+ * is filled before it is asked. */
 struct filter_param {
     struct slice name;
     struct slice value;
+    const struct text_set *set; /* NULL: value counts */
 };
 
 /* Compiles text (limits: LIMIT_FILTER_*). Errors say where: "syntax error in FILTER expression

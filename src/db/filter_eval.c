@@ -20,6 +20,8 @@
 
 #include <math.h>
 
+#include "text/match.h"
+
 /* Most filters fit the small frame; the large one costs 20 kB of stack to be touched. */
 enum { SMALL_SLOTS = 12, SMALL_STACK = 12 };
 
@@ -94,8 +96,16 @@ static bool in_array(const struct value *x, const struct value *array)
     return false;
 }
 
+static bool in_set(const struct value *x, const struct text_set *set)
+{
+    return x->kind == VALUE_NUMBER && x->number >= 0 && x->number < set->end &&
+           text_set_has(set, (uint32_t)x->number);
+}
+
 static bool in(const struct filter *f, const struct value *x, const struct value *y)
 {
+    if (y->kind == VALUE_SET)
+        return in_set(x, y->set);
     if (y->kind == VALUE_LIST)
         return in_list(f, x, y);
     if (y->kind == VALUE_ARRAY)

@@ -119,6 +119,10 @@ static enum err read_param(struct parser *p, struct value *out)
     enum err e = find_param(p, &i);
     if (e != OK)
         return e;
+    if (p->params[i].set != NULL) {
+        *out = (struct value){.kind = VALUE_SET, .set = p->params[i].set};
+        return OK;
+    }
     if (p->param_at[i] == SIZE_MAX) {
         p->param_at[i] = p->filter->text.len;
         buf_append_slice(&p->filter->text, p->params[i].value);

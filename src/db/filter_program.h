@@ -16,7 +16,8 @@ enum value_kind {
     VALUE_STRING,
     VALUE_NULL,
     VALUE_LIST, /* [1, "a"] in the expression */
-    VALUE_ARRAY /* an array in the JSON text */
+    VALUE_ARRAY, /* an array in the JSON text */
+    VALUE_SET    /* of numbers, from outside */
 };
 
 struct value {
@@ -26,6 +27,7 @@ struct value {
     union {
         double number;
         size_t first; /* VALUE_LIST: number of its first item among the constants */
+        const struct text_set *set;
     };
     struct slice text; /* VALUE_STRING, VALUE_ARRAY; VALUE_LIST: len is the count of items */
 };

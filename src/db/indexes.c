@@ -1,4 +1,4 @@
-#include "db/indexes.h"
+#include "db/index_text.h"
 
 #include <stdio.h>
 
@@ -33,6 +33,7 @@ double index_done_share(const struct key_index *x)
 size_t index_bytes(const struct key_index *x)
 {
     size_t bytes = collection_bytes(x->docs);
+    bytes += x->text == NULL ? 0 : index_text_bytes(x->text);
     for (size_t i = 0; i < x->spec->vector_count; i++)
         bytes += collection_bytes(x->vectors[i]);
     return bytes;
@@ -44,10 +45,12 @@ size_t index_bytes(const struct key_index *x)
 static enum err make_schema(const struct index_spec *spec, struct schema *out, struct why *why)
 {
     enum err e = OK;
+    if (spec->text_count > 0)
+        e = schema_add(out, slice_of(INDEX_TEXT_SLOT), SCHEMA_NUMERIC, why);
     for (size_t i = 0; i < spec->field_count && e == OK; i++) {
         char name[16];
         enum index_field_kind kind = spec->fields[i].kind;
-        if (kind == INDEX_VECTOR || out->count == LIMIT_SCHEMA_FIELDS)
+        if (!index_field_has_column(&spec->fields[i]) || out->count == LIMIT_SCHEMA_FIELDS)
             continue;
         int size = snprintf(name, sizeof(name), "f%zu", i);
         CHECK(size > 0 && (size_t)size < sizeof(name));
@@ -103,6 +106,7 @@ static void free_index(struct key_index *x)
         if (x->vectors[i] != NULL)
             collection_drop(x->vectors[i]);
     mem_free(MEM_KEYSPACE, x->vectors);
+    index_text_drop(x->text);
     index_document_fini(&x->document);
     buf_fini(&x->last_error);
     buf_fini(&x->last_error_key);
@@ -142,6 +146,8 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         .attribute = BUF_INIT(MEM_KEYSPACE),
         .vectors = BUF_INIT(MEM_KEYSPACE),
         .floats = BUF_INIT(MEM_KEYSPACE),
+        .texts = BUF_INIT(MEM_KEYSPACE),
+        .pieces = BUF_INIT(MEM_KEYSPACE),
         .norms = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(float)),
         .vector_at = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(size_t)),
     };
@@ -150,6 +156,10 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
     enum err e = room ? make_schema(spec, &schema, why) : ERR_NOMEM;
     if (e == OK && !make_collections(x, &schema))
         e = ERR_NOMEM;
+    if (e == OK && spec->text_count > 0) {
+        x->text = index_text_new(db, spec);
+        e = x->text == NULL ? ERR_NOMEM : OK;
+    }
     if (e == OK)
         db->index = x;
     else
@@ -181,8 +191,11 @@ void indexes_discard(struct db *db)
 
 /* -- following the keys ------------------------------------------------------------------------ */
 
-static void forget(struct key_index *x, struct slice key, uint64_t lsn)
+/* slot: of its texts, when it was taken for this key just now. */
+static void forget(struct key_index *x, struct slice key, uint32_t slot, uint64_t lsn)
 {
+    if (x->text != NULL)
+        index_text_forget(x, key, slot, lsn);
     (void)collection_remove(x->docs, key, lsn);
     for (size_t i = 0; i < x->spec->vector_count; i++)
         (void)collection_remove(x->vectors[i], key, lsn);
@@ -257,19 +270,27 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
 {
     struct why why = {{0}};
     const struct object *o = keyspace_get(&x->db->keys, key);
+    uint32_t slot = TEXT_NO_SLOT;
     if (o == NULL || o->type != OBJECT_HASH) {
-        forget(x, key, lsn);
+        forget(x, key, slot, lsn);
         return;
     }
-    enum err e =
-        key.len <= LIMIT_KEY_SIZE
-            ? index_document_read(x, o, &why)
-            : why_set(&why, ERR_LIMIT, "keys of indexes have at most %d bytes", LIMIT_KEY_SIZE);
+    enum err e = OK;
+    if (key.len > LIMIT_KEY_SIZE)
+        e = why_set(&why, ERR_LIMIT, "keys of indexes have at most %d bytes", LIMIT_KEY_SIZE);
+    else if (x->text != NULL)
+        e = index_text_slot(x, key, &slot);
+    if (e == OK)
+        e = index_document_read(x, o, slot, &why);
+    if (e == OK && x->text != NULL)
+        e = index_text_put(x, slot, lsn);
     if (e == OK)
         e = put_document(x, key, lsn);
     if (e != OK) {
-        forget(x, key, lsn);
+        forget(x, key, slot, lsn);
         note_failure(x, key, e, &why);
+    } else if (x->text != NULL) {
+        index_text_note_rows(x, slot, key);
     }
 }
 

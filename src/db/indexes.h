@@ -28,7 +28,19 @@ struct index_document {
     float *norms;       /* by vector field; 0: the document has no such field */
     size_t *vector_at;  /* in vectors */
     struct buf floats;
+    struct buf texts;  /* of the TEXT fields, one after the other */
+    struct buf pieces; /* of struct index_piece */
+    enum text_language language;
+    double score;
 };
+
+/* A text of a document: some bytes of its texts. */
+struct index_piece {
+    size_t at, size;
+    uint32_t field; /* place among the TEXT fields */
+};
+
+struct index_text;
 
 struct key_index {
     struct key_index *next;
@@ -36,6 +48,7 @@ struct key_index {
     struct index_spec *spec;
     struct collection *docs;
     struct collection **vectors; /* in the order of the VECTOR fields */
+    struct index_text *text;     /* index_text.h; NULL: there is no TEXT field */
     struct index_document document;
     uint64_t failures, uses;
     struct buf last_error, last_error_key;
@@ -65,6 +78,11 @@ static inline size_t index_field_number(const struct key_index *x, const struct 
     CHECK(field >= x->spec->fields && field < x->spec->fields + x->spec->field_count);
     return (size_t)(field - x->spec->fields);
 }
+/* Is its value among a document's attributes? */
+static inline bool index_field_has_column(const struct index_field *f)
+{
+    return f->kind != INDEX_VECTOR && f->kind != INDEX_TEXT;
+}
 /* How much of the keyspace has been looked at: 1 when it does not scan. */
 double index_done_share(const struct key_index *x);
 size_t index_bytes(const struct key_index *x);
@@ -78,9 +96,10 @@ MUST_USE enum err indexes_each(struct slice bytes,
                                void *user, struct why *why);
 MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *why);
 
-/* indexes_document.c: reads a hash into x->document; ERR_ARG: it cannot be indexed, why says why.
- */
-MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, struct why *why);
+/* indexes_document.c: reads a hash into x->document; slot: of its texts, when there is x->text.
+ * ERR_ARG: it cannot be indexed, why says why. */
+MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
+                                      struct why *why);
 void index_document_fini(struct index_document *d);
 /* A blob as PARAMS have it as a query: dim floats. ERR_ARG. */
 MUST_USE enum err index_query_read(const struct key_index *x, const struct index_field *f,

@@ -4,7 +4,7 @@
 
 #include "base/geo.h"
 #include "db/hashes.h"
-#include "db/indexes.h"
+#include "db/index_text.h"
 #include "db/stored.h"
 
 static bool is_blank(uint8_t c)
@@ -206,35 +206,95 @@ enum err index_query_read(const struct key_index *x, const struct index_field *f
     return e;
 }
 
+/* -- TEXT -------------------------------------------------------------------------------------- */
+
+/* What queries of words read stands elsewhere; the attribute says that there is a text, where
+ * ismissing() is asked, and what it is sorted by. */
+static void put_text(struct key_index *x, const struct index_field *f, struct slice value)
+{
+    struct index_document *d = &x->document;
+    struct index_piece piece = {d->texts.len, value.len, f->text_number};
+    if (!f->no_index) {
+        buf_append_slice(&d->texts, value);
+        buf_append(&d->pieces, &piece, sizeof(piece));
+    }
+    if (f->sortable || f->index_missing) {
+        struct index_field as = *f;
+        as.case_sensitive = f->unf;
+        put_name(&d->attribute, index_field_number(x, f));
+        put_tag(&as, f->sortable ? value : (struct slice){0}, &d->attribute);
+    }
+}
+
+/* What is said of the document as a whole. */
+static void read_rules(struct key_index *x, const struct object *o)
+{
+    struct index_document *d = &x->document;
+    const struct index_spec *s = x->spec;
+    struct hash_field field;
+    enum text_language language;
+    double score;
+    d->language = s->language;
+    d->score = s->score;
+    if (s->language_field.len > 0 && hashes_get(x->db, o, s->language_field, &field))
+        d->language = text_language_find(field.value, &language) ? language : d->language;
+    if (s->score_field.len > 0 && hashes_get(x->db, o, s->score_field, &field) &&
+        slice_to_f64(field.value, &score) && score >= 0 && score <= 1)
+        d->score = score;
+}
+
 /* -- the whole --------------------------------------------------------------------------------- */
 
-enum err index_document_read(struct key_index *x, const struct object *o, struct why *why)
+static enum err put_field(struct key_index *x, const struct index_field *f, size_t vector,
+                          struct slice value, struct why *why)
+{
+    switch (f->kind) {
+    case INDEX_TAG:
+        put_tags(x, f, value);
+        return OK;
+    case INDEX_NUMERIC:
+        return put_number(x, f, value, why);
+    case INDEX_GEO:
+        return put_point(x, f, value, why);
+    case INDEX_TEXT:
+        put_text(x, f, value);
+        return OK;
+    case INDEX_VECTOR:
+        return put_vector(x, f, vector, value, why);
+    case INDEX_FIELD_KIND_COUNT:
+        break;
+    }
+    CHECK(false);
+    return ERR_ARG;
+}
+
+enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
+                             struct why *why)
 {
     struct index_document *d = &x->document;
     struct hash_field field;
     enum err e = OK;
     buf_clear(&d->attribute, SIZE_MAX);
     buf_clear(&d->vectors, SIZE_MAX);
+    buf_clear(&d->texts, SIZE_MAX);
+    buf_clear(&d->pieces, SIZE_MAX);
     buf_append_byte(&d->attribute, '{');
+    if (x->text != NULL) {
+        buf_printf(&d->attribute, "\"" INDEX_TEXT_SLOT "\":%u", slot);
+        read_rules(x, o);
+    }
     for (size_t i = 0, vector = 0; i < x->spec->field_count && e == OK; i++) {
         const struct index_field *f = &x->spec->fields[i];
         size_t at = vector;
         vector += f->kind == INDEX_VECTOR;
         if (f->kind == INDEX_VECTOR)
             d->norms[at] = 0;
-        if (!hashes_get(x->db, o, f->path, &field))
-            continue;
-        if (f->kind == INDEX_TAG)
-            put_tags(x, f, field.value);
-        else if (f->kind == INDEX_NUMERIC)
-            e = put_number(x, f, field.value, why);
-        else if (f->kind == INDEX_GEO)
-            e = put_point(x, f, field.value, why);
-        else
-            e = put_vector(x, f, at, field.value, why);
+        if (hashes_get(x->db, o, f->path, &field))
+            e = put_field(x, f, at, field.value, why);
     }
     buf_append_byte(&d->attribute, '}');
-    return e == OK && buf_failed(&d->attribute) ? ERR_NOMEM : e;
+    bool failed = buf_failed(&d->attribute) || buf_failed(&d->texts) || buf_failed(&d->pieces);
+    return e == OK && failed ? ERR_NOMEM : e;
 }
 
 void index_document_fini(struct index_document *d)
@@ -242,6 +302,8 @@ void index_document_fini(struct index_document *d)
     buf_fini(&d->attribute);
     buf_fini(&d->vectors);
     buf_fini(&d->floats);
+    buf_fini(&d->texts);
+    buf_fini(&d->pieces);
     mem_free(MEM_KEYSPACE, d->norms);
     mem_free(MEM_KEYSPACE, d->vector_at);
 }

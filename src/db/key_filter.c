@@ -1,6 +1,7 @@
 #include "db/key_filter.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/limits.h"
 
@@ -12,8 +13,11 @@ struct open_node {
 };
 
 struct writing {
-    const struct key_index *x;
+    struct key_index *x;
     const struct ft_query *q;
+    const struct key_text_options *options;
+    bool *words;    /* by node: it is about words alone */
+    uint32_t *room; /* for nodes that become one group of words */
     struct key_filter *out;
     struct buf text;
     bool strict; /* nothing matches by lacking a field: a filter that reads one need not ask */
@@ -235,17 +239,53 @@ static enum err put_radius(struct writing *w, const struct query_node *n)
     return OK;
 }
 
+/* -- words ------------------------------------------------------------------------------------- */
+
+/* Some nodes side by side as one group; what says nothing is left to the filter as what changes
+ * nothing there. */
+static enum err put_group(struct writing *w, size_t count, enum query_kind kind)
+{
+    size_t number;
+    if (w->out->text == NULL)
+        w->out->text = key_text_new(w->x, w->options);
+    if (w->out->text == NULL)
+        return ERR_NOMEM;
+    enum err e = key_text_add(w->out->text, w->q, w->options, w->room, count, kind,
+                              all_must_match(w), &number, w->why);
+    if (e == OK && number == SIZE_MAX) /* stop words: all that was asked for, or nothing at all */
+        buf_append_text(&w->text, kind == QUERY_OR || w->depth == 0 ? "false" : "true");
+    else if (e == OK)
+        buf_printf(&w->text, "(." INDEX_TEXT_SLOT " in $t%zu)", number);
+    return e;
+}
+
+/* Those children of a node that are about words alone. */
+static enum err put_words_of(struct writing *w, struct open_node *open)
+{
+    size_t count = 0;
+    for (uint32_t at = open->node->child; at != QUERY_NO_NODE; at = node_at(w, at)->next)
+        if (w->words[at])
+            w->room[count++] = at;
+    open->any = count > 0;
+    return count > 0 ? put_group(w, count, open->node->kind) : OK;
+}
+
 static enum err open_node(struct writing *w, const struct query_node *n)
 {
     if (w->depth == KEY_FILTER_DEPTH)
         return why_set(w->why, ERR_LIMIT, "a query nests at most %d clauses", KEY_FILTER_DEPTH);
     w->open[w->depth++] = (struct open_node){n, n->child, false};
     buf_append_text(&w->text, n->kind == QUERY_NOT ? "not (" : "(");
-    return OK;
+    return put_words_of(w, &w->open[w->depth - 1]);
 }
 
 static enum err put_node(struct writing *w, const struct query_node *n)
 {
+    uint32_t at = (uint32_t)(n - w->q->nodes);
+    if (w->words[at]) {
+        w->room[0] = at;
+        return put_group(w, 1, QUERY_AND);
+    }
     switch (n->kind) {
     case QUERY_AND:
     case QUERY_OR:
@@ -270,8 +310,7 @@ static enum err put_node(struct writing *w, const struct query_node *n)
     case QUERY_INFIX:
     case QUERY_WILDCARD:
     case QUERY_FUZZY:
-        buf_append_text(&w->text, "false");
-        return OK;
+        break;
     case QUERY_GEO:
         return put_circle(w, n);
     }
@@ -290,6 +329,10 @@ static enum err put_tree(struct writing *w)
             continue;
         }
         const struct query_node *child = node_at(w, top->next);
+        if (w->words[top->next]) { /* written when the node was opened */
+            top->next = child->next;
+            continue;
+        }
         if (top->any)
             buf_append_text(&w->text, top->node->kind == QUERY_OR ? " or " : " and ");
         top->any = true;
@@ -299,11 +342,11 @@ static enum err put_tree(struct writing *w)
     return e;
 }
 
-static bool is_strict(const struct ft_query *q)
+static bool is_strict(const struct ft_query *q, const bool *words)
 {
     for (uint32_t i = 0; i < q->node_count; i++) {
         enum query_kind kind = q->nodes[i].kind;
-        if (kind == QUERY_OR || kind == QUERY_NOT || kind == QUERY_MISSING)
+        if (!words[i] && (kind == QUERY_OR || kind == QUERY_NOT || kind == QUERY_MISSING))
             return false;
     }
     return true;
@@ -320,21 +363,48 @@ static bool matches_all(const struct ft_query *q)
     return true;
 }
 
-enum err key_filter_make(const struct key_index *x, const struct ft_query *q,
-                         struct key_filter *out, struct why *why)
+/* The filter asks for sets of documents by the names of groups. */
+static enum err compile(const struct writing *w, struct filter **out)
 {
-    struct writing w = {.x = x,
-                        .q = q,
-                        .out = out,
-                        .text = BUF_INIT(MEM_SCRATCH),
-                        .strict = is_strict(q),
-                        .why = why};
+    enum { NAME_SIZE = 8 };
+    struct filter_param params[LIMIT_PARAMS] = {0};
+    char names[LIMIT_PARAMS][NAME_SIZE];
+    const struct key_text *t = w->out->text;
+    size_t count = t == NULL ? 0 : t->count;
+    for (size_t i = 0; i < count; i++) {
+        int size = snprintf(names[i], NAME_SIZE, "t%zu", i);
+        CHECK(size > 0 && size < NAME_SIZE);
+        params[i].name = slice_of(names[i]);
+        params[i].set = &t->groups[i]->set;
+    }
+    return filter_compile(buf_slice(&w->text), params, count, out, w->why);
+}
+
+enum err key_filter_make(struct key_index *x, const struct ft_query *q,
+                         const struct key_text_options *options, struct key_filter *out,
+                         struct why *why)
+{
+    struct writing w = {
+        .x = x, .q = q, .options = options, .out = out, .text = BUF_INIT(MEM_SCRATCH), .why = why};
     *out = (struct key_filter){0};
-    enum err e = put_tree(&w);
+    w.room = mem_try(MEM_SCRATCH, (q->node_count + 1) * sizeof(*w.room));
+    enum err e = w.room == NULL ? ERR_NOMEM : key_text_mark(q, &w.words);
+    if (e == OK) {
+        w.strict = is_strict(q, w.words);
+        e = put_tree(&w);
+    }
     if (e == OK && buf_failed(&w.text))
         e = ERR_NOMEM;
     if (e == OK && !matches_all(q))
-        e = filter_compile(buf_slice(&w.text), NULL, 0, &out->filter, why);
+        e = compile(&w, &out->filter);
+    if (e != OK || (out->text != NULL && out->text->count == 0)) { /* nothing but stop words */
+        key_text_free(out->text);
+        out->text = NULL;
+    }
+    if (out->text != NULL)
+        out->text->alone = out->text->count == 1 && w.words[q->root];
+    mem_free(MEM_SCRATCH, w.words);
+    mem_free(MEM_SCRATCH, w.room);
     buf_fini(&w.text);
     return e;
 }

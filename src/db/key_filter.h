@@ -1,14 +1,13 @@
 /* key_filter.h: a query over keys (ft/query.h) as what searches of collections understand: a
  * FILTER over the attributes that indexes.h makes, and at most one radius.
  *
- * Words of a query that names no field match nothing, as there are no TEXT fields. Pure but for
- * what it looks up in the index. */
+ * Words are matched apart (key_text.h). Pure but for what it looks up in the index. */
 #ifndef VDB_DB_KEY_FILTER_H
 #define VDB_DB_KEY_FILTER_H
 
 #include "base/limits.h"
 #include "db/filter.h"
-#include "db/indexes.h"
+#include "db/key_text.h"
 #include "ft/query.h"
 
 /* Clauses that nest: a leaf has parentheses of its own. */
@@ -17,11 +16,13 @@ enum { KEY_FILTER_DEPTH = LIMIT_FILTER_DEPTH - 4 };
 struct key_filter {
     struct filter *filter;           /* NULL: every document matches; owned */
     const struct query_node *radius; /* NULL: there is none */
+    struct key_text *text;           /* NULL: there are no words; owned */
 };
 
 /* ERR_ARG: a field that is not there or is of another kind; a radius that is not one of the clauses
  * that must all match. ERR_LIMIT: more than a filter holds. */
-MUST_USE enum err key_filter_make(const struct key_index *x, const struct ft_query *q,
-                                  struct key_filter *out, struct why *why);
+MUST_USE enum err key_filter_make(struct key_index *x, const struct ft_query *q,
+                                  const struct key_text_options *options, struct key_filter *out,
+                                  struct why *why);
 
 #endif

@@ -4,14 +4,15 @@
 #include <roaring/roaring.h>
 
 #include "db/predicate_program.h"
+#include "text/match.h"
 
 enum {
     DRIVERS_MAX = 32,
     CHOICE_MAX = 4, /* drivers kept of one part, the smallest */
     MARKS_MAX = LIMIT_FILTER_DEPTH,
     ESTIMATES_MAX = 16,
-    UNKNOWN_SHARE = 3, /* of all rows, where nothing is known */
-    CIRCLES_MAX = 4    /* whose rows an index can name */
+    UNKNOWN_SHARE = PLAN_UNKNOWN_SHARE,
+    CIRCLES_MAX = 4 /* whose rows an index can name */
 };
 
 enum driver_kind { DRIVER_RANGE, DRIVER_TAGS, DRIVER_BOOL, DRIVER_CIRCLE, DRIVER_UNION };
@@ -299,6 +300,9 @@ static void estimate_op(struct planning *g, const struct predicate_op *op)
         return;
     case PREDICATE_GEO:
         estimate_circle(g, op);
+        return;
+    case PREDICATE_SET: /* filled on a lane, which then knows better (key_text.c) */
+        push_unknown(g, op->set->bits != NULL ? (double)op->set->count : g->live / UNKNOWN_SHARE);
         return;
     case FILTER_FIELD:
         if (g->p->reads[op->arg].kind == SCHEMA_BOOL)

@@ -10,7 +10,10 @@
 
 #include "db/predicate.h"
 
-enum { PLAN_ROWS_MAX = 64 * 1024 };
+enum {
+    PLAN_ROWS_MAX = 64 * 1024,
+    PLAN_UNKNOWN_SHARE = 3 /* of all rows: so many match, where nothing is known */
+};
 
 struct plan_request {
     const struct predicate *predicate;     /* NULL: no filter */

@@ -1,6 +1,8 @@
 /* predicate.c: binds a filter to columns, and runs it over them. */
 #include "db/predicate_program.h"
 
+#include "text/match.h"
+
 enum {
     NOT_READ = UINT8_MAX,
     STACK = 12,
@@ -126,6 +128,12 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
         return false;
     if (b->p->reads[read].kind == SCHEMA_TAG)
         return bind_tag(b, fields, read, constant, code, turned);
+    if (op.code == FILTER_IN && constant->kind == VALUE_SET && !turned &&
+        b->p->reads[read].kind == SCHEMA_NUMERIC) {
+        b->p->ops[b->p->op_count++] =
+            (struct predicate_op){.code = PREDICATE_SET, .arg = read, .set = constant->set};
+        return true;
+    }
     if (one_way || (constant->kind != VALUE_NUMBER && constant->kind != VALUE_STRING))
         return false;
     double number = constant->kind == VALUE_NUMBER ? constant->number : text_number(constant);
@@ -170,8 +178,7 @@ static bool is_all_of(const struct predicate *p)
 {
     for (uint32_t i = 0; i < p->op_count; i++) {
         uint16_t code = p->ops[i].code;
-        if (code != PREDICATE_COMPARE && code != PREDICATE_TAG && code != PREDICATE_GEO &&
-            code != FILTER_AND_TEST && code != FILTER_BOOL)
+        if (code < PREDICATE_COMPARE && code != FILTER_AND_TEST && code != FILTER_BOOL)
             return false;
     }
     return true;
@@ -327,6 +334,11 @@ static inline bool is_tagged(const struct predicate *p, const struct predicate_o
     return (cell->state == FIELD_VALUE && has_tag(p, op, cell->tag)) != op->negated;
 }
 
+static inline bool is_in_set(const struct predicate_op *op, const struct field_cell *cell)
+{
+    return cell->state == FIELD_VALUE && text_set_has(op->set, (uint32_t)cell->number);
+}
+
 /* Where the column does not tell, *doubt is set and the answer means nothing. */
 static bool is_within(const struct predicate *p, const struct predicate_op *op,
                       const struct field_cell *cell, bool *doubt)
@@ -349,6 +361,8 @@ static bool run_all_of(const struct predicate *p, const struct field_cell *cells
             all = is_tagged(p, op, &cells[op->arg]);
         else if (op->code == PREDICATE_GEO)
             all = is_within(p, op, &cells[op->arg], doubt);
+        else if (op->code == PREDICATE_SET)
+            all = is_in_set(op, &cells[op->arg]);
     }
     return all;
 }
@@ -370,6 +384,9 @@ static bool run(const struct predicate *p, const struct field_cell *cells, bool 
             break;
         case PREDICATE_GEO:
             *++top = value_of_bool(is_within(p, op, &cells[op->arg], doubt));
+            break;
+        case PREDICATE_SET:
+            *++top = value_of_bool(is_in_set(op, &cells[op->arg]));
             break;
         case FILTER_CONSTANT:
             *++top = p->filter->constants[op->arg];

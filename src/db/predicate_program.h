@@ -11,7 +11,8 @@
 enum {
     PREDICATE_COMPARE = FILTER_OR + 1, /* push: field arg (a number) compare number */
     PREDICATE_TAG,                     /* push: is field arg one of the tags; negated: is it not */
-    PREDICATE_GEO                      /* push: is field arg in the circle */
+    PREDICATE_GEO,                     /* push: is field arg in the circle */
+    PREDICATE_SET                      /* push: is field arg (a number) in set */
 };
 
 struct predicate_op {
@@ -26,8 +27,9 @@ struct predicate_op {
     const uint64_t *tag_bits;            /* the same tags as bits, or NULL: few, or too large */
     uint32_t tag_end;                    /* of tag_bits: greater tags are not among them */
     union {
-        double number;   /* PREDICATE_COMPARE */
-        uint16_t circle; /* PREDICATE_GEO: its place among the circles */
+        double number;              /* PREDICATE_COMPARE */
+        uint16_t circle;            /* PREDICATE_GEO: its place among the circles */
+        const struct text_set *set; /* PREDICATE_SET */
     };
 };
 

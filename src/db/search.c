@@ -30,6 +30,10 @@ static void run(struct search *s, struct lane *lane, size_t most)
         s->cost.is_over = deadline_is_over;
         s->cost.user = s;
     }
+    if (s->prepare != NULL && s->error == OK) {
+        s->error = s->prepare(s, lane);
+        s->prepare = NULL;
+    }
     for (size_t i = 0; i < most && s->answered < s->query_count && s->error == OK; i++) {
         s->error = s->work != NULL ? run_work(s, lane)
                                    : search_find(s, lane, s->queries + s->answered * dim);
@@ -141,7 +145,7 @@ bool search_start(struct search *s)
     struct collection *c = s->view.collection;
     size_t floats = (size_t)c->rows_end * c->spec.dim * s->query_count;
     bool small = floats <= LOOP_FLOATS_MAX && s->explain == EXPLAIN_NO;
-    if (small && s->filter == NULL && s->work == NULL) {
+    if (small && s->filter == NULL && s->work == NULL && s->prepare == NULL) {
         search_run_here(s);
         return true;
     }

@@ -61,6 +61,8 @@ struct search {
     struct partition_choice *choice; /* NULL: all; owned */
     uint64_t deadline_us;  /* monotonic: then what was found so far has to do; 0: never */
 
+    /* [lane] NULL, or what is done once before anything else. */
+    enum err (*prepare)(struct search *s, struct lane *lane);
     /* [lane] NULL, or what is done in place of searching. */
     enum err (*work)(struct search *s, struct lane *lane);
     void *extra;           /* of work; owned, MEM_SCRATCH */

@@ -244,18 +244,32 @@ static enum err read_separator(struct words *w, struct index_field *f)
     return OK;
 }
 
+static enum err read_weight(struct words *w, struct index_field *f)
+{
+    enum err e = take_number(w, "weight", &f->weight);
+    if (e == OK && (f->weight < 0 || f->weight > UINT16_MAX))
+        return bad_value(w, "weight", "Value is outside acceptable bounds");
+    return e;
+}
+
 /* One option of a field; *known is false when the next word is none. */
 static enum err read_field_option(struct words *w, struct index_field *f, bool *known)
 {
-    bool tag = f->kind == INDEX_TAG;
+    bool tag = f->kind == INDEX_TAG, text = f->kind == INDEX_TEXT;
     *known = true;
     if (tag && next_is(w, "SEPARATOR"))
         return read_separator(w, f);
-    if (tag && next_is(w, "CASESENSITIVE"))
+    if (text && next_is(w, "WEIGHT"))
+        return read_weight(w, f);
+    if (text && next_is(w, "PHONETIC"))
+        return why_set(w->why, ERR_UNSUPPORTED, "PHONETIC is not supported");
+    if (text && next_is(w, "NOSTEM"))
+        f->no_stem = true;
+    else if (tag && next_is(w, "CASESENSITIVE"))
         f->case_sensitive = true;
-    else if (tag && next_is(w, "WITHSUFFIXTRIE"))
+    else if ((tag || text) && next_is(w, "WITHSUFFIXTRIE"))
         f->with_suffixes = true;
-    else if (tag && next_is(w, "INDEXEMPTY"))
+    else if ((tag || text) && next_is(w, "INDEXEMPTY"))
         f->index_empty = true;
     else if (f->kind != INDEX_VECTOR && next_is(w, "SORTABLE"))
         f->sortable = true;
@@ -286,7 +300,7 @@ static enum err read_kind(struct words *w, struct index_field *f)
 static enum err read_field(struct words *w, struct index_spec *s)
 {
     struct index_field *f = &s->fields[s->field_count];
-    *f = (struct index_field){.separator = ','};
+    *f = (struct index_field){.separator = ',', .weight = 1};
     f->path = f->name = w->items[w->at++];
     enum err e = next_is(w, "AS") ? take(w, "AS", &f->name) : OK;
     if (e == OK && index_spec_field(s, f->name) != NULL)
@@ -298,7 +312,11 @@ static enum err read_field(struct words *w, struct index_spec *s)
         e = read_vector(w, &f->vector);
     for (bool known = true; e == OK && known;)
         e = read_field_option(w, f, &known);
+    if (e == OK && f->kind == INDEX_TEXT && s->text_count == INDEX_TEXTS_MAX)
+        return why_set(w->why, ERR_LIMIT, "Schema is limited to %d TEXT fields", INDEX_TEXTS_MAX);
     f->unf |= f->kind == INDEX_NUMERIC && f->sortable;
+    f->text_number = (uint8_t)s->text_count;
+    s->text_count += f->kind == INDEX_TEXT;
     s->vector_count += f->kind == INDEX_VECTOR;
     s->field_count++;
     return e;
@@ -343,6 +361,40 @@ static enum err read_on(struct words *w)
     return e;
 }
 
+static enum err read_language(struct words *w, struct index_spec *s)
+{
+    struct slice word = {0};
+    enum err e = take(w, "LANGUAGE", &word);
+    if (e == OK && !text_language_find(word, &s->language))
+        return why_set(w->why, ERR_ARG, "Invalid language: `%.*s`", shown(word),
+                       (const char *)word.ptr);
+    return e;
+}
+
+static enum err read_stop_words(struct words *w, struct index_spec *s)
+{
+    s->own_stop_words = true;
+    return take_list(w, "STOPWORDS", &s->stop_words, &s->stop_word_count);
+}
+
+/* A flag about texts; false: the next word is none. */
+static bool read_text_flag(struct words *w, struct index_spec *s)
+{
+    if (next_is(w, "NOOFFSETS"))
+        s->no_offsets = true;
+    else if (next_is(w, "NOHL"))
+        s->no_highlight = true;
+    else if (next_is(w, "NOFIELDS"))
+        s->no_fields = true;
+    else if (next_is(w, "NOFREQS"))
+        s->no_frequencies = true;
+    else if (next_is(w, "MAXTEXTFIELDS"))
+        s->many_texts = true;
+    else
+        return false;
+    return true;
+}
+
 /* What may stand before SCHEMA, in any order. */
 static enum err read_options(struct words *w, struct index_spec *s)
 {
@@ -354,9 +406,17 @@ static enum err read_options(struct words *w, struct index_spec *s)
             e = read_prefixes(w, s);
         else if (next_is(w, "SCORE"))
             e = take_number(w, "SCORE", &s->score);
+        else if (next_is(w, "SCORE_FIELD"))
+            e = take(w, "SCORE_FIELD", &s->score_field);
+        else if (next_is(w, "LANGUAGE"))
+            e = read_language(w, s);
+        else if (next_is(w, "LANGUAGE_FIELD"))
+            e = take(w, "LANGUAGE_FIELD", &s->language_field);
+        else if (next_is(w, "STOPWORDS"))
+            e = read_stop_words(w, s);
         else if (next_is(w, "SKIPINITIALSCAN"))
             s->skip_scan = true;
-        else
+        else if (!read_text_flag(w, s))
             e = why_set(w->why, ERR_ARG, "Unknown argument `%.*s`", shown(w->items[w->at]),
                         (const char *)w->items[w->at].ptr);
     }

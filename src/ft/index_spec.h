@@ -9,12 +9,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "text/language.h"
 #include "vec/type.h"
 
 #define INDEX_FIELD_LIST(X)                                                                        \
     X(INDEX_TAG, "TAG")                                                                            \
     X(INDEX_NUMERIC, "NUMERIC")                                                                    \
     X(INDEX_GEO, "GEO")                                                                            \
+    X(INDEX_TEXT, "TEXT")                                                                          \
     X(INDEX_VECTOR, "VECTOR")
 
 enum index_field_kind {
@@ -62,10 +64,15 @@ struct index_field {
     struct slice name;   /* what queries call it */
     uint8_t separator;   /* TAG */
     bool case_sensitive; /* TAG */
-    bool with_suffixes;  /* TAG: taken and shown */
+    bool with_suffixes;  /* TAG, TEXT: taken and shown */
+    bool no_stem;        /* TEXT */
+    double weight;       /* TEXT */
+    uint8_t text_number; /* TEXT: place among the TEXT fields */
     bool sortable, unf, no_index, index_missing, index_empty;
     struct index_vector vector;
 };
+
+enum { INDEX_TEXTS_MAX = 64 /* TEXT fields of an index */ };
 
 struct index_spec {
     struct slice name;
@@ -76,8 +83,16 @@ struct index_spec {
     struct index_field *fields;
     size_t field_count;
     size_t vector_count;
+    size_t text_count;
     bool skip_scan;
     double score;
+    struct slice score_field;    /* empty: none */
+    enum text_language language;
+    struct slice language_field; /* empty: none */
+    const struct slice *stop_words;
+    size_t stop_word_count;
+    bool own_stop_words; /* they were given */
+    bool no_offsets, no_highlight, no_fields, no_frequencies, many_texts; /* NOOFFSETS .. */
     uint8_t *bytes; /* of all slices */
     unsigned refs;  /* owner: loop */
 };

@@ -53,8 +53,7 @@ static bool grow_rows(struct text_documents *d, size_t collection, uint32_t capa
     rows->capacity = capacity;
     for (size_t i = 0; i < (size_t)capacity * ROWS; i++) {
         bool had = old != NULL && i < (size_t)old->capacity * ROWS;
-        uint32_t row =
-            had ? atomic_load_explicit(&old->of[i], memory_order_relaxed) : TEXT_NO_ROW;
+        uint32_t row = had ? atomic_load_explicit(&old->of[i], memory_order_relaxed) : TEXT_NO_ROW;
         atomic_store_explicit(&rows->of[i], row, memory_order_relaxed);
     }
     d->rows[collection] = rows;

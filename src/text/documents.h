@@ -53,9 +53,9 @@ struct text_documents {
     struct text_graves *graves;
     struct text_chunks *chunks;
     uint32_t chunk_count;
-    uint64_t next;         /* version */
-    uint64_t *version_of;  /* by slot; the loop's alone */
-    uint32_t slots;        /* ever used */
+    uint64_t next;        /* version */
+    uint64_t *version_of; /* by slot; the loop's alone */
+    uint32_t slots;       /* ever used */
     uint32_t slot_capacity;
     uint32_t *free_slots;
     uint32_t free_count;

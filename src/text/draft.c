@@ -28,8 +28,8 @@ struct text_draft {
     uint32_t *table; /* of groups + 1, by term number */
     uint32_t place_count, place_capacity;
     uint32_t group_count, group_capacity, table_bits;
-    uint32_t length;  /* words, without stems */
-    uint32_t field;   /* that is read now; without fields in records, 0 */
+    uint32_t length; /* words, without stems */
+    uint32_t field;  /* that is read now; without fields in records, 0 */
     bool stems;
     uint32_t position;
     struct buf record, stem;
@@ -58,8 +58,8 @@ void text_draft_free(struct text_draft *d)
 /* -- stop words -------------------------------------------------------------------------------- */
 
 struct text_stops {
-    struct buf text;      /* folded, one after the other */
-    struct slice *words;  /* sorted */
+    struct buf text;     /* folded, one after the other */
+    struct slice *words; /* sorted */
     size_t count;
 };
 
@@ -105,14 +105,12 @@ struct text_stops *text_stops_new(struct text_tokenizer *t, const struct slice *
 bool text_is_stop_word(const struct text_index *x, struct slice word)
 {
     const struct text_stops *s = x->stops;
-    return s->count > 0 &&
-           bsearch(&word, s->words, s->count, sizeof(*s->words), by_text) != NULL;
+    return s->count > 0 && bsearch(&word, s->words, s->count, sizeof(*s->words), by_text) != NULL;
 }
 
 /* -- gathering --------------------------------------------------------------------------------- */
 
-void text_put_begin(struct text_index *x, enum text_language language, float score,
-                    uint64_t digest)
+void text_put_begin(struct text_index *x, enum text_language language, float score, uint64_t digest)
 {
     struct text_draft *d = x->draft;
     d->language = language;
@@ -231,6 +229,14 @@ static uint32_t count_field(const struct text_draft *d, uint32_t at, uint32_t *a
     return count;
 }
 
+static size_t varint_size(uint32_t v)
+{
+    size_t size = 1;
+    for (; v >= 0x80; v >>= 7)
+        size++;
+    return size;
+}
+
 /* The places of a group, as differences within each field, behind what they take. */
 static void put_places(struct text_draft *d, const struct group *g)
 {
@@ -244,8 +250,7 @@ static void put_places(struct text_draft *d, const struct group *g)
             uint32_t from = p->field == field ? position : 0;
             if (pass == 1)
                 text_put_varint(&d->record, p->position - from);
-            size += 1 + (p->position - from >= 0x80) + (p->position - from >= 0x4000) +
-                    (p->position - from >= 0x200000) + (p->position - from >= 0x10000000);
+            size += varint_size(p->position - from);
             position = p->position;
             field = p->field;
         }
@@ -304,8 +309,8 @@ enum err text_put_end(struct text_index *x, uint32_t slot, uint64_t lsn)
 {
     struct text_draft *d = x->draft;
     struct text_documents *docs = &x->documents;
-    struct text_version v = {.slot = slot, .length = d->length, .score = d->score,
-                             .digest = d->digest};
+    struct text_version v = {
+        .slot = slot, .length = d->length, .score = d->score, .digest = d->digest};
     enum err e = text_version_prepare(docs) ? OK : ERR_NOMEM;
     bool some = false;
     for (uint32_t i = 0; e == OK && i < d->group_count; i++) {

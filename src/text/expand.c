@@ -1,7 +1,7 @@
 /* Which terms a leaf of a query stands for, by a walk over the terms in order.
  *
  * Prefixes and what a pattern begins with narrow the walk. A fuzzy word is compared by the rows of
- * Wagner and Fischer's table (1974), one row for each letter; terms that begin alike share rows, and
+ * Wagner and Fischer's table (1974), one for each letter; terms that begin alike share rows, and
  * where no entry of a row is small enough the walk goes on behind all terms that begin so. */
 #include <stdlib.h>
 
@@ -146,7 +146,7 @@ struct fuzzy {
     size_t word_size, term_size;
     size_t edits;
     size_t good; /* rows below it are those of the first letters of `term` */
-    uint16_t rows[LETTERS_MAX + 1][LETTERS_MAX + 1]; /* only those near the diagonal are looked at */
+    uint16_t rows[LETTERS_MAX + 1][LETTERS_MAX + 1]; /* of which a short word needs a corner */
 };
 
 /* Row `at` from the one before; its least entry. */

@@ -75,8 +75,8 @@ bool text_is_stop_word(const struct text_index *x, struct slice word);
 
 /* owner: caller; all zero at first */
 struct text_collecting {
-    uint64_t lsn;   /* what died at or before it, and nobody can see any more */
-    uint32_t term;  /* number */
+    uint64_t lsn;  /* what died at or before it, and nobody can see any more */
+    uint32_t term; /* number */
     uint32_t chunk;
     struct text_block *before;
     bool terms_done;

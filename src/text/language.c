@@ -9,9 +9,9 @@ static const char *const names[] = {
 };
 
 const char *const text_stop_words[] = {
-    "a",    "is",    "the",   "an",   "and",  "are",  "as",   "at",   "be",   "but", "by",
-    "for",  "if",    "in",    "into", "it",   "no",   "not",  "of",   "on",   "or",  "such",
-    "that", "their", "then",  "there", "these", "they", "this", "to", "was",  "will", "with"};
+    "a",    "is",    "the",  "an",    "and",   "are",  "as",   "at", "be",  "but",  "by",
+    "for",  "if",    "in",   "into",  "it",    "no",   "not",  "of", "on",  "or",   "such",
+    "that", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"};
 const size_t text_stop_word_count = sizeof(text_stop_words) / sizeof(*text_stop_words);
 
 const char *text_language_name(enum text_language language)

@@ -18,12 +18,12 @@ struct list {
 
 struct frame {
     uint32_t node;
-    uint32_t at, end;    /* of order: children that are still to be asked */
-    uint32_t within;     /* the frame whose `found` limits it; NO_FRAME: all documents */
-    uint8_t part;        /* enum part: what its parent does with it */
-    bool started;        /* AND: found has what matched so far */
+    uint32_t at, end; /* of order: children that are still to be asked */
+    uint32_t within;  /* the frame whose `found` limits it; NO_FRAME: all documents */
+    uint8_t part;     /* enum part: what its parent does with it */
+    bool started;     /* AND: found has what matched so far */
     struct list found;
-    struct list *runs;   /* OR: lists still to be merged, each longer than the next */
+    struct list *runs; /* OR: lists still to be merged, each longer than the next */
     uint32_t run_count;
 };
 
@@ -250,8 +250,8 @@ static void push_run(struct text_matching *m, struct list *runs, uint32_t *count
 {
     runs[(*count)++] = *l;
     *l = (struct list){0};
-    while (*count >= 2 && (runs[*count - 2].count <= 2 * runs[*count - 1].count ||
-                           *count == RUNS_MAX)) {
+    while (*count >= 2 &&
+           (runs[*count - 2].count <= 2 * runs[*count - 1].count || *count == RUNS_MAX)) {
         list_union(m, &runs[*count - 2], &runs[*count - 1]);
         --*count;
     }
@@ -376,8 +376,7 @@ static void end_frame(struct machine *x)
         merge_runs(&x->m, f->runs, &f->run_count, &f->found);
     mem_free(MEM_SCRATCH, f->runs);
     if (n->kind == TEXT_AND && n->slop != TEXT_NO_SLOP)
-        f->found.count =
-            text_keep_near(&x->m, n, f->found.docs, f->found.scores, f->found.count);
+        f->found.count = text_keep_near(&x->m, n, f->found.docs, f->found.scores, f->found.count);
     for (size_t i = 0; n->weight != 1 && i < f->found.count; i++)
         f->found.scores[i] *= (float)n->weight;
     x->result = f->found;

@@ -45,7 +45,7 @@ enum { TEXT_EXPANSIONS_MAX = 200, TEXT_PREFIX_MIN = 2 };
 /* How it is looked for. */
 struct text_ask {
     enum text_scorer scorer;
-    bool scores;            /* they are wanted */
+    bool scores;               /* they are wanted */
     bool (*stops)(void *user); /* asked now and then: is the time over? */
     void *user;
 };

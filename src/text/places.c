@@ -122,8 +122,7 @@ static bool read_part(struct nearness *near, struct part *p, uint64_t version)
             continue;
         if (p->count + c->place_size > p->capacity) {
             size_t capacity = 2 * (p->count + c->place_size);
-            uint64_t *places =
-                mem_try_realloc(MEM_SCRATCH, p->places, capacity * sizeof(*places));
+            uint64_t *places = mem_try_realloc(MEM_SCRATCH, p->places, capacity * sizeof(*places));
             if (places == NULL) {
                 near->m->failed = true;
                 return false;

@@ -37,9 +37,8 @@ static struct text_block *make_block(struct text_terms *t, size_t capacity, uint
     struct text_block *b = mem_try(MEM_TEXT, size);
     if (b == NULL)
         return NULL;
-    *b = (struct text_block){.first = first,
-                             .last = first,
-                             .capacity = (uint32_t)(size - sizeof(struct text_block))};
+    *b = (struct text_block){
+        .first = first, .last = first, .capacity = (uint32_t)(size - sizeof(struct text_block))};
     t->bytes += mem_size(b);
     return b;
 }

@@ -60,7 +60,7 @@ struct text_cursor {
     uint64_t end; /* versions from here on came later */
     uint32_t at, used;
     uint64_t version, fields;
-    uint32_t frequency; /* weighted */
+    uint32_t frequency;    /* weighted */
     const uint8_t *counts; /* how often in each field, then the places */
     const uint8_t *places;
     uint32_t place_size;

@@ -19,8 +19,7 @@ enum err text_query_add(struct text_query *q, enum text_kind kind, struct slice 
     enum { FIRST = 8 };
     if (q->count == q->capacity) {
         uint32_t capacity = q->capacity == 0 ? FIRST : 2 * q->capacity;
-        struct text_node *nodes =
-            mem_try_realloc(MEM_SCRATCH, q->nodes, capacity * sizeof(*nodes));
+        struct text_node *nodes = mem_try_realloc(MEM_SCRATCH, q->nodes, capacity * sizeof(*nodes));
         if (nodes == NULL)
             return ERR_NOMEM;
         q->nodes = nodes;

@@ -32,8 +32,8 @@ struct text_node {
     size_t text_at, text_size;
     uint64_t fields; /* bits */
     double weight;
-    int64_t slop;    /* TEXT_AND: words between, at most; TEXT_NO_SLOP: anywhere */
-    bool in_order;   /* TEXT_AND */
+    int64_t slop;  /* TEXT_AND: words between, at most; TEXT_NO_SLOP: anywhere */
+    bool in_order; /* TEXT_AND */
     uint8_t edits;
 };
 

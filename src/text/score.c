@@ -1,6 +1,6 @@
 /* How well a document fits, by the formulas of RediSearch's scorers, so that what clients compare
- * with thresholds keeps its scale. BM25STD is Okapi BM25 (Robertson and Zaragoza 2009) with k1 = 1.2
- * and b = 0.75; BM25 is RediSearch's older form of it. */
+ * with thresholds keeps its scale. BM25STD is Okapi BM25 (Robertson and Zaragoza 2009) with k1 1.2
+ * and b 0.75; BM25 is RediSearch's older form of it. */
 #include <math.h>
 
 #include "text/match_own.h"
@@ -35,8 +35,7 @@ double text_term_score(const struct text_matching *m, double idf, uint32_t frequ
                        const struct text_version *v)
 {
     double f = frequency;
-    double average =
-        m->view->alive == 0 ? 1 : (double)m->view->length / (double)m->view->alive;
+    double average = m->view->alive == 0 ? 1 : (double)m->view->length / (double)m->view->alive;
     switch (m->ask->scorer) {
     case TEXT_BM25STD:
         return idf * f * (k1 + 1) / (f + k1 * (1 - b_std + b_std * v->length / average));

@@ -230,8 +230,7 @@ bool text_terms_remove(struct text_terms *t, struct text_term *term)
         if (leaf == NULL)
             return false;
         memcpy(leaf->terms, old->terms, at * sizeof(*leaf->terms));
-        memcpy(leaf->terms + at, old->terms + at + 1,
-               (old->count - 1 - at) * sizeof(*leaf->terms));
+        memcpy(leaf->terms + at, old->terms + at + 1, (old->count - 1 - at) * sizeof(*leaf->terms));
         set_leaf(leaves, number, leaf);
         drop(t, old);
     }
@@ -245,17 +244,16 @@ bool text_terms_remove(struct text_terms *t, struct text_term *term)
 
 size_t text_terms_bytes(const struct text_terms *t)
 {
-    return t->bytes + map_bytes(&t->ids) +
-           t->capacity * (sizeof(*t->terms) + sizeof(*t->free));
+    return t->bytes + map_bytes(&t->ids) + t->capacity * (sizeof(*t->terms) + sizeof(*t->free));
 }
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
 void text_walk_from(const struct text_terms *t, struct slice text, struct text_walk *w)
 {
-    *w = (struct text_walk){.leaves = atomic_load_explicit(
-                                &((struct text_terms *)(uintptr_t)t)->leaves,
-                                memory_order_acquire)};
+    *w =
+        (struct text_walk){.leaves = atomic_load_explicit(
+                               &((struct text_terms *)(uintptr_t)t)->leaves, memory_order_acquire)};
     if (w->leaves == NULL)
         return;
     w->leaf_at = find_leaf(w->leaves, text);
@@ -285,4 +283,3 @@ const struct text_term *text_terms_find(const struct text_terms *t, struct slice
     const struct text_term *term = text_walk_next(&w);
     return term != NULL && slice_eq(text_term_text(term), text) ? term : NULL;
 }
-

@@ -151,25 +151,30 @@ static enum err fold_wide(struct text_tokenizer *t, const UChar *text, int32_t s
     return OK;
 }
 
+/* The character at a place, which moves on; ICU's own macro mixes signs. */
+static UChar32 next_char(const UChar *text, int32_t *at, int32_t end)
+{
+    UChar unit = text[(*at)++];
+    if (!U16_IS_LEAD(unit) || *at == end || !U16_IS_TRAIL(text[*at]))
+        return unit;
+    return U16_GET_SUPPLEMENTARY(unit, text[(*at)++]);
+}
+
 static size_t utf8_size(const UChar *text, int32_t from, int32_t end)
 {
     size_t size = 0;
-    while (from < end) {
-        UChar32 c;
-        U16_NEXT(text, from, end, c);
-        size += (size_t)U8_LENGTH(c);
-    }
+    while (from < end)
+        size += (size_t)U8_LENGTH((uint32_t)next_char(text, &from, end));
     return size;
 }
 
 /* What UAX 29 calls no word may still be one to look for: an emoji, a sign. */
 static bool is_word(const UChar *text, int32_t from, int32_t end, int32_t status)
 {
-    UChar32 c;
     if (status >= UBRK_WORD_NONE_LIMIT)
         return true;
-    U16_NEXT(text, from, end, c);
-    return (U_GET_GC_MASK(c) & (U_GC_SO_MASK | U_GC_SC_MASK | U_GC_SM_MASK | U_GC_CO_MASK)) != 0;
+    uint32_t signs = U_GC_SO_MASK | U_GC_SC_MASK | U_GC_SM_MASK | U_GC_CO_MASK;
+    return (U_GET_GC_MASK(next_char(text, &from, end)) & signs) != 0;
 }
 
 /* The words of a run of size UTF-16 units. */
@@ -234,6 +239,18 @@ enum err text_tokenize(struct text_tokenizer *t, struct slice source, text_on_to
             e = take_run(t, &run, fn, user);
     }
     return e;
+}
+
+enum err text_break_word(struct text_tokenizer *t, struct slice word, text_on_token *fn, void *user)
+{
+    struct run run = {.end = word.len};
+    buf_clear(&t->run, SIZE_MAX);
+    for (size_t i = 0; i < word.len; i++) {
+        run.wide |= word.ptr[i] >= 0x80;
+        run.escaped |= is_separator(word.ptr[i]); /* it would not be here otherwise */
+        buf_append_byte(&t->run, folded(word.ptr[i]));
+    }
+    return buf_failed(&t->run) ? ERR_NOMEM : take_run(t, &run, fn, user);
 }
 
 enum err text_fold(struct text_tokenizer *t, struct slice source, struct buf *out)

@@ -31,6 +31,10 @@ void text_tokenizer_free(struct text_tokenizer *t);
 typedef enum err text_on_token(void *user, const struct text_token *token);
 MUST_USE enum err text_tokenize(struct text_tokenizer *t, struct slice source, text_on_token *fn,
                                 void *user);
+/* The same of one word of a query, whose escapes are resolved: what separates words in it does not,
+ * but it is broken as Unicode says. */
+MUST_USE enum err text_break_word(struct text_tokenizer *t, struct slice word, text_on_token *fn,
+                                  void *user);
 /* The whole of source as one word, whatever is in it: for prefixes, patterns and fuzzy words, which
  * lose a letter when they are broken. Appends it. ERR_NOMEM. */
 MUST_USE enum err text_fold(struct text_tokenizer *t, struct slice source, struct buf *out);

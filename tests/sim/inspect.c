@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "db/hashes.h"
 #include "db/lists.h"
-#include "db/indexes.h"
+#include "db/index_text.h"
 #include "index/hnsw_impl.h"
 
 enum { LINKS_MAX = 8192 };
@@ -365,8 +365,11 @@ static const char *look_at_document(struct key_index *x, uint32_t row)
         return "an index holds a key that it should not";
     if (keyspace_fields_expiry(&x->db->keys, o) > 0)
         return NULL;
-    if (index_document_read(x, o, &why) != OK)
+    uint32_t slot = x->text == NULL ? TEXT_NO_SLOT : index_text_find(x, key);
+    if (index_document_read(x, o, slot, &why) != OK)
         return "an index holds a document that cannot be read";
+    if (x->text != NULL && !index_text_is(x, slot))
+        return "an index holds words as they were";
     heap_ref ref = ref_of(x->docs, COL_ATTR, row);
     if (ref == HEAP_NONE ||
         !slice_eq(heap_get(&x->docs->heap, ref), buf_slice(&x->document.attribute)))

@@ -216,10 +216,10 @@ TEST(filter, geo_takes_numbers_of_the_earth)
         "geo(.p, -180.1, 0, 1)", "geo(.p, 0, 90.1, 1)", "geo(.p, 181, 0, 1)",
         "geo(.p, 0, -91, 1)",    "geo(.p, 0, 0, -1)",   "geo(.p, 0, 0, $inf)",
         "geo(.p, $nan, 0, 1)",   "geo(.p, $x, 0, 1)",   "geo(.p, $none, 0, 1)"};
-    const struct filter_param params[] = {{slice_of("inf"), slice_of("inf")},
-                                          {slice_of("nan"), slice_of("nan")},
-                                          {slice_of("x"), slice_of("1x")},
-                                          {slice_of("two"), slice_of("2")}};
+    const struct filter_param params[] = {{slice_of("inf"), slice_of("inf"), NULL},
+                                          {slice_of("nan"), slice_of("nan"), NULL},
+                                          {slice_of("x"), slice_of("1x"), NULL},
+                                          {slice_of("two"), slice_of("2"), NULL}};
     struct filter *f = NULL;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         filter_free(compiled(good[i]));
@@ -341,8 +341,8 @@ TEST(filter, strings_may_hold_any_byte)
 static enum err compile_with(const char *expression, const char *value, struct filter **f,
                              struct why *why)
 {
-    struct filter_param params[] = {{slice_of("other"), slice_of("0")},
-                                    {slice_of("p_1"), slice_of(value)}};
+    struct filter_param params[] = {{slice_of("other"), slice_of("0"), NULL},
+                                    {slice_of("p_1"), slice_of(value), NULL}};
     return filter_compile(slice_of(expression), params, COUNT_OF(params), f, why);
 }
 
@@ -389,7 +389,7 @@ TEST(filter, parameters_that_are_not_given_are_named)
 TEST(filter, the_caller_keeps_nothing)
 {
     char expression[] = ".genre in ['x', $p]", value[] = "drama", name[] = "p";
-    struct filter_param param = {slice_of(name), slice_of(value)};
+    struct filter_param param = {slice_of(name), slice_of(value), NULL};
     struct filter *f = NULL;
     REQUIRE(filter_compile(slice_of(expression), &param, 1, &f, NULL) == OK);
     memset(expression, 'z', sizeof(expression));
@@ -596,8 +596,8 @@ TEST(filter, takes_so_many_parameters_and_no_more)
     struct filter *f = NULL;
     struct why why = {.text = ""};
     for (size_t i = 0; i < COUNT_OF(params); i++)
-        params[i] =
-            (struct filter_param){slice_of(i + 1 == LIMIT_PARAMS ? "last" : "p"), slice_of("1")};
+        params[i] = (struct filter_param){.name = slice_of(i + 1 == LIMIT_PARAMS ? "last" : "p"),
+                                          .value = slice_of("1")};
     EXPECT(filter_compile(slice_of("$last"), params, LIMIT_PARAMS, &f, &why) == OK);
     filter_free(f);
     EXPECT(filter_compile(slice_of("$last"), params, LIMIT_PARAMS + 1, &f, &why) == ERR_LIMIT);
@@ -638,7 +638,7 @@ TEST(filter, junk_is_an_error_and_not_a_crash)
 /* Fails each allocation in turn: an error, no leak. */
 TEST(filter, survives_any_failed_allocation)
 {
-    struct filter_param param = {slice_of("p"), slice_of("value")};
+    struct filter_param param = {slice_of("p"), slice_of("value"), NULL};
     struct slice expression = slice_of(".a.b == 'x' and .c in [$p, 'y'] or exists(.d[0])");
     size_t before = mem_used(MEM_SCRATCH);
     for (uint64_t n = 1;; n++) {

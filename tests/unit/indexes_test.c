@@ -246,7 +246,8 @@ static enum err nest(struct fixture *f, size_t depth, struct why *why)
     for (size_t i = 0; i < depth; i++)
         buf_append_text(&text, ")");
     EXPECT_EQ(query_parse(buf_slice(&text), 2, NULL, 0, &query, why), OK);
-    enum err e = key_filter_make(indexes_find(&f->db, slice_of("i")), &query, &filter, why);
+    const struct key_text_options words = {.slop = TEXT_NO_SLOP};
+    enum err e = key_filter_make(indexes_find(&f->db, slice_of("i")), &query, &words, &filter, why);
     if (e == OK) {
         const struct filter *made = filter.filter;
         EXPECT(filter_match(made, slice_of("{\"f0\":\"x\"}")) == (depth % 2 == 0));

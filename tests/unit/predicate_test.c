@@ -259,7 +259,7 @@ static bool compare_all(struct rig *r, const struct filter *f, struct slice expr
 
 static size_t compare_expressions(struct rig *r)
 {
-    const struct filter_param param = {slice_of("p"), slice_of(ONE_OF(r, "a", "3", ""))};
+    const struct filter_param param = {slice_of("p"), slice_of(ONE_OF(r, "a", "3", "")), NULL};
     size_t columnar = 0;
     for (int i = 0; i < EXPRESSIONS; i++) {
         struct filter *f;

@@ -1,0 +1,193 @@
+/* TEXT fields as FT.SEARCH sees them: which documents a query of words finds, and in what order. */
+#include <stdio.h>
+
+#include "base/limits.h"
+#include "lib/cmd_harness.h"
+
+enum { LINE_SIZE = 1024 };
+
+/* The keys that a query finds, in order, between blanks. */
+static const char *found(struct harness *h, const char *query, const char *options)
+{
+    static char keys[LINE_SIZE];
+    char line[LINE_SIZE];
+    size_t size = 0;
+    (void)snprintf(line, sizeof(line), "FT.SEARCH i \"%s\" NOCONTENT %s", query, options);
+    struct slice reply = harness_run(h, 2, line);
+    if (reply.ptr[0] == '-') {
+        (void)snprintf(keys, sizeof(keys), "%.*s", (int)reply.len - 2, (const char *)reply.ptr);
+        return keys;
+    }
+    keys[0] = '\0';
+    for (const uint8_t *at = reply.ptr; at < reply.ptr + reply.len; at++) {
+        if (*at != '$')
+            continue;
+        at = (const uint8_t *)memchr(at, '\n', (size_t)(reply.ptr + reply.len - at)) + 1;
+        const uint8_t *end = memchr(at, '\r', (size_t)(reply.ptr + reply.len - at));
+        size += (size_t)snprintf(keys + size, sizeof(keys) - size, "%s%.*s", size > 0 ? " " : "",
+                                 (int)(end - at), (const char *)at);
+        at = end;
+    }
+    return keys;
+}
+
+#define FINDS(h, query, keys) EXPECT_STR(found(h, query, ""), keys)
+#define FINDS_BY(h, query, options, keys) EXPECT_STR(found(h, query, options), keys)
+
+static void run(struct harness *h, const char *line)
+{
+    struct slice reply = harness_run(h, 2, line);
+    EXPECT(reply.ptr[0] != '-');
+}
+
+static struct harness *open_words(void)
+{
+    struct harness *h = harness_new();
+    EXPECT_REPLY(
+        h, 2,
+        "FT.CREATE i PREFIX 1 d: SCHEMA t TEXT u TEXT WEIGHT 2 NOSTEM c TAG v VECTOR FLAT 6 "
+        "TYPE FLOAT32 DIM 1 DISTANCE_METRIC L2",
+        "+OK\r\n");
+    run(h, "HSET d:1 t \"hello world\" c x v \"\\x00\\x00\\x00\\x00\"");
+    run(h, "HSET d:2 t \"hello there, big World\" c y v \"\\x00\\x00\\x80?\"");
+    run(h, "HSET d:3 t \"the quick brown fox\" u \"hello\" c x v \"\\x00\\x00\\x00@\"");
+    run(h, "HSET d:4 t \"foxes were hunting\" u \"foxes\" c y");
+    run(h, "HSET d:5 t foo-bar u \"foo\\\\-bar\" c x");
+    return h;
+}
+
+TEST(text_search, words_or_and_not)
+{
+    struct harness *h = open_words();
+    FINDS(h, "world", "d:1 d:2");
+    FINDS(h, "hello world", "d:1 d:2");
+    FINDS(h, "WORLD big", "d:2");
+    FINDS(h, "world|fox -hello", "d:4 d:1 d:2");
+    FINDS(h, "(world|fox) -@u:hello -big", "d:4 d:1");
+    FINDS(h, "-world", "d:3 d:4 d:5");
+    FINDS(h, "missing", "");
+    FINDS(h, "-missing -world -fox", "d:5");
+    FINDS(h, "~world @c:{x}", "d:1 d:3 d:5");
+    harness_free(h);
+}
+
+TEST(text_search, fields_and_stems)
+{
+    struct harness *h = open_words();
+    FINDS(h, "@u:hello", "d:3");
+    FINDS(h, "@t|u:hello", "d:3 d:1 d:2");
+    FINDS(h, "@t:(hello | fox)", "d:3 d:4 d:1 d:2");
+    FINDS(h, "@t:hunted", "d:4");
+    FINDS(h, "@u:fox", "");
+    FINDS_BY(h, "fox", "VERBATIM", "d:3");
+    FINDS_BY(h, "hello", "INFIELDS 1 u", "d:3");
+    FINDS(h, "@c:hello", "");
+    FINDS(h, "@nothing:hello", "-Unknown field at offset 0 near nothing");
+    harness_free(h);
+}
+
+TEST(text_search, phrases_and_nearness)
+{
+    struct harness *h = open_words();
+    FINDS(h, "\\\"hello world\\\"", "d:1");
+    FINDS(h, "\\\"the quick brown\\\"", "d:3"); /* stop words take no place */
+    FINDS(h, "\\\"world hello\\\"", "");
+    FINDS(h, "@t:(hello world)=>{$slop: 0}", "d:1");
+    FINDS(h, "@t:(hello world)=>{$slop: 1}", "d:1 d:2");
+    FINDS(h, "@t:(world hello)=>{$slop: 1}", "d:1 d:2");
+    FINDS(h, "@t:(world hello)=>{$slop: 2; $inorder: true}", "");
+    FINDS_BY(h, "world hello", "SLOP 0", "d:1");
+    FINDS_BY(h, "world hello", "INORDER", "");
+    FINDS_BY(h, "hello world", "INORDER", "d:1 d:2");
+    harness_free(h);
+}
+
+TEST(text_search, prefixes_patterns_and_edits)
+{
+    struct harness *h = open_words();
+    FINDS(h, "fo*", "d:5 d:4 d:3");
+    FINDS(h, "f*", "");
+    FINDS(h, "*oxes", "d:4");
+    FINDS(h, "*uic*", "d:3");
+    FINDS(h, "w'q?ic*'", "d:3");
+    FINDS(h, "%wurld%", "d:1 d:2");
+    FINDS(h, "%wurldx%", "");
+    FINDS(h, "%%wurldx%%", "d:1 d:2");
+    FINDS(h, "%%%wuxldx%%%", "d:1 d:2");
+    FINDS(h, "foo", "d:5");
+    FINDS(h, "foo\\\\-bar", "d:5");
+    harness_free(h);
+}
+
+TEST(text_search, beside_tags_and_vectors)
+{
+    struct harness *h = open_words();
+    FINDS(h, "@c:{x} @t:hello", "d:1");
+    FINDS(h, "@c:{y} | quick", "d:3 d:2 d:4");
+    FINDS(h, "@c:{x} AND @c:{x}", "d:1 d:3 d:5");
+    FINDS(h, "the", "");
+    FINDS(h, "(@c:{x} (world | fox)) | (@c:{y} big)", "d:2 d:3 d:1");
+    const char *near = "PARAMS 2 v \"\\x00\\x00\\x00@\" DIALECT 2";
+    FINDS_BY(h, "@t:hello=>[KNN 9 @v $v]", near, "d:2 d:1");
+    FINDS_BY(h, "(~hello)=>[KNN 2 @v $v]", near, "d:3 d:2");
+    FINDS_BY(h, "(-world)=>[KNN 2 @v $v]", near, "d:3");
+    FINDS_BY(h, "hello @v:[VECTOR_RANGE 1 $v]", near, "d:3 d:2");
+    harness_free(h);
+}
+
+TEST(text_search, follows_what_documents_become)
+{
+    struct harness *h = open_words();
+    run(h, "HSET d:1 t \"good bye\"");
+    FINDS(h, "world", "d:2");
+    FINDS(h, "bye", "d:1");
+    run(h, "HDEL d:1 t");
+    FINDS(h, "bye", "");
+    run(h, "RENAME d:2 d:9");
+    FINDS(h, "world", "d:9");
+    run(h, "RENAME d:9 elsewhere");
+    FINDS(h, "world", "");
+    run(h, "DEL d:3");
+    FINDS(h, "fox", "d:4");
+    run(h, "SET d:4 string");
+    FINDS(h, "fox", "");
+    run(h, "FT.DROPINDEX i");
+    harness_free(h);
+}
+
+TEST(text_search, words_of_any_script)
+{
+    struct harness *h = open_words();
+    run(h, "HSET d:10 t \"\xe6\x88\x91\xe5\x96\x9c\xe6\xac\xa2\xe6\x95\xb0\xe6\x8d\xae\"");
+    run(h, "HSET d:11 t \"NA\xc3\x8fVE Caf\xc3\xa9\"");
+    run(h, "HSET d:12 t \"bad \\xff\\xfe bytes\"");
+    FINDS(h, "\xe6\x95\xb0\xe6\x8d\xae", "d:10");
+    FINDS(h, "\xe5\x96\x9c\xe6\xac\xa2", "d:10");
+    FINDS(h, "na\xc3\xafve", "d:11");
+    FINDS(h, "CAF\xc3\x89", "d:11");
+    FINDS(h, "cafe\xcc\x81", "d:11"); /* an accent of its own */
+    FINDS(h, "caf*", "d:11");
+    FINDS(h, "bytes", "d:12");
+    harness_free(h);
+}
+
+TEST(text_search, what_an_index_says_of_words)
+{
+    struct harness *h = harness_new();
+    EXPECT_REPLY(h, 2, "FT.CREATE i STOPWORDS 0 SCHEMA t TEXT", "+OK\r\n");
+    run(h, "HSET a t \"to be\"");
+    FINDS(h, "@t:(to be)", "a");
+    run(h, "FT.DROPINDEX i");
+    EXPECT_REPLY(h, 2, "FT.CREATE i STOPWORDS 1 Foo LANGUAGE german LANGUAGE_FIELD l SCHEMA t TEXT",
+                 "+OK\r\n");
+    run(h, "HSET b t \"foo h\xc3\xa4user\"");
+    run(h, "HSET c t \"running horses\" l english");
+    FINDS(h, "foo", "");
+    FINDS(h, "h\xc3\xa4usern", "b");
+    FINDS_BY(h, "horse", "LANGUAGE english", "c");
+    FINDS_BY(h, "horse", "LANGUAGE klingon", "-No such language klingon");
+    FINDS_BY(h, "horse", "SCORER best", "-No such scorer best");
+    EXPECT_REPLY(h, 2, "FT.CREATE j LANGUAGE klingon SCHEMA t TEXT",
+                 "-Invalid language: `klingon`\r\n");
+    harness_free(h);
+}
