@@ -203,16 +203,59 @@ static const struct command *find_subcommand(const struct command *container, st
     return NULL;
 }
 
-const struct command *command_lookup(const struct slice *argv, size_t argc)
+/* Fowler, Noll and Vo's hash, without case. */
+static size_t place_of_name(struct slice name)
 {
-    CHECK(argc >= 1);
-    const struct command *command = command_find(argv[0]);
+    uint32_t hash = 2166136261;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (name.ptr[i] | 0x20)) * 16777619;
+    return (hash ^ hash >> 15) % COMMAND_NAMES_SIZE;
+}
+
+void command_names_init(struct command_names *names)
+{
+    _Static_assert(COUNT_OF(commands) < COMMAND_NAMES_SIZE / 2, "looking up takes a few steps");
+    *names = (struct command_names){{0}};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        size_t at = place_of_name(slice_of(commands[i].name));
+        while (names->places[at] != 0)
+            at = (at + 1) % COMMAND_NAMES_SIZE;
+        names->places[at] = (uint16_t)(i + 1);
+    }
+}
+
+static const struct command *find_in(const struct command_names *names, struct slice name)
+{
+    for (size_t at = place_of_name(name); names->places[at] != 0;
+         at = (at + 1) % COMMAND_NAMES_SIZE)
+        if (named(&commands[names->places[at] - 1], name))
+            return &commands[names->places[at] - 1];
+    return NULL;
+}
+
+/* The command itself, or the subcommand that is meant. */
+static const struct command *with_subcommand(const struct command *command,
+                                             const struct slice *argv, size_t argc)
+{
     if (command == NULL || command_words(command) > 1)
         return NULL;
     if (!(command->flags & CMD_CONTAINER) || argc < 2)
         return command;
     const struct command *sub = find_subcommand(command, argv[1]);
     return sub != NULL ? sub : command;
+}
+
+const struct command *command_lookup(const struct slice *argv, size_t argc)
+{
+    CHECK(argc >= 1);
+    return with_subcommand(command_find(argv[0]), argv, argc);
+}
+
+const struct command *command_lookup_in(const struct command_names *names, const struct slice *argv,
+                                        size_t argc)
+{
+    CHECK(argc >= 1);
+    return with_subcommand(find_in(names, argv[0]), argv, argc);
 }
 
 size_t command_words(const struct command *command)
@@ -391,7 +434,8 @@ static void run(struct request *rq)
     struct client *client = rq->client;
     struct command_stats *stats = &env->command_stats[command_index(rq->command)];
     size_t before = client->out.len;
-    uint64_t start = env->io->ops->mono_us(env->io);
+    bool queued = (client->flags & CLIENT_IN_EXEC) != 0;
+    uint64_t start = queued ? env->io->ops->mono_us(env->io) : client->active_us;
     client->command = rq->command;
     client->commands++;
     env->stats->total_commands_processed++;
@@ -433,7 +477,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
 {
     CHECK(argc >= 1 && !client->blocked);
     struct request rq = {.env = env, .client = client, .argv = argv, .argc = argc};
-    rq.command = command_lookup(argv, argc);
+    rq.command = command_lookup_in(&env->names, argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
     client->active_us = env->io->ops->mono_us(env->io);

@@ -9,6 +9,7 @@
 #include "net/resp_write.h"
 
 struct cmd_env;
+struct command_names;
 
 enum command_flags {
     CMD_WRITE = 1,     /* changes data; only such commands may write_mutation */
@@ -129,6 +130,10 @@ size_t command_words(const struct command *command);
 /* The command that these words ask for: a subcommand where there is one, else the container; NULL
  * when there is none. */
 const struct command *command_lookup(const struct slice *argv, size_t argc);
+/* The same by a table of all names: the time does not depend on how many there are. */
+void command_names_init(struct command_names *names);
+const struct command *command_lookup_in(const struct command_names *names, const struct slice *argv,
+                                        size_t argc);
 
 /* As COMMAND DOCS calls it: "string", and "module" for vectors, which are one in Redis. */
 const char *command_group_name(enum command_group group);

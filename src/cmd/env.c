@@ -4,6 +4,7 @@
 #include "cmd/env.h"
 
 #include "cmd/bulk_add.h"
+#include "cmd/command.h"
 #include "cmd/key_list.h"
 #include "cmd/log_wait.h"
 #include "cmd/rewrite.h"
@@ -51,6 +52,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
                   struct stats *stats)
 {
     *env = (struct cmd_env){.io = io, .db = db, .config = config, .stats = stats};
+    command_names_init(&env->names);
     env->command_stats = mem_calloc(MEM_SERVER, command_count() * sizeof(*env->command_stats));
     latency_init(&env->latency);
     env->startup_bytes = mem_used_total();

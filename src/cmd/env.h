@@ -48,6 +48,12 @@ struct cmd_hooks {
     void (*deferred)(struct cmd_env *env);
 };
 
+/* Commands by their names (command.h). immutable once made */
+enum { COMMAND_NAMES_SIZE = 2048 /* several times as many as there are */ };
+struct command_names {
+    uint16_t places[COMMAND_NAMES_SIZE]; /* command_index + 1; 0: none */
+};
+
 struct cmd_env {
     struct io *io;
     struct db *db;
@@ -69,6 +75,7 @@ struct cmd_env {
     size_t client_count;
     size_t blocked_count;       /* of these, those with blocked set */
     struct command_stats *command_stats; /* by command_index */
+    struct command_names names;
     struct pause pause;
     struct evict evict;
     struct slowlog slowlog;
