@@ -45,6 +45,17 @@ static bool has_room(struct db *db, const struct mutation *m)
     return db_has_room(db, bytes);
 }
 
+/* One field, whose leaf can change by itself. */
+static bool edits_large(struct db *db, const struct mutation *m, const struct object *o)
+{
+    const struct tree *t = &o->large->tree;
+    if (m->count != 1 || m->kind == MUTATION_HASH_EXPIRE)
+        return false;
+    if (m->kind == MUTATION_HASH_SET)
+        return hash_tree_edit(&db->edit, t, &db->hash_ops, m->fields[0].name, &m->fields[0]);
+    return hash_tree_edit(&db->edit, t, &db->hash_ops, m->ids[0], NULL);
+}
+
 static enum err prepare_large(struct db *db, const struct mutation *m, struct object *o)
 {
     bool differs = false;
@@ -52,6 +63,11 @@ static enum err prepare_large(struct db *db, const struct mutation *m, struct ob
         return ERR_NOMEM;
     /* Whoever wants the hash as it is has it before nodes are taken over from it. */
     keyspace_touch(&db->keys, o);
+    if (edits_large(db, m, o)) {
+        db->grown = o;
+        db->fields_expire_ms = o->large->tree.soonest;
+        return OK;
+    }
     tree_change_begin(&db->tree, &o->large->tree, &db->hash_ops);
     for (size_t i = 0; i < m->count && !db->tree.failed; i++)
         differs |= change_large(&db->tree, m, i);
@@ -133,12 +149,21 @@ enum err change_prepare_hash(struct db *db, const struct mutation *m)
     return db->fields_expire_ms > 0 && !keyspace_reserve_fields(&db->keys) ? ERR_NOMEM : OK;
 }
 
+static void apply_edit(struct db *db, const struct mutation *m, struct tree *t)
+{
+    uint8_t *to = tree_edit_apply(&db->edit, t);
+    if (to != NULL)
+        (void)hash_field_put(to, &m->fields[0]);
+}
+
 void change_apply_hash(struct db *db, const struct mutation *m)
 {
     CHECK(!db->empties || (db->object == NULL && db->grown == NULL));
     struct object *grown = db->grown;
     db->grown = NULL;
-    if (grown != NULL)
+    if (db->edit.is_open)
+        apply_edit(db, m, &grown->large->tree);
+    else if (grown != NULL)
         tree_change_apply(&db->tree, &grown->large->tree);
     if (db->object != NULL) {
         change_publish(db);

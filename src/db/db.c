@@ -320,6 +320,7 @@ static void discard_half(struct db *db)
     db->fields_expire_ms = 0;
     db->grown = db->in_place = NULL;
     tree_change_discard(&db->tree);
+    tree_edit_discard(&db->edit);
     indexes_discard(db);
     if (db->object == NULL)
         return;

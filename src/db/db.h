@@ -63,6 +63,7 @@ struct db {
     uint64_t fields_expire_ms; /* likewise: when the first of its fields expires; 0: never */
     struct buf scratch;        /* where values that change are made */
     struct tree_change tree;   /* prepared likewise, for the object that it makes grow */
+    struct tree_edit edit;     /* instead of it */
     struct object *grown;      /* NULL: none */
     struct object *in_place;   /* likewise: a list that the change itself changes; NULL: none */
     struct change_half half;   /* the first half of a change of two keys, likewise */

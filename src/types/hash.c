@@ -271,3 +271,17 @@ bool hash_tree_remove(struct tree_change *c, struct slice name)
     splice(c, key, place, NULL);
     return true;
 }
+
+bool hash_tree_edit(struct tree_edit *e, const struct tree *t, const struct tree_ops *ops,
+                    struct slice name, const struct hash_field *f)
+{
+    struct hash_field old = {.expire_ms = 0};
+    tree_walk(t, key_of_name(ops, name), &e->path);
+    struct slice leaf = tree_path_leaf(&e->path);
+    struct hash_place place = {.at = leaf.len};
+    if (!hash_find(leaf, name, &old, &place) && f == NULL)
+        return false;
+    if (old.expire_ms > 0 || (f != NULL && f->expire_ms > 0))
+        return false;
+    return tree_edit_begin(e, ops, place.at, place.size, f == NULL ? 0 : hash_field_size(f));
+}

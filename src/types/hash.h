@@ -61,6 +61,11 @@ bool hash_tree_set(struct tree_change *c, const struct hash_field *f);
 bool hash_tree_expire(struct tree_change *c, struct slice name, uint64_t expire_ms);
 bool hash_tree_remove(struct tree_change *c, struct slice name);
 
+/* Puts a field, or takes away the one of that name (f NULL), by an edit. False: it takes a change,
+ * or there is nothing to take away. */
+MUST_USE bool hash_tree_edit(struct tree_edit *e, const struct tree *t, const struct tree_ops *ops,
+                             struct slice name, const struct hash_field *f);
+
 /* Are these bytes, which may be anything, the fields of a hash? No time is more than a
  * client's integer holds. *count: of fields. */
 MUST_USE bool hash_pack_check(struct slice pack, size_t *count);

@@ -145,6 +145,26 @@ void tree_change_discard(struct tree_change *c);
 /* None is under way. Gives back what is kept for the next. */
 void tree_change_fini(struct tree_change *c);
 
+/* -- one entry --------------------------------------------------------------------------------- */
+
+/* An entry of a leaf that is the tree's alone, and neither splits nor joins another: the leaf
+ * changes in place, or gives its place to another, and no node above is copied. owner: who makes
+ * it; zeros before the first */
+struct tree_edit {
+    struct tree_path path;
+    struct tree_node *leaf; /* in its place; NULL: it has room */
+    size_t at, old_size, new_size;
+    bool is_open;
+};
+
+/* As tree_change_splice, of the leaf that e->path leads to. When entries expire stays the same.
+ * False: it takes a tree_change. */
+MUST_USE bool tree_edit_begin(struct tree_edit *e, const struct tree_ops *ops, size_t at,
+                              size_t old_size, size_t new_size);
+/* Returns where the caller writes the entry. */
+uint8_t *tree_edit_apply(struct tree_edit *e, struct tree *t);
+void tree_edit_discard(struct tree_edit *e);
+
 /* -- at the ends, where entries have no keys --------------------------------------------------- */
 
 /* Have nodes at that end room for so many bytes more, and may they be written? Then entries need no

@@ -14,34 +14,6 @@ static void walk_end(const struct tree *t, bool front, struct tree_path *path)
     }
 }
 
-static struct tree_node *leaf_of(const struct tree_path *path)
-{
-    return path->nodes[path->depth - 1];
-}
-
-/* Does nothing but this tree lead to these nodes? */
-static bool is_alone(const struct tree_path *path)
-{
-    for (unsigned d = 0; d < path->depth; d++)
-        if (path->nodes[d]->refs > 1)
-            return false;
-    return path->depth > 0;
-}
-
-static size_t room_of(struct tree_node *leaf)
-{
-    return mem_size(leaf) - sizeof(*leaf);
-}
-
-/* So many entries more below each node. */
-static void add_count(struct tree *t, const struct tree_path *path, int32_t count)
-{
-    for (unsigned d = 0; d + 1 < path->depth; d++)
-        node_slots(path->nodes[d])[path->at[d]].count += (uint32_t)count;
-    t->count += (uint32_t)count;
-    leaf_of(path)->count = (uint16_t)(leaf_of(path)->count + count);
-}
-
 static uint8_t *open_gap(struct tree_node *leaf, bool front, size_t size)
 {
     uint8_t *at = front ? leaf->bytes : leaf->bytes + leaf->size;
@@ -66,41 +38,41 @@ bool tree_can_grow(const struct tree *t, const struct tree_ops *ops, bool front,
 {
     struct tree_path path;
     walk_end(t, front, &path);
-    if (!is_alone(&path))
+    if (!path_is_alone(&path))
         return false;
-    size_t grown = leaf_of(&path)->size + size;
-    return grown <= ops->leaf_bytes && grown <= room_of(leaf_of(&path));
+    size_t grown = path_leaf(&path)->size + size;
+    return grown <= ops->leaf_bytes && grown <= leaf_room(path_leaf(&path));
 }
 
 uint8_t *tree_grow(struct tree *t, bool front, size_t size, uint32_t count)
 {
     struct tree_path path;
     walk_end(t, front, &path);
-    CHECK(is_alone(&path) && room_of(leaf_of(&path)) >= leaf_of(&path)->size + size);
-    add_count(t, &path, (int32_t)count);
-    return open_gap(leaf_of(&path), front, size);
+    CHECK(path_is_alone(&path) && leaf_room(path_leaf(&path)) >= path_leaf(&path)->size + size);
+    path_add_count(&path, t, (int32_t)count);
+    return open_gap(path_leaf(&path), front, size);
 }
 
 bool tree_can_shrink(const struct tree *t, bool front, uint32_t count)
 {
     struct tree_path path;
     walk_end(t, front, &path);
-    return is_alone(&path) && leaf_of(&path)->count > count;
+    return path_is_alone(&path) && path_leaf(&path)->count > count;
 }
 
 void tree_shrink(struct tree *t, bool front, uint32_t count)
 {
     struct tree_path path;
     walk_end(t, front, &path);
-    struct tree_node *leaf = leaf_of(&path);
-    CHECK(is_alone(&path) && leaf->count > count);
+    struct tree_node *leaf = path_leaf(&path);
+    CHECK(path_is_alone(&path) && leaf->count > count);
     size_t kept = bytes_of(node_pack(leaf), front ? count : leaf->count - count);
     if (front) {
         memmove(leaf->bytes, leaf->bytes + kept, leaf->size - kept);
         kept = leaf->size - kept;
     }
     leaf->size = (uint32_t)kept;
-    add_count(t, &path, -(int32_t)count);
+    path_add_count(&path, t, -(int32_t)count);
 }
 
 /* -- as changes -------------------------------------------------------------------------------- */
@@ -118,7 +90,7 @@ static struct tree_node *make_roomy(struct tree_change *c, size_t size)
 /* The leaf of the path with room for more. */
 static struct tree_node *copy_roomy(struct tree_change *c, struct tree_path *path)
 {
-    struct tree_node *old = leaf_of(path);
+    struct tree_node *old = path_leaf(path);
     uint32_t size = old->size;
     uint16_t count = old->count;
     struct tree_node *n = tree_resize_leaf(c, path, size, 0, c->ops->leaf_bytes - size);
@@ -132,8 +104,8 @@ static struct tree_node *copy_roomy(struct tree_change *c, struct tree_path *pat
 /* A leaf that stops being the last gives back the room that it does not need. */
 static void tighten(struct tree_change *c, struct tree_path *path)
 {
-    struct tree_node *leaf = leaf_of(path);
-    bool wastes = (room_of(leaf) - leaf->size) * 8 > mem_size(leaf);
+    struct tree_node *leaf = path_leaf(path);
+    bool wastes = (leaf_room(leaf) - leaf->size) * 8 > mem_size(leaf);
     if (wastes && leaf->refs == 1)
         (void)tree_resize_leaf(c, path, 0, 0, 0);
 }
@@ -142,7 +114,7 @@ static void tighten(struct tree_change *c, struct tree_path *path)
 static uint8_t *add_leaf(struct tree_change *c, struct tree_path *path, bool front, size_t size)
 {
     tighten(c, path);
-    struct tree_node *old = leaf_of(path), *n = c->failed ? NULL : make_roomy(c, size);
+    struct tree_node *old = path_leaf(path), *n = c->failed ? NULL : make_roomy(c, size);
     if (n == NULL)
         return NULL;
     n->size = (uint32_t)size;
@@ -171,14 +143,14 @@ uint8_t *tree_change_grow(struct tree_change *c, bool front, size_t size)
     } else if (!tree_own_path(c, &path)) {
         return NULL;
     }
-    struct tree_node *leaf = leaf_of(&path);
+    struct tree_node *leaf = path_leaf(&path);
     if (leaf->count > 0 && leaf->size + size > c->ops->leaf_bytes)
         return add_leaf(c, &path, front, size);
-    if (leaf->made_at == NODE_OLD || room_of(leaf) < leaf->size + size)
+    if (leaf->made_at == NODE_OLD || leaf_room(leaf) < leaf->size + size)
         leaf = copy_roomy(c, &path);
     if (leaf == NULL)
         return NULL;
-    add_count(&c->tree, &path, 1);
+    path_add_count(&path, &c->tree, 1);
     return open_gap(leaf, front, size);
 }
 
@@ -231,7 +203,7 @@ void tree_change_shrink(struct tree_change *c, bool front, uint32_t count)
     tree_walk_at(&c->tree, front ? count : c->tree.count - count - 1, &path, &in_leaf);
     if (!tree_own_path(c, &path))
         return;
-    const struct tree_node *old = leaf_of(&path);
+    const struct tree_node *old = path_leaf(&path);
     uint32_t kept = front ? old->count - in_leaf : in_leaf + 1;
     size_t at = bytes_of(node_pack(old), front ? in_leaf : kept), size = old->size;
     struct tree_node *leaf = front ? tree_resize_leaf(c, &path, 0, at, 0)
@@ -251,8 +223,8 @@ void tree_change_replace(struct tree_change *c, struct tree_path *path, struct s
 {
     if (c->failed || !tree_own_path(c, path))
         return;
-    uint32_t size = leaf_of(path)->size;
-    CHECK(pack.len < size && count < leaf_of(path)->count);
+    uint32_t size = path_leaf(path)->size;
+    CHECK(pack.len < size && count < path_leaf(path)->count);
     struct tree_node *leaf = tree_resize_leaf(c, path, 0, size, pack.len);
     if (leaf == NULL)
         return;

@@ -42,6 +42,37 @@ static inline uint32_t node_child(const struct tree_node *n, uint64_t key)
     return low;
 }
 
+/* -- in place ---------------------------------------------------------------------------------- */
+
+static inline struct tree_node *path_leaf(const struct tree_path *path)
+{
+    return path->nodes[path->depth - 1];
+}
+
+/* Does nothing but this tree lead to these nodes? */
+static inline bool path_is_alone(const struct tree_path *path)
+{
+    for (unsigned d = 0; d < path->depth; d++)
+        if (path->nodes[d]->refs > 1)
+            return false;
+    return path->depth > 0;
+}
+
+/* Bytes that a leaf may have without moving. */
+static inline size_t leaf_room(struct tree_node *leaf)
+{
+    return mem_size(leaf) - sizeof(*leaf);
+}
+
+/* So many entries more below each node. */
+static inline void path_add_count(const struct tree_path *path, struct tree *t, int32_t count)
+{
+    for (unsigned d = 0; d + 1 < path->depth; d++)
+        node_slots(path->nodes[d])[path->at[d]].count += (uint32_t)count;
+    t->count += (uint32_t)count;
+    path_leaf(path)->count = (uint16_t)(path_leaf(path)->count + count);
+}
+
 /* -- of changes -------------------------------------------------------------------------------- */
 
 enum { SLOTS_MAX = 3 };

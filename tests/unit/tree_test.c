@@ -101,6 +101,57 @@ static void change(struct fixture *f, unsigned count)
     tree_change_fini(&c);
 }
 
+/* One entry, which a leaf may take without any other node. Returns whether it did. */
+static bool edit(struct fixture *f, bool applies)
+{
+    char name[32], value[400];
+    struct tree_edit e = {.is_open = false};
+    unsigned i = (unsigned)rng_below(&f->rng, NAMES), v = (unsigned)rng_next(&f->rng) % 10000 + 1;
+    struct hash_field field = {.name = name_of(i, name), .value = value_of(v, value)};
+    bool removes = rng_below(&f->rng, 3) == 0;
+    if (!hash_tree_edit(&e, &f->tree, &f->ops, field.name, removes ? NULL : &field))
+        return false;
+    if (!applies) {
+        tree_edit_discard(&e);
+        return true;
+    }
+    uint8_t *to = tree_edit_apply(&e, &f->tree);
+    EXPECT(removes == (to == NULL));
+    if (to != NULL)
+        (void)hash_field_put(to, &field);
+    EXPECT_EQ(f->plain.expire_ms[i], 0);
+    f->plain.value[i] = removes ? 0 : v;
+    return true;
+}
+
+TEST(tree, takes_single_entries_in_place)
+{
+    size_t before = mem_used(MEM_KEYSPACE), edits = 0;
+    static const uint32_t leaves[] = {64, 200, TREE_LEAF_BYTES};
+    for (unsigned i = 0; i < COUNT_OF(leaves); i++) {
+        struct fixture f;
+        struct tree share = {.root = NULL};
+        struct plain kept = {.value = {0}};
+        init(&f, i + 1, leaves[i]);
+        for (unsigned step = 0; step < 2000; step++) {
+            if (step % 4 == 0)
+                change(&f, 1);
+            edits += edit(&f, step % 7 != 0);
+            if (step % 50 == 0)
+                REQUIRE(holds(&f, &f.tree, &f.plain) && holds(&f, &share, &kept));
+            if (step % 100 == 0) {
+                tree_free(&share);
+                share = tree_share(&f.tree);
+                kept = f.plain;
+            }
+        }
+        tree_free(&share);
+        tree_free(&f.tree);
+    }
+    EXPECT(edits > 1000);
+    EXPECT_EQ(mem_used(MEM_KEYSPACE), before);
+}
+
 TEST(tree, holds_what_was_put_into_it)
 {
     size_t before = mem_used(MEM_KEYSPACE);
