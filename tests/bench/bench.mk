@@ -39,7 +39,7 @@ bench-data: bench-packages $(BENCH_OBJ)/prepare ## make the data of the benchmar
 	$(BENCH_OBJ)/prepare data $(BENCH_DATA)
 
 .PHONY: bench-keys
-bench-keys: all ## memory of a million strings, beside redis-server's (N=1000000)
+bench-keys: all ## memory of a million strings, of a million hashes, beside redis-server's (N=1000000)
 	tests/bench/bench_keys.py $(N)
 
 .PHONY: bench-index

@@ -17,10 +17,17 @@ import time
 
 from bench_server import Client, Load, Server, median_of, print_rows, quantiles
 
-PARTS = ['redis', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
+PARTS = ['redis', 'hashes', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
 SET = 'glove100'
 RECALL = 0.95
 REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
+# Hashes of one key with 100,000 fields, or of 100,000 keys with two.
+HASH_TESTS = {
+    'HSET, large': 'HSET large f__rand_int__ xxxxxxxx',
+    'HGET, large': 'HGET large f__rand_int__',
+    'HSET, small': 'HSET s:__rand_int__ f1 v1 f2 v2',
+    'HGET, small': 'HGET s:__rand_int__ f1',
+}
 CONFIG = {'appendonly': 'no', 'save': ''}
 
 
@@ -57,21 +64,29 @@ class Bench:
 
     # The parts.
 
-    def redis(self):
+    def beside_redis(self, title, tests):
+        """tests: {name: words of redis-benchmark}."""
         redis = Server('/usr/bin/redis-server', CONFIG)
-        print('\n### Plain commands: redis-benchmark -c 50, requests/s, medians of '
+        print(f'\n### {title}: redis-benchmark -c 50, requests/s, medians of '
               f'{self.args.passes} alternating runs\n')
-        print('| test | -P | vdb | redis-server | ratio |\n|---|---|---|---|---|')
+        print('| test | -P | vdb | redis-server | ratio | bar |\n|---|---|---|---|---|---|')
         for pipeline, count in ((1, 100000), (16, 500000)):
-            for test in REDIS_TESTS:
+            for name, words in tests.items():
                 rates = {self.vdb: [], redis: []}
                 for _ in range(self.args.passes):
                     for server, of_server in rates.items():
-                        of_server.append(redis_benchmark(server.port, test, pipeline, count))
+                        of_server.append(redis_benchmark(server.port, words, pipeline, count))
                 ours, theirs = (statistics.median(of_server) for of_server in rates.values())
-                print(f'| {test} | {pipeline} | {ours:,.0f} | {theirs:,.0f} | '
-                      f'{ours / theirs:.2f}x |', flush=True)
+                print(f'| {name} | {pipeline} | {ours:,.0f} | {theirs:,.0f} | '
+                      f'{ours / theirs:.2f}x | 1.00x |', flush=True)
         redis.stop()
+
+    def redis(self):
+        self.beside_redis('Plain commands', {test: ['-t', test] for test in REDIS_TESTS})
+
+    def hashes(self):
+        self.beside_redis('Hashes', {name: ['-r', '100000', *words.split()]
+                                     for name, words in HASH_TESTS.items()})
 
     def ingest(self):
         print('\n### Ingest of glove100, 1 connection\n')
@@ -271,12 +286,12 @@ class Bench:
                     ('RSS of each', f'{size / 1024:.1f} KiB')])
 
 
-def redis_benchmark(port, test, pipeline, count):
+def redis_benchmark(port, words, pipeline, count):
     """Requests per second of one run."""
     command = ['redis-benchmark', '-p', str(port), '-c', '50', '-P', str(pipeline),
-               '-n', str(count), '-t', test, '--csv']
+               '-n', str(count), '--csv', *words]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return float(re.search(r'^"\w+","([\d.]+)"', run.stdout.decode(), re.M)[1])
+    return float(re.search(r'^"[^"]+","([\d.]+)"', run.stdout.decode(), re.M)[1])
 
 
 def main():
