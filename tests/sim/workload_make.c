@@ -24,7 +24,7 @@ void world_init(struct world *w, uint64_t seed, struct model *model)
         struct key_style *style = &w->styles[key];
         style->dim = dims[below(w, COUNT_OF(dims))];
         style->created = key % 2 == 0;
-        if (style->created && one_in(w, 2))
+        if (style->created && !one_in(w, 4))
             style->type = (enum vec_type)below(w, TYPE_COUNT);
         if (style->type == TYPE_BIT) /* of few bits many would be equal */
             style->dim = bit_dims[below(w, COUNT_OF(bit_dims))];
