@@ -23,6 +23,7 @@ enum {
     LIMIT_QUERY_SIZE = 1024 * 1024,       /* bytes of a query of FT.SEARCH */
     LIMIT_QUERY_DEPTH = 129,              /* its nesting, plus one */
     LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
+    LIMIT_QUERY_FILTERS = 64,             /* GEOFILTERs beside it */
     LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */

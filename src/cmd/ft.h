@@ -31,6 +31,8 @@ struct ft_options {
     uint64_t timeout_ms;           /* 0: none */
     struct query_param *params;
     size_t param_count;
+    struct query_clause *clauses; /* GEOFILTER */
+    size_t clause_count;
 };
 
 /* Reads the words behind the query, which stay until ft_options_fini. */

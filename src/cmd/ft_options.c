@@ -1,9 +1,10 @@
 /* The options of FT.SEARCH, in any order behind the query. */
+#include "base/geo.h"
 #include "base/limits.h"
 #include "cmd/ft.h"
 #include "cmd/ft_words.h"
 
-enum { RESULTS_DEFAULT = 10 };
+enum { RESULTS_DEFAULT = 10, GEO_FILTER_WORDS = 5 };
 
 /* RETURN n what [AS name] ...: n counts all these words. */
 static enum err read_return(struct ft_words *w, struct ft_options *o)
@@ -75,6 +76,21 @@ static enum err read_limit(struct ft_words *w, struct ft_options *o)
     return OK;
 }
 
+static enum err add_clause(struct ft_words *w, struct ft_options *o, struct slice field,
+                           const struct query_node *node)
+{
+    if (field.len == 0)
+        return why_set(w->why, ERR_ARG, "Unknown field at offset 0 near ");
+    if (o->clause_count == LIMIT_QUERY_FILTERS)
+        return why_set(w->why, ERR_LIMIT, "at most %d filters beside a query", LIMIT_QUERY_FILTERS);
+    if (o->clauses == NULL)
+        o->clauses = mem_try_calloc(MEM_SCRATCH, LIMIT_QUERY_FILTERS * sizeof(*o->clauses));
+    if (o->clauses == NULL)
+        return ERR_NOMEM;
+    o->clauses[o->clause_count++] = (struct query_clause){field, *node};
+    return OK;
+}
+
 static enum err read_dialect(struct ft_words *w, struct ft_options *o)
 {
     uint64_t n = 0;
@@ -143,6 +159,35 @@ static enum err read_text_option(struct ft_words *w, struct ft_options *o, bool 
     return OK;
 }
 
+/* GEOFILTER field longitude latitude radius unit */
+static enum err read_geo_filter(struct ft_words *w, struct ft_options *o)
+{
+    static const char *const names[] = {"<lon>", "<lat>", "<radius>"};
+    struct slice field = {0}, unit = {0};
+    double numbers[COUNT_OF(names)] = {0};
+    if (w->end - w->at < GEO_FILTER_WORDS)
+        return why_set(w->why, ERR_ARG, "GEOFILTER requires %d arguments", GEO_FILTER_WORDS);
+    enum err e = ft_words_take(w, "GEOFILTER", &field);
+    for (size_t i = 0; i < COUNT_OF(names) && e == OK; i++)
+        e = ft_words_number(w, names[i], &numbers[i]);
+    if (e == OK)
+        e = ft_words_take(w, "<unit>", &unit);
+    if (e != OK)
+        return e;
+    double metres = query_unit_metres(unit);
+    struct geo_point centre = {numbers[0], numbers[1]};
+    if (metres == 0)
+        return why_set(w->why, ERR_ARG, "Unknown distance unit %.*s",
+                       (int)(unit.len < 32 ? unit.len : 32), (const char *)unit.ptr);
+    if (!(numbers[2] > 0))
+        return why_set(w->why, ERR_ARG, "Invalid GeoFilter radius");
+    if (!geo_valid(centre))
+        return why_set(w->why, ERR_ARG, "Invalid GeoFilter lat/lon");
+    struct query_node node = {.kind = QUERY_GEO,
+                              .circle = {centre.longitude, centre.latitude, numbers[2] * metres}};
+    return add_clause(w, o, field, &node);
+}
+
 enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found)
 {
     *found = true;
@@ -168,6 +213,8 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
         return read_sort(w, o);
     else if (ft_words_next_is(w, "LIMIT"))
         return read_limit(w, o);
+    else if (ft_words_next_is(w, "GEOFILTER"))
+        return read_geo_filter(w, o);
     else {
         enum err e = ft_options_shared(w, o, &found);
         return e == OK && !found ? ft_words_unknown(w) : e;
@@ -197,5 +244,6 @@ void ft_options_fini(struct ft_options *o)
 {
     mem_free(MEM_SCRATCH, o->returns);
     mem_free(MEM_SCRATCH, o->params);
+    mem_free(MEM_SCRATCH, o->clauses);
     *o = (struct ft_options){0};
 }

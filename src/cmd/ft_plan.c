@@ -308,6 +308,8 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
         words.language = x->spec->language;
     enum err e = query_parse(text, o->dialect, o->params, o->param_count, &ask->query, why);
     if (e == OK)
+        e = query_require(&ask->query, o->clauses, o->clause_count, why);
+    if (e == OK)
         e = key_filter_make(x, &ask->query, &words, &filter, why);
     ask->text = filter.text;
     ask->by_score = ask->text != NULL && !o->has_sort && !o->any_order;

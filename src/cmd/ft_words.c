@@ -1,5 +1,7 @@
 #include "cmd/ft_words.h"
 
+#include <math.h>
+
 bool ft_words_next_is(struct ft_words *w, const char *word)
 {
     if (w->at == w->end || !slice_eq_nocase(w->items[w->at], word))
@@ -37,6 +39,16 @@ enum err ft_words_count(struct ft_words *w, const char *option, uint64_t most, u
                        option);
     return why_set(w->why, ERR_ARG,
                    "Bad arguments for %s: Could not convert argument to expected type", option);
+}
+
+enum err ft_words_number(struct ft_words *w, const char *option, double *out)
+{
+    struct slice word = {0};
+    enum err e = ft_words_take(w, option, &word);
+    if (e == OK && (!slice_to_f64(word, out) || isnan(*out)))
+        e = why_set(w->why, ERR_ARG,
+                    "Bad arguments for %s: Could not convert argument to expected type", option);
+    return e;
 }
 
 enum err ft_words_list(struct ft_words *w, const char *option, struct slices *out)

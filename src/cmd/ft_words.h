@@ -17,6 +17,8 @@ MUST_USE enum err ft_words_take(struct ft_words *w, const char *option, struct s
 /* A number from 0 to most. */
 MUST_USE enum err ft_words_count(struct ft_words *w, const char *option, uint64_t most,
                                  uint64_t *out);
+/* Any number but NaN. */
+MUST_USE enum err ft_words_number(struct ft_words *w, const char *option, double *out);
 /* A count and so many words. */
 MUST_USE enum err ft_words_list(struct ft_words *w, const char *option, struct slices *out);
 enum err ft_words_unknown(const struct ft_words *w);

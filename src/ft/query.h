@@ -113,6 +113,19 @@ MUST_USE enum err query_parse(struct slice text, unsigned dialect, const struct 
                               size_t param_count, struct ft_query *out, struct why *why);
 void query_fini(struct ft_query *q);
 
+/* A clause that stands beside a query: QUERY_NUMERIC or QUERY_GEO. */
+struct query_clause {
+    struct slice field;
+    struct query_node node;
+};
+
+/* The query and each of the clauses must match. Names of fields stay as long as the query.
+ * ERR_LIMIT, ERR_NOMEM. */
+MUST_USE enum err query_require(struct ft_query *q, const struct query_clause *clauses,
+                                size_t count, struct why *why);
+/* Metres of m, km, mi or ft; 0: it is no unit. */
+double query_unit_metres(struct slice unit);
+
 /* Appends the tree as FT.EXPLAIN prints it, a line for each node. */
 void query_print(const struct ft_query *q, struct buf *out);
 

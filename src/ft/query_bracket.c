@@ -142,19 +142,16 @@ static enum err read_numeric(struct query_builder *b, const struct slice *words,
     return e;
 }
 
-static bool unit_metres(struct slice unit, double *out)
+double query_unit_metres(struct slice unit)
 {
     static const struct {
         const char *name;
         double metres;
     } units[] = {{"m", 1}, {"km", 1000}, {"mi", 1609.34}, {"ft", 0.3048}};
-    for (size_t i = 0; i < COUNT_OF(units); i++) {
-        if (!slice_eq_nocase(unit, units[i].name))
-            continue;
-        *out = units[i].metres;
-        return true;
-    }
-    return false;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (slice_eq_nocase(unit, units[i].name))
+            return units[i].metres;
+    return 0;
 }
 
 static enum err read_circle(struct query_builder *b, const struct slice *words, uint32_t *out)
@@ -171,7 +168,8 @@ static enum err read_circle(struct query_builder *b, const struct slice *words, 
         e = query_param_or_text(b, words[3], &unit);
     if (e != OK)
         return e;
-    if (!unit_metres(unit, &metres))
+    metres = query_unit_metres(unit);
+    if (metres == 0)
         return why_set(b->why, ERR_SYNTAX, "Invalid GeoFilter unit: %.*s (m, km, mi or ft)",
                        (int)(unit.len < 32 ? unit.len : 32), (const char *)unit.ptr);
     if (!(radius > 0))

@@ -70,6 +70,55 @@ enum err query_add_field(struct query_builder *b, struct slice written, uint32_t
     return OK;
 }
 
+static enum err add_clause(struct query_builder *b, const struct query_clause *c, uint32_t *out)
+{
+    uint32_t name;
+    CHECK(c->node.kind == QUERY_NUMERIC || c->node.kind == QUERY_GEO);
+    enum err e = query_add_field(b, (struct slice){0}, &name);
+    if (e == OK)
+        e = query_add_node(b, c->node.kind, out);
+    if (e != OK)
+        return e;
+    b->query->fields[name] = c->field;
+    struct query_node *n = &b->query->nodes[*out];
+    n->field = name;
+    n->field_count = 1;
+    if (c->node.kind == QUERY_GEO)
+        n->circle = c->node.circle;
+    else
+        n->range = c->node.range;
+    return OK;
+}
+
+enum err query_require(struct ft_query *q, const struct query_clause *clauses, size_t count,
+                       struct why *why)
+{
+    struct query_builder b = {.query = q, .why = why};
+    uint32_t first = q->root, last = q->root, at;
+    CHECK(q->root != QUERY_NO_NODE);
+    for (size_t i = 0; i < count; i++) {
+        enum err e = add_clause(&b, &clauses[i], &at);
+        if (e != OK)
+            return e;
+        if (i == 0 && q->nodes[q->root].kind == QUERY_ALL)
+            first = at;
+        else
+            q->nodes[last].next = at;
+        last = at;
+    }
+    if (first == last) {
+        q->root = first;
+        return OK;
+    }
+    enum err e = query_add_node(&b, QUERY_AND, &at);
+    if (e != OK)
+        return e;
+    q->nodes[at].child = first;
+    q->nodes[at].from = 0;
+    q->root = at;
+    return OK;
+}
+
 enum err query_need_traits(struct query_builder *b, uint32_t node, struct query_traits **out)
 {
     struct ft_query *q = b->query;
