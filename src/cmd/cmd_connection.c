@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "cmd/client_text.h"
 #include "cmd/env.h"
+#include "cmd/modules.h"
 #include "cmd/multi.h"
 
 void cmd_ping(struct request *rq)
@@ -154,7 +155,7 @@ static void reply_hello(struct request *rq)
     reply_text(r, "role");
     reply_text(r, "master");
     reply_text(r, "modules");
-    reply_array(r, 0);
+    reply_modules(r);
 }
 
 void cmd_hello(struct request *rq)

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "cmd/info.h"
 #include "cmd/keys.h"
+#include "cmd/modules.h"
 
 /* By the monotonic clock: setting the wall clock does not make the server older. */
 static uint64_t uptime_s(const struct cmd_env *env)
@@ -112,11 +113,10 @@ static void print_cpu(struct cmd_env *env, struct buf *out)
                (double)p.thread_user_us / 1e6);
 }
 
-/* A section that is empty here and that tools expect the heading of. */
-static void print_nothing(struct cmd_env *env, struct buf *out)
+static void print_loaded(struct cmd_env *env, struct buf *out)
 {
     (void)env;
-    (void)out;
+    print_modules(out);
 }
 
 static void print_command_stats(struct cmd_env *env, struct buf *out)
@@ -192,7 +192,7 @@ static const struct {
     {"stats", "Stats", print_stats, true},
     {"replication", "Replication", print_replication, true},
     {"cpu", "CPU", print_cpu, true},
-    {"modules", "Modules", print_nothing, true},
+    {"modules", "Modules", print_loaded, true},
     {"commandstats", "Commandstats", print_command_stats, false},
     {"errorstats", "Errorstats", print_error_stats, true},
     {"latencystats", "Latencystats", print_latency_stats, false},

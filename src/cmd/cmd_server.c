@@ -4,6 +4,7 @@
 
 #include "cluster/slot.h"
 #include "cmd/keys.h"
+#include "cmd/modules.h"
 
 void cmd_time(struct request *rq)
 {
@@ -34,10 +35,9 @@ void cmd_shutdown(struct request *rq)
     rq->env->hooks->shutdown(rq->env, save);
 }
 
-/* Tools ask for it on connecting; an empty list is an answer, an error would not be. */
 void cmd_module_list(struct request *rq)
 {
-    reply_array(&rq->reply, 0);
+    reply_modules(&rq->reply);
 }
 
 /* The one cluster command that makes sense without a cluster: clients test their hashing by it. */

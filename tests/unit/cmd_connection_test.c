@@ -70,14 +70,19 @@ TEST(cmd_connection, an_error_never_breaks_the_line)
 
 /* -- HELLO, AUTH ------------------------------------------------------------------------------- */
 
+#define MODULE(map, name, ver)                                                                     \
+    map "\r\n$4\r\nname\r\n$6\r\n" name "\r\n$3\r\nver\r\n:" ver                                   \
+        "\r\n$4\r\npath\r\n$0\r\n\r\n$4\r\nargs"                                                   \
+        "\r\n*0\r\n"
+#define MODULES(map) "*2\r\n" MODULE(map, "search", "21005") MODULE(map, "ReJSON", "20809")
 #define HELLO_2                                                                                    \
     "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n8.0.0\r\n$5\r\nproto\r\n:2\r\n"  \
     "$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\n"    \
-    "modules\r\n*0\r\n"
+    "modules\r\n" MODULES("*8")
 #define HELLO_3                                                                                    \
     "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n8.0.0\r\n$5\r\nproto\r\n:3\r\n"   \
     "$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\n"    \
-    "modules\r\n*0\r\n"
+    "modules\r\n" MODULES("%4")
 
 TEST(cmd_connection, hello_switches_the_protocol)
 {
