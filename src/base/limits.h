@@ -26,6 +26,7 @@ enum {
     LIMIT_QUERY_FILTERS = 64,             /* GEOFILTERs beside it */
     LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
+    LIMIT_ALIASES = 1024,                 /* of all of them */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
     LIMIT_AGGREGATE_SIZE = 1 << 30,       /* bytes of the rows of an FT.AGGREGATE */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */

@@ -1,4 +1,4 @@
-/* Indexes over keys: FT.CREATE, FT.DROPINDEX, FT._LIST, FT.EXPLAIN. */
+/* Indexes over keys: FT.CREATE, FT.ALTER, aliases, FT.DROPINDEX, FT._LIST, FT.EXPLAIN. */
 #include "cmd/ft.h"
 #include "cmd/keys.h"
 
@@ -21,6 +21,15 @@ struct key_index *ft_index(struct request *rq, struct slice name)
     return x;
 }
 
+/* What became of a change: errors in RediSearch's words where there are some. */
+static void reply_written(struct request *rq, enum err e, uint64_t lsn, const struct why *why)
+{
+    if (e != OK && why->text[0] != '\0')
+        ft_reply_error(&rq->reply, e, why);
+    else if (written(rq, e, lsn, why))
+        reply_simple(&rq->reply, "OK");
+}
+
 void cmd_ft_create(struct request *rq)
 {
     const struct ft_create_args *a = rq->args;
@@ -31,10 +40,75 @@ void cmd_ft_create(struct request *rq)
                          .ids = a->words.items,
                          .count = a->words.count};
     enum err e = db_write(rq->env->db, &m, &lsn, &why);
-    if (e != OK && why.text[0] != '\0')
-        ft_reply_error(&rq->reply, e, &why);
-    else if (written(rq, e, lsn, &why))
-        reply_simple(&rq->reply, "OK");
+    if (e == OK)
+        indexes_hurry(rq->env->db, a->index);
+    reply_written(rq, e, lsn, &why);
+}
+
+/* -- FT.ALTER ---------------------------------------------------------------------------------- */
+
+void cmd_ft_alter(struct request *rq)
+{
+    const struct ft_alter_args *a = rq->args;
+    struct why why = {{0}};
+    uint64_t lsn = 0;
+    struct ft_words w = {a->words.items, 0, a->words.count, &why};
+    struct key_index *x = ft_index(rq, a->index);
+    if (x == NULL)
+        return;
+    enum err e = OK;
+    (void)ft_words_next_is(&w, "SKIPINITIALSCAN"); /* documents are read again in any case */
+    if (!ft_words_next_is(&w, "SCHEMA"))
+        e = why_set(&why, ERR_ARG, "ALTER must be followed by SCHEMA");
+    else if (!ft_words_next_is(&w, "ADD"))
+        e = why_set(&why, ERR_ARG, "Unknown action passed to ALTER SCHEMA");
+    else if (w.at == w.end)
+        e = why_set(&why, ERR_ARG, "No fields provided");
+    struct mutation m = {.kind = MUTATION_INDEX_ALTER,
+                         .key = x->spec->name,
+                         .ids = w.items + w.at,
+                         .count = w.end - w.at};
+    if (e == OK)
+        e = db_write(rq->env->db, &m, &lsn, &why);
+    if (e == OK)
+        indexes_hurry(rq->env->db, m.key);
+    reply_written(rq, e, lsn, &why);
+}
+
+/* -- aliases ----------------------------------------------------------------------------------- */
+
+static void set_alias(struct request *rq, struct slice alias, struct slice index)
+{
+    struct why why = {{0}};
+    uint64_t lsn = 0;
+    struct mutation m = {.kind = MUTATION_ALIAS_SET, .key = alias, .new_key = index};
+    enum err e = db_write(rq->env->db, &m, &lsn, &why);
+    reply_written(rq, e, lsn, &why);
+}
+
+void cmd_ft_aliasadd(struct request *rq)
+{
+    const struct ft_aliasadd_args *a = rq->args;
+    if (indexes_find(rq->env->db, a->alias) != NULL)
+        reply_error(&rq->reply, "Alias already exists");
+    else
+        set_alias(rq, a->alias, a->index);
+}
+
+void cmd_ft_aliasupdate(struct request *rq)
+{
+    const struct ft_aliasupdate_args *a = rq->args;
+    set_alias(rq, a->alias, a->index);
+}
+
+void cmd_ft_aliasdel(struct request *rq)
+{
+    const struct ft_aliasdel_args *a = rq->args;
+    struct why why = {{0}};
+    uint64_t lsn = 0;
+    struct mutation m = {.kind = MUTATION_ALIAS_REMOVE, .key = a->alias};
+    enum err e = db_write(rq->env->db, &m, &lsn, &why);
+    reply_written(rq, e, lsn, &why);
 }
 
 /* -- FT.DROPINDEX ------------------------------------------------------------------------------ */
@@ -89,7 +163,7 @@ void cmd_ft_dropindex(struct request *rq)
     if (e == OK && keys.count > 0)
         e = db_remove_keys(db, keys.items, keys.count, &removed, &lsn, &why);
     mem_free(MEM_SCRATCH, keys.items);
-    struct mutation m = {.kind = MUTATION_INDEX_REMOVE, .key = a->index};
+    struct mutation m = {.kind = MUTATION_INDEX_REMOVE, .key = x->spec->name};
     if (e == OK)
         e = db_write(db, &m, &lsn, &why);
     epoch_leave(&db->epoch, guard);

@@ -119,6 +119,9 @@ static void on_change(void *user, const struct mutation *m)
         break;
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_INDEX_ALTER:
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
     case MUTATION_TICK:
         break;
     }

@@ -403,7 +403,14 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
         e = indexes_prepare(db, m, why);
         break;
     case MUTATION_INDEX_REMOVE:
-        e = indexes_find(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
+        e = indexes_named(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
+        break;
+    case MUTATION_INDEX_ALTER:
+        e = indexes_prepare_alter(db, m, why);
+        break;
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
+        e = indexes_prepare_alias(db, m, why);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
@@ -579,6 +586,9 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_LIST_SET:
     case MUTATION_LIST_INSERT:
     case MUTATION_LIST_MOVE:
+    case MUTATION_INDEX_ALTER:
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
@@ -661,13 +671,22 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_INDEX_REMOVE:
         indexes_remove(db, m->key);
         break;
+    case MUTATION_INDEX_ALTER:
+        indexes_publish_alter(db, m->key);
+        break;
+    case MUTATION_ALIAS_SET:
+        indexes_publish_alias(db, m->new_key);
+        break;
+    case MUTATION_ALIAS_REMOVE:
+        indexes_remove_alias(db, m->key);
+        break;
     case MUTATION_TICK:
         break;
     }
     indexes_follow(db, m, lsn);
     free_gone(db);
     CHECK(db->object == NULL && db->grown == NULL && db->index == NULL && !db->empties);
-    CHECK(db->in_place == NULL);
+    CHECK(db->in_place == NULL && db->alias == NULL);
 }
 
 void db_begin(struct db *db)

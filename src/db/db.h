@@ -19,6 +19,7 @@
 /* A value of more entries, or longer, is a large one. */
 enum { PACKED_COUNT_MAX = 128, PACKED_BYTES_MAX = 8192 };
 
+struct index_alias;
 struct key_index;
 
 struct db_options {
@@ -53,6 +54,7 @@ struct db {
     struct bulk *bulk;         /* a long put under way, or NULL: bulk.h */
     struct key_index *indexes; /* over keys: indexes.h */
     struct key_index *index;   /* prepared and not yet applied, */
+    struct index_alias *alias; /* likewise */
     struct object *object;     /* likewise */
     struct collection *index_filled; /* NULL, or one of an index: a change has filled its pending
                                         set. Of the command under way, which waits then */

@@ -6,7 +6,7 @@
 
 enum { SLICE_US = 300, GAP_US = 300, LOOK_EVERY = 16 };
 
-struct key_index *indexes_find(const struct db *db, struct slice name)
+struct key_index *indexes_named(const struct db *db, struct slice name)
 {
     struct key_index *x = db->indexes;
     while (x != NULL && !slice_eq(x->spec->name, name))
@@ -30,13 +30,18 @@ double index_done_share(const struct key_index *x)
     return !x->scans || end == 0 ? 1 : (double)x->scan_at / (double)end;
 }
 
-size_t index_bytes(const struct key_index *x)
+static size_t index_bytes_own(const struct key_index *x)
 {
     size_t bytes = collection_bytes(x->docs);
     bytes += x->text == NULL ? 0 : index_text_bytes(x->text);
     for (size_t i = 0; i < x->spec->vector_count; i++)
         bytes += collection_bytes(x->vectors[i]);
     return bytes;
+}
+
+size_t index_bytes(const struct key_index *x)
+{
+    return index_bytes_own(x) + (x->successor != NULL ? index_bytes_own(x->successor) : 0);
 }
 
 /* -- making and freeing ------------------------------------------------------------------------ */
@@ -97,7 +102,7 @@ static struct collection *make_vectors(struct db *db, const struct index_vector 
     return make_collection(db, &spec);
 }
 
-static void free_index(struct key_index *x)
+static void free_index_own(struct key_index *x)
 {
     x->db->io->ops->timer_stop(x->db->io, &x->scan_timer);
     if (x->docs != NULL)
@@ -112,6 +117,14 @@ static void free_index(struct key_index *x)
     buf_fini(&x->last_error_key);
     index_spec_unref(x->spec);
     mem_free(MEM_KEYSPACE, x);
+}
+
+static void free_index(struct key_index *x)
+{
+    if (x->successor != NULL)
+        free_index_own(x->successor);
+    index_aliases_free(x);
+    free_index_own(x);
 }
 
 static bool make_collections(struct key_index *x, const struct schema *schema)
@@ -187,6 +200,7 @@ void indexes_discard(struct db *db)
     if (db->index != NULL)
         free_index(db->index);
     db->index = NULL;
+    indexes_discard_alias(db);
 }
 
 /* -- following the keys ------------------------------------------------------------------------ */
@@ -297,8 +311,11 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
 static void follow_all(struct db *db, struct slice key, uint64_t lsn)
 {
     for (struct key_index *x = db->indexes; x != NULL; x = x->next)
-        if (index_spec_covers(x->spec, key))
+        if (index_spec_covers(x->spec, key)) {
             follow_key(x, key, lsn);
+            if (x->successor != NULL)
+                follow_key(x->successor, key, lsn);
+        }
 }
 
 void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
@@ -334,6 +351,9 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_LIST_MOVE:
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_INDEX_ALTER:
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_TICK:
         break;
@@ -341,6 +361,23 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
 }
 
 /* -- keys that were there before --------------------------------------------------------------- */
+
+/* All documents that the index has, it has too: it takes its place. */
+static void take_over(struct key_index *x)
+{
+    struct key_index *old = x->succeeds, **at = &x->db->indexes;
+    CHECK(old->successor == x);
+    while (*at != old)
+        at = &(*at)->next;
+    *at = x;
+    x->next = old->next;
+    x->aliases = old->aliases;
+    x->uses = old->uses;
+    x->succeeds = NULL;
+    old->aliases = NULL;
+    old->successor = NULL;
+    free_index(old);
+}
 
 /* Keys that change meanwhile are followed as they do; whatever place they have then. */
 static void on_scan(struct io_timer *timer)
@@ -359,6 +396,19 @@ static void on_scan(struct io_timer *timer)
     x->scans = x->scan_at < db->keys.used;
     if (x->scans)
         io->ops->timer_start(io, timer, GAP_US);
+    else if (x->succeeds != NULL)
+        take_over(x);
+}
+
+void indexes_hurry(struct db *db, struct slice name)
+{
+    struct key_index *x = indexes_named(db, name);
+    if (x != NULL && x->successor != NULL)
+        x = x->successor;
+    if (x == NULL || !x->scans)
+        return;
+    db->io->ops->timer_stop(db->io, &x->scan_timer);
+    on_scan(&x->scan_timer);
 }
 
 static void scan(struct key_index *x)
@@ -380,6 +430,37 @@ void indexes_publish(struct db *db)
     *end = x; /* in the order in which they came, after a restart too */
     if (!x->spec->skip_scan)
         scan(x);
+}
+
+enum err indexes_prepare_alter(struct db *db, const struct mutation *m, struct why *why)
+{
+    const struct key_index *x = indexes_named(db, m->key);
+    CHECK(db->index == NULL);
+    if (x == NULL)
+        return ERR_NOT_FOUND;
+    const struct index_spec *s = x->successor != NULL ? x->successor->spec : x->spec;
+    struct index_spec *spec;
+    struct slice *words = mem_try(MEM_SCRATCH, (s->word_count + m->count + 1) * sizeof(*words));
+    if (words == NULL)
+        return ERR_NOMEM;
+    memcpy(words, s->words, s->word_count * sizeof(*words));
+    if (m->count > 0)
+        memcpy(words + s->word_count, m->ids, m->count * sizeof(*words));
+    enum err e = index_spec_new(m->key, words, s->word_count + m->count, &spec, why);
+    mem_free(MEM_SCRATCH, words);
+    return e == OK ? make_index(db, spec, why) : e;
+}
+
+void indexes_publish_alter(struct db *db, struct slice name)
+{
+    struct key_index *x = indexes_named(db, name);
+    CHECK(x != NULL && db->index != NULL);
+    if (x->successor != NULL)
+        free_index(x->successor);
+    x->successor = db->index;
+    x->successor->succeeds = x;
+    db->index = NULL;
+    scan(x->successor);
 }
 
 void indexes_remove(struct db *db, struct slice name)
@@ -405,42 +486,62 @@ void indexes_remove_all(struct db *db)
 
 /* -- in a manifest ----------------------------------------------------------------------------- */
 
+static void encode_words(struct buf *out, const struct slice *words, size_t count)
+{
+    bytes_put_u32(out, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        bytes_put_slice(out, words[i]);
+}
+
 void indexes_encode(const struct db *db, struct buf *out)
 {
     for (const struct key_index *x = db->indexes; x != NULL; x = x->next) {
-        bytes_put_slice(out, x->spec->name);
-        bytes_put_u32(out, (uint32_t)x->spec->word_count);
-        for (size_t i = 0; i < x->spec->word_count; i++)
-            bytes_put_slice(out, x->spec->words[i]);
+        const struct index_spec *s = x->successor != NULL ? x->successor->spec : x->spec;
+        size_t aliases = 0;
+        bytes_put_slice(out, s->name);
+        encode_words(out, s->words, s->word_count);
+        for (const struct index_alias *a = x->aliases; a != NULL; a = a->next)
+            aliases++;
+        bytes_put_u32(out, (uint32_t)aliases);
+        for (const struct index_alias *a = x->aliases; a != NULL; a = a->next)
+            bytes_put_slice(out, a->name);
     }
 }
 
-static enum err each_one(struct bytes_reader *r,
-                         enum err (*fn)(void *user, struct slice name, const struct slice *words,
-                                        size_t count),
-                         void *user, struct why *why)
+static enum err decode_words(struct bytes_reader *r, struct slice **out, size_t *count,
+                             struct why *why)
 {
-    struct slice name = bytes_get_slice(r);
-    size_t count = bytes_get_u32(r);
-    if (r->broken || count > r->left.len / sizeof(uint32_t))
+    *count = bytes_get_u32(r);
+    *out = NULL;
+    if (r->broken || *count > r->left.len / sizeof(uint32_t))
         return why_set(why, ERR_CORRUPT, "indexes are described wrongly");
-    struct slice *words = mem_try_calloc(MEM_SCRATCH, (count + 1) * sizeof(*words));
-    if (words == NULL)
+    *out = mem_try_calloc(MEM_SCRATCH, (*count + 1) * sizeof(**out));
+    if (*out == NULL)
         return ERR_NOMEM;
-    for (size_t i = 0; i < count; i++)
-        words[i] = bytes_get_slice(r);
-    enum err e = OK;
-    if (r->broken)
-        e = why_set(why, ERR_CORRUPT, "indexes are described wrongly");
-    else if (fn != NULL)
-        e = fn(user, name, words, count);
+    for (size_t i = 0; i < *count; i++)
+        (*out)[i] = bytes_get_slice(r);
+    return r->broken ? why_set(why, ERR_CORRUPT, "indexes are described wrongly") : OK;
+}
+
+static enum err each_one(struct bytes_reader *r,
+                         enum err (*fn)(void *user, const struct index_words *w), void *user,
+                         struct why *why)
+{
+    struct index_words w = {.name = bytes_get_slice(r)};
+    struct slice *words = NULL, *aliases = NULL;
+    enum err e = decode_words(r, &words, &w.word_count, why);
+    if (e == OK)
+        e = decode_words(r, &aliases, &w.alias_count, why);
+    w.words = words;
+    w.aliases = aliases;
+    if (e == OK && fn != NULL)
+        e = fn(user, &w);
     mem_free(MEM_SCRATCH, words);
+    mem_free(MEM_SCRATCH, aliases);
     return e;
 }
 
-enum err indexes_each(struct slice bytes,
-                      enum err (*fn)(void *user, struct slice name, const struct slice *words,
-                                     size_t count),
+enum err indexes_each(struct slice bytes, enum err (*fn)(void *user, const struct index_words *w),
                       void *user, struct why *why)
 {
     struct bytes_reader r = {.left = bytes};
@@ -455,13 +556,21 @@ struct decoding {
     struct why *why;
 };
 
-static enum err make_one(void *user, struct slice name, const struct slice *words, size_t count)
+static enum err make_one(void *user, const struct index_words *w)
 {
     struct decoding *d = user;
-    struct mutation m = {.kind = MUTATION_INDEX_NEW, .key = name, .ids = words, .count = count};
+    struct mutation m = {
+        .kind = MUTATION_INDEX_NEW, .key = w->name, .ids = w->words, .count = w->word_count};
     enum err e = indexes_prepare(d->db, &m, d->why);
     if (e == OK)
         indexes_publish(d->db);
+    m = (struct mutation){.kind = MUTATION_ALIAS_SET, .new_key = w->name};
+    for (size_t i = w->alias_count; i > 0 && e == OK; i--) { /* the newest stands first */
+        m.key = w->aliases[i - 1];
+        e = indexes_prepare_alias(d->db, &m, d->why);
+        if (e == OK)
+            indexes_publish_alias(d->db, w->name);
+    }
     return e == OK || e == ERR_NOMEM ? e : ERR_CORRUPT;
 }
 

@@ -42,6 +42,12 @@ struct index_piece {
 
 struct index_text;
 
+/* Another name of an index. */
+struct index_alias {
+    struct index_alias *next;
+    struct slice name; /* behind it */
+};
+
 struct key_index {
     struct key_index *next;
     struct db *db;
@@ -53,18 +59,34 @@ struct key_index {
     uint64_t failures, uses;
     struct buf last_error, last_error_key;
     struct io_timer scan_timer;
+    struct key_index *successor; /* the same with more fields, until it has all documents */
+    struct key_index *succeeds;  /* of a successor: which */
+    struct index_alias *aliases;
     bool scans;       /* keys that were there before are indexed still */
     uint32_t scan_at; /* the place of the keyspace it has got to */
 };
 
-/* NULL when there is none of that name. */
+/* By its name or by an alias; NULL when there is none. */
 struct key_index *indexes_find(const struct db *db, struct slice name);
+struct key_index *indexes_named(const struct db *db, struct slice name);
 
 /* MUTATION_INDEX_NEW: the part that can fail makes db->index; then it becomes one of db's. */
 MUST_USE enum err indexes_prepare(struct db *db, const struct mutation *m, struct why *why);
 void indexes_discard(struct db *db);
 void indexes_publish(struct db *db);
 void indexes_remove(struct db *db, struct slice name);
+/* MUTATION_INDEX_ALTER. An index with more fields is made beside it and followed likewise; once it
+ * has all documents, it takes its place. Meanwhile the old one answers. */
+MUST_USE enum err indexes_prepare_alter(struct db *db, const struct mutation *m, struct why *why);
+void indexes_publish_alter(struct db *db, struct slice name);
+/* indexes_alias.c: MUTATION_ALIAS_SET, _REMOVE. */
+MUST_USE enum err indexes_prepare_alias(struct db *db, const struct mutation *m, struct why *why);
+void indexes_discard_alias(struct db *db);
+void indexes_publish_alias(struct db *db, struct slice index);
+void indexes_remove_alias(struct db *db, struct slice alias);
+void index_aliases_free(struct key_index *x);
+/* Indexes what was there before for a moment: few keys are all of them. */
+void indexes_hurry(struct db *db, struct slice name);
 void indexes_remove_all(struct db *db);
 
 /* A change has been applied. */
@@ -90,10 +112,16 @@ size_t index_bytes(const struct key_index *x);
 /* All definitions as bytes, for a manifest; one after the other from there (fn NULL: they are only
  * looked at); and back into an empty db. ERR_CORRUPT, ERR_NOMEM. */
 void indexes_encode(const struct db *db, struct buf *out);
+struct index_words {
+    struct slice name;
+    const struct slice *words; /* behind the name */
+    size_t word_count;
+    const struct slice *aliases;
+    size_t alias_count;
+};
 MUST_USE enum err indexes_each(struct slice bytes,
-                               enum err (*fn)(void *user, struct slice name,
-                                              const struct slice *words, size_t count),
-                               void *user, struct why *why);
+                               enum err (*fn)(void *user, const struct index_words *w), void *user,
+                               struct why *why);
 MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *why);
 
 /* indexes_document.c: reads a hash into x->document; slot: of its texts, when there is x->text.

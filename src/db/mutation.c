@@ -131,6 +131,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         bytes_put_u64(out, m->expire_ms);
         break;
     case MUTATION_KEY_RENAME:
+    case MUTATION_ALIAS_SET:
         bytes_put_slice(out, m->new_key);
         break;
     case MUTATION_STRING_RANGE:
@@ -151,6 +152,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
     case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_ALTER:
         put_ids(out, m);
         break;
     case MUTATION_HASH_SET:
@@ -175,6 +177,7 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_ALIAS_REMOVE:
     case MUTATION_TICK:
         break;
     }
@@ -322,6 +325,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         e = get_time(r, &m->expire_ms);
         break;
     case MUTATION_KEY_RENAME:
+    case MUTATION_ALIAS_SET:
         m->new_key = bytes_get_slice(r);
         break;
     case MUTATION_STRING_RANGE:
@@ -350,6 +354,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
     case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_ALTER:
         e = get_ids(r, m);
         break;
     case MUTATION_HASH_SET:
@@ -371,6 +376,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_ALIAS_REMOVE:
     case MUTATION_TICK:
         break;
     default:

@@ -37,7 +37,10 @@
     X(MUTATION_LIST_SET, 22, "the value at this place of the list is another one")                 \
     X(MUTATION_LIST_INSERT, 23, "the list has a value more, beside the first that is another")     \
     X(MUTATION_LIST_REMOVE, 24, "the first or last so many of this value are gone from the list")  \
-    X(MUTATION_LIST_MOVE, 25, "the value at an end of the list is at an end of another instead")
+    X(MUTATION_LIST_MOVE, 25, "the value at an end of the list is at an end of another instead") \
+    X(MUTATION_INDEX_ALTER, 40, "the index has these fields more")                                 \
+    X(MUTATION_ALIAS_SET, 41, "this name means that index, too")                                   \
+    X(MUTATION_ALIAS_REMOVE, 42, "this name means no index")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -64,7 +67,7 @@ struct mutation_element {
 
 struct mutation {
     enum mutation_kind kind;
-    struct slice key;                  /* INDEX_NEW, _REMOVE: name of the index, which is no key */
+    struct slice key;                  /* INDEX_*, ALIAS_*: a name of an index, which is no key */
     struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none),
                                         * LIST_SET, LIST_REMOVE */
     uint64_t expire_ms;                /* STRING_SET, _EXPIRE: Unix time; 0: never */
@@ -75,7 +78,7 @@ struct mutation {
     bool at_head;                      /* LIST_PUSH; LIST_INSERT: before the other; LIST_REMOVE:
                                         * the first ones; LIST_MOVE: from the head */
     bool to_head;                      /* LIST_MOVE */
-    struct slice new_key;              /* KEY_RENAME, LIST_MOVE */
+    struct slice new_key;              /* KEY_RENAME, LIST_MOVE; ALIAS_SET: the index */
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     struct slice partition;            /* PARTITION_NEW, _DROP; PUT: len 0: _default */
@@ -84,6 +87,7 @@ struct mutation {
     struct mutation_element *elements; /* PUT */
     const struct slice *ids;           /* REMOVE, SET_ATTRIBUTE; HASH_REMOVE, _EXPIRE: fields;
                                         * INDEX_NEW: words of FT.CREATE behind the name;
+                                        * INDEX_ALTER: words of the fields;
                                         * LIST_PUSH: values, one or more; LIST_INSERT: the other
                                         * value and the one that is to be beside it */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */

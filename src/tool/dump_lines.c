@@ -295,6 +295,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
     case MUTATION_INDEX_NEW:
+    case MUTATION_INDEX_ALTER:
         put_ids(d, m);
         break;
     case MUTATION_HASH_SET:
@@ -314,6 +315,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         put_end(d, m->expire_ms);
         break;
     case MUTATION_KEY_RENAME:
+    case MUTATION_ALIAS_SET:
         buf_append_byte(&d->text, ' ');
         put_quoted(d, m->new_key);
         break;
@@ -332,6 +334,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_INDEX_REMOVE:
+    case MUTATION_ALIAS_REMOVE:
     case MUTATION_TICK:
         break;
     }

@@ -272,9 +272,35 @@ static void put_add(struct dump *d, struct slice key, const struct collection_sp
     put_into(d, partition);
 }
 
-static enum err put_indexed(void *user, struct slice name, const struct slice *words, size_t count)
+static void put_fields_more(struct dump *d, const struct mutation *m)
 {
-    put_words(user, "FT.CREATE", name, words, count);
+    put_command(d, "FT.ALTER", 4 + m->count);
+    put_slice(d, m->key);
+    put_text(d, "SCHEMA");
+    put_text(d, "ADD");
+    for (size_t i = 0; i < m->count; i++)
+        put_slice(d, m->ids[i]);
+}
+
+static void put_index(struct dump *d, const struct mutation *m)
+{
+    if (m->kind == MUTATION_INDEX_NEW)
+        put_words(d, "FT.CREATE", m->key, m->ids, m->count);
+    else if (m->kind == MUTATION_INDEX_REMOVE)
+        put_words(d, "FT.DROPINDEX", m->key, NULL, 0);
+    else if (m->kind == MUTATION_INDEX_ALTER)
+        put_fields_more(d, m);
+    else if (m->kind == MUTATION_ALIAS_SET)
+        put_words(d, "FT.ALIASUPDATE", m->key, &m->new_key, 1);
+    else
+        put_words(d, "FT.ALIASDEL", m->key, NULL, 0);
+}
+
+static enum err put_indexed(void *user, const struct index_words *w)
+{
+    put_words(user, "FT.CREATE", w->name, w->words, w->word_count);
+    for (size_t i = 0; i < w->alias_count; i++)
+        put_words(user, "FT.ALIASADD", w->aliases[i], &w->name, 1);
     return OK;
 }
 
@@ -506,10 +532,11 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_list_change(d, m);
         break;
     case MUTATION_INDEX_NEW:
-        put_words(d, "FT.CREATE", m->key, m->ids, m->count);
-        break;
     case MUTATION_INDEX_REMOVE:
-        put_words(d, "FT.DROPINDEX", m->key, NULL, 0);
+    case MUTATION_INDEX_ALTER:
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
+        put_index(d, m);
         break;
     case MUTATION_TICK:
         break;

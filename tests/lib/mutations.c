@@ -268,6 +268,34 @@ static struct mutation list_change(struct mutations *m, const struct db *db,
     return count == 0 && kind != MUTATION_LIST_REMOVE ? nothing(m) : out;
 }
 
+/* An index that is there gets a field whose name none has, while it has few. */
+static struct mutation more_fields(struct mutations *m, const struct db *db)
+{
+    enum { FIELDS_MAX = 20 };
+    struct mutation out = {.kind = MUTATION_INDEX_ALTER, .key = name(m, m->key, 'i', 3)};
+    const struct key_index *x = indexes_named(db, out.key);
+    if (x == NULL)
+        return nothing(m);
+    const struct index_spec *s = x->successor != NULL ? x->successor->spec : x->spec;
+    if (s->field_count == FIELDS_MAX)
+        return nothing(m);
+    (void)snprintf(m->other, sizeof(m->other), "added%zu", s->field_count);
+    m->ids_of[0] = slice_of(m->other);
+    m->ids_of[1] = slice_of(below(m, 2) ? "TAG" : "NUMERIC");
+    out.ids = m->ids_of;
+    out.count = 2;
+    return out;
+}
+
+static struct mutation some_alias(struct mutations *m, const struct db *db, enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'a', 3)};
+    if (kind == MUTATION_ALIAS_REMOVE)
+        return indexes_find(db, out.key) == NULL ? nothing(m) : out;
+    out.new_key = name(m, m->other, 'i', 3);
+    return indexes_named(db, out.new_key) == NULL ? nothing(m) : out;
+}
+
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
@@ -330,6 +358,11 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
         return some_index(m, db, kind);
+    case MUTATION_INDEX_ALTER:
+        return more_fields(m, db);
+    case MUTATION_ALIAS_SET:
+    case MUTATION_ALIAS_REMOVE:
+        return some_alias(m, db, kind);
     case MUTATION_KEY_REMOVE:
         break;
     case MUTATION_FLUSH:

@@ -11,7 +11,8 @@ struct model *model_new(void)
     struct model *m = mem_calloc(MEM_TEST, sizeof(*m));
     for (unsigned key = 0; key <= MODEL_MAKING; key++)
         m->touched[key] = BUF_INIT(MEM_TEST);
-    m->index_turns = BUF_INIT(MEM_TEST);
+    for (int i = 0; i < MODEL_TURNS; i++)
+        m->turns[i] = BUF_INIT(MEM_TEST);
     return m;
 }
 
@@ -81,8 +82,9 @@ void model_free(struct model *m)
             free_held(held);
         }
         buf_fini(&m->touched[key]);
-    buf_fini(&m->index_turns);
     }
+    for (int i = 0; i < MODEL_TURNS; i++)
+        buf_fini(&m->turns[i]);
     while (m->collections != NULL) {
         struct model_collection *c = m->collections;
         m->collections = c->next;
@@ -102,21 +104,41 @@ struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t a
     return held != NULL && at < held->death ? held : NULL;
 }
 
-bool model_has_index(const struct model *m, uint64_t at)
+bool model_has(const struct model *m, enum model_turn turn, uint64_t at)
 {
-    const uint64_t *turns = (const uint64_t *)(const void *)m->index_turns.ptr;
-    size_t count = 0, all = m->index_turns.len / sizeof(*turns);
+    const uint64_t *turns = (const uint64_t *)(const void *)m->turns[turn].ptr;
+    size_t count = 0, all = m->turns[turn].len / sizeof(*turns);
     while (count < all && turns[count] <= at)
         count++;
     return count % 2 == 1;
 }
 
-static const char *turn_index(struct model *m, bool there)
+static const char *turn(struct model *m, enum model_turn what, bool there)
 {
-    if (model_has_index(m, m->at) == there)
-        return there ? "an index is made twice" : "an index goes that is not there";
-    buf_append(&m->index_turns, &m->at, sizeof(m->at));
+    if (model_has(m, what, m->at) == there)
+        return there ? "of an index, something is made twice"
+                     : "of an index, something goes that is not there";
+    buf_append(&m->turns[what], &m->at, sizeof(m->at));
     return NULL;
+}
+
+/* With the index goes all that is said of it. */
+static const char *drop_index(struct model *m)
+{
+    const char *broken = turn(m, MODEL_INDEX, false);
+    if (model_has(m, MODEL_ALIAS, m->at))
+        CHECK(turn(m, MODEL_ALIAS, false) == NULL);
+    if (model_has(m, MODEL_ADDED, m->at))
+        CHECK(turn(m, MODEL_ADDED, false) == NULL);
+    return broken;
+}
+
+/* The other name may be given again. */
+static const char *set_alias(struct model *m)
+{
+    if (!model_has(m, MODEL_INDEX, m->at))
+        return "an index gets a name that is not there";
+    return model_has(m, MODEL_ALIAS, m->at) ? NULL : turn(m, MODEL_ALIAS, true);
 }
 
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at)
@@ -615,8 +637,8 @@ static void flush(struct model *m)
     for (unsigned key = 0; key <= MODEL_MAKING; key++)
         if (remove_key(m, key))
             touch(m, key);
-    if (model_has_index(m, m->at))
-        CHECK(turn_index(m, false) == NULL);
+    if (model_has(m, MODEL_INDEX, m->at))
+        CHECK(drop_index(m) == NULL);
 }
 
 void model_next(struct model *m)
@@ -630,7 +652,9 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
     unsigned key = model_key_of(mutation->key);
     bool making = model_is_making(mutation->key);
     bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK &&
-                  mutation->kind != MUTATION_INDEX_NEW && mutation->kind != MUTATION_INDEX_REMOVE;
+                  mutation->kind != MUTATION_INDEX_NEW && mutation->kind != MUTATION_INDEX_REMOVE &&
+                  mutation->kind != MUTATION_INDEX_ALTER && mutation->kind != MUTATION_ALIAS_SET &&
+                  mutation->kind != MUTATION_ALIAS_REMOVE;
     m->at++;
     CHECK(m->at < model_now(m));
     if (key == MODEL_KEYS && of_key && !making)
@@ -678,8 +702,15 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         flush(m);
         return NULL;
     case MUTATION_INDEX_NEW:
+        return turn(m, MODEL_INDEX, true);
     case MUTATION_INDEX_REMOVE:
-        return turn_index(m, mutation->kind == MUTATION_INDEX_NEW);
+        return drop_index(m);
+    case MUTATION_INDEX_ALTER:
+        return turn(m, MODEL_ADDED, true);
+    case MUTATION_ALIAS_SET:
+        return set_alias(m);
+    case MUTATION_ALIAS_REMOVE:
+        return turn(m, MODEL_ALIAS, false);
     case MUTATION_TICK:
         return NULL;
     }

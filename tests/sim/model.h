@@ -39,7 +39,7 @@ struct model_attribute {
 /* One vector of an id, from birth on, until before death. owner: its collection */
 struct model_element {
     uint64_t birth, death;
-    uint64_t expire_ms;                /* 0: never */
+    uint64_t expire_ms; /* 0: never */
     unsigned partition;
     float *vector;                     /* as stored, in floats */
     struct model_attribute *attribute; /* the newest */
@@ -63,10 +63,10 @@ struct model_partitions {
 
 /* owner: the model, whatever key it is held by */
 struct model_collection {
-    struct collection_spec spec; /* its tuning is that of its birth */
-    struct model_tuning *tuning; /* the newest; NULL: that of its birth */
+    struct collection_spec spec;         /* its tuning is that of its birth */
+    struct model_tuning *tuning;         /* the newest; NULL: that of its birth */
     struct model_partitions *partitions; /* the newest; NULL: _default alone */
-    float *projection;           /* dim x projection_from, or NULL */
+    float *projection;                   /* dim x projection_from, or NULL */
     struct model_element *newest[MODEL_IDS];
     struct model_collection *next; /* of all there were */
 };
@@ -101,14 +101,17 @@ struct model_held {
     struct model_held *before; /* what the key held before this one */
 };
 
+/* Of the index over keys: it, its other name, its added field. */
+enum model_turn { MODEL_INDEX, MODEL_ALIAS, MODEL_ADDED, MODEL_TURNS };
+
 struct model {
     uint64_t lsn;
     uint64_t at;
     struct model_held *newest[MODEL_KEYS + 1];
     struct model_collection *collections;
     struct buf
-        touched[MODEL_KEYS + 1]; /* uint64_t: LSNs at which the key changed, as WATCH has it */
-    struct buf index_turns; /* uint64_t: when the index came, went, came ... */
+        touched[MODEL_KEYS + 1];   /* uint64_t: LSNs at which the key changed, as WATCH has it */
+    struct buf turns[MODEL_TURNS]; /* uint64_t: when one of these came, went, came ... */
 };
 
 struct model *model_new(void);
@@ -129,7 +132,7 @@ static inline uint64_t model_now(const struct model *m)
 struct model_held *model_held_at(const struct model *m, unsigned key, uint64_t at);
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at);
 /* Is the index over keys there? */
-bool model_has_index(const struct model *m, uint64_t at);
+bool model_has(const struct model *m, enum model_turn turn, uint64_t at);
 /* What a client saw whose clock said now_ms. */
 struct model_held *model_seen_at(const struct model *m, unsigned key, uint64_t at, uint64_t now_ms);
 struct model_element *model_element_at(const struct model_collection *c, unsigned id, uint64_t at);

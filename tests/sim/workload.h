@@ -84,6 +84,9 @@
     X(OP_LLEN, 1)                                                                                  \
     X(OP_FT_CREATE, 1)                                                                             \
     X(OP_FT_DROP, 1)                                                                               \
+    X(OP_FT_ALTER, 1)                                                                              \
+    X(OP_FT_ALIAS, 1)                                                                              \
+    X(OP_FT_UNALIAS, 1)                                                                            \
     X(OP_DBSIZE, 1)                                                                                \
     X(OP_FLUSHALL, 1)                                                                              \
     X(OP_EXEC, 6)                                                                                  \
@@ -216,7 +219,7 @@ struct world {
     uint64_t now_ms;                    /* the clock of the clients */
     bool short_memory;                  /* a command may be refused for that */
     bool may_refuse;                    /* or with MISCONF, because the disk fails */
-    uint64_t kinds[32];                 /* by mutation_kind: changes that were logged */
+    uint64_t kinds[64];                 /* by mutation_kind: changes that were logged */
     uint64_t puts[TYPE_COUNT];          /* elements that were put, by their type */
     uint64_t execs, nil_execs, expired; /* transactions, those that a watch broke, keys */
     uint64_t elements_expired, elements_evicted, fields_expired;

@@ -199,8 +199,29 @@ static void make_two(struct world *w, struct ask *c, struct ask_args *a)
 }
 
 /* Of the one index that there may be. */
+static const char *const added_words[] = {"added", "TAG"};
 static const char *const index_words[] = {"PREFIX", "1",       "k",  "SCHEMA",
                                           "f0",     "NUMERIC", "f1", "TAG"};
+
+static void make_index(const struct ask *c, struct ask_args *a)
+{
+    static const char *const commands[] = {"FT.CREATE", "FT.DROPINDEX", "FT.ALTER",
+                                           "FT.ALIASUPDATE", "FT.ALIASDEL"};
+    CHECK((size_t)(c->op - OP_FT_CREATE) < COUNT_OF(commands));
+    ask_add_text(a, commands[c->op - OP_FT_CREATE]);
+    if (c->op == OP_FT_ALIAS || c->op == OP_FT_UNALIAS)
+        ask_add_text(a, "alias");
+    if (c->op != OP_FT_UNALIAS)
+        ask_add_text(a, "index");
+    for (size_t i = 0; c->op == OP_FT_CREATE && i < COUNT_OF(index_words); i++)
+        ask_add_text(a, index_words[i]);
+    if (c->op != OP_FT_ALTER)
+        return;
+    ask_add_text(a, "SCHEMA");
+    ask_add_text(a, "ADD");
+    for (size_t i = 0; i < COUNT_OF(added_words); i++)
+        ask_add_text(a, added_words[i]);
+}
 
 void keys_make(struct world *w, struct ask *c, struct ask_args *a)
 {
@@ -239,14 +260,11 @@ void keys_make(struct world *w, struct ask *c, struct ask_args *a)
         make_two(w, c, a);
         return;
     case OP_FT_CREATE:
-        ask_add_text(a, "FT.CREATE");
-        ask_add_text(a, "index");
-        for (size_t i = 0; i < COUNT_OF(index_words); i++)
-            ask_add_text(a, index_words[i]);
-        return;
     case OP_FT_DROP:
-        ask_add_text(a, "FT.DROPINDEX");
-        ask_add_text(a, "index");
+    case OP_FT_ALTER:
+    case OP_FT_ALIAS:
+    case OP_FT_UNALIAS:
+        make_index(c, a);
         return;
     case OP_DBSIZE:
         ask_add_text(a, name);
@@ -595,7 +613,7 @@ static void expect_dbsize(const struct run_of *r)
 
 static void expect_index(const struct run_of *r)
 {
-    bool creates = r->c->op == OP_FT_CREATE, there = model_has_index(r->w->model, r->at);
+    bool creates = r->c->op == OP_FT_CREATE, there = model_has(r->w->model, MODEL_INDEX, r->at);
     if (creates == there) {
         answer_text(r, EXPECT_ERROR, slice_of(there ? "Index already exists" : "no such index"));
         return;
@@ -608,6 +626,37 @@ static void expect_index(const struct run_of *r)
         r->e->index_words[i] = slice_of(index_words[i]);
     m->ids = creates ? r->e->index_words : NULL;
     m->count = creates ? COUNT_OF(index_words) : 0;
+}
+
+static void expect_alter(const struct run_of *r)
+{
+    bool there = model_has(r->w->model, MODEL_INDEX, r->at);
+    if (!there || model_has(r->w->model, MODEL_ADDED, r->at)) {
+        answer_text(r, EXPECT_ERROR, slice_of(there ? "Duplicate field" : "no such index"));
+        return;
+    }
+    struct mutation *m = &r->e->changes[r->e->change_count++];
+    *m = (struct mutation){.kind = MUTATION_INDEX_ALTER, .key = slice_of("index")};
+    for (size_t i = 0; i < COUNT_OF(added_words); i++)
+        r->e->index_words[i] = slice_of(added_words[i]);
+    m->ids = r->e->index_words;
+    m->count = COUNT_OF(added_words);
+    answer_text(r, EXPECT_STATUS, slice_of("OK"));
+}
+
+static void expect_alias(const struct run_of *r)
+{
+    bool sets = r->c->op == OP_FT_ALIAS;
+    if (!model_has(r->w->model, sets ? MODEL_INDEX : MODEL_ALIAS, r->at)) {
+        answer_text(r, EXPECT_ERROR,
+                    slice_of(sets ? "Unknown index name" : "Alias does not exist"));
+        return;
+    }
+    struct mutation *m = &r->e->changes[r->e->change_count++];
+    *m = (struct mutation){.kind = sets ? MUTATION_ALIAS_SET : MUTATION_ALIAS_REMOVE,
+                           .key = slice_of("alias")};
+    m->new_key = sets ? slice_of("index") : (struct slice){0};
+    answer_text(r, EXPECT_STATUS, slice_of("OK"));
 }
 
 /* Those that take a collection for what it is not. */
@@ -713,6 +762,13 @@ static void expect_key(const struct run_of *r)
     case OP_FT_DROP:
         expect_index(r);
         return;
+    case OP_FT_ALTER:
+        expect_alter(r);
+        return;
+    case OP_FT_ALIAS:
+    case OP_FT_UNALIAS:
+        expect_alias(r);
+        return;
     case OP_DBSIZE:
         expect_dbsize(r);
         return;
@@ -726,7 +782,7 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     struct run_of r = {.w = w, .c = c, .at = at, .e = e};
     *e = (struct expectation){0};
     CHECK(keys_is(c->op));
-    bool keyless = c->op == OP_DBSIZE || c->op == OP_FT_CREATE || c->op == OP_FT_DROP;
+    bool keyless = c->op == OP_DBSIZE || (c->op >= OP_FT_CREATE && c->op <= OP_FT_UNALIAS);
     r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
         hash_expect(c, r.held, e);

@@ -334,7 +334,6 @@ TEST(cmd_server, shutdown)
 TEST(cmd_server, lists_that_are_empty)
 {
     struct harness *h = harness_new();
-    EXPECT_REPLIES(h, "MODULE LIST", "*0\r\n");
     EXPECT_REPLIES(h, "LATENCY LATEST", "*0\r\n");
     EXPECT_REPLIES(h, "WAIT 1 0", ":0\r\n");
     EXPECT_REPLIES(h, "REPLICAOF NO ONE", "+OK\r\n");

@@ -8,7 +8,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 44 };
+enum { SAMPLES = 47 };
 
 static struct slice with_nul(void)
 {
@@ -121,11 +121,18 @@ static struct mutation sample_of_index(unsigned i)
     static struct slice words[3];
     if (i == 0)
         return (struct mutation){.kind = MUTATION_INDEX_REMOVE, .key = with_nul()};
+    if (i == 2)
+        return (struct mutation){
+            .kind = MUTATION_ALIAS_SET, .key = with_nul(), .new_key = slice_of("index")};
+    if (i == 3)
+        return (struct mutation){.kind = MUTATION_ALIAS_REMOVE, .key = slice_of("alias")};
     words[0] = slice_of("SCHEMA");
     words[1] = with_nul();
     words[2] = slice_of("TAG");
-    return (struct mutation){
-        .kind = MUTATION_INDEX_NEW, .key = slice_of("index"), .ids = words, .count = 3};
+    return (struct mutation){.kind = i == 1 ? MUTATION_INDEX_NEW : MUTATION_INDEX_ALTER,
+                             .key = slice_of("index"),
+                             .ids = words,
+                             .count = 3};
 }
 
 /* Of the kinds that say when a key expires, or change a part of it. */
@@ -166,11 +173,14 @@ static struct mutation sample_of_key(unsigned i)
         return m;
     case 8:
     case 9:
+    case 10:
+    case 11:
+    case 12:
         return sample_of_index(i - 8);
     default:
-        return i < 13   ? sample_of_partition(i - 10)
-               : i < 25 ? sample_of_list(i - 13)
-                        : sample_of_hash(i - 25);
+        return i < 16   ? sample_of_partition(i - 13)
+               : i < 28 ? sample_of_list(i - 16)
+                        : sample_of_hash(i - 28);
     }
 }
 

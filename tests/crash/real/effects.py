@@ -212,7 +212,7 @@ def time_fields(key, names, ttl_ms=None, at_ms=None, values=False, persist=False
 
 def create_index(name, prefix):
     def effect(state, _):
-        state[name] = Index([prefix])
+        state[name] = Index([prefix], [b'f0', b'f1'])
         return b'OK'
     return effect
 
@@ -220,6 +220,20 @@ def create_index(name, prefix):
 def drop_index(name):
     def effect(state, _):
         del state[name]
+        return b'OK'
+    return effect
+
+
+def alter_index(name, field):
+    def effect(state, _):
+        state[name].fields.append(field)
+        return b'OK'
+    return effect
+
+
+def set_alias(name, alias):
+    def effect(state, _):
+        state[name].alias = alias
         return b'OK'
     return effect
 

@@ -52,14 +52,19 @@ class Index:
 
     expire = None
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, fields, alias=False):
         self.prefix = prefix
+        self.fields = fields
+        self.alias = alias  # whether its name with a + behind means it, too
 
     def clone(self):
-        return Index(self.prefix)
+        return Index(self.prefix, list(self.fields), self.alias)
+
+    def __eq__(self, other):
+        return (self.prefix, self.fields, self.alias) == (other.prefix, other.fields, other.alias)
 
     def __repr__(self):
-        return f'index of {self.prefix}'
+        return f'index of {self.prefix} with {self.fields}, alias: {self.alias}'
 
 
 EFFORT = 100  # EF of a collection that VCREATE says nothing of
@@ -116,7 +121,7 @@ def difference(want, have):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
     elif isinstance(want, Index):
-        return None if want.prefix == have.prefix else f'want {want}, have {have}'
+        return None if want == have else f'want {want}, have {have}'
     elif isinstance(want, Hash):
         differs = hash_difference(want.fields, have.fields)
         if differs:
@@ -215,7 +220,9 @@ def read_indexes(connection):
     state = {}
     for name, info in zip(names, connection.ask_many([('FT.INFO', name) for name in names])):
         definition = info[info.index(b'index_definition') + 1]
-        state[name] = Index(definition[definition.index(b'prefixes') + 1])
+        fields = [field[3] for field in info[info.index(b'attributes') + 1]]
+        alias = isinstance(connection.ask('FT.INFO', name + b'+'), list)
+        state[name] = Index(definition[definition.index(b'prefixes') + 1], fields, alias)
     return state
 
 

@@ -531,6 +531,25 @@ def make_ft_dropindex(client):
     return Command([('FT.DROPINDEX', name)], fx.drop_index(name))
 
 
+def make_ft_alter(client):
+    name = client.key(b'x', 2)
+    if name not in client.sent:
+        return None
+    field = b'added%d' % len(client.sent[name].fields)
+    return Command([('FT.ALTER', name, 'SCHEMA', 'ADD', field, 'TAG')],
+                   fx.alter_index(name, field))
+
+
+def make_ft_alias(client):
+    name = client.key(b'x', 2)
+    if name not in client.sent:
+        return None
+    if client.sent[name].alias and client.rng.random() < 0.5:
+        return Command([('FT.ALIASDEL', name + b'+')], fx.set_alias(name, False))
+    command = 'FT.ALIASUPDATE' if client.sent[name].alias else 'FT.ALIASADD'
+    return Command([(command, name + b'+', name)], fx.set_alias(name, True))
+
+
 def make_valter(client):
     key, _ = any_set(client)
     if key is None or not client.sent[key].created:
@@ -628,6 +647,7 @@ MAKERS = [
     ('HEXPIREAT', hexpire_maker('HEXPIREAT', 1000, True)),
     ('HPEXPIREAT', hexpire_maker('HPEXPIREAT', 1, True)),
     ('FT.CREATE', make_ft_create), ('FT.DROPINDEX', make_ft_dropindex),
+    ('FT.ALTER', make_ft_alter), ('FT.ALIASADD', make_ft_alias),
     ('VCREATE', make_vcreate), ('VALTER', make_valter),
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
