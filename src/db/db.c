@@ -610,6 +610,20 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
 }
 
 /* The only way data changes. */
+static void apply_index(struct db *db, const struct mutation *m)
+{
+    if (m->kind == MUTATION_INDEX_NEW)
+        indexes_publish(db);
+    else if (m->kind == MUTATION_INDEX_REMOVE)
+        indexes_remove(db, m->key);
+    else if (m->kind == MUTATION_INDEX_ALTER)
+        indexes_publish_alter(db, m->key);
+    else if (m->kind == MUTATION_ALIAS_SET)
+        indexes_publish_alias(db, m->new_key);
+    else
+        indexes_remove_alias(db, m->key);
+}
+
 static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
 {
     if (db->on_change != NULL)
@@ -666,19 +680,11 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         change_apply_list(db, m);
         break;
     case MUTATION_INDEX_NEW:
-        indexes_publish(db);
-        break;
     case MUTATION_INDEX_REMOVE:
-        indexes_remove(db, m->key);
-        break;
     case MUTATION_INDEX_ALTER:
-        indexes_publish_alter(db, m->key);
-        break;
     case MUTATION_ALIAS_SET:
-        indexes_publish_alias(db, m->new_key);
-        break;
     case MUTATION_ALIAS_REMOVE:
-        indexes_remove_alias(db, m->key);
+        apply_index(db, m);
         break;
     case MUTATION_TICK:
         break;

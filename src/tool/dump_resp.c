@@ -489,10 +489,9 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_tuning(d, &m->spec.tuning);
         break;
     case MUTATION_PARTITION_NEW:
-        put_partition(d, "CREATE", m->key, m->partition);
-        break;
     case MUTATION_PARTITION_DROP:
-        put_partition(d, "DROP", m->key, m->partition);
+        put_partition(d, m->kind == MUTATION_PARTITION_NEW ? "CREATE" : "DROP", m->key,
+                      m->partition);
         break;
     case MUTATION_PUT:
         put_elements(d, m);

@@ -296,6 +296,15 @@ static struct mutation some_alias(struct mutations *m, const struct db *db, enum
     return indexes_named(db, out.new_key) == NULL ? nothing(m) : out;
 }
 
+static struct mutation index_change(struct mutations *m, const struct db *db,
+                                    enum mutation_kind kind)
+{
+    if (kind == MUTATION_INDEX_ALTER)
+        return more_fields(m, db);
+    return kind == MUTATION_INDEX_NEW || kind == MUTATION_INDEX_REMOVE ? some_index(m, db, kind)
+                                                                       : some_alias(m, db, kind);
+}
+
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
@@ -357,12 +366,10 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
         return list_change(m, db, kind);
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
-        return some_index(m, db, kind);
     case MUTATION_INDEX_ALTER:
-        return more_fields(m, db);
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
-        return some_alias(m, db, kind);
+        return index_change(m, db, kind);
     case MUTATION_KEY_REMOVE:
         break;
     case MUTATION_FLUSH:
