@@ -24,6 +24,7 @@ enum {
     LIMIT_QUERY_DEPTH = 129,              /* its nesting, plus one */
     LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
     LIMIT_QUERY_FILTERS = 64,             /* GEOFILTERs beside it */
+    LIMIT_QUERY_RADII = 8,                /* its VECTOR_RANGEs */
     LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
     LIMIT_ALIASES = 1024,                 /* of all of them */

@@ -27,9 +27,7 @@ static void end_search(struct search *s)
 /* -- documents --------------------------------------------------------------------------------- */
 
 struct document {
-    double score;
-    struct slice key;
-    double distance;
+    struct ft_hit hit;
     const struct object *o;
 };
 
@@ -81,11 +79,11 @@ static struct value read_cell(struct ft_aggregate *a, const struct agg_column *c
     case AGG_DOCUMENT:
         return read_field(a, column, d->o);
     case AGG_DISTANCE:
-        return value_number(d->distance);
+        return value_number(ft_hit_distance(&d->hit, column->distance));
     case AGG_SCORE:
-        return value_number(d->score);
+        return value_number(d->hit.score);
     case AGG_KEY:
-        return value_text(&a->arena, d->key);
+        return value_text(&a->arena, d->hit.key);
     case AGG_ALL:
         return read_all(a, d->o);
     }
@@ -98,11 +96,8 @@ static void read_document(struct ft_aggregate *a)
     const struct agg_stage *stage = a->plan.stages;
     const struct db *db = a->env->db;
     struct document d;
-    struct ft_hit hit = ft_hit_read(&a->hits);
-    d.distance = (double)hit.distance;
-    d.score = hit.score;
-    d.key = hit.key;
-    d.o = keyspace_get(&db->keys, d.key);
+    d.hit = ft_hit_read(&a->hits, &a->ask);
+    d.o = keyspace_get(&db->keys, d.hit.key);
     if (d.o == NULL || d.o->type != OBJECT_HASH || object_expired(d.o, db->now_ms))
         return;
     struct value *row = arena_alloc(&a->arena, stage->count * sizeof(*row));
@@ -300,9 +295,10 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
     a->options.query.with_scores = a->options.with_scores;
     if (e == OK)
         e = ft_plan(x, &a->ask, args->query, &a->options.query, out, &a->why);
+    struct slice distances[1 + FT_SIDES_MAX];
+    struct agg_distances names = {distances, ft_ask_distances(&a->ask, distances)};
     if (e == OK)
-        e = agg_plan_resolve(&a->plan, x->spec, a->ask.distance_as, a->options.with_scores,
-                             &a->why);
+        e = agg_plan_resolve(&a->plan, x->spec, &names, a->options.with_scores, &a->why);
     return e;
 }
 

@@ -4,11 +4,10 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/limits.h"
 
-/* -- [lane] what was found: how many in all, then distance and key of some --------------------- */
+/* -- [lane] what was found: how many in all, then distances and key of some -------------------- */
 
 static double score_of(const struct search *s, uint32_t row)
 {
@@ -16,20 +15,51 @@ static double score_of(const struct search *s, uint32_t row)
     return ask->text == NULL ? 1 : key_text_score(ask->text, &s->view, row);
 }
 
-static void put_hit(struct search *s, float distance, uint32_t row)
+static void put_hit(struct search *s, float distance, const float *side, uint32_t row)
 {
+    const struct ft_ask *ask = s->extra;
     bytes_put_f32(&s->reply, distance);
     bytes_put_f32(&s->reply, (float)score_of(s, row));
+    for (size_t i = 0; i < ask->sides.count; i++)
+        bytes_put_f32(&s->reply, side[i]);
     bytes_put_slice(&s->reply, view_id(&s->view, row));
 }
 
-struct ft_hit ft_hit_read(struct bytes_reader *r)
+struct ft_hit ft_hit_read(struct bytes_reader *r, const struct ft_ask *ask)
 {
     struct ft_hit hit;
     hit.distance = bytes_get_f32(r);
     hit.score = (double)bytes_get_f32(r);
+    for (size_t i = 0; i < ask->sides.count; i++)
+        hit.side[i] = bytes_get_f32(r);
     hit.key = bytes_get_slice(r);
     return hit;
+}
+
+size_t ft_ask_distances(const struct ft_ask *ask, struct slice names[1 + FT_SIDES_MAX])
+{
+    if (ask->distance_as.len == 0)
+        return 0;
+    names[0] = ask->distance_as;
+    for (size_t i = 0; i < ask->sides.count; i++)
+        names[1 + i] = ask->sides.items[i].distance_as;
+    return 1 + ask->sides.count;
+}
+
+int ft_ask_distance(const struct ft_ask *ask, struct slice name)
+{
+    if (ask->distance_as.len > 0 && slice_eq(name, ask->distance_as))
+        return 0;
+    for (size_t i = 0; i < ask->sides.count; i++)
+        if (slice_eq(name, ask->sides.items[i].distance_as))
+            return (int)i + 1;
+    return -1;
+}
+
+double ft_hit_distance(const struct ft_hit *hit, int number)
+{
+    CHECK(number >= 0 && number <= FT_SIDES_MAX);
+    return (double)(number == 0 ? hit->distance : hit->side[number - 1]);
 }
 
 /* Under COSINE a float dot product of a vector with itself misses 1 by its last bit. */
@@ -43,7 +73,7 @@ static void encode_hits(struct search *s, const struct hit *hits, size_t count)
 {
     bytes_put_u64(&s->reply, count);
     for (size_t i = 0; i < count; i++)
-        put_hit(s, shown_distance(s, hits[i].dist), hits[i].row);
+        put_hit(s, shown_distance(s, hits[i].dist), NULL, hits[i].row);
 }
 
 static bool count_row(void *user, uint32_t row)
@@ -86,7 +116,7 @@ static enum err run_ranked(struct search *s, struct lane *lane)
     topk_sort(&r.top);
     bytes_put_u64(&s->reply, r.total);
     for (size_t i = ask->rows.offset; i < r.top.count; i++)
-        put_hit(s, 0, room[i].row);
+        put_hit(s, 0, NULL, room[i].row);
     mem_free(MEM_SCRATCH, room);
     return OK;
 }
@@ -109,71 +139,27 @@ static enum err run_plain(struct search *s, struct lane *lane)
         return e;
     bytes_put_u64(&s->reply, total);
     for (size_t i = 0; i < count; i++)
-        put_hit(s, 0, rows[i]);
+        put_hit(s, 0, NULL, rows[i]);
     mem_free(MEM_SCRATCH, rows);
     return OK;
 }
 
 /* -- VECTOR_RANGE ------------------------------------------------------------------------------ */
 
-struct near_rows {
-    struct search *s;
-    const struct codec *codec;
-    const struct index_rows *rows;
-    const uint8_t *query;
-    struct hit *items;
-    size_t count, capacity;
-    bool failed;
-};
-
-static bool take_near(void *user, uint32_t row)
+static void count_near(struct search *s, size_t count)
 {
-    struct near_rows *n = user;
-    float distance = codec_score(n->codec, n->query, row_code(n->rows, row));
-    if (distance > n->s->radius)
-        return true;
-    if (n->count == n->capacity) {
-        size_t capacity = n->capacity == 0 ? 64 : 2 * n->capacity;
-        struct hit *grown = mem_try_realloc(MEM_SCRATCH, n->items, capacity * sizeof(*n->items));
-        n->failed = grown == NULL;
-        if (n->failed)
-            return false;
-        n->items = grown;
-        n->capacity = capacity;
-    }
-    n->items[n->count++] = (struct hit){.row = row, .dist = distance};
-    return true;
+    bytes_put_u64(&s->reply, count);
 }
 
-static int by_distance(const void *a, const void *b)
+static void put_near(struct search *s, const struct ft_near *near)
 {
-    const struct hit *x = a, *y = b;
-    return x->dist != y->dist ? (x->dist > y->dist) - (x->dist < y->dist)
-                              : (x->row > y->row) - (x->row < y->row);
+    put_hit(s, near->distance, near->side, near->row);
 }
 
-/* All within the radius: exact, by looking at every document that the filter lets through. */
 static enum err run_near(struct search *s, struct lane *lane)
 {
-    enum { ALIGNMENT = 64 };
-    const struct collection *c = s->view.collection;
-    struct near_rows n = {.s = s,
-                          .codec = s->view.has_exact ? &c->exact : &c->codec,
-                          .rows = s->view.has_exact ? &s->view.exact : &s->view.codes};
-    uint8_t *room = mem_try(MEM_SCRATCH, n.codec->query_size + ALIGNMENT);
-    if (room == NULL)
-        return ERR_NOMEM;
-    uint8_t *query = room + (ALIGNMENT - (uintptr_t)room % ALIGNMENT) % ALIGNMENT;
-    codec_query(n.codec, s->queries, query);
-    n.query = query;
-    query_each(s, lane, take_near, &n);
-    mem_free(MEM_SCRATCH, room);
-    if (!n.failed && n.count > 0)
-        qsort(n.items, n.count, sizeof(*n.items), by_distance);
-    if (!n.failed)
-        encode_hits(s, n.items, n.count);
-    mem_free(MEM_SCRATCH, n.items);
-    return n.failed ? ERR_NOMEM : OK;
+    const struct ft_ask *ask = s->extra;
+    return ft_near_run(s, lane, &ask->sides, count_near, put_near);
 }
 
 /* -- planning ---------------------------------------------------------------------------------- */
@@ -197,20 +183,21 @@ enum err ft_words_copy(struct ft_ask *ask, const struct slices *words)
     return OK;
 }
 
-/* The name that the distance goes by: said by the query, or made of the field's. */
-static enum err name_distance(struct ft_ask *ask, struct slice said, struct slice field)
+/* The name that a distance goes by: said by the query, or made of the field's. */
+static enum err name_distance(struct slice said, struct slice field, struct slice *out,
+                              char **default_as)
 {
     static const char shape[] = "__%.*s_score";
-    ask->distance_as = said;
+    *out = said;
     if (said.len > 0)
         return OK;
     size_t room = sizeof(shape) + field.len;
-    ask->default_as = mem_try(MEM_SCRATCH, room);
-    if (ask->default_as == NULL)
+    *default_as = mem_try(MEM_SCRATCH, room);
+    if (*default_as == NULL)
         return ERR_NOMEM;
-    int size = snprintf(ask->default_as, room, shape, (int)field.len, (const char *)field.ptr);
+    int size = snprintf(*default_as, room, shape, (int)field.len, (const char *)field.ptr);
     CHECK(size > 0 && (size_t)size < room);
-    ask->distance_as = slice_of(ask->default_as);
+    *out = slice_of(*default_as);
     return OK;
 }
 
@@ -237,7 +224,7 @@ static enum err plan_knn(struct key_index *x, struct ft_ask *ask, struct search 
                     "%d",
                     LIMIT_EF);
     if (e == OK)
-        e = name_distance(ask, knn->distance_as, knn->field);
+        e = name_distance(knn->distance_as, knn->field, &ask->distance_as, &ask->default_as);
     if (e != OK)
         return e;
     struct search *s = *out = search_new(x->db, index_collection(x, field), 1);
@@ -250,25 +237,55 @@ static enum err plan_knn(struct key_index *x, struct ft_ask *ask, struct search 
     return index_query_read(x, field, knn->vector, s->queries, why);
 }
 
-static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct query_node *radius,
-                          struct search **out, struct why *why)
+/* A VECTOR_RANGE: its field, and the name of its distance. */
+static enum err read_near(const struct key_index *x, const struct ft_ask *ask,
+                          const struct query_node *radius, const struct index_field **field,
+                          struct slice *distance_as, char **default_as, struct why *why)
 {
-    const struct index_field *field;
     struct slice name = ask->query.fields[radius->field];
     struct slice as = {0};
     if (radius->traits != QUERY_NO_NODE)
         as = ask->query.traits[radius->traits].distance_as;
-    enum err e = vector_field(x, name, &field, why);
-    if (e == OK)
-        e = name_distance(ask, as, name);
+    enum err e = vector_field(x, name, field, why);
+    return e == OK ? name_distance(as, name, distance_as, default_as) : e;
+}
+
+static enum err plan_side(struct key_index *x, struct ft_ask *ask, const struct query_node *radius,
+                          struct why *why)
+{
+    const struct index_field *field;
+    struct ft_side *side = &ask->sides.items[ask->sides.count++];
+    *side = (struct ft_side){.radius = (float)radius->near.radius};
+    enum err e = read_near(x, ask, radius, &field, &side->distance_as, &side->default_as, why);
+    if (e != OK)
+        return e;
+    struct collection *c = index_collection(x, field);
+    side->query = mem_try(MEM_SCRATCH, c->spec.dim * sizeof(*side->query));
+    if (side->query == NULL)
+        return ERR_NOMEM;
+    db_view(x->db, c, &side->view);
+    return index_query_read(x, field, radius->near.vector, side->query, why);
+}
+
+static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct key_filter *filter,
+                          struct search **out, struct why *why)
+{
+    const struct index_field *field;
+    const struct query_node *radius = filter->radii[0];
+    enum err e = read_near(x, ask, radius, &field, &ask->distance_as, &ask->default_as, why);
     if (e != OK)
         return e;
     struct search *s = *out = search_new(x->db, index_collection(x, field), 1);
-    if (s == NULL)
+    ask->sides.items =
+        mem_try_calloc(MEM_SCRATCH, filter->radius_count * sizeof(*ask->sides.items));
+    if (s == NULL || ask->sides.items == NULL)
         return ERR_NOMEM;
     s->radius = (float)radius->near.radius;
     s->work = run_near;
-    return index_query_read(x, field, radius->near.vector, s->queries, why);
+    e = index_query_read(x, field, radius->near.vector, s->queries, why);
+    for (size_t i = 1; i < filter->radius_count && e == OK; i++)
+        e = plan_side(x, ask, filter->radii[i], why);
+    return e;
 }
 
 static enum err plan_plain(struct key_index *x, struct search **out)
@@ -315,8 +332,8 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
     ask->by_score = ask->text != NULL && !o->has_sort && !o->any_order;
     if (e == OK && ask->query.knn.given)
         e = plan_knn(x, ask, out, why);
-    else if (e == OK && filter.radius != NULL)
-        e = plan_near(x, ask, filter.radius, out, why);
+    else if (e == OK && filter.radius_count > 0)
+        e = plan_near(x, ask, &filter, out, why);
     else if (e == OK)
         e = plan_plain(x, out);
     if (*out == NULL)
@@ -333,6 +350,7 @@ void ft_ask_fini(struct ft_ask *ask)
     json_pick_free(ask->rows.sort_by);
     query_fini(&ask->query);
     key_text_free(ask->text);
+    ft_sides_fini(&ask->sides);
     index_spec_unref(ask->spec);
     mem_free(MEM_SCRATCH, ask->default_as);
     mem_free(MEM_SCRATCH, ask->words);

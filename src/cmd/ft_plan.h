@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "cmd/ft.h"
+#include "cmd/ft_near.h"
 #include "db/query.h"
 
 /* What a search needs to its end, when the command and perhaps the index are gone. It is the first
@@ -17,7 +18,8 @@ struct ft_ask {
     bool by_score;            /* the best first */
     struct slice distance_as; /* empty: there is no distance */
     char *default_as;
-    struct slice *words; /* copies of the command's */
+    struct ft_sides sides; /* VECTOR_RANGEs besides the first: hits have a distance for each */
+    struct slice *words;   /* copies of the command's */
     uint8_t *bytes;
 };
 
@@ -39,9 +41,15 @@ void ft_ask_fini(struct ft_ask *ask);
 struct ft_hit {
     float distance;
     double score; /* 1: there are no words */
+    float side[FT_SIDES_MAX];
     struct slice key;
 };
 enum { FT_HIT_SIZE_MIN = 12 };
-struct ft_hit ft_hit_read(struct bytes_reader *r);
+struct ft_hit ft_hit_read(struct bytes_reader *r, const struct ft_ask *ask);
+/* The distance that a name is of: 0 the first, 1 .. those of the sides; -1: none of them. */
+int ft_ask_distance(const struct ft_ask *ask, struct slice name);
+/* What all distances go by; returns how many there are. */
+size_t ft_ask_distances(const struct ft_ask *ask, struct slice names[1 + FT_SIDES_MAX]);
+double ft_hit_distance(const struct ft_hit *hit, int number);
 
 #endif

@@ -14,6 +14,7 @@ struct ft_search {
     struct ft_options options; /* of ask.words */
     struct slice sort_path;    /* SORTBY a field of the hash */
     bool sort_number;
+    int sort_distance; /* SORTBY a distance; to the first vector they come so */
 };
 
 static void end_search(struct search *s)
@@ -26,8 +27,9 @@ static void end_search(struct search *s)
 /* -- [loop] the reply -------------------------------------------------------------------------- */
 
 struct found {
-    double distance, score, number;
-    struct slice key, text;
+    struct ft_hit hit;
+    double number;
+    struct slice text;
     const struct object *o; /* NULL: it has gone since */
 };
 
@@ -46,13 +48,16 @@ static int by_sort_key(const void *a, const void *b)
     return slice_cmp(x->text, y->text);
 }
 
-/* SORTBY a field of the documents that vectors have named. */
+/* SORTBY a field of the documents that vectors have named, or another distance of theirs. */
 static void read_sort_key(const struct showing *w, struct found *item)
 {
     struct hash_field field;
+    item->text = (struct slice){0};
+    item->number = ft_hit_distance(&item->hit, w->f->sort_distance);
+    if (w->f->sort_distance > 0)
+        return;
     bool there = item->o != NULL && hashes_get(w->db, item->o, w->f->sort_path, &field);
     item->number = w->f->options.descending ? -INFINITY : INFINITY; /* what lacks it comes last */
-    item->text = (struct slice){0};
     if (!there)
         return;
     item->number = 0;
@@ -65,9 +70,10 @@ static void read_sort_key(const struct showing *w, struct found *item)
 static void sort_found(struct showing *w)
 {
     const struct ft_search *f = w->f;
-    for (size_t i = 0; i < w->count && f->sort_path.len > 0; i++)
+    bool by_key = f->sort_path.len > 0 || f->sort_distance > 0;
+    for (size_t i = 0; i < w->count && by_key; i++)
         read_sort_key(w, &w->items[i]);
-    if (f->sort_path.len > 0 && w->count > 0)
+    if (by_key && w->count > 0)
         qsort(w->items, w->count, sizeof(*w->items), by_sort_key);
     if (!f->options.descending)
         return;
@@ -86,11 +92,6 @@ static void reply_score(struct reply *r, double distance)
     reply_text(r, text);
 }
 
-static bool is_distance(const struct ft_search *f, struct slice name)
-{
-    return f->ask.distance_as.len > 0 && slice_eq(name, f->ask.distance_as);
-}
-
 /* The hash's field that a name of RETURN means: one of the schema, or any. */
 static struct slice path_of(const struct ft_search *f, struct slice name)
 {
@@ -105,30 +106,31 @@ static size_t reply_returns(struct reply *r, const struct showing *w, const stru
     for (size_t i = 0; i < w->f->options.return_count; i++) {
         const struct ft_return *ret = &w->f->options.returns[i];
         struct hash_field field;
-        bool distance = is_distance(w->f, ret->what);
-        if (!distance && !hashes_get(w->db, item->o, path_of(w->f, ret->what), &field))
+        int distance = ft_ask_distance(&w->f->ask, ret->what);
+        if (distance < 0 && !hashes_get(w->db, item->o, path_of(w->f, ret->what), &field))
             continue;
         count++;
         if (r == NULL)
             continue;
         reply_bulk(r, ret->as);
-        if (distance)
-            reply_score(r, item->distance);
+        if (distance >= 0)
+            reply_score(r, ft_hit_distance(&item->hit, distance));
         else
             reply_bulk(r, field.value);
     }
     return count;
 }
 
-/* All that there is: the distance, then the fields of the hash. */
+/* All that there is: the distances, then the fields of the hash. */
 static size_t reply_whole(struct reply *r, const struct showing *w, const struct found *item)
 {
     struct hash_walk walk;
     struct hash_field field;
-    size_t count = w->f->ask.distance_as.len > 0;
-    if (r != NULL && count > 0) {
-        reply_bulk(r, w->f->ask.distance_as);
-        reply_score(r, item->distance);
+    struct slice names[1 + FT_SIDES_MAX];
+    size_t count = ft_ask_distances(&w->f->ask, names);
+    for (size_t i = 0; i < count && r != NULL; i++) {
+        reply_bulk(r, names[i]);
+        reply_score(r, ft_hit_distance(&item->hit, (int)i));
     }
     hashes_walk(w->db, item->o, &walk);
     while (hashes_next(&walk, &field)) {
@@ -163,9 +165,9 @@ static void reply_resp2(struct reply *r, const struct showing *w, uint64_t total
     reply_int(r, (int64_t)total);
     for (size_t i = 0; i < w->count; i++) {
         const struct found *item = &w->items[i];
-        reply_bulk(r, item->key);
+        reply_bulk(r, item->hit.key);
         if (o->with_scores)
-            reply_score(r, item->score);
+            reply_score(r, item->hit.score);
         if (!o->no_content && item->o == NULL)
             reply_null(r);
         else if (!o->no_content)
@@ -187,10 +189,10 @@ static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total
         const struct found *item = &w->items[i];
         reply_map(r, 2u + o->with_scores + !o->no_content);
         reply_text(r, "id");
-        reply_bulk(r, item->key);
+        reply_bulk(r, item->hit.key);
         if (o->with_scores) {
             reply_text(r, "score");
-            reply_double(r, item->score);
+            reply_double(r, item->hit.score);
         }
         if (!o->no_content) {
             reply_text(r, "extra_attributes");
@@ -211,6 +213,7 @@ static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total
 /* Keys whose time has passed since the search began, or before, are not shown and not counted. */
 static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
 {
+    const struct ft_search *f = s->extra;
     struct bytes_reader r = {.left = buf_slice(&s->reply)};
     *total = bytes_get_u64(&r);
     w->items = mem_try_calloc(MEM_SCRATCH, (r.left.len / FT_HIT_SIZE_MIN + 1) * sizeof(*w->items));
@@ -218,11 +221,8 @@ static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
         return ERR_NOMEM;
     while (r.left.len > 0) {
         struct found *item = &w->items[w->count];
-        struct ft_hit hit = ft_hit_read(&r);
-        item->distance = (double)hit.distance;
-        item->score = hit.score;
-        item->key = hit.key;
-        item->o = keyspace_get(&w->db->keys, item->key);
+        item->hit = ft_hit_read(&r, &f->ask);
+        item->o = keyspace_get(&w->db->keys, item->hit.key);
         bool there = item->o != NULL && item->o->type == OBJECT_HASH &&
                      !object_expired(item->o, w->db->now_ms);
         *total -= !there;
@@ -267,8 +267,11 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
 {
     struct slice name = f->options.sort_by;
     char column[24];
-    if (!f->options.has_sort || is_distance(f, name))
+    int distance = f->options.has_sort ? ft_ask_distance(&f->ask, name) : 0;
+    if (distance >= 0) {
+        f->sort_distance = distance;
         return OK;
+    }
     const struct index_field *field = index_spec_field(f->ask.spec, name);
     if (field == NULL || field->kind == INDEX_VECTOR)
         return why_set(why, ERR_ARG, "Property `%.*s` not loaded nor in schema",

@@ -231,10 +231,13 @@ static enum err put_radius(struct writing *w, const struct query_node *n)
     enum err e = field_of(w, n, INDEX_VECTOR, &f);
     if (e != OK)
         return e;
-    if (!all_must_match(w) || w->out->radius != NULL || w->q->knn.given)
+    if (!all_must_match(w) || w->q->knn.given)
         return why_set(w->why, ERR_UNSUPPORTED,
-                       "one VECTOR_RANGE, beside clauses that must all match, is supported");
-    w->out->radius = n;
+                       "VECTOR_RANGE is supported beside clauses that must all match");
+    if (w->out->radius_count == LIMIT_QUERY_RADII)
+        return why_set(w->why, ERR_LIMIT, "a query has at most %d VECTOR_RANGEs",
+                       LIMIT_QUERY_RADII);
+    w->out->radii[w->out->radius_count++] = n;
     buf_append_text(&w->text, "true");
     return OK;
 }

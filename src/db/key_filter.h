@@ -1,5 +1,5 @@
 /* key_filter.h: a query over keys (ft/query.h) as what searches of collections understand: a
- * FILTER over the attributes that indexes.h makes, and at most one radius.
+ * FILTER over the attributes that indexes.h makes, and radii.
  *
  * Words are matched apart (key_text.h). Pure but for what it looks up in the index. */
 #ifndef VDB_DB_KEY_FILTER_H
@@ -14,9 +14,10 @@
 enum { KEY_FILTER_DEPTH = LIMIT_FILTER_DEPTH - 4 };
 
 struct key_filter {
-    struct filter *filter;           /* NULL: every document matches; owned */
-    const struct query_node *radius; /* NULL: there is none */
-    struct key_text *text;           /* NULL: there are no words; owned */
+    struct filter *filter;                             /* NULL: every document matches; owned */
+    const struct query_node *radii[LIMIT_QUERY_RADII]; /* all must match */
+    size_t radius_count;
+    struct key_text *text; /* NULL: there are no words; owned */
 };
 
 /* ERR_ARG: a field that is not there or is of another kind; a radius that is not one of the clauses

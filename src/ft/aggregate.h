@@ -32,6 +32,7 @@ struct agg_column {
     struct slice name;
     struct slice path; /* AGG_DOCUMENT */
     enum agg_source source;
+    int distance; /* AGG_DISTANCE: which */
     bool number; /* AGG_DOCUMENT: a number when it is the text of one */
     bool folded; /* AGG_DOCUMENT: in lower case, as SORTABLE keeps it without UNF */
     bool hidden; /* no part of the reply */
@@ -114,10 +115,16 @@ struct agg_step *agg_plan_arrange(struct agg_plan *p);
 MUST_USE enum err agg_plan_error(const struct agg_plan *p, struct why *why);
 void agg_plan_fini(struct agg_plan *p);
 
-/* Finds what the steps name: columns of rows, fields of the schema. distance_as: empty when the
- * query has none. Errors are RediSearch's. */
+/* The names that the distances of a query go by. */
+struct agg_distances {
+    const struct slice *names;
+    size_t count;
+};
+
+/* Finds what the steps name: columns of rows, fields of the schema. Errors are RediSearch's. */
 MUST_USE enum err agg_plan_resolve(struct agg_plan *p, const struct index_spec *spec,
-                                   struct slice distance_as, bool with_scores, struct why *why);
+                                   const struct agg_distances *distances, bool with_scores,
+                                   struct why *why);
 
 /* -- running ----------------------------------------------------------------------------------- */
 

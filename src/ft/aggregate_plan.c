@@ -394,7 +394,7 @@ static enum err resolve_step(struct resolving *r, struct agg_step *step)
 }
 
 enum err agg_plan_resolve(struct agg_plan *p, const struct index_spec *spec,
-                          struct slice distance_as, bool with_scores, struct why *why)
+                          const struct agg_distances *distances, bool with_scores, struct why *why)
 {
     uint32_t at;
     enum err e = agg_plan_error(p, why);
@@ -410,8 +410,11 @@ enum err agg_plan_resolve(struct agg_plan *p, const struct index_spec *spec,
         return arena_error(&p->arena, why);
     memset(p->stages, 0, p->stage_count * sizeof(*p->stages));
     struct resolving r = {.plan = p, .spec = spec, .stage = p->stages, .why = why};
-    if (distance_as.len > 0)
-        e = add(&r, &(struct agg_column){.name = distance_as, .source = AGG_DISTANCE}, &at);
+    for (size_t i = 0; i < distances->count && e == OK; i++)
+        e = add(&r,
+                &(struct agg_column){
+                    .name = distances->names[i], .source = AGG_DISTANCE, .distance = (int)i},
+                &at);
     if (e == OK && with_scores)
         e = add(&r, &(struct agg_column){.name = slice_of("__score"), .source = AGG_SCORE}, &at);
     for (uint32_t i = 0; i < p->step_count && e == OK; i++)

@@ -90,7 +90,8 @@ static void expression(struct pipe *p, enum agg_kind kind, const char *text, con
 
 static enum err resolve(struct pipe *p, struct why *why)
 {
-    return agg_plan_resolve(&p->plan, p->spec, (struct slice){0}, false, why);
+    struct agg_distances none = {0};
+    return agg_plan_resolve(&p->plan, p->spec, &none, false, why);
 }
 
 /* Rows with room for what steps add. */
