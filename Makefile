@@ -166,6 +166,12 @@ run: ## start a server, fill it with 341,479 word vectors, show searches (PORT=7
 demo-crash: ## kill -9, a lost disk, a dropped collection: how long until searches are right again
 	@PORT=$(PORT) tests/demo/crash.sh
 
+.PHONY: example-rag example-cache
+example-rag: ## retrieval in LangChain.js: real texts, filters, times (PORT=7000)
+	@PORT=$(PORT) examples/run.sh rag
+example-cache: ## a semantic cache in redis-py that survives kill -9 (PORT=7000)
+	@PORT=$(PORT) examples/run.sh cache
+
 .PHONY: install
 install: all ## put vdb-server and vdb into PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin

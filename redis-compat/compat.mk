@@ -13,8 +13,8 @@ compat: all ## everything below redis-compat: cases, clients of many languages, 
 	redis-compat/compat.sh
 
 .PHONY: frameworks
-frameworks: all ## frameworks of RAG, caches and sessions, unmodified: a table of how they do
-	redis-compat/frameworks/run.py install
+frameworks: all ## frameworks of RAG, caches and sessions, unmodified: a table (T="name ...")
+	redis-compat/frameworks/run.py install $(T)
 
 .PHONY: redis-suite
 redis-suite: all ## the parts of Redis's own tests that apply, from Debian's source (T="part ...")

@@ -4,8 +4,10 @@ A program is told the port of a server of its own. One of its lines is "client N
 PROTOCOLS", its last one "N passed, N failed, N skipped".
 """
 
+import filecmp
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -36,10 +38,16 @@ def need_packages(names):
 
 
 def npm_ci(folder):
-    """Installs what a folder's package-lock.json names; npm's own cache keeps the downloads."""
+    """Installs what a folder's package-lock.json names, unless that is what is there."""
+    lock = os.path.join(folder, 'package-lock.json')
+    installed = os.path.join(folder, 'node_modules', '.lock')
+    if os.path.exists(installed) and filecmp.cmp(lock, installed, shallow=False):
+        return
     command = ['npm', 'ci', '--no-audit', '--no-fund', '--prefer-offline']
     status, said = run(command, INSTALL_S, folder)
-    if status != 0:
+    if status == 0:
+        shutil.copy(lock, installed)
+    else:
         print(f'npm ci failed: is the registry reachable?\n{said}')
 
 

@@ -99,6 +99,7 @@ part "what frameworks say and read" redis-compat/wire.py
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
 part "frameworks" redis-compat/frameworks/run.py $([ "$mode" = check ] || echo install)
+part "examples" examples/examples_test.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
     [ ! -f /usr/include/libs3.h ] ||
         part "build with libs3" $make LIBS3=1 MODE=debug s3-tests s3-server

@@ -10,7 +10,7 @@ export async function step(name, run) {
         counts.passed++;
     } catch (error) {
         counts.failed++;
-        console.log(`FAIL ${name}\n${error.stack}`);
+        console.log(`FAIL ${name}\n${error.stack ?? error.message}`);
     }
 }
 

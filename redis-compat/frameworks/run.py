@@ -2,9 +2,9 @@
 """run.py: frameworks that keep vectors, checkpoints, caches and sessions in Redis, run on vdb as
 they come from npm and Debian; ends with a table of them.
 
-    run.py [WORD ...]    what is installed; the rest says so in a line that begins with SKIP. With
-                         words: only programs whose name has one of them
-    run.py install       installs them first; what is missing after that is skipped, and counted
+    run.py [WORD ...]            what is installed; the rest says so in a line that begins with
+                                 SKIP. With words: only programs whose name has one of them
+    run.py install [WORD ...]    installs them first; what is missing then is skipped, and counted
 
 Every program has a server of its own and knows nothing of vdb but its port.
 """
@@ -26,6 +26,9 @@ Program = namedtuple('Program', 'what command module')
 PROGRAMS = (
     Program('key-value cache', ['node', 'keyv.mjs'], '@keyv/redis'),
     Program('sessions of a web server', ['node', 'connect_redis.mjs'], 'connect-redis'),
+    Program('vector store', ['node', 'langchain_store.mjs'], '@langchain/redis'),
+    Program('vector store with filters', ['node', 'langchain_fluent.mjs'], '@langchain/redis'),
+    Program('cache, chat history', ['node', 'langchain_memory.mjs'], '@langchain/redis'),
     Program('typed FT.* methods', ['node', 'node_redis_ft.mjs', 'redis', '3'], 'redis'),
     Program('typed FT.* methods', ['node', 'node_redis_ft.mjs', 'redis', '2'], 'redis'),
     Program('typed FT.* methods', ['node', 'node_redis_ft.mjs', 'redis-5', '3'], 'redis-5'),
@@ -50,10 +53,10 @@ def missing(program):
 
 def main():
     words = sys.argv[1:]
-    if words == ['install']:
+    if words[:1] == ['install']:
         programs.need_packages('PACKAGES_TEST')
         programs.npm_ci(FOLDER)
-        words = []
+        words = words[1:]
     total = [0, 0, 0]
     rows = []
     for program in PROGRAMS:

@@ -26,10 +26,10 @@ choose_port() {
     echo "Port $port is taken by $(port_owner "$port")."
     if [ -z "${PORT:-}" ] && ! port_is_busy 6380; then
         port=6380
-        echo "Taking 6380 instead; 'make run PORT=7000' takes another."
+        echo "Taking 6380 instead; 'make ${target:-run} PORT=7000' takes another."
         return
     fi
-    echo "Choose a free one, as in: make run PORT=7000" >&2
+    echo "Choose a free one, as in: make ${target:-run} PORT=7000" >&2
     exit 1
 }
 
