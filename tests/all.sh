@@ -98,9 +98,9 @@ part "the player of wire scripts" redis-compat/wire_test.py
 part "what frameworks say and read" redis-compat/wire.py
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py
 part "Redis clients" redis-compat/clients/run.py $([ "$mode" = check ] || echo install)
-part "frameworks" redis-compat/frameworks/run.py $([ "$mode" = check ] || echo install)
-part "examples" examples/examples_test.py $([ "$mode" = check ] || echo install)
 if [ "$mode" = test ]; then
+    part "frameworks" redis-compat/frameworks/run.py install
+    part "examples" examples/examples_test.py install
     [ ! -f /usr/include/libs3.h ] ||
         part "build with libs3" $make LIBS3=1 MODE=debug s3-tests s3-server
     part "Redis's own tests" redis-compat/suite/run.sh
