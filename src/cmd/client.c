@@ -17,7 +17,7 @@ void client_fini(struct client *c)
 {
     CHECK(c->search == NULL && c->waits_for_room == NULL && !c->waits_for_save && !c->blocked);
     CHECK(!c->waits_for_pause && !c->waits_for_eviction && c->slow == NULL && c->key_list == NULL);
-    CHECK(c->waits_for_log == CLIENT_LOG_NOTHING);
+    CHECK(c->waits_for_log == CLIENT_LOG_NOTHING && c->blocking == NULL);
     CHECK(c->watches == NULL && c->queue.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);
     mem_free(MEM_CLIENT, c->lib_name);

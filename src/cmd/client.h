@@ -16,6 +16,7 @@ struct bulk_add;
 struct offload_request;
 struct collection;
 struct watch;
+struct blocked;
 
 enum { CLIENT_NAME_MAX = 512 };
 
@@ -71,6 +72,7 @@ struct client {
     bool waits_for_eviction;           /* for room in memory */
     struct offload_request *backup;    /* the one that VBACKUP waits for */
     struct rewriting *rewriting;       /* CONFIG REWRITE under way */
+    struct blocked *blocking;          /* keys that it waits for (blocking.h); NULL: none */
     enum client_log_wait waits_for_log;
     struct io_timer log_timer; /* WAITAOF's timeout */
     unsigned log_local;        /* how many it waits for: 0 or 1 */

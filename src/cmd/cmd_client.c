@@ -245,8 +245,8 @@ void cmd_client_info(struct request *rq)
 
 /* -- UNBLOCK ----------------------------------------------------------------------------------- */
 
-/* Whoever waits in WAITAOF hears now what it would have heard at its timeout, or an error. Other
- * waits end by themselves and nothing can end them sooner. */
+/* Whoever waits in WAITAOF, or for keys, hears now what it would have heard at its timeout, or an
+ * error. Other waits end by themselves and nothing can end them sooner. */
 void cmd_client_unblock(struct request *rq)
 {
     const struct client_unblock_args *a = rq->args;
@@ -256,7 +256,8 @@ void cmd_client_unblock(struct request *rq)
         return;
     }
     for (struct client *c = rq->env->clients; c != NULL; c = c->next)
-        if (c->id == (uint64_t)a->id && log_wait_end(rq->env, c, error)) {
+        if (c->id == (uint64_t)a->id &&
+            (log_wait_end(rq->env, c, error) || blocking_end(rq->env, c, error))) {
             reply_int(&rq->reply, 1);
             return;
         }

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "cmd/absent.h"
+#include "cmd/blocking.h"
 #include "cmd/bulk_add.h"
 #include "cmd/env.h"
 #include "cmd/expire.h"
@@ -458,6 +459,15 @@ static void run(struct request *rq)
         slowlog_note(rq, start, end);
 }
 
+void command_run_again(struct request *rq)
+{
+    struct db *db = rq->env->db;
+    CHECK(db->log.open && rq->client->blocked && rq->ready != NULL);
+    db->touches = touches(rq);
+    parse_and_run(rq);
+    db->touches = false;
+}
+
 void command_run_queued(struct request *rq)
 {
     CHECK(rq->env->db->log.open && (rq->client->flags & CLIENT_IN_EXEC));
@@ -510,4 +520,5 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     gate_replies(env, client, before, wrote);
     if (wrote && !client->blocked && env->persist != NULL && persist_full(env->persist))
         log_wait_for_room(env, client);
+    blocking_serve(env);
 }

@@ -89,6 +89,7 @@ struct request {
     size_t argc;
     const void *args;    /* struct <command>_args; NULL before parsing and after the handler */
     struct reply reply;  /* appends to client->out */
+    const struct slice *ready; /* it runs again, for this key that it has waited for (blocking.h) */
     int explain;         /* enum search_explain: it runs for VEXPLAIN */
 };
 
@@ -142,6 +143,9 @@ const char *command_group_name(enum command_group group);
  * the error) is in client->out, unless the client is blocked. argc is at least 1. */
 void command_run(struct cmd_env *env, struct client *client, const struct slice *argv,
                  size_t argc);
+
+/* A command that has waited runs again: its reply follows those before, or there is none. */
+void command_run_again(struct request *rq);
 
 /* One command of a transaction: rq has all but args; its reply follows those before. */
 void command_run_queued(struct request *rq);

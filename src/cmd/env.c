@@ -59,6 +59,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
     env->started_us = io->ops->mono_us(io);
     env->started_wall_us = io->ops->wall_us(io);
     watches_init(env);
+    blocking_init(env);
     random_hex(io, env->run_id, sizeof(env->run_id) - 1);
     CHECK(db->background.on_room == NULL); /* the data has one set of clients */
     db->background.on_room = on_room;
@@ -71,6 +72,7 @@ void cmd_env_fini(struct cmd_env *env)
     ft_cursors_fini(env);
     removals_stop(env);
     bulk_adds_stop(env);
+    blocking_fini(env);
     watches_fini(env);
     pause_fini(env);
     evict_fini(env);
@@ -86,7 +88,7 @@ static int reasons(const struct client *client)
            (client->key_list != NULL) + (client->bulk_add != NULL) +
            client->waits_for_bulk + client->waits_for_save + client->waits_for_pause +
            client->waits_for_eviction + (client->backup != NULL) + (client->rewriting != NULL) +
-           (client->waits_for_log != CLIENT_LOG_NOTHING);
+           (client->blocking != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
 void client_block(struct cmd_env *env, struct client *client)
@@ -137,6 +139,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     slowlog_drop(client->slow);
     client->slow = NULL;
     log_wait_forget(env, client);
+    blocking_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);
         client->blocked = false;

@@ -2,6 +2,7 @@
 #ifndef VDB_CMD_ENV_H
 #define VDB_CMD_ENV_H
 
+#include "cmd/blocking.h"
 #include "cmd/client.h"
 #include "cmd/counters.h"
 #include "cmd/evict.h"
@@ -77,6 +78,7 @@ struct cmd_env {
     struct command_stats *command_stats; /* by command_index */
     struct command_names names;
     struct pause pause;
+    struct blocking blocking;
     struct evict evict;
     struct slowlog slowlog;
     struct latency latency;
@@ -98,8 +100,8 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
 void cmd_env_fini(struct cmd_env *env);
 
 /* Until client_unblock the client runs no further command. Whoever blocks has set search, removal,
- * waits_for_room, waits_for_save, backup, rewriting or waits_for_log; whoever unblocks has set it
- * back. */
+ * waits_for_room, waits_for_save, backup, rewriting, blocking or waits_for_log; whoever unblocks
+ * has set it back. */
 void client_block(struct cmd_env *env, struct client *client);
 void client_unblock(struct cmd_env *env, struct client *client);
 

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/rng.h"
+#include "cmd/blocking.h"
 #include "cmd/env.h"
 
 /* owner: its client; in the list of its key too */
@@ -85,6 +86,7 @@ static void touch_all(struct cmd_env *env)
 static void on_change(void *user, const struct mutation *m)
 {
     struct cmd_env *env = user;
+    blocking_note(env, m);
     switch (m->kind) {
     case MUTATION_FLUSH:
         touch_all(env);
@@ -127,9 +129,9 @@ static void on_change(void *user, const struct mutation *m)
     }
 }
 
-static void listen(struct cmd_env *env)
+void watch_listen(struct cmd_env *env)
 {
-    bool any = map_count(&env->watches.map) > 0;
+    bool any = map_count(&env->watches.map) > 0 || env->blocking.clients > 0;
     env->db->on_change = any ? on_change : NULL;
     env->db->on_change_user = any ? env : NULL;
 }
@@ -228,7 +230,7 @@ enum err watch_add(struct cmd_env *env, struct client *client, struct slice text
     key->first = w;
     client->watches = w;
     client->watch_count++;
-    listen(env);
+    watch_listen(env);
     return OK;
 }
 
@@ -245,7 +247,7 @@ void watch_cut(struct cmd_env *env, struct client *client, size_t count)
         mem_free(MEM_CLIENT, w);
         client->watch_count--;
     }
-    listen(env);
+    watch_listen(env);
 }
 
 void watch_end(struct cmd_env *env, struct client *client)

@@ -34,6 +34,9 @@ void watch_cut(struct cmd_env *env, struct client *client, size_t count);
 /* Forgets all that the client watches, and what has changed of it. */
 void watch_end(struct cmd_env *env, struct client *client);
 
+/* Somebody has begun, or ceased, to ask for changes: those that watch, or wait (blocking.h). */
+void watch_listen(struct cmd_env *env);
+
 /* Has a watched key changed, or expired, since? */
 bool watch_is_broken(const struct cmd_env *env, const struct client *client);
 

@@ -39,6 +39,7 @@ static struct slice name_today(struct slice name)
     static const char *const names[][2] = {
         {"hash-max-ziplist-entries", "hash-max-listpack-entries"},
         {"hash-max-ziplist-value", "hash-max-listpack-value"},
+        {"list-max-ziplist-size", "list-max-listpack-size"},
     };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (slice_eq_nocase(name, names[i][0]))

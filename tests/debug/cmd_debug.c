@@ -78,10 +78,13 @@ struct digest_of {
 
 static enum err digest_mutation(void *user, const struct mutation *m)
 {
-    const struct digest_of *of = user;
+    struct digest_of *of = user;
     struct buf one = BUF_INIT(MEM_CLIENT);
     struct mutation part = *m;
-    for (size_t i = 0; i < m->count; i++) { /* each element by itself: their order is no matter */
+    bool ordered = m->kind == MUTATION_LIST_PUSH; /* then so is that of the mutations */
+    of->salt += ordered;
+    /* Each element by itself: their order is no matter. */
+    for (size_t i = 0; !ordered && i < m->count; i++) {
         buf_clear(&one, SIZE_MAX);
         if (m->kind == MUTATION_PUT)
             part.elements = &m->elements[i];
@@ -91,7 +94,7 @@ static enum err digest_mutation(void *user, const struct mutation *m)
         mutation_encode(&part, &one);
         digest_add(of->digest, buf_slice(&one), of->salt);
     }
-    if (m->count == 0) {
+    if (m->count == 0 || ordered) {
         mutation_encode(m, &one);
         digest_add(of->digest, buf_slice(&one), of->salt);
     }
@@ -106,8 +109,8 @@ static enum err digest_value(struct db *db, const struct object *o, uint64_t sal
     struct digest_of of = {d, salt};
     if (o->type == OBJECT_COLLECTION)
         return copy_each(db, o->collection, (struct slice){0}, digest_mutation, &of);
-    if (o->type == OBJECT_HASH)
-        return copy_hash_each(db, o, (struct slice){0}, digest_mutation, &of);
+    if (object_is_packs(o))
+        return copy_packs_each(db, o, (struct slice){0}, digest_mutation, &of);
     digest_add(d, object_string(o), salt);
     return OK;
 }
@@ -167,8 +170,8 @@ static enum err keep(struct db *db, const struct object *o, struct kept *k)
     buf_append_slice(&k->key, object_key(o));
     if (o->type == OBJECT_COLLECTION)
         return dump_collection(db, o->collection, &k->bytes);
-    if (o->type == OBJECT_HASH)
-        return dump_hash(db, o, &k->bytes);
+    if (object_is_packs(o))
+        return dump_packs(db, o, &k->bytes);
     dump_string(object_string(o), &k->bytes);
     return buf_failed(&k->key) || buf_failed(&k->bytes) ? ERR_NOMEM : OK;
 }

@@ -2,6 +2,8 @@
 
 from model import List
 
+TIMEOUT = '0.001'  # where there is nothing to take
+
 
 def change(key, run):
     """run(values) -> reply changes the values of a list in place; an empty one is gone."""
@@ -126,9 +128,11 @@ def make_move(name, client, key):
     other = client.key(b'l', 3)
     from_head, to_head = False, True
     words = (name, key, other)
-    if 'LMOVE' in name:
+    if name.endswith('LMOVE'):
         from_head, to_head = (client.rng.random() < 0.5 for _ in range(2))
         words += ('LEFT' if from_head else 'RIGHT', 'LEFT' if to_head else 'RIGHT')
+    if name.startswith('B'):
+        words += (TIMEOUT,)
     return words, move(key, other, from_head, to_head)
 
 
@@ -138,10 +142,20 @@ def make_mpop(name, client, key):
     def run(held):
         taken = pop(head, count)(held)
         return taken and [key, taken]
-    return (name, 1, key, 'LEFT' if head else 'RIGHT', 'COUNT', count), change(key, run)
+    words = (1, key, 'LEFT' if head else 'RIGHT', 'COUNT', count)
+    return (name, *(TIMEOUT,) * name.startswith('B'), *words), change(key, run)
+
+
+def make_wait(name, _, key):
+    def run(held):
+        taken = pop(name == 'BLPOP')(held)
+        return None if taken is None else [key, taken]
+    return (name, key, TIMEOUT), change(key, run)
 
 
 MAKERS = [('RPUSH', make_push), ('RPUSH', make_push), ('LPUSH', make_push), ('RPUSHX', make_push),
           ('LPUSHX', make_push), ('LPOP', make_pop), ('RPOP', make_pop), ('LTRIM', make_trim),
           ('LSET', make_set), ('LINSERT', make_insert), ('LREM', make_remove),
-          ('LMOVE', make_move), ('RPOPLPUSH', make_move), ('LMPOP', make_mpop)]
+          ('LMOVE', make_move), ('RPOPLPUSH', make_move), ('LMPOP', make_mpop),
+          ('BLPOP', make_wait), ('BRPOP', make_wait), ('BLMOVE', make_move),
+          ('BRPOPLPUSH', make_move), ('BLMPOP', make_mpop)]
