@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 /* before text after, compiled; NULL when that does not compile. */
 static struct filter *compile_between(const char *before, struct slice text, const char *after)
 {
-    struct filter_param params[] = {{slice_of("p"), slice_of("12")},
-                                    {slice_of("s"), slice_of("a*")}};
+    struct filter_param params[] = {{slice_of("p"), slice_of("12"), NULL},
+                                    {slice_of("s"), slice_of("a*"), NULL}};
     struct buf expression = BUF_INIT(MEM_TEST);
     buf_append_text(&expression, before);
     buf_append_slice(&expression, text);
