@@ -47,7 +47,7 @@ static const char *const setup[] = {
     "VPARTITION CREATE h blue",
     "VADD h VALUES 4 1 0 0 2 e7 PARTITION red",
     "VCREATE cache DIM 4 MAXLEN 3 EVICT LRU",
-    "FT.CREATE idx PREFIX 1 h SCHEMA e1 NUMERIC e3 TAG",
+    "FT.CREATE idx PREFIX 1 h SCHEMA e1 NUMERIC e3 TAG e2 TEXT",
     "VADD cache VALUES 4 1 2 3 4 e1",
     "VADD cache VALUES 4 1 2 3 4 e2",
     "VADD cache VALUES 4 1 2 3 4 e3",

@@ -200,8 +200,8 @@ static void make_two(struct world *w, struct ask *c, struct ask_args *a)
 
 /* Of the one index that there may be. */
 static const char *const added_words[] = {"added", "TAG"};
-static const char *const index_words[] = {"PREFIX", "1",       "k",  "SCHEMA",
-                                          "f0",     "NUMERIC", "f1", "TAG"};
+static const char *const index_words[] = {"PREFIX",  "1",  "k",   "SCHEMA", "f0",
+                                          "NUMERIC", "f1", "TAG", "f2",     "TEXT"};
 
 static void make_index(const struct ask *c, struct ask_args *a)
 {

@@ -50,7 +50,7 @@ struct expectation {
     uint64_t now_ms;
     struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
     struct slice names[ASK_KEYS_MAX];
-    struct slice index_words[8];
+    struct slice index_words[10];
 };
 
 bool keys_is(enum op op);

@@ -212,7 +212,7 @@ def time_fields(key, names, ttl_ms=None, at_ms=None, values=False, persist=False
 
 def create_index(name, prefix):
     def effect(state, _):
-        state[name] = Index([prefix], [b'f0', b'f1'])
+        state[name] = Index([prefix], [b'f0', b'f1', b'f2'])
         return b'OK'
     return effect
 

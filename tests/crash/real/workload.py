@@ -521,7 +521,7 @@ def make_ft_create(client):
     if name in client.sent:
         return None
     return Command([('FT.CREATE', name, 'ON', 'HASH', 'PREFIX', 1, prefix, 'SCHEMA',
-                     'f0', 'NUMERIC', 'f1', 'TAG')], fx.create_index(name, prefix))
+                     'f0', 'NUMERIC', 'f1', 'TAG', 'f2', 'TEXT')], fx.create_index(name, prefix))
 
 
 def make_ft_dropindex(client):
