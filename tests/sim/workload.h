@@ -21,7 +21,7 @@
     X(OP_VREM, 14)                                                                                 \
     X(OP_VSETATTR, 6)                                                                              \
     X(OP_VCREATE, 4)                                                                               \
-    X(OP_VALTER, 2)                                                                                \
+    X(OP_VALTER, 3)                                                                                \
     X(OP_VDROP, 1)                                                                                 \
     X(OP_PARTITION_NEW, 3)                                                                         \
     X(OP_PARTITION_DROP, 2)                                                                        \
