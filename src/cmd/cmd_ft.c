@@ -1,4 +1,5 @@
-/* Indexes over keys: FT.CREATE, FT.ALTER, aliases, FT.DROPINDEX, FT._LIST, FT.EXPLAIN. */
+/* Indexes over keys: FT.CREATE, FT.ALTER, aliases, FT.DROPINDEX, FT._LIST, FT.EXPLAIN,
+ * FT.EXPLAINCLI. */
 #include "cmd/ft.h"
 #include "cmd/keys.h"
 
@@ -183,27 +184,65 @@ void cmd_ft_list(struct request *rq)
         reply_bulk(&rq->reply, x->spec->name);
 }
 
+/* The tree of a query as text. */
+static enum err explain(struct slice text, const struct slices *words, struct buf *out,
+                        struct why *why)
+{
+    struct ft_options options;
+    struct ft_query query;
+    enum err e = ft_options_read(words, &options, why);
+    if (e != OK)
+        return e;
+    e = query_parse(text, options.dialect, options.params, options.param_count, &query, why);
+    ft_options_fini(&options);
+    if (e == OK)
+        query_print(&query, out);
+    query_fini(&query);
+    return e;
+}
+
 void cmd_ft_explain(struct request *rq)
 {
     const struct ft_explain_args *a = rq->args;
     struct why why = {{0}};
-    struct ft_options options;
-    struct ft_query query;
+    struct buf text = BUF_INIT(MEM_CLIENT);
     if (ft_index(rq, a->index) == NULL)
         return;
-    enum err e = ft_options_read(&a->words, &options, &why);
-    if (e == OK) {
-        e = query_parse(a->query, options.dialect, options.params, options.param_count, &query,
-                        &why);
-        ft_options_fini(&options);
-        struct buf text = BUF_INIT(MEM_CLIENT);
-        if (e == OK) {
-            query_print(&query, &text);
-            reply_gathered(&rq->reply, &text);
-        }
-        buf_fini(&text);
-        query_fini(&query);
-    }
-    if (e != OK)
+    enum err e = explain(a->query, &a->words, &text, &why);
+    if (e == OK)
+        reply_gathered(&rq->reply, &text);
+    else
         ft_reply_error(&rq->reply, e, &why);
+    buf_fini(&text);
+}
+
+static void reply_lines(struct reply *r, struct slice text)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    reply_array(r, lines);
+    for (size_t start = 0, i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '\n')
+            continue;
+        reply_bulk(r, (struct slice){text.ptr + start, i - start});
+        start = i + 1;
+    }
+}
+
+void cmd_ft_explaincli(struct request *rq)
+{
+    const struct ft_explaincli_args *a = rq->args;
+    struct why why = {{0}};
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    if (ft_index(rq, a->index) == NULL)
+        return;
+    enum err e = explain(a->query, &a->words, &text, &why);
+    if (e == OK && buf_failed(&text))
+        e = ERR_NOMEM;
+    if (e == OK)
+        reply_lines(&rq->reply, buf_slice(&text));
+    else
+        ft_reply_error(&rq->reply, e, &why);
+    buf_fini(&text);
 }

@@ -229,6 +229,7 @@ void cmd_ft_info(struct request *rq)
     struct reply *r = &rq->reply;
     if (x == NULL)
         return;
+    const struct key_index *newest = x->successor != NULL ? x->successor : x;
     reply_map(r, PAIRS);
     reply_text(r, "index_name");
     reply_bulk(r, x->spec->name);
@@ -236,16 +237,16 @@ void cmd_ft_info(struct request *rq)
     reply_array(r, 0);
     put_definition(r, x->spec);
     reply_text(r, "attributes");
-    reply_array(r, x->spec->field_count);
-    for (size_t i = 0; i < x->spec->field_count; i++)
-        put_attribute(r, &x->spec->fields[i]);
+    reply_array(r, newest->spec->field_count);
+    for (size_t i = 0; i < newest->spec->field_count; i++)
+        put_attribute(r, &newest->spec->fields[i]);
     put_number(r, "num_docs", x->docs->live);
     put_number(r, "max_doc_id", x->docs->rows_end);
     put_sizes(r, x);
     put_number(r, "hash_indexing_failures", x->failures);
     put_share(r, "total_indexing_time", 0);
-    put_number(r, "indexing", x->scans);
-    put_share(r, "percent_indexed", index_done_share(x));
+    put_number(r, "indexing", newest->scans);
+    put_share(r, "percent_indexed", index_done_share(newest));
     put_number(r, "number_of_uses", x->uses);
     put_number(r, "cleaning", 0);
     put_statistics(r, rq->env, x->spec->name);
