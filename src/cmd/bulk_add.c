@@ -1,5 +1,6 @@
 #include "cmd/bulk_add.h"
 
+#include "cmd/command_keys.h"
 #include "cmd/env.h"
 #include "cmd/gate.h"
 #include "cmd/multi.h"
@@ -445,11 +446,10 @@ void bulk_add_keep(struct bulk_add *a, struct buf query, struct resp_words words
 /* Does it name the key? */
 static bool names(const struct request *rq, struct slice key)
 {
-    const struct command *c = rq->command;
-    if (c->first_key == 0)
-        return false;
-    size_t last = c->last_key < 0 ? rq->argc - (size_t)-c->last_key : (size_t)c->last_key;
-    for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc; at += (size_t)c->key_step)
+    struct command_keys keys;
+    size_t at;
+    command_keys_begin(&keys, rq->command, rq->argv, rq->argc);
+    while (command_keys_next(&keys, &at))
         if (slice_eq(rq->argv[at], key))
             return true;
     return false;
@@ -465,7 +465,7 @@ static bool must_wait(const struct request *rq, const struct bulk *b)
     if (multi_takes(rq) || !(writes || (reads && hides)))
         return false;
     /* FLUSHALL, and what names a key in words of its own */
-    if (c->first_key == 0)
+    if (!command_has_keys(c))
         return writes || c->group == GROUP_VECTOR;
     return names(rq, object_key(b->collection->object));
 }

@@ -1,6 +1,7 @@
 /* COMMAND: what clients and tools ask about commands, from commands.def. */
 #include "base/glob.h"
 #include "cmd/command_docs.h"
+#include "cmd/command_keys.h"
 #include "cmd/keys.h"
 
 /* Subcommands are shown inside their container, never beside it. */
@@ -26,6 +27,9 @@ struct word {
     const char *text;
 };
 
+/* Follows from the row. */
+enum { CMD_COUNTS = 1 << 30 };
+
 /* In the order in which Redis lists them. */
 static const struct word flag_words[] = {
     {CMD_WRITE, 0, "write"},
@@ -42,6 +46,7 @@ static const struct word flag_words[] = {
     {CMD_NO_AUTH, 0, "no_auth"},
     {0, SAY_NO_ASYNC_LOADING, "no_async_loading"},
     {CMD_NO_MULTI, 0, "no_multi"},
+    {CMD_COUNTS, 0, "movablekeys"},
     {0, SAY_ALLOW_BUSY, "allow_busy"},
     {CMD_MOVABLE_KEYS, 0, "movablekeys"},
 };
@@ -81,7 +86,9 @@ enum category {
     CAT_TRANSACTION = 512,
     CAT_HASH = 1024,
     CAT_LIST = 2048,
-    CAT_BLOCKING = 4096
+    CAT_SET = 4096,
+    CAT_ZSET = 8192,
+    CAT_BLOCKING = 16384
 };
 
 static const struct word category_words[] = {
@@ -89,6 +96,8 @@ static const struct word category_words[] = {
     {CAT_READ, 0, "@read"},
     {CAT_WRITE, 0, "@write"},
     {CAT_LIST, 0, "@list"},
+    {CAT_SET, 0, "@set"},
+    {CAT_ZSET, 0, "@sortedset"},
     {CAT_HASH, 0, "@hash"},
     {CAT_STRING, 0, "@string"},
     {CAT_ADMIN, 0, "@admin"},
@@ -115,6 +124,8 @@ static unsigned categories_of(const struct command *c)
     set |= c->group == GROUP_HASH ? CAT_HASH : 0;
     set |= c->group == GROUP_LIST ? CAT_LIST : 0;
     set |= c->flags & CMD_BLOCKING ? CAT_BLOCKING : 0;
+    set |= c->group == GROUP_SET ? CAT_SET : 0;
+    set |= c->group == GROUP_ZSET ? CAT_ZSET : 0;
     if (c->group == GROUP_CONNECTION || (c->hints & SAY_CONNECTION))
         return set | CAT_CONNECTION;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
@@ -145,13 +156,17 @@ static void reply_words(struct reply *r, unsigned set, unsigned hints, const str
 
 enum {
     KEY_HINTS = KEY_RO | KEY_RW | KEY_OW | KEY_RM | KEY_ACCESS | KEY_UPDATE | KEY_INSERT |
-                KEY_DELETE | KEY_VARIES
+                KEY_DELETE | KEY_VARIES,
+    KEY_2_HINTS = KEY_2_UPDATE | KEY_2_INSERT | KEY_2_PUSH | KEY_2_READ
 };
 
-/* What the command does with its keys; last: with the last of two that are not alike. */
+/* What the command does with its keys; last: with those after the first, where they are not
+ * alike. */
 static unsigned key_hints(const struct command *c, bool last)
 {
     unsigned hints = c->hints & KEY_HINTS;
+    if (last && (c->hints & KEY_2_READ))
+        return KEY_RO | KEY_ACCESS;
     if (last && (c->hints & KEY_2_PUSH))
         return KEY_RW | KEY_INSERT;
     if (last && (c->hints & (KEY_2_UPDATE | KEY_2_INSERT)))
@@ -166,8 +181,8 @@ static void reply_key_flags(struct reply *r, unsigned hints)
     reply_words(r, 0, hints, key_words, COUNT_OF(key_words));
 }
 
-/* Keys begin at an index and stand in a range, in the words of key specifications. */
-static void reply_key_spec(struct reply *r, unsigned hints, int first, int last, int step)
+/* Keys begin at an index, in the words of key specifications. */
+static void begin_key_spec(struct reply *r, unsigned hints, int first)
 {
     reply_map(r, 3);
     reply_text(r, "flags");
@@ -183,6 +198,27 @@ static void reply_key_spec(struct reply *r, unsigned hints, int first, int last,
     reply_text(r, "find_keys");
     reply_map(r, 2);
     reply_text(r, "type");
+}
+
+/* And behind their number. */
+static void reply_counted_spec(struct reply *r, unsigned hints, int at)
+{
+    begin_key_spec(r, hints, at);
+    reply_text(r, "keynum");
+    reply_text(r, "spec");
+    reply_map(r, 3);
+    reply_text(r, "keynumidx");
+    reply_int(r, 0);
+    reply_text(r, "firstkey");
+    reply_int(r, 1);
+    reply_text(r, "keystep");
+    reply_int(r, 1);
+}
+
+/* Or in a range. */
+static void reply_key_spec(struct reply *r, unsigned hints, int first, int last, int step)
+{
+    begin_key_spec(r, hints, first);
     reply_text(r, "range");
     reply_text(r, "spec");
     reply_map(r, 3);
@@ -196,16 +232,18 @@ static void reply_key_spec(struct reply *r, unsigned hints, int first, int last,
 
 static void reply_key_specs(struct reply *r, const struct command *c)
 {
-    bool two = (c->hints & (KEY_2_UPDATE | KEY_2_INSERT | KEY_2_PUSH)) != 0;
-    CHECK(!two || c->last_key == c->first_key + 1);
-    reply_set(r, c->first_key == 0 ? 0 : two ? 2 : 1);
-    if (c->first_key == 0)
-        return;
-    CHECK(c->last_key != 0 && c->key_step > 0);
-    reply_key_spec(r, key_hints(c, false), c->first_key, two ? c->first_key : c->last_key,
-                   c->key_step);
-    if (two)
-        reply_key_spec(r, key_hints(c, true), c->last_key, c->last_key, c->key_step);
+    bool two = (c->hints & KEY_2_HINTS) != 0, ranges = c->first_key > 0;
+    bool counts = c->counted_at > 0;
+    CHECK(!ranges || (c->last_key != 0 && c->key_step > 0));
+    CHECK(!two || !counts || c->last_key == c->first_key);
+    reply_set(r, (ranges ? 1u : 0u) + (two || (counts && !ranges) ? 1u : 0u));
+    if (ranges)
+        reply_key_spec(r, key_hints(c, false), c->first_key, two ? c->first_key : c->last_key,
+                       c->key_step);
+    if (counts)
+        reply_counted_spec(r, key_hints(c, true), c->counted_at);
+    else if (two)
+        reply_key_spec(r, key_hints(c, true), c->first_key + 1, c->last_key, c->key_step);
 }
 
 static void put_tips(struct reply *r, unsigned hints, const struct word *words, size_t count)
@@ -235,6 +273,8 @@ static void reply_info_fields(struct reply *r, const struct command *c)
     reply_int(r, c->arity);
     /* Those of a container are its subcommands'. */
     unsigned flags = (c->flags & CMD_CONTAINER) && c->arity == -2 ? 0 : c->flags;
+    if (c->counted_at > 0)
+        flags |= CMD_COUNTS;
     reply_words(r, flags, c->hints, flag_words, COUNT_OF(flag_words));
     reply_int(r, c->first_key);
     reply_int(r, c->last_key);
@@ -376,10 +416,12 @@ static const struct command *command_with_keys(struct request *rq, const struct 
     const struct command *c = command_lookup(words->items, words->count);
     if (c == NULL)
         reply_error(&rq->reply, "ERR Invalid command specified");
-    else if (c->first_key == 0)
+    else if (!command_has_keys(c))
         reply_error(&rq->reply, "ERR The command has no key arguments");
     else if (!command_arity_fits(c, words->count))
         reply_error(&rq->reply, "ERR Invalid number of arguments specified for command");
+    else if (!command_keys_fit(c, words->items, words->count))
+        reply_error(&rq->reply, "ERR Invalid arguments specified for command");
     else
         return c;
     return NULL;
@@ -402,17 +444,19 @@ static void reply_keys(struct request *rq, const struct slices *words, bool flag
     const struct command *c = command_with_keys(rq, words);
     if (c == NULL)
         return;
-    CHECK(c->first_key > 0 && c->key_step > 0);
-    size_t first = (size_t)c->first_key, step = (size_t)c->key_step;
-    size_t last = c->last_key < 0 ? words->count - (size_t)-c->last_key : (size_t)c->last_key;
-    CHECK(last >= first && last < words->count);
-    reply_array(&rq->reply, (last - first) / step + 1);
-    for (size_t i = first; i <= last; i += step) {
+    struct command_keys keys;
+    size_t count = 0, at;
+    command_keys_begin(&keys, c, words->items, words->count);
+    while (command_keys_next(&keys, &at))
+        count++;
+    reply_array(&rq->reply, count);
+    command_keys_begin(&keys, c, words->items, words->count);
+    for (size_t i = 0; command_keys_next(&keys, &at); i++) {
         if (flags)
             reply_array(&rq->reply, 2);
-        reply_bulk(&rq->reply, words->items[i]);
+        reply_bulk(&rq->reply, words->items[at]);
         if (flags)
-            reply_key_flags(&rq->reply, key_hints_here(c, words, i == last));
+            reply_key_flags(&rq->reply, key_hints_here(c, words, i > 0));
     }
 }
 

@@ -1,6 +1,7 @@
 /* Keys of any type. */
 #include "cmd/keys.h"
 #include "db/hashes.h"
+#include "db/members.h"
 
 #include <stdio.h>
 
@@ -221,6 +222,34 @@ static const char *hash_encoding(const struct cmd_env *env, const struct object 
     return "listpack";
 }
 
+/* Integers alone, and few of them. */
+static const char *set_encoding(const struct cmd_env *env, const struct object *o)
+{
+    struct set_walk walk;
+    struct slice member;
+    int64_t integer;
+    if (object_count(o) > (size_t)env->config->set_max_intset_entries)
+        return "hashtable";
+    sets_walk(o, &walk);
+    while (sets_next(&walk, &member))
+        if (!string_is_integer(member, &integer))
+            return "hashtable";
+    return "intset";
+}
+
+static const char *zset_encoding(const struct cmd_env *env, const struct object *o)
+{
+    struct zset_walk walk;
+    struct scored s;
+    if (object_count(o) > (size_t)env->config->zset_max_listpack_entries)
+        return "skiplist";
+    zsets_walk(o, 0, false, &walk);
+    while (zsets_next(&walk, &s))
+        if (s.member.len > (size_t)env->config->zset_max_listpack_value)
+            return "skiplist";
+    return "listpack";
+}
+
 static const char *encoding_of(const struct cmd_env *env, const struct object *o)
 {
     enum { EMBSTR_SIZE_MAX = 44 };
@@ -229,6 +258,10 @@ static const char *encoding_of(const struct cmd_env *env, const struct object *o
         return hash_encoding(env, o);
     if (o->type == OBJECT_LIST)
         return "quicklist"; /* whatever its size, as of Redis 7.0 */
+    if (o->type == OBJECT_SET)
+        return set_encoding(env, o);
+    if (o->type == OBJECT_ZSET)
+        return zset_encoding(env, o);
     if (o->type != OBJECT_STRING)
         return "raw";
     if (string_is_integer(object_string(o), &integer))

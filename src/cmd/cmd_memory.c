@@ -51,10 +51,7 @@ void cmd_memory_usage(struct request *rq)
     size_t bytes = mem_size(o) + sizeof(o) + 2 * sizeof(struct map_slot);
     if (o->type == OBJECT_COLLECTION)
         bytes += collection_bytes(o->collection);
-    if (o->type == OBJECT_HASH)
-        bytes += hashes_bytes(o);
-    if (o->type == OBJECT_LIST)
-        bytes += lists_bytes(o);
+    bytes += object_large_bytes(o);
     reply_int(&rq->reply, (int64_t)bytes);
 }
 

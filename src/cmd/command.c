@@ -85,6 +85,7 @@ enum { ARGS_SIZE_MAX = 1024 };
 #undef HELP
 #undef KEYS
 #undef HINTS
+#undef COUNTS
 
 static const struct arg *table_of_container(void)
 {
@@ -114,6 +115,7 @@ static const struct command commands[] = {
      0,                                                                                            \
      0,                                                                                            \
      0,                                                                                            \
+     0,                                                                                            \
      table_of_container,                                                                           \
      0,                                                                                            \
      help_run,                                                                                     \
@@ -130,12 +132,14 @@ static const struct command commands[] = {
      0,                                                                                            \
      0,                                                                                            \
      hints_,                                                                                       \
+     0,                                                                                            \
      table_of_help,                                                                                \
      0,                                                                                            \
      help_run,                                                                                     \
      NULL},
-#define KEYS(first, last, step) first, last, step, 0
-#define HINTS(first, last, step, hints) first, last, step, (hints)
+#define KEYS(first, last, step) first, last, step, 0, 0
+#define HINTS(first, last, step, hints) first, last, step, (hints), 0
+#define COUNTS(first, last, step, at, hints) first, last, step, (hints), at
 #define COMMAND(id, name_, arity_, flags_, group_, since_, complexity_, keys_, unknown_, summary_, \
                 args_)                                                                             \
     {name_,       arity_,   flags_, group_,     since_,                                            \
@@ -147,6 +151,7 @@ static const struct command commands[] = {
 #undef HELP
 #undef KEYS
 #undef HINTS
+#undef COUNTS
 };
 
 size_t command_count(void)
@@ -270,6 +275,7 @@ const char *command_group_name(enum command_group group)
         [GROUP_CONNECTION] = "connection", [GROUP_SERVER] = "server",
         [GROUP_GENERIC] = "generic",       [GROUP_STRING] = "string",
         [GROUP_HASH] = "hash",             [GROUP_LIST] = "list",
+        [GROUP_SET] = "set",               [GROUP_ZSET] = "sorted-set",
         [GROUP_VECTOR] = "module",         [GROUP_CLUSTER] = "cluster",
         [GROUP_TRANSACTION] = "transactions", [GROUP_SEARCH] = "module"};
     CHECK(group < COUNT_OF(names));

@@ -62,9 +62,10 @@ enum command_hints {
     KEY_INSERT = 1 << 24,
     KEY_DELETE = 1 << 25,
     KEY_VARIES = 1 << 26, /* options decide */
-    KEY_2_UPDATE = 1 << 27, /* the last key is another one: OW and this */
+    KEY_2_UPDATE = 1 << 27, /* the keys after the first are another matter: OW and this, */
     KEY_2_INSERT = 1 << 28,
-    KEY_2_PUSH = 1 << 29 /* likewise: RW and insert */
+    KEY_2_PUSH = 1 << 29, /* or RW and insert, */
+    KEY_2_READ = 1 << 30  /* or RO and access */
 };
 
 enum command_group {
@@ -74,6 +75,8 @@ enum command_group {
     GROUP_STRING,
     GROUP_HASH,
     GROUP_LIST,
+    GROUP_SET,
+    GROUP_ZSET,
     GROUP_VECTOR,
     GROUP_CLUSTER,
     GROUP_TRANSACTION,
@@ -104,6 +107,7 @@ struct command {
     const char *summary;    /* one sentence */
     int first_key, last_key, key_step; /* 0: none */
     unsigned hints;                    /* enum command_hints */
+    int counted_at; /* where a number stands, and right after it so many keys; 0: nowhere */
     const struct arg *(*args)(void);   /* ends with ARG_END */
     size_t args_size;
     void (*run)(struct request *rq);

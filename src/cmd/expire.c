@@ -1,5 +1,6 @@
 #include "cmd/expire.h"
 
+#include "cmd/command_keys.h"
 #include "cmd/env.h"
 #include "db/aging.h"
 #include "db/hashes.h"
@@ -99,13 +100,14 @@ bool expire_keys_of(struct request *rq)
     enum err e = OK;
     bool due = expiry_is_due(&db->keys.expiry, db->now_ms) ||
                expiry_is_due(&db->keys.fields, db->now_ms);
-    if (c->first_key == 0 || !due)
+    if (!due || !command_has_keys(c))
         return true;
     if (!(c->flags & CMD_WRITE) && (!mlog_accepts(&db->log) || pause_is_on(&rq->env->pause)))
         return true;
-    size_t last = c->last_key < 0 ? rq->argc - (size_t)-c->last_key : (size_t)c->last_key;
-    for (size_t at = (size_t)c->first_key; at <= last && at < rq->argc && e == OK;
-         at += (size_t)c->key_step) {
+    struct command_keys keys;
+    size_t at;
+    command_keys_begin(&keys, c, rq->argv, rq->argc);
+    while (e == OK && command_keys_next(&keys, &at)) {
         const struct object *o = keyspace_get(&db->keys, rq->argv[at]);
         if (o != NULL && object_expired(o, db->now_ms) && !is_filled(o))
             e = remove_expired(rq->env, rq->argv[at], &why);

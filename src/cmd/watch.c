@@ -115,6 +115,10 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_LIST_SET:
     case MUTATION_LIST_INSERT:
     case MUTATION_LIST_REMOVE:
+    case MUTATION_SET_ADD:
+    case MUTATION_SET_REMOVE:
+    case MUTATION_ZSET_ADD:
+    case MUTATION_ZSET_REMOVE:
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
         touch(find(env, m->key), false);

@@ -40,6 +40,8 @@ static struct slice name_today(struct slice name)
         {"hash-max-ziplist-entries", "hash-max-listpack-entries"},
         {"hash-max-ziplist-value", "hash-max-listpack-value"},
         {"list-max-ziplist-size", "list-max-listpack-size"},
+        {"zset-max-ziplist-entries", "zset-max-listpack-entries"},
+        {"zset-max-ziplist-value", "zset-max-listpack-value"},
     };
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (slice_eq_nocase(name, names[i][0]))

@@ -25,4 +25,8 @@ void change_apply_list(struct db *db, const struct mutation *m);
 /* Puts what is prepared aside, and what was aside in its place. */
 void change_swap_halves(struct db *db);
 
+/* change_members.c: MUTATION_SET_ADD, _REMOVE, MUTATION_ZSET_ADD, _REMOVE. */
+MUST_USE enum err change_prepare_members(struct db *db, const struct mutation *m);
+void change_apply_members(struct db *db, const struct mutation *m);
+
 #endif

@@ -195,27 +195,6 @@ enum err copy_each(struct db *db, struct collection *c, struct slice key,
     return e;
 }
 
-/* -- packs ------------------------------------------------------------------------------------- */
-
-size_t copy_packs_count(const struct object *o)
-{
-    return o->type == OBJECT_LIST ? copy_list_count(o) : copy_hash_count(o);
-}
-
-size_t copy_packs_size(const struct object *o)
-{
-    return o->type == OBJECT_LIST ? copy_list_size(o) : copy_hash_size(o);
-}
-
-enum err copy_packs_each(struct db *db, const struct object *o, struct slice key,
-                         enum err (*take)(void *user, const struct mutation *m), void *user)
-{
-    CHECK(object_is_packs(o));
-    if (o->type == OBJECT_LIST)
-        return copy_list_each(o, key, take, user);
-    return copy_hash_each(db, o, key, take, user);
-}
-
 /* -- checking ---------------------------------------------------------------------------------- */
 
 /* Is the length that an element says it had about the one that it has? */
@@ -269,19 +248,26 @@ static bool has_partition(const struct copy_check *check, struct slice name)
            (low < check->partition_count && slice_eq(check->partitions[low], name));
 }
 
+static bool adds_entries(enum mutation_kind kind)
+{
+    return kind == MUTATION_HASH_SET || kind == MUTATION_LIST_PUSH || kind == MUTATION_SET_ADD ||
+           kind == MUTATION_ZSET_ADD;
+}
+
 enum err copy_check(struct copy_check *check, const struct mutation *m, struct why *why)
 {
     bool first = check->mutations++ == 0;
-    if (first && (m->kind == MUTATION_HASH_SET || m->kind == MUTATION_LIST_PUSH))
-        check->only = m->kind;
-    if (check->only != 0 && m->kind == check->only && m->key.len == 0) {
+    if (first)
+        check->kind = m->kind;
+    bool has_entries = adds_entries(check->kind);
+    if (has_entries && m->kind == check->kind && m->key.len == 0 && !m->replaces) {
         check->elements += m->count;
         return copy_fits(check->elements, 0, why);
     }
     bool fits = m->kind == MUTATION_PUT || m->kind == MUTATION_PARTITION_NEW;
     if (first)
         fits = m->kind == MUTATION_COLLECTION_NEW;
-    if (check->only != 0 || m->key.len > 0 || !fits)
+    if (has_entries || m->key.len > 0 || !fits)
         return why_set(why, ERR_CORRUPT, "%s where it does not belong", mutation_name(m->kind));
     if (first) {
         check->spec = m->spec;

@@ -1,13 +1,14 @@
 /* copy.h: what a key holds as the mutations that make it again, for COPY, DUMP and RESTORE.
  *
- * A hash is HASH_SETs of some fields each, a list LIST_PUSHes. A collection is
+ * A hash is HASH_SETs of some fields each, a list LIST_PUSHes, a set SET_ADDs, a sorted set
+ * ZSET_ADDs. A collection is
  *
  *     COLLECTION_NEW   its spec, tuning and schema in it
  *     PARTITION_NEW .. its partitions beside _default, by rising names
  *     PUT ...          its elements that have not expired: exact vectors (where there are none,
  *                      what their codes stand for), attributes, and when they expire
  *
- * All of it happens in one turn of the loop, hence the limits: LIMIT_COPY_ELEMENTS (or fields),
+ * All of it happens in one turn of the loop, hence the limits: LIMIT_COPY_ELEMENTS (or entries),
  * LIMIT_COPY_SIZE. */
 #ifndef VDB_DB_COPY_H
 #define VDB_DB_COPY_H
@@ -33,27 +34,13 @@ MUST_USE enum err copy_packs_each(struct db *db, const struct object *o, struct 
                                   enum err (*take)(void *user, const struct mutation *m),
                                   void *user);
 
-/* Of a hash. */
-size_t copy_hash_count(const struct object *o);
-size_t copy_hash_size(const struct object *o);
-MUST_USE enum err copy_hash_each(struct db *db, const struct object *o, struct slice key,
-                                 enum err (*take)(void *user, const struct mutation *m),
-                                 void *user);
-
-/* And of a list: LIST_PUSHes. */
-size_t copy_list_count(const struct object *o);
-size_t copy_list_size(const struct object *o);
-MUST_USE enum err copy_list_each(const struct object *o, struct slice key,
-                                 enum err (*take)(void *user, const struct mutation *m),
-                                 void *user);
-
-/* Are these mutations that copy_each or one of the others could have handed out, or that do no harm
+/* Are these mutations that copy_each or copy_packs_each could have handed out, or that do no harm
  * where it has been? For bytes of clients: one after the other, first is all zeros before.
  * ERR_CORRUPT, ERR_LIMIT. */
 struct copy_check {
     size_t mutations; /* so far */
-    size_t elements; /* or fields, or values */
-    enum mutation_kind only; /* of a hash or a list all are of this kind; 0: a collection */
+    size_t elements; /* or entries */
+    enum mutation_kind kind; /* of all of them; COLLECTION_NEW: it is one */
     struct collection_spec spec;
     struct slice partitions[LIMIT_PARTITIONS]; /* rising; they point into the bytes */
     size_t partition_count;

@@ -8,6 +8,7 @@
 #include "db/flush.h"
 #include "db/indexes.h"
 #include "types/list.h"
+#include "types/set.h"
 
 enum { PASSING_BYTES_MAX = 32 << 20 };
 
@@ -63,6 +64,9 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     keyspace_init(&db->keys, seed);
     db->hash_ops = hash_tree_ops(db->keys.hash_seed);
     db->list_ops = list_tree_ops();
+    db->set_ops = set_tree_ops(db->keys.hash_seed);
+    db->order_ops = zset_order_ops();
+    db->member_ops = zset_member_ops(db->keys.hash_seed);
     db->packed_count_max = PACKED_COUNT_MAX;
     db->packed_bytes_max = PACKED_BYTES_MAX;
     db->env = (struct collection_env){
@@ -96,6 +100,7 @@ void db_fini(struct db *db)
     buf_fini(&db->scratch);
     tree_change_fini(&db->tree);
     tree_change_fini(&db->half.tree);
+    tree_change_fini(&db->members);
     if (db->lane.scratch != NULL)
         db->lane.scratch_free(db->lane.scratch);
 }
@@ -321,6 +326,7 @@ static void discard_half(struct db *db)
     db->grown = db->in_place = NULL;
     tree_change_discard(&db->tree);
     tree_edit_discard(&db->edit);
+    tree_change_discard(&db->members);
     indexes_discard(db);
     if (db->object == NULL)
         return;
@@ -391,13 +397,11 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_HASH_EXPIRE:
         e = change_prepare_hash(db, m);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         e = change_prepare_list(db, m);
+        break;
+    MUTATIONS_OF_SETS:
+        e = change_prepare_members(db, m);
         break;
     case MUTATION_INDEX_NEW:
         e = indexes_prepare(db, m, why);
@@ -596,6 +600,7 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
     case MUTATION_LIST_PUSH:
+    MUTATIONS_OF_SETS:
         return m->count;
     case MUTATION_LIST_TRIM:
         return m->offset + m->limit;
@@ -671,13 +676,11 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_HASH_EXPIRE:
         change_apply_hash(db, m);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         change_apply_list(db, m);
+        break;
+    MUTATIONS_OF_SETS:
+        change_apply_members(db, m);
         break;
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:

@@ -69,8 +69,9 @@ struct db {
     struct object *grown;      /* NULL: none */
     struct object *in_place;   /* likewise: a list that the change itself changes; NULL: none */
     struct change_half half;   /* the first half of a change of two keys, likewise */
-    struct tree_ops hash_ops;
-    struct tree_ops list_ops;
+    struct tree_change members; /* the tree of a sorted set by member, prepared likewise */
+    struct tree_ops hash_ops, list_ops, set_ops;
+    struct tree_ops order_ops, member_ops; /* of sorted sets */
     uint32_t packed_count_max; /* larger values have nodes of their own */
     size_t packed_bytes_max;
     struct tree_graves graves; /* of large values that are gone: flush.h */

@@ -3,7 +3,7 @@
  *     0      u8   DUMP_STRING
  *     1      ...  the string
  *
- *     0      ...  a hash or a collection: the mutations of db/copy.h, without a key, as one record
+ *     0      ...  entries or a collection: the mutations of db/copy.h, without a key, as one record
  *                 of the log (db/batch.h), whose first byte is never DUMP_STRING
  *
  * and behind either

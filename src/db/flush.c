@@ -25,7 +25,7 @@ static bool free_places(struct db *db, struct dead_keys *dead, uint32_t count)
         if (o == NULL)
             continue;
         CHECK(o->type != OBJECT_COLLECTION && o->hold == OBJECT_LOOSE);
-        size_t size = mem_size(o) + (o->is_large ? o->large->tree.bytes : 0);
+        size_t size = mem_size(o) + object_large_bytes(o);
         size = size < dead->bytes ? size : dead->bytes;
         dead->bytes -= size;
         db->background.retired->bytes -= size;
@@ -101,6 +101,7 @@ void flush_large(struct db *db, struct object *o)
     if (!o->is_large)
         return;
     flush_tree(db, &o->large->tree);
+    flush_tree(db, &o->large->members);
     object_drop_large(o);
 }
 

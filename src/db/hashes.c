@@ -109,9 +109,3 @@ size_t hashes_due(const struct db *db, const struct object *o, struct slice *nam
             names[found++] = f.name;
     return found;
 }
-
-size_t hashes_bytes(const struct object *o)
-{
-    CHECK(o->type == OBJECT_HASH);
-    return o->is_large ? sizeof(*o->large) + o->large->tree.bytes : 0;
-}

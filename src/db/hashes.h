@@ -39,7 +39,4 @@ uint64_t hashes_scan(const struct db *db, const struct object *o, uint64_t curso
 /* The names of some fields whose time is over, at most count; they point into the hash. */
 size_t hashes_due(const struct db *db, const struct object *o, struct slice *names, size_t count);
 
-/* Bytes of memory besides the object. */
-size_t hashes_bytes(const struct object *o);
-
 #endif

@@ -335,6 +335,13 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_HASH_REMOVE:
         follow_all(db, m->key, lsn);
         break;
+    case MUTATION_SET_ADD:
+    case MUTATION_ZSET_ADD:
+        if (m->replaces)
+            follow_all(db, m->key, lsn);
+        break;
+    case MUTATION_SET_REMOVE:
+    case MUTATION_ZSET_REMOVE:
     case MUTATION_STRING_RANGE: /* the key had a string, or nothing, before */
     case MUTATION_KEY_EXPIRE:
     case MUTATION_PUT:

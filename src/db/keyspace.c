@@ -149,6 +149,7 @@ void object_drop_large(struct object *o)
     if (!o->is_large)
         return;
     tree_free(&o->large->tree);
+    tree_free(&o->large->members);
     mem_free(MEM_KEYSPACE, o->large);
     o->large = NULL;
     o->is_large = false;

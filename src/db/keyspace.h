@@ -15,7 +15,9 @@ struct collection;
     X(OBJECT_STRING, "string")                                                                     \
     X(OBJECT_COLLECTION, "vectorset")                                                              \
     X(OBJECT_HASH, "hash")                                                                         \
-    X(OBJECT_LIST, "list")
+    X(OBJECT_LIST, "list")                                                                         \
+    X(OBJECT_SET, "set")                                                                           \
+    X(OBJECT_ZSET, "zset")
 
 enum object_type {
 #define X(type, name) type,
@@ -58,8 +60,9 @@ struct object {
 
 /* A large value. It changes in place, but nodes that others have too do not. owner: its object */
 struct large {
-    struct tree tree;
-    uint32_t fields_at; /* as above */
+    struct tree tree;    /* OBJECT_ZSET: in order, */
+    struct tree members; /* and the same entries by member */
+    uint32_t fields_at;  /* as above */
 };
 
 /* Who wants to know of changes before they happen. */
@@ -118,6 +121,12 @@ static inline uint32_t object_count(const struct object *o)
 {
     CHECK(object_is_packs(o));
     return o->is_large ? o->large->tree.count : o->count;
+}
+
+/* Bytes of memory besides the object. */
+static inline size_t object_large_bytes(const struct object *o)
+{
+    return o->is_large ? sizeof(*o->large) + o->large->tree.bytes + o->large->members.bytes : 0;
 }
 
 static inline bool object_expired(const struct object *o, uint64_t now_ms)

@@ -89,9 +89,3 @@ bool lists_previous(struct list_walk_back *walk, struct slice *value)
     *value = pack_take(&rest);
     return true;
 }
-
-size_t lists_bytes(const struct object *o)
-{
-    CHECK(is_list(o));
-    return o->is_large ? sizeof(*o->large) + o->large->tree.bytes : 0;
-}

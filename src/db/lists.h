@@ -35,7 +35,4 @@ struct list_walk_back {
 void lists_walk_back(const struct object *o, struct list_walk_back *walk);
 bool lists_previous(struct list_walk_back *walk, struct slice *value);
 
-/* Bytes of memory besides the object. */
-size_t lists_bytes(const struct object *o);
-
 #endif

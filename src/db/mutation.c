@@ -1,5 +1,6 @@
 #include "db/mutation.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -76,6 +77,8 @@ size_t mutation_size_max(const struct mutation *m)
                 m->elements[i].attribute.len;
     for (size_t i = 0; i < m->count && m->fields != NULL; i++)
         size += ELEMENT_FIXED + m->fields[i].name.len + m->fields[i].value.len;
+    for (size_t i = 0; i < m->count && m->members != NULL; i++)
+        size += ELEMENT_FIXED + m->members[i].member.len;
     return size;
 }
 
@@ -117,6 +120,24 @@ static void put_list(struct buf *out, const struct mutation *m)
     bytes_put_slice(out, m->value);
 }
 
+static uint64_t bits_of(double score)
+{
+    uint64_t bits;
+    memcpy(&bits, &score, sizeof(bits));
+    return bits;
+}
+
+static void put_members(struct buf *out, const struct mutation *m)
+{
+    CHECK(m->count > 0);
+    bytes_put_u8(out, m->replaces);
+    bytes_put_u32(out, (uint32_t)m->count);
+    for (size_t i = 0; i < m->count; i++) {
+        bytes_put_u64(out, bits_of(m->members[i].score));
+        bytes_put_slice(out, m->members[i].member);
+    }
+}
+
 void mutation_encode(const struct mutation *m, struct buf *out)
 {
     size_t start = out->len;
@@ -151,6 +172,8 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         break;
     case MUTATION_REMOVE:
     case MUTATION_HASH_REMOVE:
+    case MUTATION_SET_REMOVE:
+    case MUTATION_ZSET_REMOVE:
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_ALTER:
         put_ids(out, m);
@@ -162,16 +185,18 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         put_ids(out, m);
         bytes_put_u64(out, m->expire_ms);
         break;
+    case MUTATION_SET_ADD:
+        bytes_put_u8(out, m->replaces);
+        put_ids(out, m);
+        break;
+    case MUTATION_ZSET_ADD:
+        put_members(out, m);
+        break;
     case MUTATION_SET_ATTRIBUTE:
         put_ids(out, m);
         bytes_put_slice(out, m->value);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         put_list(out, m);
         break;
     case MUTATION_KEY_REMOVE:
@@ -313,6 +338,38 @@ static enum err get_list(struct bytes_reader *r, struct mutation *m)
     return r->broken || spare ? ERR_CORRUPT : OK;
 }
 
+static enum err get_members(struct bytes_reader *r, struct mutation *m)
+{
+    enum { MEMBER_SIZE_MIN = 12 };
+    m->replaces = bytes_get_bool(r);
+    uint32_t count = bytes_get_u32(r);
+    if (r->broken || count == 0 || count > r->left.len / MEMBER_SIZE_MIN)
+        return ERR_CORRUPT;
+    struct scored *members = mem_try_calloc(MEM_LOG, count * sizeof(*members));
+    if (members == NULL)
+        return ERR_NOMEM;
+    m->members = members;
+    m->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t bits = bytes_get_u64(r);
+        memcpy(&members[i].score, &bits, sizeof(bits));
+        members[i].member = bytes_get_slice(r);
+        r->broken |= isnan(members[i].score);
+    }
+    return r->broken ? ERR_CORRUPT : OK;
+}
+
+static enum err get_set(struct bytes_reader *r, struct mutation *m)
+{
+    bool adds = m->kind == MUTATION_SET_ADD;
+    if (m->kind == MUTATION_ZSET_ADD)
+        return get_members(r, m);
+    if (adds)
+        m->replaces = bytes_get_bool(r);
+    enum err e = get_ids(r, m);
+    return e == OK && adds && m->count == 0 ? ERR_CORRUPT : e;
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
@@ -360,13 +417,11 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
     case MUTATION_HASH_SET:
         e = get_fields(r, m);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         e = get_list(r, m);
+        break;
+    MUTATIONS_OF_SETS:
+        e = get_set(r, m);
         break;
     case MUTATION_HASH_EXPIRE:
         e = get_ids(r, m);
@@ -406,8 +461,10 @@ void mutation_free(struct mutation *m)
     mem_free(MEM_LOG, m->elements);
     mem_free(MEM_LOG, (void *)m->ids);
     mem_free(MEM_LOG, (void *)m->fields);
+    mem_free(MEM_LOG, (void *)m->members);
     m->elements = NULL;
     m->ids = NULL;
     m->fields = NULL;
+    m->members = NULL;
     m->count = 0;
 }

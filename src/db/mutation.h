@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "db/spec.h"
 #include "types/hash.h"
+#include "types/zset.h"
 
 /* kind, number in the log (never reused), what it does */
 #define MUTATION_LIST(X)                                                                           \
@@ -37,7 +38,11 @@
     X(MUTATION_LIST_SET, 22, "the value at this place of the list is another one")                 \
     X(MUTATION_LIST_INSERT, 23, "the list has a value more, beside the first that is another")     \
     X(MUTATION_LIST_REMOVE, 24, "the first or last so many of this value are gone from the list")  \
-    X(MUTATION_LIST_MOVE, 25, "the value at an end of the list is at an end of another instead") \
+    X(MUTATION_LIST_MOVE, 25, "the value at an end of the list is at an end of another instead")   \
+    X(MUTATION_SET_ADD, 26, "the set has these members; when it replaces, no others")              \
+    X(MUTATION_SET_REMOVE, 27, "the set has none of these members; without any, it is gone")       \
+    X(MUTATION_ZSET_ADD, 28, "the members have these scores; when it replaces, there are no more") \
+    X(MUTATION_ZSET_REMOVE, 29, "none of these members is there; without any, the key is gone")    \
     X(MUTATION_INDEX_ALTER, 40, "the index has these fields more")                                 \
     X(MUTATION_ALIAS_SET, 41, "this name means that index, too")                                   \
     X(MUTATION_ALIAS_REMOVE, 42, "this name means no index")
@@ -47,6 +52,21 @@ enum mutation_kind {
     MUTATION_LIST(X)
 #undef X
 };
+
+/* For a switch that treats all changes of lists, or of sets and sorted sets, alike: a case with the
+ * last colon left out. */
+#define MUTATIONS_OF_LISTS                                                                         \
+    case MUTATION_LIST_PUSH:                                                                       \
+    case MUTATION_LIST_TRIM:                                                                       \
+    case MUTATION_LIST_SET:                                                                        \
+    case MUTATION_LIST_INSERT:                                                                     \
+    case MUTATION_LIST_REMOVE:                                                                     \
+    case MUTATION_LIST_MOVE
+#define MUTATIONS_OF_SETS                                                                          \
+    case MUTATION_SET_ADD:                                                                         \
+    case MUTATION_SET_REMOVE:                                                                      \
+    case MUTATION_ZSET_ADD:                                                                        \
+    case MUTATION_ZSET_REMOVE
 
 const char *mutation_name(enum mutation_kind kind);
 
@@ -89,9 +109,12 @@ struct mutation {
                                         * INDEX_NEW: words of FT.CREATE behind the name;
                                         * INDEX_ALTER: words of the fields;
                                         * LIST_PUSH: values, one or more; LIST_INSERT: the other
-                                        * value and the one that is to be beside it */
+                                        * value and the one that is to be beside it;
+                                        * SET_ADD, _REMOVE, ZSET_REMOVE: members */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
-    size_t count;                      /* of elements, ids or fields */
+    const struct scored *members;      /* ZSET_ADD: one or more; likewise */
+    bool replaces;                     /* SET_ADD, ZSET_ADD: whatever the key held */
+    size_t count;                      /* of elements, ids, fields or members */
 };
 
 /* Appends the mutation's bytes: at most mutation_size_max. */

@@ -37,6 +37,13 @@ void reply_array(struct reply *r, size_t count);
 void reply_map(struct reply *r, size_t pairs);         /* in RESP2 an array of 2 * pairs */
 void reply_set(struct reply *r, size_t count);         /* in RESP2 an array */
 
+/* The same of the score of a sorted set: 17 digits, as Redis prints them. Not of NaN. */
+void reply_double17(struct reply *r, double value);
+
+enum { SCORE_TEXT_MAX = 32 };
+/* Its text without framing, NUL-terminated; returns its length. */
+size_t score_to_text(double value, char text[SCORE_TEXT_MAX]);
+
 enum { DOUBLE_TEXT_MAX = 32 };
 /* The text of reply_double without framing, NUL-terminated; returns its length. Plain decimals from
  * 1e-7 up to 1e17 as Redis prints scores (0.5, 1, 0.9992150366306305), else exponent form. */

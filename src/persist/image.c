@@ -4,6 +4,8 @@
 #include "persist/fields.h"
 #include "types/hash.h"
 #include "types/list.h"
+#include "types/set.h"
+#include "types/zset.h"
 
 enum { ALIGNMENT = 8 };
 
@@ -77,7 +79,11 @@ enum {
     KEY_HASH = 3,
     KEY_HASH_MORE = 4,
     KEY_LIST = 5,
-    KEY_LIST_MORE = 6
+    KEY_LIST_MORE = 6,
+    KEY_SET = 9,
+    KEY_SET_MORE = 10,
+    KEY_ZSET = 11,
+    KEY_ZSET_MORE = 12
 };
 
 static uint8_t type_on_disk(const struct image_key *key)
@@ -93,6 +99,10 @@ static uint8_t type_on_disk(const struct image_key *key)
         return key->more ? KEY_HASH_MORE : KEY_HASH;
     case OBJECT_LIST:
         return key->more ? KEY_LIST_MORE : KEY_LIST;
+    case OBJECT_SET:
+        return key->more ? KEY_SET_MORE : KEY_SET;
+    case OBJECT_ZSET:
+        return key->more ? KEY_ZSET_MORE : KEY_ZSET;
     }
     CHECK(false);
     return 0;
@@ -178,10 +188,33 @@ enum err image_keys_open(struct slice body, uint32_t *first, struct bytes_reader
     return OK;
 }
 
+static bool pack_fits(enum object_type type, struct slice pack, size_t *count)
+{
+    return type == OBJECT_LIST   ? list_pack_check(pack, count)
+           : type == OBJECT_SET  ? set_pack_check(pack, count)
+           : type == OBJECT_ZSET ? zset_pack_check(pack, count)
+                                 : hash_pack_check(pack, count);
+}
+
+/* A pack, or more of the one before. */
+static bool get_entries(struct bytes_reader *keys, enum object_type type, bool more,
+                        struct image_key *out)
+{
+    size_t count;
+    out->type = type;
+    out->more = more;
+    out->value = bytes_get_slice(keys);
+    if (more && out->expire_ms > 0)
+        return false;
+    if (!pack_fits(type, out->value, &count) || count == 0 || count > UINT32_MAX)
+        return false;
+    out->count = (uint32_t)count;
+    return true;
+}
+
 /* What stands behind the key. False: not what its type says. */
 static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key *out)
 {
-    size_t count;
     switch (type) {
     case KEY_STRING:
         out->type = OBJECT_STRING;
@@ -193,26 +226,16 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
         return spec_decode(keys, &out->spec) && get_partitions(keys, out);
     case KEY_HASH:
     case KEY_HASH_MORE:
-        out->more = type == KEY_HASH_MORE;
-        if (out->more && out->expire_ms > 0)
-            return false;
-        out->type = OBJECT_HASH;
-        out->value = bytes_get_slice(keys);
-        if (!hash_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)
-            return false;
-        out->count = (uint32_t)count;
-        return true;
+        return get_entries(keys, OBJECT_HASH, type == KEY_HASH_MORE, out);
     case KEY_LIST:
     case KEY_LIST_MORE:
-        out->more = type == KEY_LIST_MORE;
-        if (out->more && out->expire_ms > 0)
-            return false;
-        out->type = OBJECT_LIST;
-        out->value = bytes_get_slice(keys);
-        if (!list_pack_check(out->value, &count) || count == 0 || count > UINT32_MAX)
-            return false;
-        out->count = (uint32_t)count;
-        return true;
+        return get_entries(keys, OBJECT_LIST, type == KEY_LIST_MORE, out);
+    case KEY_SET:
+    case KEY_SET_MORE:
+        return get_entries(keys, OBJECT_SET, type == KEY_SET_MORE, out);
+    case KEY_ZSET:
+    case KEY_ZSET_MORE:
+        return get_entries(keys, OBJECT_ZSET, type == KEY_ZSET_MORE, out);
     default:
         return false;
     }

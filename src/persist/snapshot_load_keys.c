@@ -6,6 +6,7 @@
 #include "persist/log_scan.h"
 #include "persist/snapshot_load.h"
 #include "types/list.h"
+#include "types/set.h"
 
 enum {
     SLICE_KEYS = 500, /* published at once */
@@ -153,46 +154,64 @@ static enum err make_partitions(struct collection *c, const struct image_key *ke
     return e;
 }
 
-/* Fields for a large hash. ERR_CORRUPT: one is there already. */
-static enum err add_fields(struct snapshot_load *l, struct object *o, struct slice pack)
+/* The next entry of a pack into the trees of a large value; is it new? */
+static bool add_entry(enum object_type type, const struct zset_change *c, struct slice *pack)
 {
-    struct tree_change c = {.made = NULL};
     struct hash_field f;
-    bool fresh = true;
-    CHECK(o->is_large);
-    tree_change_begin(&c, &o->large->tree, &l->db->hash_ops);
-    while (fresh && !c.failed && hash_next(&pack, &f))
-        fresh = hash_tree_set(&c, &f);
-    enum err e = c.failed ? ERR_NOMEM : fresh ? OK : ERR_CORRUPT;
-    if (e == OK)
-        tree_change_apply(&c, &o->large->tree);
-    else
-        tree_change_discard(&c);
-    tree_change_fini(&c);
-    return e;
+    struct scored s;
+    struct slice member;
+    if (type == OBJECT_ZSET)
+        return zset_next(pack, &s) && zset_tree_add(c, &s);
+    if (type == OBJECT_SET)
+        return set_next(pack, &member) && set_tree_add(c->order, member);
+    if (type == OBJECT_LIST) {
+        bool some = list_next(pack, &member);
+        list_tree_push(c->order, &member, some, false);
+        return some;
+    }
+    return hash_next(pack, &f) && hash_tree_set(c->order, &f);
 }
 
-/* Values for a large list, behind those that are there. */
-static enum err add_values(struct snapshot_load *l, struct object *o, struct slice pack)
+static const struct tree_ops *ops_of(const struct db *db, enum object_type type)
 {
-    struct tree_change c = {.made = NULL};
-    struct slice value;
-    CHECK(o->is_large);
-    tree_change_begin(&c, &o->large->tree, &l->db->list_ops);
-    while (!c.failed && list_next(&pack, &value))
-        list_tree_push(&c, &value, 1, false);
-    enum err e = c.failed ? ERR_NOMEM : OK;
-    if (e == OK)
-        tree_change_apply(&c, &o->large->tree);
-    else
-        tree_change_discard(&c);
-    tree_change_fini(&c);
-    return e;
+    return type == OBJECT_ZSET  ? &db->order_ops
+           : type == OBJECT_SET ? &db->set_ops
+           : type == OBJECT_LIST ? &db->list_ops
+                                : &db->hash_ops;
 }
 
+/* Entries for a large value. ERR_CORRUPT: one is there already. */
 static enum err add_entries(struct snapshot_load *l, struct object *o, struct slice pack)
 {
-    return o->type == OBJECT_LIST ? add_values(l, o, pack) : add_fields(l, o, pack);
+    struct tree_change tree = {.made = NULL}, members = {.made = NULL};
+    const struct zset_change both = {&tree, &members};
+    bool fresh = true, sorted = o->type == OBJECT_ZSET;
+    CHECK(o->is_large);
+    tree_change_begin(&tree, &o->large->tree, ops_of(l->db, o->type));
+    if (sorted)
+        tree_change_begin(&members, &o->large->members, &l->db->member_ops);
+    while (fresh && pack.len > 0 && !tree.failed && !members.failed)
+        fresh = add_entry(o->type, &both, &pack);
+    enum err e = tree.failed || members.failed ? ERR_NOMEM : fresh ? OK : ERR_CORRUPT;
+    if (e == OK)
+        tree_change_apply(&tree, &o->large->tree);
+    else
+        tree_change_discard(&tree);
+    if (e == OK && sorted)
+        tree_change_apply(&members, &o->large->members);
+    else
+        tree_change_discard(&members);
+    tree_change_fini(&tree);
+    tree_change_fini(&members);
+    return e;
+}
+
+static bool is_unique(const struct image_key *key)
+{
+    return key->type == OBJECT_LIST   ? true
+           : key->type == OBJECT_ZSET ? zset_pack_is_unique(key->value)
+           : key->type == OBJECT_SET  ? set_pack_is_unique(key->value)
+                                      : hash_pack_is_unique(key->value);
 }
 
 static enum err make_large(struct snapshot_load *l, const struct image_key *key,
@@ -224,10 +243,10 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
     out->place = key->place;
     if (key->more)
         return make_piece(key, out);
-    bool packs = key->type == OBJECT_HASH || key->type == OBJECT_LIST;
+    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION;
     if (packs && (key->count > db->packed_count_max || key->value.len > db->packed_bytes_max))
         return make_large(l, key, out);
-    if (key->type == OBJECT_HASH && !hash_pack_is_unique(key->value))
+    if (packs && !is_unique(key))
         return ERR_CORRUPT;
     out->object =
         keyspace_make_object(&l->db->keys, key->key, key->type, key->value, key->expire_ms);
@@ -279,7 +298,7 @@ enum err load_keys(struct load_lane *lane, const struct load_item *item)
         e = make_key(l, &key, &keys->list[keys->count]);
         keys->count++; /* what there is of it is freed with the others */
         if (e == ERR_CORRUPT)
-            return load_blame(lane, chunk, e, "a field that is there twice");
+            return load_blame(lane, chunk, e, "an entry that is there twice");
         if (e != OK)
             return e;
     }
@@ -337,7 +356,7 @@ static enum err publish_piece(struct snapshot_load *l, struct load_key *key)
         return load_fail(l, ERR_CORRUPT, "a value goes on that has not begun");
     enum err e = add_entries(l, o, (struct slice){key->piece, key->piece_size});
     if (e == ERR_CORRUPT)
-        return load_fail(l, e, "a field is there twice");
+        return load_fail(l, e, "an entry is there twice");
     return e == OK && o->type == OBJECT_HASH ? publish_fields(l, o) : e;
 }
 

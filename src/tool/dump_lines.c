@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/crc32c.h"
+#include "net/resp_write.h"
 
 enum { BYTES_SHOWN = 64, NUMBERS_SHOWN = 4 };
 
@@ -143,12 +144,43 @@ static void put_list(struct dump *d, const struct image_key *key)
     }
 }
 
+static void put_scored(struct dump *d, const struct scored *s)
+{
+    char score[DOUBLE_TEXT_MAX];
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, s->member);
+    (void)double_to_text(s->score, score);
+    buf_printf(&d->text, " %s", score);
+}
+
+/* A line for each member. */
+static void put_members(struct dump *d, const struct image_key *key)
+{
+    struct slice rest = key->value;
+    while (rest.len > 0) {
+        struct slice entry = pack_take(&rest);
+        buf_append_text(&d->text, "member ");
+        put_quoted(d, key->key);
+        if (key->type == OBJECT_ZSET) {
+            struct scored s;
+            scored_get(entry, &s);
+            put_scored(d, &s);
+        } else {
+            buf_append_byte(&d->text, ' ');
+            put_quoted(d, entry);
+        }
+        write_line(d);
+    }
+}
+
 static void put_entries(struct dump *d, const struct image_key *key)
 {
     if (key->type == OBJECT_HASH)
         put_hash(d, key);
     else if (key->type == OBJECT_LIST)
         put_list(d, key);
+    else if (key->type == OBJECT_SET || key->type == OBJECT_ZSET)
+        put_members(d, key);
 }
 
 static void on_key(struct dump *d, const struct image_key *key)
@@ -272,6 +304,15 @@ static void put_list_change(struct dump *d, const struct mutation *m)
     put_quoted(d, m->value);
 }
 
+static void put_set_change(struct dump *d, const struct mutation *m)
+{
+    buf_append_text(&d->text, m->replaces ? " replaces" : "");
+    for (size_t i = 0; m->kind == MUTATION_ZSET_ADD && i < m->count; i++)
+        put_scored(d, &m->members[i]);
+    if (m->kind != MUTATION_ZSET_ADD)
+        put_ids(d, m);
+}
+
 /* What stands behind the key, by kind. */
 static void put_rest(struct dump *d, const struct mutation *m)
 {
@@ -298,6 +339,9 @@ static void put_rest(struct dump *d, const struct mutation *m)
     case MUTATION_INDEX_ALTER:
         put_ids(d, m);
         break;
+    MUTATIONS_OF_SETS:
+        put_set_change(d, m);
+        break;
     case MUTATION_HASH_SET:
         for (size_t i = 0; i < m->count; i++)
             put_field(d, &m->fields[i]);
@@ -323,12 +367,7 @@ static void put_rest(struct dump *d, const struct mutation *m)
         buf_printf(&d->text, " at %" PRIu64 " ", m->offset);
         put_quoted(d, m->value);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         put_list_change(d, m);
         break;
     case MUTATION_KEY_REMOVE:

@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 
+#include "net/resp_write.h"
+
 static void put_bytes(struct dump *d, const void *bytes, size_t len)
 {
     buf_printf(&d->text, "$%zu\r\n", len);
@@ -148,6 +150,38 @@ static void put_hash(struct dump *d, const struct image_key *key)
     }
     if (count > 0)
         put_fields(d, key->key, fields, count);
+}
+
+static void put_scored(struct dump *d, struct slice key, const struct scored *members, size_t count)
+{
+    put_command(d, "ZADD", 2 + 2 * count);
+    put_slice(d, key);
+    for (size_t i = 0; i < count; i++) {
+        char score[DOUBLE_TEXT_MAX];
+        (void)double_to_text(members[i].score, score);
+        put_text(d, score);
+        put_slice(d, members[i].member);
+    }
+}
+
+/* Some members in a command. */
+static void put_members(struct dump *d, const struct image_key *key)
+{
+    enum { AT_ONCE = 64 };
+    struct scored scored[AT_ONCE];
+    struct slice names[AT_ONCE], rest = key->value;
+    while (rest.len > 0) {
+        size_t count = 0;
+        for (; count < AT_ONCE && rest.len > 0; count++) {
+            names[count] = pack_take(&rest);
+            if (key->type == OBJECT_ZSET)
+                scored_get(names[count], &scored[count]);
+        }
+        if (key->type == OBJECT_ZSET)
+            put_scored(d, key->key, scored, count);
+        else
+            put_words(d, "SADD", key->key, names, count);
+    }
 }
 
 static void put_option(struct dump *d, const char *word, uint64_t value)
@@ -319,6 +353,8 @@ static void on_key(struct dump *d, const struct image_key *key)
         put_hash(d, key);
     else if (key->type == OBJECT_LIST)
         put_list(d, key);
+    else if (key->type != OBJECT_COLLECTION)
+        put_members(d, key);
     else if (!key->spec.implicit)
         put_create(d, key->key, &key->spec);
     struct bytes_reader reader = image_partitions(key);
@@ -468,6 +504,21 @@ static void on_record(struct dump *d, const struct log_record *r, const char *fi
     CHECK(d->text.len == 0 && d->commands == 0);
 }
 
+/* What the key held goes first, when it is replaced. */
+static void put_set_change(struct dump *d, const struct mutation *m)
+{
+    if (m->replaces)
+        put_words(d, "DEL", m->key, NULL, 0);
+    if (m->kind == MUTATION_ZSET_ADD)
+        put_scored(d, m->key, m->members, m->count);
+    else
+        put_words(d,
+                  m->kind == MUTATION_SET_ADD      ? "SADD"
+                  : m->kind == MUTATION_SET_REMOVE ? "SREM"
+                                                   : "ZREM",
+                  m->key, m->ids, m->count);
+}
+
 static void on_mutation(struct dump *d, const struct mutation *m)
 {
     switch (m->kind) {
@@ -522,13 +573,11 @@ static void on_mutation(struct dump *d, const struct mutation *m)
     case MUTATION_HASH_EXPIRE:
         put_hash_change(d, m);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         put_list_change(d, m);
+        break;
+    MUTATIONS_OF_SETS:
+        put_set_change(d, m);
         break;
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:

@@ -88,8 +88,12 @@ static enum err digest_mutation(void *user, const struct mutation *m)
         buf_clear(&one, SIZE_MAX);
         if (m->kind == MUTATION_PUT)
             part.elements = &m->elements[i];
-        else
+        else if (m->kind == MUTATION_HASH_SET)
             part.fields = &m->fields[i];
+        else if (m->kind == MUTATION_ZSET_ADD)
+            part.members = &m->members[i];
+        else
+            part.ids = &m->ids[i];
         part.count = 1;
         mutation_encode(&part, &one);
         digest_add(of->digest, buf_slice(&one), of->salt);

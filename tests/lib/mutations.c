@@ -17,7 +17,7 @@ void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32
 {
     *m = (struct mutations){
         .rng = seed, .strings = strings, .collections = collections, .ids = ids, .put_share = 60};
-    m->hashes = m->lists = strings / 2 + 1;
+    m->hashes = m->lists = m->sets = strings / 2 + 1;
 }
 
 static uint32_t below(struct mutations *m, uint32_t bound)
@@ -37,6 +37,8 @@ static struct slice some_key(struct mutations *m, char *to)
         return name(m, to, 'h', m->hashes);
     if (below(m, 6) == 0)
         return name(m, to, 'l', m->lists);
+    if (below(m, 4) == 0)
+        return name(m, to, below(m, 2) == 0 ? 'm' : 'z', m->sets);
     return below(m, 2) == 0 ? name(m, to, 's', m->strings) : name(m, to, 'c', m->collections);
 }
 
@@ -158,6 +160,24 @@ static void make_fields(struct mutations *m, struct mutation *out)
                                            .value = name(m, m->values[i], 'v', 1000000),
                                            .expire_ms = some_time(m)};
     out->fields = m->fields;
+    out->ids = NULL;
+}
+
+/* Scores are whole, halves, or the same for all. */
+static void make_members(struct mutations *m, struct mutation *out)
+{
+    bool sorted = out->kind == MUTATION_ZSET_ADD || out->kind == MUTATION_ZSET_REMOVE;
+    bool same = below(m, 3) == 0;
+    out->key = name(m, m->key, sorted ? 'z' : 'm', m->sets);
+    make_ids(m, out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+    if (out->kind == MUTATION_SET_ADD || out->kind == MUTATION_ZSET_ADD)
+        out->replaces = below(m, 30) == 0;
+    if (out->kind != MUTATION_ZSET_ADD)
+        return;
+    for (size_t i = 0; i < out->count; i++)
+        m->scored[i] = (struct scored){.member = m->ids_of[i],
+                                       .score = same ? 0 : (double)below(m, 400) / 2 - 50};
+    out->members = m->scored;
     out->ids = NULL;
 }
 
@@ -357,13 +377,11 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_HASH_EXPIRE:
         make_fields(m, &out);
         break;
-    case MUTATION_LIST_PUSH:
-    case MUTATION_LIST_TRIM:
-    case MUTATION_LIST_SET:
-    case MUTATION_LIST_INSERT:
-    case MUTATION_LIST_REMOVE:
-    case MUTATION_LIST_MOVE:
+    MUTATIONS_OF_LISTS:
         return list_change(m, db, kind);
+    MUTATIONS_OF_SETS:
+        make_members(m, &out);
+        break;
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
     case MUTATION_INDEX_ALTER:

@@ -13,6 +13,7 @@ struct mutations {
     uint32_t collections; /* keys c0 .. */
     uint32_t hashes;      /* keys h0 .. */
     uint32_t lists;       /* keys l0 .. */
+    uint32_t sets;        /* keys m0 .., and sorted ones z0 .. */
     uint32_t ids;         /* per collection */
     uint32_t put_share;   /* of 100: elements put rather than anything else */
     char key[MUTATIONS_TEXT], other[MUTATIONS_TEXT];
@@ -24,6 +25,7 @@ struct mutations {
     struct slice ids_of[MUTATIONS_ELEMENTS_MAX];
     char values[MUTATIONS_ELEMENTS_MAX][MUTATIONS_TEXT];
     struct hash_field fields[MUTATIONS_ELEMENTS_MAX];
+    struct scored scored[MUTATIONS_ELEMENTS_MAX];
 };
 
 void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32_t collections,

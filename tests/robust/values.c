@@ -46,7 +46,12 @@ static const struct {
     {"ttl", {"0", "100000", "2000000000000"}},
     {"timeout", {"0", "1", "10"}},
     {"pattern", {"*", "e*", "?", "[a-z]*", "n[^0-9]*", "\\*", "[", "*a*a*a*a*a*b", "new*"}},
-    {"type", {"string", "vectorset", "hash", "list"}},
+    {"type", {"string", "vectorset", "hash", "list", "set", "zset"}},
+    {"min", {"-inf", "(1", "0", "-", "[e1", "(e2", "2"}},
+    {"max", {"+inf", "(3", "9", "+", "[e3", "(e4", "-1"}},
+    {"start", {"0", "1", "-2", "(1", "-", "[e1"}},
+    {"stop", {"-1", "1", "9", "+inf", "+", "(e4"}},
+    {"increment", {"1", "-2.5", "inf", "1e300"}},
     {"cursor", {"0", "0", "1", "18446744073709551615"}},
     {"attributes",
      {"{\"year\":1999,\"genre\":\"drama\",\"new\":true}", "{\"year\":\"x\"}", "{}",
@@ -141,6 +146,45 @@ static const struct {
      {"set a 1", "del a b c", "copy a b", "ping"}},
     {"client|pause", "write|all", {"WRITE", "ALL", ""}},
     {"slowlog|get", "count", {"", "5", "-1", "1"}},
+    {"sintercard",
+     "numkeys",
+     {"1 set", "2 set big LIMIT 1", "1 none LIMIT 0", "2 set zset", "0 set"}},
+    {"zadd",
+     "score member",
+     {"1 e1", "NX 2 e2 3 e9", "XX CH 4 e1", "GT 5 e1 1 e2", "LT CH 0 e3", "INCR 1.5 e1",
+      "inf e1 1 e1", "x e1", "NX XX 1 e1"}},
+    {"zrange",
+     "option",
+     {"", "WITHSCORES", "REV WITHSCORES", "BYSCORE LIMIT 0 2", "BYSCORE REV", "BYLEX",
+      "BYLEX REV"}},
+    {"zrangestore", "option", {"", "REV", "BYSCORE LIMIT 0 2", "BYLEX", "BYSCORE REV"}},
+    {"zrevrange", "option", {"", "WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1 WITHSCORES"}},
+    {"zrangebyscore", "option", {"", "WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1 WITHSCORES"}},
+    {"zrevrangebyscore", "option", {"", "WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1 WITHSCORES"}},
+    {"zrangebylex", "option", {"", "WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1 WITHSCORES"}},
+    {"zrevrangebylex", "option", {"", "WITHSCORES", "LIMIT 1 2", "LIMIT 0 -1 WITHSCORES"}},
+    {"zmpop",
+     "numkeys",
+     {"1 zset MIN", "2 none z2 MAX COUNT 2", "1 none MIN", "1 zset MIN COUNT 0"}},
+    {"zunion",
+     "numkeys",
+     {"2 zset z2", "2 zset z2 WEIGHTS 2 3 AGGREGATE MIN", "3 zset set none AGGREGATE max",
+      "1 zset WITHSCORES", "2 set big WEIGHTS 1 inf", "1 none", "0 zset"}},
+    {"zinter",
+     "numkeys",
+     {"2 zset z2", "2 zset z2 WEIGHTS 2 3 AGGREGATE MIN", "3 zset set none AGGREGATE max",
+      "1 zset WITHSCORES", "2 set big WEIGHTS 1 inf", "1 none", "0 zset"}},
+    {"zdiff", "numkeys", {"2 zset z2", "1 zset", "3 zset set none", "1 none", "0 zset"}},
+    {"zintercard", "numkeys", {"2 zset z2", "1 zset LIMIT 1", "3 zset set none LIMIT 0", "1 none"}},
+    {"zunionstore",
+     "numkeys",
+     {"2 zset z2", "2 zset z2 WEIGHTS 2 3 AGGREGATE MIN", "3 zset set none AGGREGATE max",
+      "2 set big WEIGHTS 1 inf", "1 none", "0 zset"}},
+    {"zinterstore",
+     "numkeys",
+     {"2 zset z2", "2 zset z2 WEIGHTS 2 3 AGGREGATE MIN", "3 zset set none AGGREGATE max",
+      "2 set big WEIGHTS 1 inf", "1 none", "0 zset"}},
+    {"zdiffstore", "numkeys", {"2 zset z2", "1 zset", "3 zset set none", "1 none", "0 zset"}},
     {"mset", "key value", {"a 1 b 2", "s x", "new1 1 new2 2 new1 3"}},
     {"msetnx", "key value", {"new3 1 new4 2", "s x t y"}},
 };
@@ -313,9 +357,12 @@ static void write_key(struct grammar *g, const struct command *c)
     static const char *const collections[] = {"c", "h",    "v",    "cache", "c",
                                               "h", "fp16", "bf16", "int8",  "bit"};
     static const char *const hashes[] = {"hash", "times"};
+    static const char *const sets[] = {"set", "big", "set", "one"};
+    static const char *const zsets[] = {"zset", "z2", "zset", "tall"};
     uint64_t kind = chance_below(&g->chance, 20);
     bool vectors = c->group == GROUP_VECTOR, any = c->group != GROUP_STRING && !vectors;
     bool of_hash = c->group == GROUP_HASH;
+    bool of_set = c->group == GROUP_SET, of_zset = c->group == GROUP_ZSET;
     bool creates = c->run == cmd_vcreate || c->run == cmd_vadd || c->run == cmd_restore;
     size_t aim = 0;
     while (g->aim != NULL && strcmp(types[aim].name, g->aim) != 0)
@@ -326,6 +373,10 @@ static void write_key(struct grammar *g, const struct command *c)
         buf_append_text(&g->bytes, types[aim].key);
     else if (kind < (creates ? 10u : 3u))
         buf_printf(&g->bytes, "new%d", (int)chance_below(&g->chance, creates ? 200 : 5));
+    else if (of_set ? kind < 17 : any && kind == 16)
+        buf_append_text(&g->bytes, sets[chance_below(&g->chance, COUNT_OF(sets))]);
+    else if (of_zset ? kind < 17 : any && kind == 15)
+        buf_append_text(&g->bytes, zsets[chance_below(&g->chance, COUNT_OF(zsets))]);
     else if (of_hash ? kind < 17 : any && kind > 16)
         buf_append_text(&g->bytes, hashes[chance_below(&g->chance, COUNT_OF(hashes))]);
     else if (kind == 19 || (vectors || (any && kind % 2 == 0)))

@@ -5,9 +5,11 @@
 
 #include "base/rng.h"
 #include "db/hashes.h"
-#include "db/lists.h"
 #include "db/index_text.h"
+#include "db/lists.h"
+#include "db/members.h"
 #include "index/hnsw_impl.h"
+#include "types/set.h"
 
 enum { LINKS_MAX = 8192 };
 #define ROW_STATES ((size_t)ROW_LIMBO + 1)
@@ -344,6 +346,42 @@ static const char *look_at_list(const struct db *db, const struct object *o)
     return good ? NULL : "a list is no run of values";
 }
 
+static const char *look_at_members(const struct db *db, const struct object *o)
+{
+    size_t count;
+    bool sorted = o->type == OBJECT_ZSET;
+    struct slice pack = object_value(o);
+    if (!o->is_large) {
+        bool good = sorted ? zset_pack_check(pack, &count) && zset_pack_is_unique(pack)
+                           : set_pack_check(pack, &count) && set_pack_is_unique(pack);
+        return good && count == o->count && count > 0 ? NULL : "a set is no run of members";
+    }
+    const char *broken =
+        tree_check(&o->large->tree, sorted ? &db->order_ops : &db->set_ops);
+    if (broken == NULL && sorted)
+        broken = tree_check(&o->large->members, &db->member_ops);
+    if (broken != NULL || !sorted)
+        return broken != NULL || o->large->tree.count > 0 ? broken : "a large set is empty";
+    if (o->large->tree.count != o->large->members.count || o->large->tree.count == 0)
+        return "a sorted set has other members by name than in order";
+    struct zset_walk walk;
+    struct scored s, before = {.score = 0}, found;
+    zsets_walk(o, 0, false, &walk);
+    for (uint32_t i = 0; zsets_next(&walk, &s); i++, before = s) {
+        if (!zsets_get(db, o, s.member, &found) || found.score != s.score)
+            return "a member has another score by name";
+        if (i > 0 && (before.score > s.score || (before.score == s.score &&
+                                                 slice_cmp(before.member, s.member) >= 0)))
+            return "members are out of order";
+    }
+    return NULL;
+}
+
+static bool has_members(const struct object *o)
+{
+    return o->type == OBJECT_SET || o->type == OBJECT_ZSET;
+}
+
 static void inspect_object(void *user, const struct object *o)
 {
     struct visit *v = user;
@@ -351,6 +389,8 @@ static void inspect_object(void *user, const struct object *o)
         v->broken = look_at_hash(v->db, o);
     if (o->type == OBJECT_LIST && v->broken == NULL)
         v->broken = look_at_list(v->db, o);
+    if (has_members(o) && v->broken == NULL)
+        v->broken = look_at_members(v->db, o);
     if (o->type == OBJECT_COLLECTION && v->broken == NULL)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
@@ -481,8 +521,8 @@ void inspect_small_values(struct db *db)
 {
     db->packed_count_max = 5;
     db->packed_bytes_max = 100;
-    db->hash_ops.leaf_bytes = 40;
-    db->list_ops.leaf_bytes = 40;
+    db->hash_ops.leaf_bytes = db->list_ops.leaf_bytes = db->set_ops.leaf_bytes = 40;
+    db->order_ops.leaf_bytes = db->member_ops.leaf_bytes = 40;
 }
 
 bool inspect_same_list(const struct object *a, const struct object *b)
@@ -495,6 +535,33 @@ bool inspect_same_list(const struct object *a, const struct object *b)
     lists_walk(b, 0, &theirs);
     while (lists_next(&mine, &x))
         if (!lists_next(&theirs, &y) || !slice_eq(x, y))
+            return false;
+    return true;
+}
+
+static bool same_set(const struct object *a, const struct db *db, const struct object *b)
+{
+    struct set_walk walk;
+    struct slice member;
+    sets_walk(a, &walk);
+    while (sets_next(&walk, &member))
+        if (!sets_has(db, b, member))
+            return false;
+    return true;
+}
+
+bool inspect_same_members(const struct object *a, const struct db *db, const struct object *b)
+{
+    struct zset_walk mine, theirs;
+    struct scored x, y;
+    if (object_count(a) != object_count(b))
+        return false;
+    if (a->type == OBJECT_SET)
+        return same_set(a, db, b);
+    zsets_walk(a, 0, false, &mine);
+    zsets_walk(b, 0, false, &theirs);
+    while (zsets_next(&mine, &x))
+        if (!zsets_next(&theirs, &y) || x.score != y.score || !slice_eq(x.member, y.member))
             return false;
     return true;
 }
@@ -539,6 +606,10 @@ static void compare_object(void *user, const struct object *o)
     }
     if (o->type == OBJECT_LIST) {
         v->broken = inspect_same_list(o, other) ? NULL : "a list differs";
+        return;
+    }
+    if (has_members(o)) {
+        v->broken = inspect_same_members(o, v->other, other) ? NULL : "a set differs";
         return;
     }
     const struct collection *a = o->collection, *b = other->collection;
@@ -610,6 +681,32 @@ static uint64_t list_digest(const struct object *o)
     return digest;
 }
 
+/* Entries by themselves. */
+static uint64_t members_digest(const struct object *o)
+{
+    struct set_walk set;
+    struct zset_walk zset;
+    struct slice member;
+    struct scored s;
+    uint64_t sum = 0, digest = 0;
+    if (o->type == OBJECT_SET)
+        for (sets_walk(o, &set); sets_next(&set, &member); sum += digest, digest = 0)
+            mix(&digest, member.ptr, member.len);
+    else
+        for (zsets_walk(o, 0, false, &zset); zsets_next(&zset, &s); sum += digest, digest = 0) {
+            mix(&digest, s.member.ptr, s.member.len);
+            mix(&digest, &s.score, sizeof(s.score));
+        }
+    return sum;
+}
+
+static uint64_t entries_digest(const struct object *o)
+{
+    return has_members(o)          ? members_digest(o)
+           : o->type == OBJECT_LIST ? list_digest(o)
+                                    : hash_digest(o);
+}
+
 static void digest_object(void *user, const struct object *o)
 {
     struct visit *v = user;
@@ -622,8 +719,8 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, value.ptr, value.len);
         return;
     }
-    if (o->type == OBJECT_HASH || o->type == OBJECT_LIST) {
-        v->digest += o->type == OBJECT_HASH ? hash_digest(o) : list_digest(o);
+    if (object_is_packs(o)) {
+        v->digest += entries_digest(o);
         return;
     }
     mix(&v->digest, &c->uid, sizeof(c->uid));
@@ -675,8 +772,8 @@ static void add_object(void *user, const struct object *o)
     uint64_t digest = 0;
     mix(&digest, o->bytes, o->type == OBJECT_STRING ? o->key_len + o->value_len : o->key_len);
     mix(&digest, &o->expire_ms, sizeof(o->expire_ms));
-    if (o->type == OBJECT_HASH || o->type == OBJECT_LIST) {
-        uint64_t entries = o->type == OBJECT_HASH ? hash_digest(o) : list_digest(o);
+    if (object_is_packs(o)) {
+        uint64_t entries = entries_digest(o);
         mix(&digest, &entries, sizeof(entries));
     }
     const struct collection *c = o->type == OBJECT_COLLECTION ? o->collection : NULL;

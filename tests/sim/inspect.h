@@ -14,6 +14,8 @@ MUST_USE const char *inspect_difference(const struct db *a, const struct db *b);
 /* The same fields, with the same values and times? db: of b. */
 bool inspect_same_list(const struct object *a, const struct object *b);
 bool inspect_same_hash(const struct object *a, const struct db *db, const struct object *b);
+/* The same of sets, and of sorted sets. */
+bool inspect_same_members(const struct object *a, const struct db *db, const struct object *b);
 
 /* Values are large from a few entries on, and have leaves of a few. Before there are any. */
 void inspect_small_values(struct db *db);

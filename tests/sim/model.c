@@ -70,6 +70,7 @@ static void free_held(struct model_held *held)
     mem_free(MEM_TEST, (void *)held->string.ptr);
     free_hash(held->hash);
     model_list_free(held->list);
+    model_members_free(held->members);
     mem_free(MEM_TEST, held);
 }
 
@@ -464,6 +465,33 @@ static const char *move_value(struct model *m, unsigned key, const struct mutati
     return wrong == NULL ? change_list(m, key, &out) : wrong;
 }
 
+/* The key holds them, or nothing when there are none. */
+static void set_members(struct model *m, unsigned key, struct model_members *s, uint64_t expire_ms)
+{
+    if (s->count == 0) {
+        model_members_free(s);
+        (void)remove_key(m, key);
+        return;
+    }
+    struct model_held *held = hold(m, key);
+    held->members = s;
+    set_time(m, held, expire_ms);
+}
+
+static const char *change_members(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_held *held = mutation->replaces ? NULL : model_held_at(m, key, m->at);
+    bool sorted = mutation->kind == MUTATION_ZSET_ADD || mutation->kind == MUTATION_ZSET_REMOVE;
+    bool adds = mutation->kind == MUTATION_SET_ADD || mutation->kind == MUTATION_ZSET_ADD;
+    if (held != NULL && (held->members == NULL || held->members->sorted != sorted))
+        return "members of what is no such set change";
+    if (held == NULL && !adds)
+        return "members go where there are none";
+    set_members(m, key, model_members_changed(held == NULL ? NULL : held->members, mutation),
+                held == NULL ? 0 : model_expiry_at(held, m->at));
+    return NULL;
+}
+
 static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 {
     struct model_held *held = model_held_at(m, key, m->at);
@@ -506,6 +534,10 @@ static const char *rename_key(struct model *m, unsigned key, struct slice new_ke
     }
     if (from->list != NULL) {
         set_list(m, to, model_list_copy(from->list), expire_ms);
+        return NULL;
+    }
+    if (from->members != NULL) {
+        set_members(m, to, model_members_copy(from->members, from->members->sorted, 0), expire_ms);
         return NULL;
     }
     if (from->collection == NULL) {
@@ -698,6 +730,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         return change_list(m, key, mutation);
     case MUTATION_LIST_MOVE:
         return move_value(m, key, mutation);
+    MUTATIONS_OF_SETS:
+        return change_members(m, key, mutation);
     case MUTATION_FLUSH:
         flush(m);
         return NULL;

@@ -17,8 +17,10 @@ enum {
     MODEL_VECTOR_KEYS = 4, /* of the keys, those that hold collections mostly, */
     MODEL_STRING_KEYS = 2, /* those behind them that hold strings, */
     MODEL_HASH_KEYS = 2,   /* those behind these that hold hashes, */
-    MODEL_LIST_KEYS = 2,   /* and lists */
-    MODEL_KEYS = 10,
+    MODEL_LIST_KEYS = 2,   /* lists, */
+    MODEL_SET_KEYS = 2,    /* sets, */
+    MODEL_ZSET_KEYS = 2,   /* and sorted sets */
+    MODEL_KEYS = 14,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400,
     MODEL_DIM_MAX = 512,
@@ -90,12 +92,20 @@ struct model_list {
     struct slice values[];
 };
 
+/* A set or a sorted set, likewise: members in order. */
+struct model_members {
+    bool sorted; /* else all scores are 0 */
+    size_t count;
+    struct scored items[];
+};
+
 /* What a key holds from birth on, until before death. owner: the model */
 struct model_held {
     uint64_t birth, death;
     struct model_collection *collection; /* NULL: a string, or one of these */
     struct model_hash *hash;
     struct model_list *list;
+    struct model_members *members;
     struct slice string;
     struct model_time *time;   /* the newest; NULL: never expires */
     struct model_held *before; /* what the key held before this one */
@@ -154,8 +164,18 @@ uint64_t model_expiry_at(const struct model_held *held, uint64_t at);
 bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
 static inline bool model_is_string(const struct model_held *held)
 {
-    return held->collection == NULL && held->hash == NULL && held->list == NULL;
+    return held->collection == NULL && held->hash == NULL && held->list == NULL &&
+           held->members == NULL;
 }
+/* model_members.c: NULL when there is none. s NULL: no members. */
+const struct scored *model_member(const struct model_members *s, struct slice member);
+/* With room for more. from NULL: empty. */
+struct model_members *model_members_copy(const struct model_members *from, bool sorted,
+                                         size_t more);
+/* As a change makes them of others, or of none. */
+struct model_members *model_members_changed(const struct model_members *from,
+                                            const struct mutation *m);
+void model_members_free(struct model_members *s);
 /* NULL when there is none, or its time is over. */
 const struct hash_field *model_field(const struct model_hash *h, struct slice name,
                                      uint64_t now_ms);

@@ -251,7 +251,9 @@ static void judge(struct run *r, struct peer *p, const redisReply *reply)
         wrong = NULL;
     bool refused = c->lsn == 0 && (reply_is_error(reply, "MISCONF") ||
                                    (c->refusable && reply_is_error(reply, "EXECABORT")));
-    if (refused && c->refusable) {
+    /* A snapshot that memory was too short for, and no log, refuses changes likewise. */
+    bool unsaved = r->short_memory && !r->config.appendonly;
+    if (refused && (c->refusable || unsaved)) {
         wrong = NULL;
         r->refused++;
     }

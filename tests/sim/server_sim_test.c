@@ -9,7 +9,7 @@
 #include "sim/inspect.h"
 #include "sim/server_sim.h"
 
-enum { SEEDS = 90, TWICE_SEEDS = 8, COMMANDS = 500, LAST_COMMANDS = 60 };
+enum { SEEDS = 84, TWICE_SEEDS = 8, COMMANDS = 700, LAST_COMMANDS = 60 };
 
 /* What one run came to. */
 struct outcome {

@@ -16,8 +16,8 @@
 
 /* op, how often */
 #define OP_LIST(X)                                                                                 \
-    X(OP_VADD, 24)                                                                                 \
-    X(OP_VMADD, 12)                                                                                \
+    X(OP_VADD, 34)                                                                                 \
+    X(OP_VMADD, 17)                                                                                \
     X(OP_VREM, 14)                                                                                 \
     X(OP_VSETATTR, 6)                                                                              \
     X(OP_VCREATE, 4)                                                                               \
@@ -82,6 +82,22 @@
     X(OP_LRANGE, 4)                                                                                \
     X(OP_LINDEX, 1)                                                                                \
     X(OP_LLEN, 1)                                                                                  \
+    X(OP_SADD, 6)                                                                                  \
+    X(OP_SREM, 2)                                                                                  \
+    X(OP_SMOVE, 2)                                                                                 \
+    X(OP_SISMEMBER, 1)                                                                             \
+    X(OP_SMEMBERS, 2)                                                                              \
+    X(OP_SCARD, 1)                                                                                 \
+    X(OP_SUNIONSTORE, 1)                                                                           \
+    X(OP_ZADD, 7)                                                                                  \
+    X(OP_ZINCRBY, 2)                                                                               \
+    X(OP_ZREM, 2)                                                                                  \
+    X(OP_ZSCORE, 1)                                                                                \
+    X(OP_ZRANK, 2)                                                                                 \
+    X(OP_ZRANGE, 3)                                                                                \
+    X(OP_ZREMRANGE, 1)                                                                             \
+    X(OP_ZPOPMIN, 2)                                                                               \
+    X(OP_ZUNIONSTORE, 1)                                                                           \
     X(OP_FT_CREATE, 1)                                                                             \
     X(OP_FT_DROP, 1)                                                                               \
     X(OP_FT_ALTER, 1)                                                                              \
@@ -137,6 +153,7 @@ struct keys_want {
     char texts[ASK_KEYS_MAX][TEXT_MAX]; /* a value for each, of those that set some */
     unsigned fields[ASK_KEYS_MAX]; /* of a hash */
     size_t field_count;
+    int64_t scores[ASK_KEYS_MAX]; /* of members, which are fields too */
     enum ask_time time;
     int64_t time_value;
     bool nx, xx, gt, lt, get, replace, milliseconds, absolute;

@@ -93,12 +93,29 @@ static const char *check_values(const struct model_list *l, const struct mutatio
     return NULL;
 }
 
+static const char *check_members(const struct model_members *s, const struct mutation *m)
+{
+    if (m->count != s->count || m->replaces)
+        return "a copy has more members, or fewer";
+    for (size_t i = 0; i < m->count; i++) {
+        struct slice member = s->sorted ? m->members[i].member : m->ids[i];
+        const struct scored *from = model_member(s, member);
+        if (from == NULL || (s->sorted && from->score != m->members[i].score))
+            return "a copy has another member, or score";
+        for (size_t j = 0; j < i; j++)
+            if (slice_eq(member, s->sorted ? m->members[j].member : m->ids[j]))
+                return "a copy has a member twice";
+    }
+    return NULL;
+}
+
 const char *copy_check_change(const struct ask *c, const struct expectation *e, size_t i,
                               const struct mutation *m)
 {
     const struct mutation *wanted = &e->changes[i];
     CHECK(i < e->change_count);
-    CHECK(e->copied != NULL || e->copied_hash != NULL || e->copied_list != NULL);
+    CHECK(e->copied != NULL || e->copied_hash != NULL || e->copied_list != NULL ||
+          e->copied_members != NULL);
     if (!model_is_making(m->key) || m->kind != wanted->kind)
         return "a copy is made by another change";
     if (m->kind == MUTATION_COLLECTION_NEW && !same_spec(c, e->copied, &m->spec))
@@ -107,6 +124,8 @@ const char *copy_check_change(const struct ask *c, const struct expectation *e, 
         return "a copy has other partitions";
     if (m->expire_ms != wanted->expire_ms || !slice_eq(m->new_key, wanted->new_key))
         return "a copy goes elsewhere, or at another time";
+    if (m->kind == MUTATION_SET_ADD || m->kind == MUTATION_ZSET_ADD)
+        return check_members(e->copied_members, m);
     if (m->kind == MUTATION_HASH_SET)
         return check_fields(c, e->copied_hash, m);
     if (m->kind == MUTATION_LIST_PUSH)

@@ -226,8 +226,8 @@ static void make_index(const struct ask *c, struct ask_args *a)
 void keys_make(struct world *w, struct ask *c, struct ask_args *a)
 {
     const char *name = op_name(c->op) + strlen("OP_");
-    if (hash_is(c->op) || list_is(c->op)) {
-        (hash_is(c->op) ? hash_make : list_make)(w, c, a);
+    if (hash_is(c->op) || list_is(c->op) || members_is(c->op)) {
+        (hash_is(c->op) ? hash_make : list_is(c->op) ? list_make : members_make)(w, c, a);
         return;
     }
     switch ((int)c->op) {
@@ -298,8 +298,8 @@ static struct model_held *seen(const struct run_of *r, size_t i)
 
 struct slice keys_name(unsigned key)
 {
-    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4",
-                                              "k5", "k6", "k7", "k8", "k9"};
+    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6",
+                                              "k7", "k8", "k9", "k:", "k;", "k<", "k="};
     return slice_of(names[key]);
 }
 
@@ -567,6 +567,16 @@ static void copy_list(const struct run_of *r)
     change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
 }
 
+static void copy_members(const struct run_of *r)
+{
+    const struct model_members *s = r->held->members;
+    r->e->copied_members = s;
+    (void)change(r, s->sorted ? MUTATION_ZSET_ADD : MUTATION_SET_ADD, 0);
+    if (expiry_of(r) > 0)
+        change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
+}
+
 static void copy_collection(const struct run_of *r)
 {
     const struct model_collection *c = r->held->collection;
@@ -598,6 +608,8 @@ static void expect_copy(const struct run_of *r)
         copy_hash(r);
     else if (copies && r->held->list != NULL)
         copy_list(r);
+    else if (copies && r->held->members != NULL)
+        copy_members(r);
     else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
     answer_int(r, copies);
@@ -739,7 +751,9 @@ static void expect_key(const struct run_of *r)
                              : r->held->collection != NULL ? "vectorset"
                              : r->held->hash != NULL       ? "hash"
                              : r->held->list != NULL       ? "list"
-                                                           : "string"));
+                             : r->held->members == NULL    ? "string"
+                             : r->held->members->sorted    ? "zset"
+                                                           : "set"));
         return;
     case OP_EXPIRE:
         expect_expire(r);
@@ -782,6 +796,10 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     struct run_of r = {.w = w, .c = c, .at = at, .e = e};
     *e = (struct expectation){0};
     CHECK(keys_is(c->op));
+    if (members_is(c->op)) {
+        members_expect(w, c, at, e);
+        return;
+    }
     bool keyless = c->op == OP_DBSIZE || (c->op >= OP_FT_CREATE && c->op <= OP_FT_UNALIAS);
     r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
@@ -806,9 +824,9 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
             (!slice_eq(f->name, b->fields[i].name) || !slice_eq(f->value, b->fields[i].value) ||
              f->expire_ms != b->fields[i].expire_ms))
             return false;
-        if (a->ids != NULL && !slice_eq(a->ids[i], b->ids[i]))
-            return false;
     }
+    if (!members_same(a, b))
+        return false;
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
            slice_eq(a->new_key, b->new_key) && a->limit == b->limit && a->at_head == b->at_head &&
@@ -842,6 +860,15 @@ const char *keys_check_reply(const struct expectation *e, const redisReply *r)
         break;
     case EXPECT_LIST:
         right = list_reply_is(e, r);
+        break;
+    case EXPECT_MEMBERS:
+        right = members_reply_is(e, r);
+        break;
+    case EXPECT_SCORED:
+        right = scored_reply_is(e, r);
+        break;
+    case EXPECT_SCORE:
+        right = reply_number(r) == (double)e->number;
         break;
     case EXPECT_ERROR:
         CHECK(e->text.len < sizeof(text));

@@ -753,15 +753,16 @@ static struct ask *make_op(struct world *w, enum op op, struct buf *out)
     struct ask *c = mem_calloc(MEM_TEST, sizeof(*c));
     struct ask_args a = {.bytes = BUF_INIT(MEM_TEST)};
     c->op = op;
-    c->key = hash_is(op)   ? hash_some(w)
-             : list_is(op) ? list_some(w)
+    c->key = hash_is(op)      ? hash_some(w)
+             : list_is(op)    ? list_some(w)
+             : members_is(op) ? members_some(w, op)
              : keys_is(op) ? keys_some(w)
                            : (unsigned)below(w, MODEL_VECTOR_KEYS);
     if (!keys_is(op) && one_in(w, 30))
         c->key = (unsigned)below(w, MODEL_KEYS);
     if (c->op == OP_VCARD && one_in(w, 4)) {
         size_t before = out->len;
-        buf_printf(out, "vcard k%u%s", c->key, one_in(w, 2) ? "\r\n" : "\n");
+        buf_printf(out, "vcard k%c%s", (char)('0' + c->key), one_in(w, 2) ? "\r\n" : "\n");
         c->size = out->len - before;
         return c;
     }

@@ -19,7 +19,7 @@ struct ask *ask_make_one(struct world *w, struct buf *out);
 void ask_finish(struct ask *c, struct ask_args *a, struct buf *out);
 
 /* workload_keys.c: commands about keys and strings, as one function that says what they do. */
-enum { CHANGES_MAX = ASK_KEYS_MAX + 2 * MODEL_PARTITIONS };
+enum { CHANGES_MAX = ASK_KEYS_MAX + 2 * MODEL_PARTITIONS, EXPECT_MEMBERS_MAX = 14 };
 
 enum expected {
     EXPECT_INT,
@@ -29,7 +29,10 @@ enum expected {
     EXPECT_ERROR,
     EXPECT_INTS, /* so many (number) */
     EXPECT_HASH, /* so many of its fields */
-    EXPECT_LIST  /* so many of its values from a place on, in either direction */
+    EXPECT_LIST, /* so many of its values from a place on, in either direction */
+    EXPECT_MEMBERS, /* all of them, in some order */
+    EXPECT_SCORED,  /* so many from range on */
+    EXPECT_SCORE    /* number */
 };
 
 struct expectation {
@@ -37,6 +40,7 @@ struct expectation {
     const struct model_collection *copied; /* NULL: none */
     const struct model_hash *copied_hash;  /* likewise */
     const struct model_list *copied_list;
+    const struct model_members *copied_members;
     size_t change_count;
     enum expected reply;
     long long number;
@@ -51,6 +55,10 @@ struct expectation {
     struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
     struct slice names[ASK_KEYS_MAX];
     struct slice index_words[10];
+    struct slice members[EXPECT_MEMBERS_MAX]; /* of a change too */
+    struct scored scored[EXPECT_MEMBERS_MAX];
+    const struct model_members *set; /* NULL: empty */
+    const struct scored *range;
 };
 
 bool keys_is(enum op op);
@@ -91,6 +99,16 @@ void list_make(struct world *w, struct ask *c, struct ask_args *a);
 void list_expect(const struct ask *c, const struct model_held *held,
                  const struct model_held *other, struct expectation *e);
 bool list_reply_is(const struct expectation *e, const redisReply *r);
+
+/* workload_members.c: those that are about sets and sorted sets. */
+bool members_is(enum op op);
+unsigned members_some(struct world *w, enum op op);
+void members_make(struct world *w, struct ask *c, struct ask_args *a);
+void members_expect(const struct world *w, const struct ask *c, uint64_t at, struct expectation *e);
+/* Of two mutations of a kind, with as many members. */
+bool members_same(const struct mutation *a, const struct mutation *b);
+bool members_reply_is(const struct expectation *e, const redisReply *r);
+bool scored_reply_is(const struct expectation *e, const redisReply *r);
 
 /* workload_multi.c: transactions. */
 struct ask *multi_make(struct world *w, struct buf *out);

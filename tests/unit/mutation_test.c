@@ -1,5 +1,6 @@
 #include "db/mutation.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -8,7 +9,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 47 };
+enum { SAMPLES = 54 };
 
 static struct slice with_nul(void)
 {
@@ -91,6 +92,30 @@ static struct mutation sample_of_list(unsigned i)
         m.new_key = with_nul();
         m.to_head = i % 2 == 1;
     }
+    return m;
+}
+
+static struct mutation sample_of_set(unsigned i)
+{
+    static struct slice names[3];
+    static struct scored members[3];
+    static const enum mutation_kind kinds[] = {MUTATION_SET_ADD,    MUTATION_SET_ADD,
+                                               MUTATION_SET_REMOVE, MUTATION_ZSET_ADD,
+                                               MUTATION_ZSET_ADD,   MUTATION_ZSET_ADD,
+                                               MUTATION_ZSET_REMOVE};
+    CHECK(i < COUNT_OF(kinds));
+    struct mutation m = {.kind = kinds[i], .key = slice_of("key"), .count = 1 + i % 3};
+    names[0] = slice_of("");
+    names[1] = with_nul();
+    names[2] = slice_of("member");
+    members[0] = (struct scored){names[0], i == 5 ? -INFINITY : 0.1};
+    members[1] = (struct scored){names[1], -0.0};
+    members[2] = (struct scored){names[2], 5e-324};
+    m.replaces = i == 1 || i == 4;
+    if (m.kind == MUTATION_ZSET_ADD)
+        m.members = members;
+    else
+        m.ids = names;
     return m;
 }
 
@@ -180,7 +205,8 @@ static struct mutation sample_of_key(unsigned i)
     default:
         return i < 16   ? sample_of_partition(i - 13)
                : i < 28 ? sample_of_list(i - 16)
-                        : sample_of_hash(i - 28);
+               : i < 33 ? sample_of_hash(i - 28)
+                        : sample_of_set(i - 33);
     }
 }
 
@@ -285,6 +311,12 @@ static bool same_field(const struct hash_field *a, const struct hash_field *b)
            a->expire_ms == b->expire_ms;
 }
 
+/* To the bit: minus zero too. */
+static bool same_score(const struct scored *a, const struct scored *b)
+{
+    return slice_eq(a->member, b->member) && memcmp(&a->score, &b->score, sizeof(a->score)) == 0;
+}
+
 static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
@@ -292,7 +324,7 @@ static bool same(const struct mutation *a, const struct mutation *b)
         !slice_eq(a->partition, b->partition) || !slice_eq(a->new_key, b->new_key) ||
         a->dim != b->dim || a->type != b->type || a->count != b->count ||
         a->creates != b->creates || a->limit != b->limit || a->at_head != b->at_head ||
-        a->to_head != b->to_head)
+        a->to_head != b->to_head || a->replaces != b->replaces)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
     if (has_spec && !same_spec(&a->spec, &b->spec))
@@ -301,6 +333,8 @@ static bool same(const struct mutation *a, const struct mutation *b)
         if (a->kind == MUTATION_PUT && !same_element(a, i, &b->elements[i]))
             return false;
         if (a->kind == MUTATION_HASH_SET && !same_field(&a->fields[i], &b->fields[i]))
+            return false;
+        if (a->members != NULL && !same_score(&a->members[i], &b->members[i]))
             return false;
         if (a->ids != NULL && !slice_eq(a->ids[i], b->ids[i]))
             return false;
