@@ -140,6 +140,15 @@ void background_moved(struct background *b, struct collection *c)
     tell_of_room(b, c);
 }
 
+/* Half of what is linked makes room for writers, as long as rows of others are owed. */
+static void owe_less(struct collection *c, size_t rows)
+{
+    size_t pending = pending_count(&c->pending);
+    c->pending_owed -= c->pending_owed < rows ? c->pending_owed : rows;
+    if (c->pending_owed > pending)
+        c->pending_owed = pending;
+}
+
 static void done_link(struct job *job)
 {
     struct link_job *l = (struct link_job *)job;
@@ -152,6 +161,7 @@ static void done_link(struct job *job)
     for (size_t i = 0; i < l->count; i++)
         finish_row(l, i);
     advance_head(c);
+    owe_less(c, l->linked / 2);
     mem_free(MEM_SCRATCH, l);
     relocate_on_link_done(c);
     background_wake(b, c);

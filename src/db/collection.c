@@ -839,7 +839,9 @@ bool collection_pending_full(const struct collection *c)
     if (c->graph == NULL)
         return false;
     struct io *io = c->env->background->io;
-    size_t scan_bytes = pending_count(&c->pending) * c->codec.row_size;
+    size_t count = pending_count(&c->pending);
+    size_t owed = c->pending_owed < count ? c->pending_owed : count;
+    size_t scan_bytes = (count - owed) * c->codec.row_size;
     size_t most = c->env->pending_scan_bytes;
     if (scan_bytes <= most / SEARCHED_SHARE)
         return false;

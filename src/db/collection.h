@@ -130,6 +130,7 @@ struct collection {
     struct io_timer compact_timer; /* the next slice of compacting the heap */
     bool compacts;
     uint64_t searched_us;   /* when the last search started; monotonic */
+    size_t pending_owed;    /* of pending rows: no writer's who is there now; they hold up none */
     size_t pending_waiters; /* sessions whose reply waits for the pending set */
 };
 

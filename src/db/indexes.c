@@ -387,13 +387,11 @@ static void take_over(struct key_index *x)
     free_index(old);
 }
 
-/* Keys that change meanwhile are followed as they do; whatever place they have then. */
-static void on_scan(struct io_timer *timer)
+/* Keys that change meanwhile are followed as they do; whatever place they have then. Writers do not
+ * wait for the rows that come of this. */
+static void scan_until(struct key_index *x, uint64_t end_us)
 {
-    struct key_index *x = timer->user;
     struct db *db = x->db;
-    struct io *io = db->io;
-    uint64_t end = io->ops->mono_us(io) + SLICE_US;
     for (unsigned work = 0; x->scan_at < db->keys.used;) {
         const struct object *o = keyspace_at(&db->keys, x->scan_at++);
         work += o == NULL ? 1 : DOCUMENT_WORK;
@@ -401,15 +399,41 @@ static void on_scan(struct io_timer *timer)
             follow_key(x, object_key(o), db->log.last_lsn);
         if (work < LOOK_EVERY)
             continue;
-        if (io->ops->mono_us(io) >= end)
+        if (db->io->ops->mono_us(db->io) >= end_us)
             break;
         work = 0;
     }
     x->scans = x->scan_at < db->keys.used;
+    for (size_t i = 0; i < x->spec->vector_count; i++)
+        x->vectors[i]->pending_owed = pending_count(&x->vectors[i]->pending);
+}
+
+static void scan_some(struct key_index *x, uint64_t us)
+{
+    struct io *io = x->db->io;
+    io->ops->timer_stop(io, &x->scan_timer);
+    scan_until(x, io->ops->mono_us(io) + us);
     if (x->scans)
-        io->ops->timer_start(io, timer, GAP_US);
+        io->ops->timer_start(io, &x->scan_timer, GAP_US);
     else if (x->succeeds != NULL)
         take_over(x);
+}
+
+static void on_scan(struct io_timer *timer)
+{
+    scan_some(timer->user, SLICE_US);
+}
+
+bool indexes_scan_some(struct db *db, uint64_t us)
+{
+    for (struct key_index *x = db->indexes; x != NULL; x = x->next) {
+        struct key_index *scans = x->scans ? x : x->successor;
+        if (scans == NULL || !scans->scans)
+            continue;
+        scan_some(scans, us);
+        return true;
+    }
+    return false;
 }
 
 void indexes_hurry(struct db *db, struct slice name)
@@ -419,8 +443,7 @@ void indexes_hurry(struct db *db, struct slice name)
         x = x->successor;
     if (x == NULL || !x->scans)
         return;
-    db->io->ops->timer_stop(db->io, &x->scan_timer);
-    on_scan(&x->scan_timer);
+    scan_some(x, SLICE_US);
 }
 
 static void scan(struct key_index *x)
@@ -431,7 +454,7 @@ static void scan(struct key_index *x)
     x->db->io->ops->timer_start(x->db->io, &x->scan_timer, 0);
 }
 
-void indexes_publish(struct db *db)
+static void publish(struct db *db, bool scans)
 {
     struct key_index *x = db->index;
     CHECK(x != NULL);
@@ -440,8 +463,14 @@ void indexes_publish(struct db *db)
     while (*end != NULL)
         end = &(*end)->next;
     *end = x; /* in the order in which they came, after a restart too */
-    if (!x->spec->skip_scan)
+    if (scans)
         scan(x);
+}
+
+void indexes_publish(struct db *db)
+{
+    CHECK(db->index != NULL);
+    publish(db, !db->index->spec->skip_scan);
 }
 
 enum err indexes_prepare_alter(struct db *db, const struct mutation *m, struct why *why)
@@ -575,7 +604,7 @@ static enum err make_one(void *user, const struct index_words *w)
         .kind = MUTATION_INDEX_NEW, .key = w->name, .ids = w->words, .count = w->word_count};
     enum err e = indexes_prepare(d->db, &m, d->why);
     if (e == OK)
-        indexes_publish(d->db);
+        publish(d->db, true); /* what SKIPINITIALSCAN skipped, nobody knows any more */
     m = (struct mutation){.kind = MUTATION_ALIAS_SET, .new_key = w->name};
     for (size_t i = w->alias_count; i > 0 && e == OK; i--) { /* the newest stands first */
         m.key = w->aliases[i - 1];

@@ -92,6 +92,9 @@ void indexes_remove_all(struct db *db);
 /* A change has been applied. */
 void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn);
 
+/* Looks at keys that were there before an index for so long. False: there are none left. */
+bool indexes_scan_some(struct db *db, uint64_t us);
+
 /* The collection of a VECTOR field. */
 struct collection *index_collection(const struct key_index *x, const struct index_field *field);
 /* The number of a field, which is in its name of the attribute. */

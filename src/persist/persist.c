@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/thread.h"
+#include "db/indexes.h"
 
 #define LOCK_NAME "LOCK"
 
@@ -291,8 +292,29 @@ void persist_tick(struct persist *p)
 
 /* -- loading ----------------------------------------------------------------------------------- */
 
+static void end_load(struct persist *p, enum err e);
+
+static void on_index_timer(struct io_timer *timer)
+{
+    end_load(timer->user, OK);
+}
+
+/* Nobody is answered before the indexes over keys know of all keys: else a search would find some
+ * of the documents. In slices, between which others hear that the data is loading. */
+static bool indexes_lack_keys(struct persist *p)
+{
+    enum { SLICE_US = 2000 };
+    if (p->state == PERSIST_STOPPING || !indexes_scan_some(p->db, SLICE_US))
+        return false;
+    p->index_timer = (struct io_timer){.fn = on_index_timer, .user = p};
+    p->io->ops->timer_start(p->io, &p->index_timer, 0);
+    return true;
+}
+
 static void end_load(struct persist *p, enum err e)
 {
+    if (e == OK && indexes_lack_keys(p))
+        return;
     p->load_us = p->io->ops->mono_us(p->io) - p->load_started_us;
     if (p->state == PERSIST_STOPPING) {
         finish_stop(p);
@@ -430,6 +452,7 @@ void persist_stop(struct persist *p, enum persist_save save)
     CHECK(p->state != PERSIST_STOPPING && p->state != PERSIST_STOPPED);
     bool serving = p->state == PERSIST_SERVING;
     p->state = PERSIST_STOPPING;
+    p->io->ops->timer_stop(p->io, &p->index_timer);
     p->last_save = serving && wants_save(p, save) && saver_start(&p->saver, true) == OK;
     if (p->load != NULL)
         snapshot_load_cancel(p->load);

@@ -73,6 +73,7 @@ struct persist {
 
     struct snapshot_load *load; /* while loading; then: */
     struct recover_log *recover;
+    struct io_timer index_timer; /* then documents are indexed */
     bool has_manifest; /* of the snapshot that was loaded, until the log is too */
     bool has_losses;   /* a repair could not keep all of the snapshot */
     struct manifest manifest;

@@ -1,5 +1,7 @@
 /* Indexes over hashes in a server of its own: they come back, and follow keys whoever changes them.
  */
+#include <stdio.h>
+
 #include "integration/peer.h"
 
 static const char *const everysec[] = {"--appendfsync", "everysec", NULL};
@@ -33,6 +35,33 @@ TEST(search, an_index_comes_back_from_the_log_and_from_a_snapshot)
     }
     SAYS(&p, "FLUSHALL", "+OK");
     SAYS(&p, "FT._LIST", "[]");
+    peer_close(&p);
+    EXPECT_EQ(served_stop(&s), 0);
+}
+
+/* While documents are indexed the server says that it loads. */
+TEST(search, the_first_search_after_a_start_finds_all)
+{
+    enum { KEYS = 5000 };
+    struct served s;
+    struct peer p;
+    char line[64], all[16];
+    served_start(&s, everysec);
+    peer_open(&p, &s);
+    for (int i = 0; i < KEYS; i++) {
+        (void)snprintf(line, sizeof(line), "HSET d%d n %d t red", i, i);
+        SAYS(&p, line, ":2");
+    }
+    (void)snprintf(all, sizeof(all), "[:%d]", KEYS);
+    SAYS(&p, "FT.CREATE i SCHEMA n NUMERIC t TAG", "+OK");
+    SAYS(&p, "FT.CREATE skips SKIPINITIALSCAN SCHEMA t TAG", "+OK");
+    SAYS(&p, "FT.SEARCH skips * LIMIT 0 0", "[:0]");
+    SAYS(&p, "SAVE", "+OK");
+    EXPECT_EQ(served_restart(&s, everysec), 0);
+    peer_close(&p);
+    peer_open(&p, &s);
+    SAYS(&p, "FT.SEARCH i \"@n:[0 inf] @t:{red}\" LIMIT 0 0", all);
+    SAYS(&p, "FT.SEARCH skips * LIMIT 0 0", all);
     peer_close(&p);
     EXPECT_EQ(served_stop(&s), 0);
 }

@@ -1,6 +1,7 @@
 /* Writes of keys that an index covers wait, as VADD does, when rows to be linked are too many. */
 #include <stdio.h>
 
+#include "db/indexes.h"
 #include "lib/cmd_harness.h"
 
 #define OK_ "+OK\r\n"
@@ -63,6 +64,39 @@ TEST(cmd_index_wait, replies_wait_until_rows_are_linked)
     EXPECT_REPLY(h, 2, "FT.DROPINDEX i", "+QUEUED\r\n");
     EXPECT_REPLY(h, 2, "EXEC", "*2\r\n:1\r\n+OK\r\n");
     EXPECT_EQ(h->stats.writes_waited_pending, 3);
+    harness_free(h);
+}
+
+/* Rows that come of keys which were there before hold up nobody who writes now. */
+TEST(cmd_index_wait, an_index_over_many_keys_makes_no_writer_wait)
+{
+    enum { KEYS = 3000, PENDING_ROWS = 100 };
+    struct harness *h = harness_new();
+    char line[64];
+    h->config.flat_rows_max = 0;
+    harness_reconfigure(h);
+    for (unsigned i = 0; i < KEYS; i++) {
+        (void)snprintf(line, sizeof(line), "HSET d:%u v %c%ca?%c%cb?", i, 'a' + i % 26,
+                       'a' + i / 26 % 26, 'a' + i / 676, 'z' - i % 26);
+        EXPECT_REPLY(h, 2, line, ":1\r\n");
+    }
+    EXPECT_REPLY(h, 2,
+                 "FT.CREATE i PREFIX 1 d: SCHEMA v VECTOR HNSW 6 TYPE FLOAT32 DIM 2 "
+                 "DISTANCE_METRIC L2",
+                 OK_);
+    const struct key_index *x = indexes_find(&h->db, slice_of("i"));
+    const struct collection *c = x->vectors[0];
+    h->config.pending_scan_bytes = PENDING_ROWS * c->codec.row_size;
+    harness_reconfigure(h);
+    while (x->scans)
+        sim_run_for(h->sim, 100);
+    REQUIRE(pending_count(&c->pending) > PENDING_ROWS);
+    run_line(h, "HSET d:new v aaa?bbb?");
+    EXPECT(!h->client->blocked);
+    EXPECT_EQ(h->stats.writes_waited_pending, 0);
+    sim_run_for(h->sim, 10 * 1000 * 1000);
+    EXPECT_EQ(pending_count(&c->pending), 0);
+    EXPECT_EQ(c->pending_owed, 0);
     harness_free(h);
 }
 
