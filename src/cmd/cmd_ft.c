@@ -148,19 +148,18 @@ static enum err list_documents(struct key_index *x, struct keys *out)
     return OK;
 }
 
-void cmd_ft_dropindex(struct request *rq)
+static void drop_index(struct request *rq, struct slice index, bool documents)
 {
-    const struct ft_dropindex_args *a = rq->args;
     struct db *db = rq->env->db;
     struct why why = {{0}};
     struct keys keys = {0};
-    struct key_index *x = ft_index(rq, a->index);
+    struct key_index *x = ft_index(rq, index);
     uint64_t lsn = rq->client->last_lsn;
     size_t removed;
     if (x == NULL)
         return;
     uint64_t guard = epoch_enter(&db->epoch);
-    enum err e = a->documents ? list_documents(x, &keys) : OK;
+    enum err e = documents ? list_documents(x, &keys) : OK;
     if (e == OK && keys.count > 0)
         e = db_remove_keys(db, keys.items, keys.count, &removed, &lsn, &why);
     mem_free(MEM_SCRATCH, keys.items);
@@ -170,6 +169,27 @@ void cmd_ft_dropindex(struct request *rq)
     epoch_leave(&db->epoch, guard);
     if (written(rq, e, lsn, &why))
         reply_simple(&rq->reply, "OK");
+}
+
+void cmd_ft_dropindex(struct request *rq)
+{
+    const struct ft_dropindex_args *a = rq->args;
+    drop_index(rq, a->index, a->documents);
+}
+
+/* Clients of RediSearch 1, redis-py 4 too, say an empty word for no KEEPDOCS. */
+void cmd_ft_drop(struct request *rq)
+{
+    const struct ft_drop_args *a = rq->args;
+    struct slice word = a->words.count > 0 ? a->words.items[0] : (struct slice){0};
+    bool keep = slice_eq_nocase(word, "KEEPDOCS");
+    if (a->words.count > 1 || (word.len > 0 && !keep)) {
+        struct why why = {{0}};
+        reply_err(&rq->reply,
+                  why_set(&why, ERR_ARG, "FT.DROP takes an index, and KEEPDOCS or nothing"), &why);
+        return;
+    }
+    drop_index(rq, a->index, !keep);
 }
 
 /* -- reading ----------------------------------------------------------------------------------- */

@@ -528,7 +528,8 @@ def make_ft_dropindex(client):
     name = client.key(b'x', 2)
     if name not in client.sent:
         return None
-    return Command([('FT.DROPINDEX', name)], fx.drop_index(name))
+    words = client.rng.choice((('FT.DROPINDEX', name), ('FT.DROP', name, 'KEEPDOCS')))
+    return Command([words], fx.drop_index(name))
 
 
 def make_ft_alter(client):
