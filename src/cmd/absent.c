@@ -61,7 +61,6 @@ static const struct {
     {"acl", "save", NO_ACL},
     {"acl", "log", NO_ACL},
     {"acl", "dryrun", NO_ACL},
-    {"monitor", NULL, "MONITOR is not supported by vdb"},
 };
 
 const char *absent_reason(const struct slice *argv, size_t argc)

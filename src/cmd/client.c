@@ -9,6 +9,7 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
     c->out = BUF_INIT(MEM_CLIENT);
     c->gates = BUF_INIT(MEM_CLIENT);
     c->queue = BUF_INIT(MEM_CLIENT);
+    c->monitored = BUF_INIT(MEM_CLIENT);
     c->held_from = SIZE_MAX;
     c->muted_from = UINT64_MAX;
 }
@@ -18,7 +19,7 @@ void client_fini(struct client *c)
     CHECK(c->search == NULL && c->waits_for_room == NULL && !c->waits_for_save && !c->blocked);
     CHECK(!c->waits_for_pause && !c->waits_for_eviction && c->slow == NULL && c->key_list == NULL);
     CHECK(c->waits_for_log == CLIENT_LOG_NOTHING && c->blocking == NULL);
-    CHECK(c->watches == NULL && c->queue.ptr == NULL);
+    CHECK(c->watches == NULL && c->queue.ptr == NULL && c->monitored.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);
     mem_free(MEM_CLIENT, c->lib_name);
     mem_free(MEM_CLIENT, c->lib_ver);

@@ -31,7 +31,8 @@ enum client_flags {
     CLIENT_DIRTY_CAS = 128,  /* a key that it watches has changed */
     CLIENT_DIRTY_EXEC = 256, /* one of the commands that were to wait was refused */
     CLIENT_REPLY_OFF = 512,  /* CLIENT REPLY: wants no replies */
-    CLIENT_REPLY_SKIP_NEXT = 1024 /* none of the next command */
+    CLIENT_REPLY_SKIP_NEXT = 1024, /* none of the next command */
+    CLIENT_MONITOR = 2048          /* is shown what all clients run */
 };
 
 /* What of the log a client waits for (log_wait.h). */
@@ -87,6 +88,9 @@ struct client {
     struct watch *watches;
     size_t watch_count;
     struct collection *exec_filled; /* by EXEC: its reply will wait for room */
+
+    struct client *monitor_next; /* of those with CLIENT_MONITOR */
+    struct buf monitored;        /* lines of MONITOR that wait for the end of a reply */
 
     struct client *next, *prev; /* all clients, oldest first */
 };

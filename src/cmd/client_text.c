@@ -34,6 +34,8 @@ static void print_flags(const struct client *c, struct buf *out)
     size_t before = out->len;
     if (c->flags & CLIENT_CLOSE_AFTER_REPLY)
         buf_append_byte(out, 'c');
+    if (c->flags & CLIENT_MONITOR)
+        buf_append_byte(out, 'O');
     if (c->blocked)
         buf_append_byte(out, 'b');
     if (c->flags & (CLIENT_MULTI | CLIENT_IN_EXEC))

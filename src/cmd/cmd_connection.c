@@ -3,6 +3,7 @@
 #include "cmd/client_text.h"
 #include "cmd/env.h"
 #include "cmd/modules.h"
+#include "cmd/monitor.h"
 #include "cmd/multi.h"
 
 void cmd_ping(struct request *rq)
@@ -47,6 +48,7 @@ void cmd_reset(struct request *rq)
         c->flags |= CLIENT_AUTHENTICATED;
     client_set_text(&c->name, (struct slice){0});
     multi_end(rq->env, c);
+    monitor_end(rq->env, c);
     reply_simple(&rq->reply, "RESET");
 }
 

@@ -13,6 +13,7 @@
 #include "cmd/gate.h"
 #include "cmd/help.h"
 #include "cmd/log_wait.h"
+#include "cmd/monitor.h"
 #include "cmd/multi.h"
 #include "cmd/vector.h"
 #include "persist/persist.h"
@@ -463,6 +464,8 @@ static void run(struct request *rq)
         client->slow = slowlog_begin(rq, start);
     else
         slowlog_note(rq, start, end);
+    if (env->monitors != NULL)
+        monitor_show(rq);
 }
 
 void command_run_again(struct request *rq)
@@ -522,6 +525,7 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         mute_end(client);
     else if (client->retry)
         mute_again(client);
+    monitor_catch_up(client);
     bool wrote = env->db->log.last_lsn > lsn;
     gate_replies(env, client, before, wrote);
     if (wrote && !client->blocked && env->persist != NULL && persist_full(env->persist))

@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "cmd/key_list.h"
 #include "cmd/log_wait.h"
+#include "cmd/monitor.h"
 #include "cmd/rewrite.h"
 #include "cmd/saving.h"
 #include "cmd/multi.h"
@@ -109,12 +110,14 @@ void client_unblock(struct cmd_env *env, struct client *client)
     mute_end(client);
     slowlog_end(env, client->slow);
     client->slow = NULL;
+    monitor_catch_up(client);
     env->hooks->resume(env, client);
 }
 
 void client_abandon(struct cmd_env *env, struct client *client)
 {
     multi_end(env, client);
+    monitor_end(env, client);
     CHECK(reasons(client) == (client->blocked ? 1 : 0));
     if (client->search != NULL) {
         CHECK(client->search->user == client);

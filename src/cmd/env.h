@@ -73,6 +73,7 @@ struct cmd_env {
     struct ft_cursors cursors;
     struct watches watches;
     struct client *clients, *clients_last; /* oldest first */
+    struct client *monitors;    /* those that asked for MONITOR */
     size_t client_count;
     size_t blocked_count;       /* of these, those with blocked set */
     struct command_stats *command_stats; /* by command_index */

@@ -27,8 +27,7 @@ static bool is_on(const struct cmd_env *env)
     return env->config->slowlog_log_slower_than >= 0 && env->config->slowlog_max_len > 0;
 }
 
-/* Is this word one that nobody is to read? Passwords are words of three commands. */
-static bool is_secret(const struct request *rq, size_t at)
+bool slowlog_is_secret(const struct request *rq, size_t at)
 {
     if (rq->command->run == cmd_auth)
         return at >= 1;
@@ -59,7 +58,7 @@ static void add_words(struct slow_entry *e, const struct request *rq)
         if (i == WORDS_MAX - 1 && rq->argc > WORDS_MAX) {
             (void)snprintf(more, sizeof(more), "... (%zu more arguments)", rq->argc - i);
             add_word(e, slice_of(more));
-        } else if (is_secret(rq, i)) {
+        } else if (slowlog_is_secret(rq, i)) {
             add_word(e, slice_of("(redacted)"));
         } else if (word.len > WORD_BYTES_MAX) {
             memcpy(more, word.ptr, WORD_BYTES_MAX);

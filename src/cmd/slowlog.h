@@ -27,6 +27,8 @@ void slowlog_note(const struct request *rq, uint64_t start_us, uint64_t end_us);
 struct slow_entry *slowlog_begin(const struct request *rq, uint64_t start_us);
 /* entry: NULL, or of slowlog_begin; kept or freed. */
 void slowlog_end(struct cmd_env *env, struct slow_entry *entry);
+/* Is this word of the command one that nobody is to read? Passwords are words of three commands. */
+bool slowlog_is_secret(const struct request *rq, size_t at);
 void slowlog_drop(struct slow_entry *entry);
 
 void slowlog_clear(struct slowlog *log);

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { SETTLE_US = 200 * 1000, STOP_TRIES = 100 };
+enum { SETTLE_US = 200 * 1000, STOP_TRIES = 100, WATCHER = 1 /* among the clients */ };
 
 /* Vectors have GRAMMAR_DIM dimensions. */
 static const char *const setup[] = {
@@ -92,6 +92,10 @@ void fuzz_begin(struct fuzz_world *w, const struct targets *targets, int proto,
         CHECK(answer == ANSWER_REPLY);
         take_bulk(&w->grammar.dumps[i]);
     }
+    struct buf reply = BUF_INIT(MEM_TEST);
+    enum answer answer = rig_ask_line(&w->rig, WATCHER, "MONITOR", &reply);
+    CHECK(answer == ANSWER_REPLY && reply.ptr[0] == '+');
+    buf_fini(&reply);
     rig_time(&w->rig, SETTLE_US);
 }
 
@@ -123,6 +127,17 @@ static bool is_queued(const struct buf *reply)
     return slice_eq(buf_slice(reply), slice_of("+QUEUED\r\n"));
 }
 
+/* A client that MONITOR has shown the command is sent whole lines. */
+static const char *look_at_watcher(struct rig *r)
+{
+    if (r->stopped || !rig_connected(r, WATCHER))
+        return NULL;
+    struct buf *lines = &r->clients[WATCHER]->received;
+    bool whole = lines->len == 0 || (lines->ptr[0] == '+' && lines->ptr[lines->len - 1] == '\n');
+    lines->len = 0;
+    return whole ? NULL : "MONITOR shows half a line";
+}
+
 const char *fuzz_command(struct fuzz_world *w, const struct command *command,
                          const struct target *must, enum fuzz_result *result)
 {
@@ -152,7 +167,10 @@ const char *fuzz_command(struct fuzz_world *w, const struct command *command,
         wrong = "it replied an error and changed something";
     else if (!r->stopped && rig_connected(r, 0) && r->clients[0]->received.len > 0)
         wrong = "there is more than one reply";
-    if (*result == FUZZ_SILENT)
+    if (wrong == NULL)
+        wrong = look_at_watcher(r);
+    /* Behind MONITOR, lines of commands would stand among replies. */
+    if (*result == FUZZ_SILENT || (*result == FUZZ_OK && command->run == cmd_monitor))
         rig_disconnect(r, 0);
     for (unsigned i = 0; i < STOP_TRIES && r->server->stopping && !r->stopped; i++)
         rig_time(r, SETTLE_US);

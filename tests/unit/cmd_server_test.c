@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/rng.h"
+#include "cmd/monitor.h"
 
 #define SYNTAX "-ERR syntax error\r\n"
 #define OK_ "+OK\r\n"
@@ -497,6 +498,7 @@ static bool run_some_words(struct harness *h, const struct command *c, uint64_t 
     }
     argv[0] = slice_of(name);
     struct slice reply = harness_run_args(h, proto, argv, argc);
+    monitor_end(&h->env, h->client); /* or each reply would have a line behind it */
     if (reply_is_well_formed(reply, h->client->proto) || reply_is_well_formed(reply, proto))
         return reply.ptr[0] != '-';
     struct buf shown = BUF_INIT(MEM_TEST);
