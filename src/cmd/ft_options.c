@@ -1,10 +1,12 @@
 /* The options of FT.SEARCH, in any order behind the query. */
+#include <math.h>
+
 #include "base/geo.h"
 #include "base/limits.h"
 #include "cmd/ft.h"
 #include "cmd/ft_words.h"
 
-enum { RESULTS_DEFAULT = 10, GEO_FILTER_WORDS = 5 };
+enum { RESULTS_DEFAULT = 10, FILTER_WORDS = 3, GEO_FILTER_WORDS = 5 };
 
 /* RETURN n what [AS name] ...: n counts all these words. */
 static enum err read_return(struct ft_words *w, struct ft_options *o)
@@ -159,6 +161,40 @@ static enum err read_text_option(struct ft_words *w, struct ft_options *o, bool 
     return OK;
 }
 
+/* A bound of FILTER: a number, inf, +inf or -inf; behind ( it is not part of the range. */
+static bool read_bound(struct slice word, double *bound, bool *open)
+{
+    *open = word.len > 0 && word.ptr[0] == '(';
+    if (*open)
+        word = (struct slice){word.ptr + 1, word.len - 1};
+    *bound = slice_eq_nocase(word, "-inf") ? -INFINITY : INFINITY;
+    return slice_eq_nocase(word, "-inf") || slice_eq_nocase(word, "+inf") ||
+           slice_eq_nocase(word, "inf") || (slice_to_f64(word, bound) && !isnan(*bound));
+}
+
+/* FILTER field low high */
+static enum err read_filter(struct ft_words *w, struct ft_options *o)
+{
+    struct slice field = {0}, low = {0}, high = {0};
+    struct query_node node = {.kind = QUERY_NUMERIC};
+    if (w->end - w->at < FILTER_WORDS)
+        return why_set(w->why, ERR_ARG, "FILTER requires %d arguments", FILTER_WORDS);
+    enum err e = ft_words_take(w, "FILTER", &field);
+    if (e == OK)
+        e = ft_words_take(w, "FILTER", &low);
+    if (e == OK)
+        e = ft_words_take(w, "FILTER", &high);
+    if (e != OK)
+        return e;
+    if (!read_bound(low, &node.range.low, &node.range.low_open))
+        return why_set(w->why, ERR_ARG, "Bad lower range: %.*s", (int)(low.len < 32 ? low.len : 32),
+                       (const char *)low.ptr);
+    if (!read_bound(high, &node.range.high, &node.range.high_open))
+        return why_set(w->why, ERR_ARG, "Bad upper range: %.*s",
+                       (int)(high.len < 32 ? high.len : 32), (const char *)high.ptr);
+    return add_clause(w, o, field, &node);
+}
+
 /* GEOFILTER field longitude latitude radius unit */
 static enum err read_geo_filter(struct ft_words *w, struct ft_options *o)
 {
@@ -213,6 +249,8 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
         return read_sort(w, o);
     else if (ft_words_next_is(w, "LIMIT"))
         return read_limit(w, o);
+    else if (ft_words_next_is(w, "FILTER"))
+        return read_filter(w, o);
     else if (ft_words_next_is(w, "GEOFILTER"))
         return read_geo_filter(w, o);
     else {
