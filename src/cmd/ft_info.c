@@ -182,7 +182,16 @@ static void put_sizes(struct reply *r, const struct key_index *x)
     put_averages(r, x);
 }
 
-static void put_statistics(struct reply *r, const struct cmd_env *env, struct slice index)
+/* Only those that were given. */
+static void put_stop_words(struct reply *r, const struct index_spec *s)
+{
+    reply_text(r, "stopwords_list");
+    reply_array(r, s->stop_word_count);
+    for (size_t i = 0; i < s->stop_word_count; i++)
+        reply_bulk(r, s->stop_words[i]);
+}
+
+static void put_statistics(struct reply *r, const struct cmd_env *env, const struct index_spec *s)
 {
     static const char *const gc[] = {"bytes_collected",  "total_ms_run",
                                      "total_cycles",     "average_cycle_time_ms",
@@ -197,7 +206,9 @@ static void put_statistics(struct reply *r, const struct cmd_env *env, struct sl
     put_number(r, "global_idle", ft_cursor_count(env, (struct slice){0}));
     put_number(r, "global_total", ft_cursor_count(env, (struct slice){0}));
     put_number(r, "index_capacity", LIMIT_CURSORS);
-    put_number(r, "index_total", ft_cursor_count(env, index));
+    put_number(r, "index_total", ft_cursor_count(env, s->name));
+    if (s->own_stop_words)
+        put_stop_words(r, s);
     reply_text(r, "dialect_stats");
     reply_map(r, COUNT_OF(dialects));
     for (size_t i = 0; i < COUNT_OF(dialects); i++)
@@ -230,7 +241,7 @@ void cmd_ft_info(struct request *rq)
     if (x == NULL)
         return;
     const struct key_index *newest = x->successor != NULL ? x->successor : x;
-    reply_map(r, PAIRS);
+    reply_map(r, PAIRS + x->spec->own_stop_words);
     reply_text(r, "index_name");
     reply_bulk(r, x->spec->name);
     reply_text(r, "index_options");
@@ -249,7 +260,7 @@ void cmd_ft_info(struct request *rq)
     put_share(r, "percent_indexed", index_done_share(newest));
     put_number(r, "number_of_uses", x->uses);
     put_number(r, "cleaning", 0);
-    put_statistics(r, rq->env, x->spec->name);
+    put_statistics(r, rq->env, x->spec);
     put_errors(r, x);
     reply_text(r, "field statistics");
     reply_array(r, 0);

@@ -7,7 +7,7 @@
 
 #include "text/match_own.h"
 
-enum { LETTERS_MAX = TEXT_WORD_MAX + 4 };
+enum { LETTERS_MAX = TEXT_WORD_MAX + 4, NO_LETTER = 0x110000 /* and a byte */ };
 
 /* -- letters ----------------------------------------------------------------------------------- */
 
@@ -23,12 +23,12 @@ static uint32_t next_letter(struct slice text, size_t *at)
         uint8_t more = text.ptr[*at + i];
         if ((more & 0xc0) != 0x80) {
             ++*at;
-            return 0x110000u + c;
+            return (uint32_t)NO_LETTER + c;
         }
         letter = letter << 6 | (more & 0x3f);
     }
     *at += size;
-    return size == 1 && c >= 0x80 ? 0x110000u + c : letter;
+    return size == 1 && c >= 0x80 ? (uint32_t)NO_LETTER + c : letter;
 }
 
 static size_t letters_of(struct slice text, uint32_t *out)
@@ -191,7 +191,8 @@ static bool is_near(struct fuzzy *f, struct slice text, size_t *dead)
     *dead = 0;
     while (f->good < count) {
         if (make_row(f, f->good + 1) > f->edits) {
-            *dead = f->good + 1;
+            /* What is no letter may become one by the bytes that follow. */
+            *dead = letters[f->good] < NO_LETTER ? f->good + 1 : 0;
             return false;
         }
         f->good++;

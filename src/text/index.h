@@ -16,7 +16,7 @@
 #include "text/postings.h"
 #include "text/tokens.h"
 
-enum { TEXT_STEM_MARK = 1 /* a byte that separates words, so it begins none */ };
+enum { TEXT_STEM_MARK = 1 /* a byte that no word has: it separates them, and is not escaped */ };
 
 /* What is set when an index is made. */
 struct text_options {

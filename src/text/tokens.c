@@ -53,6 +53,17 @@ static bool is_separator(uint8_t c)
     return !letter && !(c >= '0' && c <= '9');
 }
 
+static bool is_control(uint8_t c)
+{
+    return c < ' ' || c == 0x7f;
+}
+
+/* May it be a part of a word behind a backslash? */
+static bool is_escapable(uint8_t c)
+{
+    return (is_separator(c) && !is_control(c)) || c == '\\' || c == '_';
+}
+
 static uint8_t folded(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
@@ -89,7 +100,7 @@ static bool next_run(struct text_tokenizer *t, struct slice source, size_t *at, 
             if (i + 1 == source.len)
                 break; /* escapes nothing */
             uint8_t next = source.ptr[i + 1];
-            if (!is_separator(next) && next != '\\' && next != '_')
+            if (!is_escapable(next))
                 continue;
             c = next;
             i++;
@@ -246,6 +257,8 @@ enum err text_break_word(struct text_tokenizer *t, struct slice word, text_on_to
     struct run run = {.end = word.len};
     buf_clear(&t->run, SIZE_MAX);
     for (size_t i = 0; i < word.len; i++) {
+        if (is_control(word.ptr[i])) /* no word has one */
+            continue;
         run.wide |= word.ptr[i] >= 0x80;
         run.escaped |= is_separator(word.ptr[i]); /* it would not be here otherwise */
         buf_append_byte(&t->run, folded(word.ptr[i]));

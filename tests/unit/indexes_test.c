@@ -56,8 +56,8 @@ TEST(indexes, options_and_attributes_come_in_any_order)
     index_spec_unref(s);
 }
 
-/* SCHEMA and so many TAG fields. */
-static enum err make_fields(size_t count, struct why *why)
+/* SCHEMA and so many fields of a kind. */
+static enum err make_fields(const char *kind, size_t count, struct why *why)
 {
     enum { NAME_SIZE = 16 };
     struct index_spec *spec = NULL;
@@ -67,7 +67,7 @@ static enum err make_fields(size_t count, struct why *why)
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(names[i], NAME_SIZE, "f%zu", i);
         words[2 * i + 1] = slice_of(names[i]);
-        words[2 * i + 2] = slice_of("TAG");
+        words[2 * i + 2] = slice_of(kind);
     }
     enum err e = index_spec_new(slice_of("i"), words, 2 * count + 1, &spec, why);
     EXPECT((e == OK) == (spec != NULL));
@@ -80,9 +80,12 @@ static enum err make_fields(size_t count, struct why *why)
 TEST(indexes, a_schema_has_so_many_fields_and_not_one_more)
 {
     struct why why = {""};
-    EXPECT_EQ(make_fields(LIMIT_INDEX_FIELDS, &why), OK);
-    EXPECT_EQ(make_fields(LIMIT_INDEX_FIELDS + 1, &why), ERR_LIMIT);
+    EXPECT_EQ(make_fields("TAG", LIMIT_INDEX_FIELDS, &why), OK);
+    EXPECT_EQ(make_fields("TAG", LIMIT_INDEX_FIELDS + 1, &why), ERR_LIMIT);
     EXPECT_STR(why.text, "a schema has at most 1024 fields");
+    EXPECT_EQ(make_fields("TEXT", INDEX_TEXTS_MAX, &why), OK);
+    EXPECT_EQ(make_fields("TEXT", INDEX_TEXTS_MAX + 1, &why), ERR_LIMIT);
+    EXPECT_STR(why.text, "Schema is limited to 64 TEXT fields");
 }
 
 /* -- following --------------------------------------------------------------------------------- */

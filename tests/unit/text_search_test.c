@@ -3,8 +3,9 @@
 
 #include "base/limits.h"
 #include "lib/cmd_harness.h"
+#include "text/tokens.h"
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 2048 };
 
 /* The keys that a query finds, in order, between blanks. */
 static const char *found(struct harness *h, const char *query, const char *options)
@@ -189,5 +190,81 @@ TEST(text_search, what_an_index_says_of_words)
     FINDS_BY(h, "horse", "SCORER best", "-No such scorer best");
     EXPECT_REPLY(h, 2, "FT.CREATE j LANGUAGE klingon SCHEMA t TEXT",
                  "-Invalid language: `klingon`\r\n");
+    harness_free(h);
+}
+
+/* -- limits ------------------------------------------------------------------------------------ */
+
+/* before, `count` times part with the number of the time in place of #, after. */
+static const char *repeated(const char *before, const char *part, size_t count, const char *after)
+{
+    static char line[32 * 1024];
+    size_t size = (size_t)snprintf(line, sizeof(line), "%s", before);
+    const char *mark = strchr(part, '#');
+    int head = mark == NULL ? (int)strlen(part) : (int)(mark - part);
+    for (size_t i = 0; i < count; i++) {
+        size += (size_t)snprintf(line + size, sizeof(line) - size, "%.*s", head, part);
+        if (mark != NULL)
+            size += (size_t)snprintf(line + size, sizeof(line) - size, "%zu%s", i, mark + 1);
+    }
+    size += (size_t)snprintf(line + size, sizeof(line) - size, "%s", after);
+    REQUIRE(size < sizeof(line));
+    return line;
+}
+
+TEST(text_search, words_nest_as_deep_as_queries)
+{
+    struct harness *h = open_words();
+    char query[LIMIT_QUERY_DEPTH * 4];
+    for (size_t depth = LIMIT_QUERY_DEPTH - 3; depth < LIMIT_QUERY_DEPTH; depth++) {
+        size_t size = 0;
+        for (size_t i = 0; i < depth; i++)
+            query[size++] = '(';
+        memcpy(query + size, "quick", 5);
+        size += 5;
+        for (size_t i = 0; i < depth; i++)
+            query[size++] = ')';
+        query[size] = '\0';
+        FINDS(h, query, "d:3");
+    }
+    FINDS(h, repeated("", "(", LIMIT_QUERY_DEPTH, "quick"),
+          "-the query has more than 128 levels of nesting");
+    harness_free(h);
+}
+
+TEST(text_search, a_query_has_so_many_groups_of_words_and_not_one_more)
+{
+    struct harness *h = open_words();
+    EXPECT_PART(h, 2,
+                repeated("FT.SEARCH i \"", "(@c:{x} quick#)|", LIMIT_PARAMS - 1,
+                         "(@c:{x} quick)\" NOCONTENT"),
+                "d:3");
+    EXPECT_REPLY(
+        h, 2,
+        repeated("FT.SEARCH i \"", "(@c:{x} quick#)|", LIMIT_PARAMS, "(@c:{x} quick)\" NOCONTENT"),
+        "-a query has at most 256 groups of words\r\n");
+    harness_free(h);
+}
+
+TEST(text_search, of_a_very_long_word_the_start_counts)
+{
+    struct harness *h = open_words();
+    run(h, repeated("HSET d:7 t ", "x", TEXT_WORD_MAX + 1, ""));
+    EXPECT_PART(h, 2, repeated("FT.SEARCH i ", "x", TEXT_WORD_MAX, " NOCONTENT"), "d:7");
+    EXPECT_PART(h, 2, repeated("FT.SEARCH i ", "x", TEXT_WORD_MAX + 9, " NOCONTENT"), "d:7");
+    EXPECT_NO_PART(h, 2, repeated("FT.SEARCH i ", "x", TEXT_WORD_MAX - 1, " NOCONTENT"), "d:7");
+    harness_free(h);
+}
+
+TEST(text_search, info_counts_words)
+{
+    struct harness *h = harness_new();
+    run(h, "FT.CREATE i STOPWORDS 1 foo SCHEMA t TEXT WEIGHT 1.5 NOSTEM");
+    run(h, "HSET a t \"one two two\"");
+    run(h, "HSET b t \"foo one\"");
+    EXPECT_PART(h, 2, "FT.INFO i", "num_terms\r\n$1\r\n2\r\n");
+    EXPECT_PART(h, 2, "FT.INFO i", "num_records\r\n$1\r\n3\r\n");
+    EXPECT_PART(h, 2, "FT.INFO i", "stopwords_list\r\n*1\r\n$3\r\nfoo\r\n");
+    EXPECT_PART(h, 2, "FT.INFO i", "WEIGHT\r\n$3\r\n1.5\r\n$6\r\nNOSTEM\r\n");
     harness_free(h);
 }
