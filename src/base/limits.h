@@ -31,6 +31,7 @@ enum {
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
     LIMIT_ALIASES = 1024,                 /* of all of them */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
+    LIMIT_HYBRID = 10000,                 /* K and WINDOW of FT.HYBRID */
     LIMIT_AGGREGATE_SIZE = 1 << 30,       /* bytes of the rows of an FT.AGGREGATE */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */

@@ -2,9 +2,12 @@
  * in slices, and a lane runs the pipeline and writes the reply. */
 #include "cmd/ft_aggregate.h"
 
+#include <math.h>
+
 #include "base/limits.h"
 #include "base/rng.h"
 #include "cmd/ft_cursor.h"
+#include "cmd/ft_hybrid.h"
 #include "cmd/gate.h"
 #include "db/hashes.h"
 
@@ -17,6 +20,9 @@ void ft_aggregate_fini(struct ft_aggregate *a)
     agg_plan_fini(&a->plan);
     ft_options_fini(&a->options.query);
     ft_ask_fini(&a->ask);
+    if (a->hybrid != NULL)
+        buf_fini(&a->hybrid->found);
+    mem_free(MEM_SCRATCH, a->hybrid);
 }
 
 static void end_search(struct search *s)
@@ -28,6 +34,7 @@ static void end_search(struct search *s)
 
 struct document {
     struct ft_hit hit;
+    struct hybrid_hit both; /* of FT.HYBRID */
     const struct object *o;
 };
 
@@ -70,6 +77,12 @@ static struct value read_all(struct ft_aggregate *a, const struct object *o)
     return (struct value){.kind = VALUE_LIST, .size = (uint32_t)at, .items = items};
 }
 
+/* NAN: it was not found by that. */
+static struct value found_number(double number)
+{
+    return isnan(number) ? (struct value){0} : value_number(number);
+}
+
 static struct value read_cell(struct ft_aggregate *a, const struct agg_column *column,
                               const struct document *d)
 {
@@ -79,9 +92,10 @@ static struct value read_cell(struct ft_aggregate *a, const struct agg_column *c
     case AGG_DOCUMENT:
         return read_field(a, column, d->o);
     case AGG_DISTANCE:
-        return value_number(ft_hit_distance(&d->hit, column->distance));
+        return a->hybrid != NULL ? found_number(d->both.vector)
+                                 : value_number(ft_hit_distance(&d->hit, column->distance));
     case AGG_SCORE:
-        return value_number(d->hit.score);
+        return value_number(a->hybrid != NULL ? d->both.score : d->hit.score);
     case AGG_KEY:
         return value_text(&a->arena, d->hit.key);
     case AGG_ALL:
@@ -96,7 +110,12 @@ static void read_document(struct ft_aggregate *a)
     const struct agg_stage *stage = a->plan.stages;
     const struct db *db = a->env->db;
     struct document d;
-    d.hit = ft_hit_read(&a->hits, &a->ask);
+    if (a->hybrid == NULL) {
+        d.hit = ft_hit_read(&a->hits, &a->ask);
+    } else {
+        d.both = ft_hybrid_hit(&a->hits);
+        d.hit = (struct ft_hit){.key = d.both.key};
+    }
     d.o = keyspace_get(&db->keys, d.hit.key);
     if (d.o == NULL || d.o->type != OBJECT_HASH || object_expired(d.o, db->now_ms))
         return;
@@ -158,7 +177,11 @@ static void run_pipeline(struct ft_aggregate *a)
         s->error = agg_run(&a->run, &a->why);
     if (s->error != OK || a->options.cursor)
         return;
-    ft_aggregate_reply(&(struct reply){&s->reply, s->proto}, a, 0, a->run.rows.count);
+    struct reply reply = {&s->reply, s->proto};
+    if (a->hybrid != NULL)
+        ft_hybrid_reply(&reply, a);
+    else
+        ft_aggregate_reply(&reply, a, 0, a->run.rows.count);
     if (buf_failed(&s->reply))
         s->error = ERR_NOMEM;
 }
@@ -302,10 +325,43 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
     return e;
 }
 
+void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_index *x)
+{
+    a->ask.spec = index_spec_ref(x->spec);
+    a->env = env;
+    agg_plan_init(&a->plan);
+    arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);
+}
+
+void ft_aggregate_start(struct ft_aggregate *a, struct search *s, struct client *client)
+{
+    struct io *io = a->env->io;
+    a->search = s;
+    io->ops->random(io, &a->run.seed, sizeof(a->run.seed));
+    s->extra = a;
+    s->end_extra = end_search;
+    s->done = on_found;
+    s->proto = client->proto;
+    s->user = client;
+    s->env = a->env;
+    if (a->options.query.timeout_ms > 0)
+        s->deadline_us = io->ops->mono_us(io) + a->options.query.timeout_ms * 1000;
+    if (client->flags & CLIENT_IN_EXEC) {
+        run_here(a);
+        return;
+    }
+    CHECK(client->search == NULL);
+    client->search = s;
+    a->blocked = true;
+    if (!client->blocked)
+        client_block(a->env, client);
+    if (search_start(s))
+        on_found(s);
+}
+
 void cmd_ft_aggregate(struct request *rq)
 {
     const struct ft_aggregate_args *args = rq->args;
-    struct io *io = rq->env->io;
     struct search *s = NULL;
     struct key_index *x = ft_index(rq, args->index);
     if (x == NULL)
@@ -315,10 +371,7 @@ void cmd_ft_aggregate(struct request *rq)
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
     }
-    a->ask.spec = index_spec_ref(x->spec);
-    a->env = rq->env;
-    agg_plan_init(&a->plan);
-    arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);
+    ft_aggregate_init(a, rq->env, x);
     enum err e = plan(rq, x, a, &s);
     if (e != OK) {
         ft_reply_error(&rq->reply, e, &a->why);
@@ -328,23 +381,5 @@ void cmd_ft_aggregate(struct request *rq)
         return;
     }
     x->uses++;
-    a->search = s;
-    io->ops->random(io, &a->run.seed, sizeof(a->run.seed));
-    s->extra = a;
-    s->end_extra = end_search;
-    s->done = on_found;
-    s->proto = rq->client->proto;
-    s->user = rq->client;
-    s->env = rq->env;
-    if (a->options.query.timeout_ms > 0)
-        s->deadline_us = io->ops->mono_us(io) + a->options.query.timeout_ms * 1000;
-    if (rq->client->flags & CLIENT_IN_EXEC) {
-        run_here(a);
-        return;
-    }
-    a->blocked = true;
-    rq->client->search = s;
-    client_block(rq->env, rq->client);
-    if (search_start(s))
-        on_found(s);
+    ft_aggregate_start(a, s, rq->client);
 }

@@ -26,8 +26,15 @@ struct ft_aggregate {
     struct cmd_env *env;
     struct io_timer timer;
     struct bytes_reader hits;
-    bool blocked; /* the client is */
+    bool blocked;             /* the client is */
+    struct ft_hybrid *hybrid; /* NULL: it is an FT.AGGREGATE; owned */
 };
+
+struct ft_hybrid;
+/* A zeroed one; ft_aggregate_fini ends it. */
+void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_index *x);
+/* Starts the search that finds its keys, for a client who is blocked or in EXEC; takes both. */
+void ft_aggregate_start(struct ft_aggregate *a, struct search *s, struct client *client);
 
 /* Reads the words behind the query into options and steps of a plan. */
 MUST_USE enum err ft_aggregate_words(struct ft_words *w, struct ft_aggregate_options *o,

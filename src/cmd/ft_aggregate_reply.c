@@ -1,5 +1,5 @@
 /* Rows of an aggregation as replies, in both protocols. */
-#include "cmd/ft_aggregate.h"
+#include "cmd/ft_hybrid.h"
 
 static const struct agg_stage *last_stage(const struct ft_aggregate *a)
 {
@@ -76,6 +76,12 @@ static size_t reply_pairs(struct reply *r, const struct agg_stage *stage, const 
     return count;
 }
 
+static void reply_plain_row(struct reply *r, const struct agg_stage *stage, const struct value *row)
+{
+    reply_map(r, reply_pairs(NULL, stage, row));
+    (void)reply_pairs(r, stage, row);
+}
+
 static void reply_row(struct reply *r, const struct agg_stage *stage, const struct value *row)
 {
     size_t pairs = reply_pairs(NULL, stage, row);
@@ -123,4 +129,23 @@ void ft_aggregate_reply(struct reply *r, const struct ft_aggregate *a, size_t fi
     reply_array(r, a->run.timed_out);
     if (a->run.timed_out)
         reply_text(r, "Timeout limit was reached");
+}
+
+void ft_hybrid_reply(struct reply *r, const struct ft_aggregate *a)
+{
+    const struct io *io = a->env->io;
+    uint64_t now_us = io->ops->mono_us(a->env->io);
+    reply_map(r, 4);
+    reply_text(r, "total_results");
+    reply_int(r, (int64_t)a->run.rows.total);
+    reply_text(r, "results");
+    reply_array(r, a->run.rows.count);
+    for (size_t i = 0; i < a->run.rows.count; i++)
+        reply_plain_row(r, last_stage(a), a->run.rows.items[i]);
+    reply_text(r, "warnings");
+    reply_array(r, a->run.timed_out);
+    if (a->run.timed_out)
+        reply_text(r, "Timeout limit was reached");
+    reply_text(r, "execution_time");
+    reply_double(r, (double)(now_us - a->hybrid->started_us) / 1000);
 }

@@ -33,9 +33,9 @@ struct agg_column {
     struct slice path; /* AGG_DOCUMENT */
     enum agg_source source;
     int distance; /* AGG_DISTANCE: which */
-    bool number; /* AGG_DOCUMENT: a number when it is the text of one */
-    bool folded; /* AGG_DOCUMENT: in lower case, as SORTABLE keeps it without UNF */
-    bool hidden; /* no part of the reply */
+    bool number;  /* AGG_DOCUMENT: a number when it is the text of one */
+    bool folded;  /* AGG_DOCUMENT: in lower case, as SORTABLE keeps it without UNF */
+    bool hidden;  /* no part of the reply */
 };
 
 struct agg_stage {
@@ -125,6 +125,11 @@ struct agg_distances {
 MUST_USE enum err agg_plan_resolve(struct agg_plan *p, const struct index_spec *spec,
                                    const struct agg_distances *distances, bool with_scores,
                                    struct why *why);
+
+/* Is a property of the first rows a part of the reply? Unless GROUPBY has taken them. */
+void agg_plan_show(struct agg_plan *p, struct slice name, bool shown);
+/* The key is one, first of all. ERR_NOMEM. */
+MUST_USE enum err agg_plan_show_key(struct agg_plan *p, struct why *why);
 
 /* -- running ----------------------------------------------------------------------------------- */
 

@@ -422,3 +422,21 @@ enum err agg_plan_resolve(struct agg_plan *p, const struct index_spec *spec,
     CHECK(e != OK || r.stage == p->stages + p->stage_count - 1);
     return e;
 }
+
+void agg_plan_show(struct agg_plan *p, struct slice name, bool shown_now)
+{
+    uint32_t at;
+    if (find(p->stages, name, &at))
+        p->stages[0].columns[at].hidden = !shown_now;
+}
+
+enum err agg_plan_show_key(struct agg_plan *p, struct why *why)
+{
+    struct resolving r = {.plan = p, .stage = p->stages, .why = why};
+    struct agg_column key = {.name = slice_of("__key"), .source = AGG_KEY};
+    uint32_t at;
+    enum err e = find(p->stages, key.name, &at) ? OK : add(&r, &key, &at);
+    if (e == OK)
+        p->stages[0].columns[at].hidden = false;
+    return e;
+}

@@ -239,7 +239,8 @@ static const char *check_error(const struct task *t, struct world *w, const stru
  * that there was no memory for. */
 static bool varies(const struct command *command)
 {
-    return command->run == cmd_info || command->run == cmd_vlinks || command->run == cmd_vexplain;
+    return command->run == cmd_info || command->run == cmd_vlinks || command->run == cmd_vexplain ||
+           command->run == cmd_ft_hybrid; /* which says its time */
 }
 
 static const char *judge(const struct task *t, struct world *w, const struct clean *clean,
