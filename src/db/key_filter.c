@@ -321,10 +321,11 @@ static enum err put_node(struct writing *w, const struct query_node *n)
     return ERR_ARG;
 }
 
+/* Stops at what is longer than a filter may be, which is refused then. */
 static enum err put_tree(struct writing *w)
 {
     enum err e = put_node(w, node_at(w, w->q->root));
-    while (e == OK && w->depth > 0) {
+    while (e == OK && w->depth > 0 && w->text.len <= LIMIT_FILTER_SIZE) {
         struct open_node *top = &w->open[w->depth - 1];
         if (top->next == QUERY_NO_NODE) {
             buf_append_text(&w->text, ")");
