@@ -328,6 +328,7 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
 void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_index *x)
 {
     a->ask.spec = index_spec_ref(x->spec);
+    a->index_serial = x->serial;
     a->env = env;
     agg_plan_init(&a->plan);
     arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);

@@ -16,11 +16,18 @@ static struct slice index_of(const struct ft_cursor *c)
     return c->aggregate->ask.spec->name;
 }
 
+/* Is its index the one it was made of? With that it goes. */
+static bool is_valid(const struct cmd_env *env, const struct ft_cursor *c)
+{
+    const struct key_index *x = indexes_named(env->db, index_of(c));
+    return x != NULL && x->serial == c->aggregate->index_serial;
+}
+
 size_t ft_cursor_count(const struct cmd_env *env, struct slice index)
 {
     size_t count = 0;
     for (const struct ft_cursor *c = env->cursors.first; c != NULL; c = c->next)
-        count += index.len == 0 || slice_eq(index_of(c), index);
+        count += is_valid(env, c) && (index.len == 0 || slice_eq(index_of(c), index));
     return count;
 }
 
@@ -56,7 +63,7 @@ static size_t drop_idle(struct cmd_env *env)
     size_t count = 0;
     for (struct ft_cursor *c = env->cursors.first, *next; c != NULL; c = next) {
         next = c->next;
-        if (c->until_us > now)
+        if (c->until_us > now && is_valid(env, c))
             continue;
         drop(env, c);
         count++;
@@ -183,7 +190,7 @@ void cmd_ft_cursor(struct request *rq)
         return;
     }
     struct ft_cursor *c = find(rq->env, id);
-    if (c == NULL || !slice_eq(index_of(c), x->spec->name)) {
+    if (c == NULL || c->aggregate->index_serial != x->serial) {
         reply_errorf(&rq->reply, "Cursor %s, id: %llu", reads ? "not found" : "does not exist",
                      (unsigned long long)id);
         return;

@@ -1,7 +1,8 @@
 /* ft_cursor.h: rows of aggregations that wait to be read (WITHCURSOR, FT.CURSOR).
  *
  * A cursor owns its aggregation, whose rows are as they were when it ran. It goes when its last row
- * has been read, when FT.CURSOR DEL says so, or when nobody has asked for so long. owner: loop */
+ * has been read, when FT.CURSOR DEL says so, when nobody has asked for so long, or with its index.
+ * owner: loop */
 #ifndef VDB_CMD_FT_CURSOR_H
 #define VDB_CMD_FT_CURSOR_H
 

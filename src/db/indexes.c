@@ -154,7 +154,7 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         return ERR_NOMEM;
     }
     size_t vectors = spec->vector_count + 1;
-    *x = (struct key_index){.db = db, .spec = spec};
+    *x = (struct key_index){.db = db, .serial = db->next_uid++, .spec = spec};
     x->vectors = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(*x->vectors));
     x->document = (struct index_document){
         .attribute = BUF_INIT(MEM_KEYSPACE),
@@ -381,6 +381,7 @@ static void take_over(struct key_index *x)
     x->next = old->next;
     x->aliases = old->aliases;
     x->uses = old->uses;
+    x->serial = old->serial;
     x->succeeds = NULL;
     old->aliases = NULL;
     old->successor = NULL;

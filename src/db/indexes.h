@@ -52,6 +52,7 @@ struct key_index {
     struct key_index *next;
     struct db *db;
     struct index_spec *spec;
+    uint64_t serial; /* of the FT.CREATE that made it; FT.ALTER keeps it */
     struct collection *docs;
     struct collection **vectors; /* in the order of the VECTOR fields */
     struct index_text *text;     /* index_text.h; NULL: there is no TEXT field */
