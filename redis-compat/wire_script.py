@@ -5,6 +5,8 @@ replies.
     @framework redisvl 0.26       whose commands these are
     @learnt from its source       how that is known
     == title                      a section: an empty keyspace and a new connection
+    @missing why                  right after it: vdb lacks what the section needs. As long as a
+                                  check fails, none counts; when all hold, the line has to go
     > HSET d:1 v f32(1 0) t "a b"  a command; "..." may hold \\r \\n \\t \\" \\\\ \\xff, '...' is
     ... more words                taken as it is; f32(..) f64 f16 bf16 i8 u8 are blobs of numbers;
                                   lines that begin with ... go on
@@ -108,13 +110,22 @@ class Command:
         return [kept.get(word, word) for word in words(self.text)]
 
 
+class Section:
+    """Commands that start from an empty keyspace."""
+
+    def __init__(self, title):
+        self.title = title
+        self.missing = None
+        self.commands = []
+
+
 class Script:
-    """A file: its framework, its notes, and its items, titles as text and Commands."""
+    """A file: its framework and its sections."""
 
     def __init__(self, path):
         self.name = os.path.basename(path)
         self.framework = None
-        self.items = []
+        self.sections = []
         with open(path, encoding='utf-8') as file:
             for number, line in enumerate(file.read().split('\n'), 1):
                 self.read(line, f'{self.name}:{number}')
@@ -122,7 +133,8 @@ class Script:
             raise BadScript(f'{self.name}: no @framework')
 
     def read(self, line, place):
-        last = self.items[-1] if self.items and isinstance(self.items[-1], Command) else None
+        section = self.sections[-1] if self.sections else None
+        last = section.commands[-1] if section and section.commands else None
         check = CHECK.fullmatch(line)
         if line == '' or line.startswith('#'):
             return
@@ -131,9 +143,12 @@ class Script:
         elif line.startswith('@learnt '):
             return
         elif line.startswith('== '):
-            self.items.append(line[3:])
-        elif line.startswith(('> ', '>~ ')) and self.items:
-            self.items.append(Command(line.split(' ', 1)[1], line.startswith('>~'), place))
+            self.sections.append(Section(line[3:]))
+        elif line.startswith('@missing ') and section and not last:
+            section.missing = line[len('@missing '):]
+        elif line.startswith(('> ', '>~ ')) and section:
+            section.commands.append(
+                Command(line.split(' ', 1)[1], line.startswith('>~'), place))
         elif line.startswith('... ') and last and not last.checks:
             last.text += ' ' + line[4:]
         elif check and last:

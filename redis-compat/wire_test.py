@@ -113,12 +113,13 @@ class Scripts(unittest.TestCase):
 
     def test_a_command_goes_on_and_uses_what_was_kept(self):
         script = self.load('@framework x\n== s\n> A b\n... <c>\n  reply is OK\n')
-        self.assertEqual(script.items[1].args({b'<c>': b'7'}), [b'A', b'b', b'7'])
+        self.assertEqual(script.sections[0].commands[0].args({b'<c>': b'7'}), [b'A', b'b', b'7'])
 
     def test_what_breaks_the_format_is_refused(self):
         bad = ['== s\n> A\n', '@framework x\n> A\n', '@framework x\n== s\n  reply is 1\n',
                '@framework x\n== s\n> A\n  where is 1\n', '@framework x\n== s\n> A\n  reply is\n',
-               '@framework x\n== s\n> A\n  reply is 1\n... B\n', '@framework x\n== s\nA\n']
+               '@framework x\n== s\n> A\n  reply is 1\n... B\n',
+               '@framework x\n@missing y\n', '@framework x\n== s\nA\n']
         for text in bad:
             with self.assertRaises(wire_script.BadScript):
                 self.load(text)

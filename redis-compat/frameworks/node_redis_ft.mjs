@@ -1,4 +1,4 @@
-// node_redis_ft.mjs: the typed .ft and .json methods of node-redis: what it makes of the replies is
+// node_redis_ft.mjs: the typed .ft methods of node-redis: what it makes of the replies is
 // what counts, so shapes are its own.
 //
 //     node node_redis_ft.mjs redis|redis-5 2|3 PORT
@@ -87,6 +87,29 @@ async function searches(client) {
     });
 }
 
+async function aggregations(client) {
+    await step('FT.AGGREGATE groups, and a cursor reads on', async () => {
+        const grouped = await client.ft.aggregate('idx', '*', {
+            LOAD: ['@kind', '@cost'],
+            STEPS: [{ type: 'GROUPBY', properties: '@kind',
+                      REDUCE: [{ type: 'COUNT', AS: 'count' },
+                               { type: 'SUM', property: '@cost', AS: 'sum' }] },
+                    { type: 'SORTBY', BY: '@kind' }] });
+        const rows = raw ? grouped.results.map(one => one.extra_attributes) : grouped.results;
+        assert.deepEqual(rows.map(row => [row.kind, Number(row.count), Number(row.sum)]),
+                         [['even|all', 5, 200], ['odd|all', 5, 250]]);
+        if (raw)
+            return;
+        let page = await client.ft.aggregateWithCursor('idx', '*', { COUNT: 4, LOAD: '@cost' });
+        let read = page.results.length;
+        while (Number(page.cursor) !== 0) {
+            page = await client.ft.cursorRead('idx', page.cursor);
+            read += page.results.length;
+        }
+        assert.equal(read, 10);
+    });
+}
+
 async function changes(client) {
     await step('a search sees the write before it', async () => {
         await client.hSet('item:new', { v: blob(100, 0), kind: 'fresh', price: '1' });
@@ -108,7 +131,7 @@ async function changes(client) {
 
 console.log(`client node-redis ${version} RESP${resp}`);
 const client = await connect();
-for (const part of [fill, searches, changes])
+for (const part of [fill, searches, aggregations, changes])
     await part(client);
 await client.close();
 finish();

@@ -94,24 +94,9 @@ void cmd_zpopmax(struct request *rq)
     pop_ends(rq, a->key, &a->rest, true);
 }
 
-void zset_pop_one(struct request *rq, struct slice key, const struct object *o, bool highest)
-{
-    struct buf text = BUF_INIT(MEM_CLIENT);
-    struct reply reply = {&text, rq->reply.proto};
-    struct popped p;
-    if (!list_ends(rq, o, 1, highest, &p))
-        return;
-    reply_array(&reply, 3);
-    reply_bulk(&reply, key);
-    reply_bulk(&reply, p.members[0].member);
-    reply_double17(&reply, p.members[0].score);
-    remove_popped(rq, key, o, &p, &text);
-    popped_fini(&p);
-    buf_fini(&text);
-}
-
-void zset_pop_pairs(struct request *rq, struct slice key, const struct object *o, size_t count,
-                    bool highest)
+/* The key, and pairs in both protocols. */
+static void pop_pairs(struct request *rq, struct slice key, const struct object *o, size_t count,
+                      bool highest)
 {
     struct buf text = BUF_INIT(MEM_CLIENT);
     struct reply reply = {&text, rq->reply.proto};
@@ -131,8 +116,9 @@ void zset_pop_pairs(struct request *rq, struct slice key, const struct object *o
     buf_fini(&text);
 }
 
-const char *zset_read_mpop(const struct slices *words, struct slices *keys, bool *highest,
-                           size_t *count)
+/* numkeys key .. MIN|MAX [COUNT n]. Redis's text of what is wrong, or NULL. */
+static const char *read_mpop(const struct slices *words, struct slices *keys, bool *highest,
+                             size_t *count)
 {
     static const char syntax[] = "ERR syntax error";
     int64_t number = 0, value = 1;
@@ -161,7 +147,7 @@ void cmd_zmpop(struct request *rq)
     struct object *o;
     bool highest;
     size_t count;
-    const char *wrong = zset_read_mpop(&a->words, &keys, &highest, &count);
+    const char *wrong = read_mpop(&a->words, &keys, &highest, &count);
     if (wrong != NULL) {
         reply_error(&rq->reply, wrong);
         return;
@@ -170,7 +156,7 @@ void cmd_zmpop(struct request *rq)
         if (!zset_read(rq, keys.items[i], &o))
             return;
         if (o != NULL) {
-            zset_pop_pairs(rq, keys.items[i], o, count, highest);
+            pop_pairs(rq, keys.items[i], o, count, highest);
             return;
         }
     }
