@@ -37,7 +37,9 @@ static size_t unsent(const struct conn *c)
 /* Bytes of replies that may wait; UINT64_MAX: any number. */
 static uint64_t output_limit(const struct conn *c)
 {
-    uint64_t limit = c->server->config.client_output_buffer_limit.hard_bytes;
+    const struct config_output_limit *limits = &c->server->config.client_output_buffer_limit;
+    bool subscriber = pubsub_is_subscriber(&c->session.client);
+    uint64_t limit = subscriber ? limits->pubsub_hard_bytes : limits->hard_bytes;
     bool known = (c->session.client.flags & CLIENT_AUTHENTICATED) != 0;
     if (limit == 0)
         limit = UINT64_MAX;
@@ -245,20 +247,23 @@ void conn_check(struct conn *c, uint64_t now_us)
     const struct config *config = &c->server->config;
     const struct config_output_limit *limit = &config->client_output_buffer_limit;
     const struct client *client = &c->session.client;
+    bool subscriber = pubsub_is_subscriber(client);
+    uint64_t soft_bytes = subscriber ? limit->pubsub_soft_bytes : limit->soft_bytes;
+    int soft_seconds = subscriber ? limit->pubsub_soft_seconds : limit->soft_seconds;
     if (c->closed)
         return;
     /* Else the differences below would wrap, and close everybody at once. */
     CHECK(now_us >= client->active_us && now_us >= c->soft_since_us);
-    if (config->timeout > 0 && !client->blocked &&
+    if (config->timeout > 0 && !client->blocked && !subscriber &&
         now_us - client->active_us > (uint64_t)config->timeout * 1000000) {
         conn_close(c);
         return;
     }
-    if (limit->soft_bytes == 0 || unsent(c) <= limit->soft_bytes) {
+    if (soft_bytes == 0 || unsent(c) <= soft_bytes) {
         c->soft_since_us = 0;
     } else if (c->soft_since_us == 0) {
         c->soft_since_us = now_us;
-    } else if (now_us - c->soft_since_us > (uint64_t)limit->soft_seconds * 1000000) {
+    } else if (now_us - c->soft_since_us > (uint64_t)soft_seconds * 1000000) {
         c->server->stats.client_output_buffer_limit_disconnections++;
         conn_close(c);
     }

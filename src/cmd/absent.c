@@ -6,7 +6,6 @@
 #define NO_SCRIPTING "scripting is not supported by vdb"
 #define NO_CLUSTER "This instance has cluster support disabled"
 #define NO_REPLICATION "replication is not in this version"
-#define NO_PUBSUB "publish and subscribe are not supported by vdb"
 #define NO_ACL "users and access lists are not in this version: see requirepass"
 
 /* sub: NULL when the first word decides. */
@@ -41,15 +40,6 @@ static const struct {
     {"replconf", NULL, NO_REPLICATION},
     {"psync", NULL, NO_REPLICATION},
     {"sync", NULL, NO_REPLICATION},
-    {"subscribe", NULL, NO_PUBSUB},
-    {"unsubscribe", NULL, NO_PUBSUB},
-    {"psubscribe", NULL, NO_PUBSUB},
-    {"punsubscribe", NULL, NO_PUBSUB},
-    {"ssubscribe", NULL, NO_PUBSUB},
-    {"sunsubscribe", NULL, NO_PUBSUB},
-    {"publish", NULL, NO_PUBSUB},
-    {"spublish", NULL, NO_PUBSUB},
-    {"pubsub", NULL, NO_PUBSUB},
     {"acl", "list", NO_ACL},
     {"acl", "users", NO_ACL},
     {"acl", "cat", NO_ACL},

@@ -10,6 +10,7 @@ void client_init(struct client *c, uint64_t id, uint64_t now_us)
     c->gates = BUF_INIT(MEM_CLIENT);
     c->queue = BUF_INIT(MEM_CLIENT);
     c->monitored = BUF_INIT(MEM_CLIENT);
+    c->late = BUF_INIT(MEM_CLIENT);
     c->held_from = SIZE_MAX;
     c->muted_from = UINT64_MAX;
 }
@@ -20,6 +21,7 @@ void client_fini(struct client *c)
     CHECK(!c->waits_for_pause && !c->waits_for_eviction && c->slow == NULL && c->key_list == NULL);
     CHECK(c->waits_for_log == CLIENT_LOG_NOTHING && c->blocking == NULL);
     CHECK(c->watches == NULL && c->queue.ptr == NULL && c->monitored.ptr == NULL);
+    CHECK(c->subscriptions.first[TOPIC_CHANNEL] == NULL && c->late.ptr == NULL);
     mem_free(MEM_CLIENT, c->name);
     mem_free(MEM_CLIENT, c->lib_name);
     mem_free(MEM_CLIENT, c->lib_ver);

@@ -17,8 +17,18 @@ struct offload_request;
 struct collection;
 struct watch;
 struct blocked;
+struct subscription;
 
 enum { CLIENT_NAME_MAX = 512 };
+
+/* Shard channels are channels of their own: there is one shard so far. */
+enum topic_kind { TOPIC_CHANNEL, TOPIC_PATTERN, TOPIC_SHARD, TOPIC_KINDS };
+
+/* What a client has subscribed to, in the order it said so (pubsub.h). */
+struct subscriptions {
+    struct subscription *first[TOPIC_KINDS], *last[TOPIC_KINDS];
+    size_t count[TOPIC_KINDS];
+};
 
 enum client_flags {
     CLIENT_AUTHENTICATED = 1,     /* said the password, or needs none */
@@ -87,6 +97,8 @@ struct client {
     unsigned queue_flags; /* of the commands in it */
     struct watch *watches;
     size_t watch_count;
+    struct subscriptions subscriptions;
+    struct buf late; /* messages to itself in EXEC, which come behind its reply */
     struct collection *exec_filled; /* by EXEC: its reply will wait for room */
 
     struct client *monitor_next; /* of those with CLIENT_MONITOR */

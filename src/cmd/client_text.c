@@ -32,6 +32,8 @@ const char *client_addr_text(const struct io_addr *addr, char text[CLIENT_ADDR_S
 static void print_flags(const struct client *c, struct buf *out)
 {
     size_t before = out->len;
+    if (pubsub_is_subscriber(c))
+        buf_append_byte(out, 'P');
     if (c->flags & CLIENT_CLOSE_AFTER_REPLY)
         buf_append_byte(out, 'c');
     if (c->flags & CLIENT_MONITOR)
@@ -71,7 +73,10 @@ void client_print(const struct cmd_env *env, const struct client *c, struct buf 
                seconds(c->created_us, now), seconds(c->active_us, now));
     print_flags(c, out);
     bool multi = (c->flags & (CLIENT_MULTI | CLIENT_IN_EXEC)) != 0;
-    buf_printf(out, " db=0 sub=0 psub=0 ssub=0 multi=%lld watch=%zu qbuf=%zu qbuf-free=%zu",
+    const size_t *subs = c->subscriptions.count;
+    buf_printf(out, " db=0 sub=%zu psub=%zu ssub=%zu", subs[TOPIC_CHANNEL], subs[TOPIC_PATTERN],
+               subs[TOPIC_SHARD]);
+    buf_printf(out, " multi=%lld watch=%zu qbuf=%zu qbuf-free=%zu",
                multi ? (long long)c->queue_count : -1, c->watch_count, c->query.len,
                c->query.capacity - c->query.len);
     buf_printf(out, " argv-mem=0 multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu",

@@ -132,6 +132,7 @@ struct client_filter {
     size_t id_count;
     const struct slice *addr, *laddr;
     bool none; /* of a type that no client here has */
+    bool of_type, subscribers; /* those that have subscribed to something, or the others */
     bool skip_me;
     int64_t max_age_s; /* at least so old; 0: any */
 };
@@ -158,7 +159,8 @@ static bool has_id(const struct client_filter *f, uint64_t id)
 /* Does the client pass every filter that was given? */
 static bool chosen(const struct request *rq, const struct client_filter *f, const struct client *c)
 {
-    if (f->none || (f->skip_me && c == rq->client))
+    if (f->none || (f->skip_me && c == rq->client) ||
+        (f->of_type && f->subscribers != pubsub_is_subscriber(c)))
         return false;
     if (f->ids != NULL && !has_id(f, c->id))
         return false;
@@ -170,11 +172,13 @@ static bool chosen(const struct request *rq, const struct client_filter *f, cons
     return f->max_age_s == 0 || (now - c->created_us) / 1000000 >= (uint64_t)f->max_age_s;
 }
 
-/* All clients here are of type normal; the other types of Redis have none. */
+/* Clients here are of type normal or pubsub; the other types of Redis have none. */
 static bool read_type(struct request *rq, struct slice type, struct client_filter *f)
 {
-    static const char *const others[] = {"master", "replica", "slave", "pubsub"};
-    if (slice_eq_nocase(type, "normal"))
+    static const char *const others[] = {"master", "replica", "slave"};
+    f->subscribers = slice_eq_nocase(type, "pubsub");
+    f->of_type = f->subscribers || slice_eq_nocase(type, "normal");
+    if (f->of_type)
         return true;
     f->none = true;
     for (size_t i = 0; i < COUNT_OF(others); i++)

@@ -37,6 +37,7 @@ static const struct word flag_words[] = {
     {CMD_DENYOOM, 0, "denyoom"},
     {CMD_MODULE, 0, "module"},
     {CMD_ADMIN, 0, "admin"},
+    {CMD_PUBSUB, 0, "pubsub"},
     {0, SAY_NOSCRIPT, "noscript"},
     {CMD_BLOCKING, 0, "blocking"},
     {CMD_LOADING, 0, "loading"},
@@ -88,7 +89,8 @@ enum category {
     CAT_LIST = 2048,
     CAT_SET = 4096,
     CAT_ZSET = 8192,
-    CAT_BLOCKING = 16384
+    CAT_BLOCKING = 16384,
+    CAT_PUBSUB = 32768
 };
 
 static const struct word category_words[] = {
@@ -100,6 +102,7 @@ static const struct word category_words[] = {
     {CAT_ZSET, 0, "@sortedset"},
     {CAT_HASH, 0, "@hash"},
     {CAT_STRING, 0, "@string"},
+    {CAT_PUBSUB, 0, "@pubsub"},
     {CAT_ADMIN, 0, "@admin"},
     {CAT_FAST, 0, "@fast"},
     {CAT_SLOW, 0, "@slow"},
@@ -126,6 +129,7 @@ static unsigned categories_of(const struct command *c)
     set |= c->flags & CMD_BLOCKING ? CAT_BLOCKING : 0;
     set |= c->group == GROUP_SET ? CAT_SET : 0;
     set |= c->group == GROUP_ZSET ? CAT_ZSET : 0;
+    set |= c->flags & CMD_PUBSUB ? CAT_PUBSUB : 0;
     if (c->group == GROUP_CONNECTION || (c->hints & SAY_CONNECTION))
         return set | CAT_CONNECTION;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;

@@ -9,6 +9,12 @@
 void cmd_ping(struct request *rq)
 {
     const struct ping_args *a = rq->args;
+    if (rq->client->proto == 2 && pubsub_is_subscriber(rq->client)) {
+        reply_array(&rq->reply, 2); /* as messages are */
+        reply_text(&rq->reply, "pong");
+        reply_bulk(&rq->reply, a->message);
+        return;
+    }
     if (a->has_message)
         reply_bulk(&rq->reply, a->message);
     else
@@ -49,6 +55,7 @@ void cmd_reset(struct request *rq)
     client_set_text(&c->name, (struct slice){0});
     multi_end(rq->env, c);
     monitor_end(rq->env, c);
+    pubsub_forget(rq->env, c);
     reply_simple(&rq->reply, "RESET");
 }
 

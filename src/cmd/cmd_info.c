@@ -76,9 +76,11 @@ static void print_stats(struct cmd_env *env, struct buf *out)
                          "instantaneous_input_repl_kbps:0.00\r\n"
                          "instantaneous_output_repl_kbps:0.00\r\nsync_full:0\r\n"
                          "sync_partial_ok:0\r\nsync_partial_err:0\r\nevicted_clients:0\r\n"
-                         "pubsub_channels:0\r\npubsub_patterns:0\r\npubsubshard_channels:0\r\n"
                          "latest_fork_usec:0\r\ntotal_forks:0\r\ntracking_total_keys:0\r\n"
                          "unexpected_error_replies:0\r\n");
+    const size_t *subs = env->pubsub.count;
+    buf_printf(out, "pubsub_channels:%zu\r\npubsub_patterns:%zu\r\npubsubshard_channels:%zu\r\n",
+               subs[TOPIC_CHANNEL], subs[TOPIC_PATTERN], subs[TOPIC_SHARD]);
     buf_printf(out,
                "eventloop_cycles:%" PRIu64 "\r\neventloop_duration_sum:%" PRIu64 "\r\n"
                "eventloop_duration_cmd_sum:%" PRIu64 "\r\nlongest_loop_usec:%" PRIu64 "\r\n"

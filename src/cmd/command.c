@@ -277,6 +277,7 @@ const char *command_group_name(enum command_group group)
         [GROUP_GENERIC] = "generic",       [GROUP_STRING] = "string",
         [GROUP_HASH] = "hash",             [GROUP_LIST] = "list",
         [GROUP_SET] = "set",               [GROUP_ZSET] = "sorted-set",
+        [GROUP_PUBSUB] = "pubsub",
         [GROUP_VECTOR] = "module",         [GROUP_CLUSTER] = "cluster",
         [GROUP_TRANSACTION] = "transactions", [GROUP_SEARCH] = "module"};
     CHECK(group < COUNT_OF(names));
@@ -390,7 +391,7 @@ static bool admitted(struct request *rq)
         reply_no_subcommand(rq);
         return false;
     }
-    return log_admits(rq);
+    return log_admits(rq) && pubsub_admits(rq);
 }
 
 /* The arguments live on this stack frame, so a handler copies what must outlive it. */

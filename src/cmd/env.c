@@ -61,6 +61,7 @@ void cmd_env_init(struct cmd_env *env, struct io *io, struct db *db, struct conf
     env->started_wall_us = io->ops->wall_us(io);
     watches_init(env);
     blocking_init(env);
+    pubsub_init(env);
     random_hex(io, env->run_id, sizeof(env->run_id) - 1);
     CHECK(db->background.on_room == NULL); /* the data has one set of clients */
     db->background.on_room = on_room;
@@ -74,6 +75,7 @@ void cmd_env_fini(struct cmd_env *env)
     removals_stop(env);
     bulk_adds_stop(env);
     blocking_fini(env);
+    pubsub_fini(env);
     watches_fini(env);
     pause_fini(env);
     evict_fini(env);
@@ -143,6 +145,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     client->slow = NULL;
     log_wait_forget(env, client);
     blocking_forget(env, client);
+    pubsub_forget(env, client);
     if (client->blocked) {
         CHECK(env->blocked_count > 0);
         client->blocked = false;

@@ -9,6 +9,7 @@
 #include "cmd/ft_cursor.h"
 #include "cmd/latency.h"
 #include "cmd/pause.h"
+#include "cmd/pubsub.h"
 #include "cmd/slowlog.h"
 #include "cmd/watch.h"
 #include "conf/config.h"
@@ -80,6 +81,7 @@ struct cmd_env {
     struct command_names names;
     struct pause pause;
     struct blocking blocking;
+    struct pubsub pubsub;
     struct evict evict;
     struct slowlog slowlog;
     struct latency latency;

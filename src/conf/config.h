@@ -66,6 +66,9 @@ struct config_output_limit {
     uint64_t hard_bytes;
     uint64_t soft_bytes;
     int soft_seconds;
+    int pubsub_soft_seconds; /* of clients that have subscribed to something */
+    uint64_t pubsub_hard_bytes;
+    uint64_t pubsub_soft_bytes;
 };
 
 /* When snapshots are taken. */

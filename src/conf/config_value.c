@@ -302,14 +302,15 @@ static void print_word_range(const struct config_option *o, struct buf *out)
 
 enum { OUTPUT_LIMIT_WORDS = 4 };
 
-/* Replicas and subscribers have limits of their own in Redis, so that configurations name them;
- * here they are checked and have no effect: there are no such clients. */
+/* Replicas have limits of their own in Redis, so that configurations name them; here they are
+ * checked and have no effect: there are none. */
 static enum err read_output_limit(const struct slice words[OUTPUT_LIMIT_WORDS],
-                                  struct config_output_limit *normal, struct why *why)
+                                  struct config_output_limit *limit, struct why *why)
 {
     bool is_normal = slice_eq_nocase(words[0], "normal");
-    if (!is_normal && !slice_eq_nocase(words[0], "replica") &&
-        !slice_eq_nocase(words[0], "slave") && !slice_eq_nocase(words[0], "pubsub"))
+    bool is_pubsub = slice_eq_nocase(words[0], "pubsub");
+    if (!is_normal && !is_pubsub && !slice_eq_nocase(words[0], "replica") &&
+        !slice_eq_nocase(words[0], "slave"))
         return why_set(why, ERR_ARG,
                        "Invalid client class specified in buffer limit configuration.");
     int64_t hard, soft, seconds;
@@ -318,10 +319,15 @@ static enum err read_output_limit(const struct slice words[OUTPUT_LIMIT_WORDS],
         return why_set(why, ERR_ARG,
                        "Error in hard, soft or soft_seconds setting in buffer limit "
                        "configuration.");
-    if (is_normal)
-        *normal = (struct config_output_limit){.hard_bytes = (uint64_t)hard,
-                                               .soft_bytes = (uint64_t)soft,
-                                               .soft_seconds = (int)seconds};
+    if (is_normal) {
+        limit->hard_bytes = (uint64_t)hard;
+        limit->soft_bytes = (uint64_t)soft;
+        limit->soft_seconds = (int)seconds;
+    } else if (is_pubsub) {
+        limit->pubsub_hard_bytes = (uint64_t)hard;
+        limit->pubsub_soft_bytes = (uint64_t)soft;
+        limit->pubsub_soft_seconds = (int)seconds;
+    }
     return OK;
 }
 
@@ -355,8 +361,9 @@ static void print_output_limit(const struct config_option *o, const void *field,
 {
     (void)o;
     const struct config_output_limit *limit = field;
-    buf_printf(out, "normal %" PRIu64 " %" PRIu64 " %d", limit->hard_bytes, limit->soft_bytes,
-               limit->soft_seconds);
+    buf_printf(out, "normal %" PRIu64 " %" PRIu64 " %d pubsub %" PRIu64 " %" PRIu64 " %d",
+               limit->hard_bytes, limit->soft_bytes, limit->soft_seconds, limit->pubsub_hard_bytes,
+               limit->pubsub_soft_bytes, limit->pubsub_soft_seconds);
 }
 
 /* seconds changes [seconds changes ...]; nothing: never */

@@ -161,6 +161,11 @@ void reply_array(struct reply *r, size_t count)
     append_count(r->out, '*', count);
 }
 
+void reply_push(struct reply *r, size_t count)
+{
+    append_count(r->out, r->proto == 2 ? '*' : '>', count);
+}
+
 void reply_map(struct reply *r, size_t pairs)
 {
     CHECK(pairs <= INT64_MAX / 2);

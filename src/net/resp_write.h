@@ -36,6 +36,7 @@ void reply_verbatim(struct reply *r, const char *format3, struct slice bytes);
 void reply_array(struct reply *r, size_t count);
 void reply_map(struct reply *r, size_t pairs);         /* in RESP2 an array of 2 * pairs */
 void reply_set(struct reply *r, size_t count);         /* in RESP2 an array */
+void reply_push(struct reply *r, size_t count);        /* > of RESP3, in RESP2 an array */
 
 /* The same of the score of a sorted set: 17 digits, as Redis prints them. Not of NaN. */
 void reply_double17(struct reply *r, double value);

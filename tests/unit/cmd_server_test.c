@@ -339,7 +339,7 @@ TEST(cmd_server, lists_that_are_empty)
     EXPECT_REPLIES(h, "WAIT 1 0", ":0\r\n");
     EXPECT_REPLIES(h, "REPLICAOF NO ONE", "+OK\r\n");
     EXPECT_REPLIES(h, "REPLICAOF here 1", "-ERR replication is not in this version\r\n");
-    EXPECT_REPLIES(h, "SUBSCRIBE a", "-ERR publish and subscribe are not supported by vdb\r\n");
+    EXPECT_REPLIES(h, "PUBSUB CHANNELS", "*0\r\n");
     EXPECT_REPLIES(h, "LATENCY FOO", "-ERR unknown subcommand 'FOO'. Try LATENCY HELP.\r\n");
     EXPECT_REPLIES(h, "CLUSTER KEYSLOT {user1}:likes", ":8106\r\n");
     harness_free(h);
@@ -510,6 +510,12 @@ static bool run_some_words(struct harness *h, const struct command *c, uint64_t 
     return false;
 }
 
+/* Their replies are one message for each channel: tests/integration/pubsub_test.py. */
+static bool subscribes(const struct command *c)
+{
+    return c->group == GROUP_PUBSUB && strstr(c->name, "subscribe") != NULL;
+}
+
 TEST(cmd_table, any_words_get_one_whole_reply)
 {
     struct harness *h = harness_new();
@@ -518,7 +524,7 @@ TEST(cmd_table, any_words_get_one_whole_reply)
     for (int round = 0; round < 1000; round++) {
         refill(h);
         for (size_t i = 0; i < command_count(); i++)
-            if (strcmp(command_at(i)->name, "shutdown") != 0) {
+            if (strcmp(command_at(i)->name, "shutdown") != 0 && !subscribes(command_at(i))) {
                 answers += run_some_words(h, command_at(i), &state);
                 runs++;
             }

@@ -229,10 +229,11 @@ TEST(config, words_are_those_of_the_list)
 
 TEST(config, output_limit_has_the_syntax_of_redis)
 {
+#define PUBSUB " pubsub 33554432 8388608 60"
     const char *name = "client-output-buffer-limit";
-    EXPECT_SET(name, "normal 1mb 512kb 10", "normal 1048576 524288 10");
-    EXPECT_SET(name, "NORMAL 0 0 0", "normal 0 0 0");
-    EXPECT_SET(name, "normal 0 0 2147483647", "normal 0 0 2147483647");
+    EXPECT_SET(name, "normal 1mb 512kb 10", "normal 1048576 524288 10" PUBSUB);
+    EXPECT_SET(name, "NORMAL 0 0 0", "normal 0 0 0" PUBSUB);
+    EXPECT_SET(name, "normal 0 0 2147483647", "normal 0 0 2147483647" PUBSUB);
     const char *error = "!Error in hard, soft or soft_seconds setting in buffer limit "
                         "configuration.";
     EXPECT_SET(name, "normal 0 0 2147483648", error);
@@ -250,8 +251,10 @@ TEST(config, output_limit_has_the_syntax_of_redis)
                "!Invalid client class specified in buffer limit configuration.");
     EXPECT_SET(name, "replica x 0 0", error);
     /* There are none of these, but redis.conf has them. */
-    EXPECT_SET(name, "slave 0 0 0", "normal 1073741824 67108864 60");
-    EXPECT_SET(name, "replica 1 1 1 normal 1 2 3 pubsub 32mb 8mb 60", "normal 1 2 3");
+    EXPECT_SET(name, "slave 0 0 0", "normal 1073741824 67108864 60" PUBSUB);
+    EXPECT_SET(name, "replica 1 1 1 normal 1 2 3 pubsub 32mb 8mb 60", "normal 1 2 3" PUBSUB);
+    EXPECT_SET(name, "pubsub 3 2 1", "normal 1073741824 67108864 60 pubsub 3 2 1");
+    EXPECT_SET(name, "pubsub 0 0 2147483648", error);
 }
 
 /* CONFIG SET with words; the error text, or "" when it passed. */
