@@ -14,6 +14,7 @@ struct ft_search {
     struct ft_options options; /* of ask.words */
     struct slice sort_path;    /* SORTBY a field of the hash */
     bool sort_number;
+    bool sorts_late;   /* by values that the index does not have: all that is found comes */
     int sort_distance; /* SORTBY a distance; to the first vector they come so */
 };
 
@@ -245,7 +246,8 @@ static void show(struct search *s, void *env, void *user)
         return;
     }
     struct found *all = w.items;
-    if (f->ask.distance_as.len > 0) { /* documents without one come in order, and as LIMIT says */
+    if (f->ask.distance_as.len > 0 ||
+        f->sorts_late) { /* other documents without one come in order, and as LIMIT says */
         sort_found(&w);
         size_t first = f->options.offset < w.count ? (size_t)f->options.offset : w.count;
         w.items += first;
@@ -279,6 +281,12 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     f->sort_path = field->path;
     f->sort_number = field->kind == INDEX_NUMERIC;
     f->ask.rows.descending = f->options.descending;
+    f->sorts_late = field->kind == INDEX_TEXT && !field->sortable;
+    if (f->sorts_late) { /* only the hashes have its values */
+        f->ask.rows.offset = 0;
+        f->ask.rows.count = SIZE_MAX;
+        return OK;
+    }
     int size = snprintf(column, sizeof(column), "f%zu", index_field_number(x, field));
     CHECK(size > 0 && (size_t)size < sizeof(column));
     struct slice names = slice_of(column);

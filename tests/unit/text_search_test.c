@@ -193,6 +193,21 @@ TEST(text_search, what_an_index_says_of_words)
     harness_free(h);
 }
 
+TEST(text_search, sorts_by_texts_that_are_sortable_or_not)
+{
+    struct harness *h = harness_new();
+    run(h, "FT.CREATE i SCHEMA t TEXT s TEXT SORTABLE");
+    run(h, "HSET a t pear s Pear");
+    run(h, "HSET b t apple s apple");
+    run(h, "HSET c t fig s Fig");
+    FINDS_BY(h, "*", "SORTBY t", "b c a");
+    FINDS_BY(h, "*", "SORTBY t DESC LIMIT 1 1", "c");
+    FINDS_BY(h, "*", "SORTBY s", "b c a");
+    FINDS_BY(h, "pear|fig", "SORTBY t", "c a");
+    FINDS_BY(h, "pear|fig|apple", "SORTBY s LIMIT 2 5", "a");
+    harness_free(h);
+}
+
 /* -- limits ------------------------------------------------------------------------------------ */
 
 /* before, `count` times part with the number of the time in place of #, after. */
