@@ -286,7 +286,7 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
     struct why why = {{0}};
     const struct object *o = keyspace_get(&x->db->keys, key);
     uint32_t slot = TEXT_NO_SLOT;
-    if (o == NULL || o->type != OBJECT_HASH) {
+    if (o == NULL || o->type != OBJECT_HASH || !index_document_passes(x, o)) {
         forget(x, key, slot, lsn);
         return;
     }

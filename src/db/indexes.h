@@ -132,6 +132,8 @@ MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *
  * ERR_ARG: it cannot be indexed, why says why. */
 MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
                                       struct why *why);
+/* Does FILTER of its definition let a key in? */
+bool index_document_passes(const struct key_index *x, const struct object *o);
 void index_document_fini(struct index_document *d);
 /* A blob as PARAMS have it as a query: dim floats. ERR_ARG. */
 MUST_USE enum err index_query_read(const struct key_index *x, const struct index_field *f,

@@ -6,6 +6,7 @@
 #include "db/hashes.h"
 #include "db/index_text.h"
 #include "db/stored.h"
+#include "ft/index_filter.h"
 
 static bool is_blank(uint8_t c)
 {
@@ -241,6 +242,31 @@ static void read_rules(struct key_index *x, const struct object *o)
     if (s->score_field.len > 0 && hashes_get(x->db, o, s->score_field, &field) &&
         slice_to_f64(field.value, &score) && score >= 0 && score <= 1)
         d->score = score;
+}
+
+/* -- FILTER ------------------------------------------------------------------------------------ */
+
+struct reading {
+    const struct key_index *x;
+    const struct object *o;
+};
+
+static struct value read_value(void *user, struct slice name)
+{
+    const struct reading *r = user;
+    const struct index_field *f = index_spec_field(r->x->spec, name);
+    struct hash_field field;
+    if (slice_eq(name, slice_of("__key")))
+        return value_of(object_key(r->o));
+    if (!hashes_get(r->x->db, r->o, f == NULL ? name : f->path, &field))
+        return (struct value){.kind = VALUE_NONE};
+    return value_of(field.value);
+}
+
+bool index_document_passes(const struct key_index *x, const struct object *o)
+{
+    struct reading r = {x, o};
+    return x->spec->filter == NULL || index_filter_passes(x->spec->filter, read_value, &r);
 }
 
 /* -- the whole --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "ft/index_filter.h"
 
 static const struct {
     const char *word;
@@ -371,6 +372,15 @@ static enum err read_language(struct words *w, struct index_spec *s)
     return e;
 }
 
+static enum err read_filter(struct words *w, struct index_spec *s)
+{
+    struct slice text = {0};
+    enum err e = take(w, "FILTER", &text);
+    if (e == OK && s->filter != NULL)
+        e = why_set(w->why, ERR_ARG, "FILTER is given twice");
+    return e == OK ? index_filter_new(text, &s->filter, w->why) : e;
+}
+
 static enum err read_stop_words(struct words *w, struct index_spec *s)
 {
     s->own_stop_words = true;
@@ -406,6 +416,8 @@ static enum err read_options(struct words *w, struct index_spec *s)
             e = read_prefixes(w, s);
         else if (next_is(w, "SCORE"))
             e = take_number(w, "SCORE", &s->score);
+        else if (next_is(w, "FILTER"))
+            e = read_filter(w, s);
         else if (next_is(w, "SCORE_FIELD"))
             e = take(w, "SCORE_FIELD", &s->score_field);
         else if (next_is(w, "LANGUAGE"))
@@ -488,6 +500,7 @@ void index_spec_unref(struct index_spec *s)
 {
     if (s == NULL || --s->refs > 0)
         return;
+    index_filter_free(s->filter);
     mem_free(MEM_KEYSPACE, s->words);
     mem_free(MEM_KEYSPACE, s->prefixes);
     mem_free(MEM_KEYSPACE, s->fields);

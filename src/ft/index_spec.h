@@ -72,6 +72,8 @@ struct index_field {
     struct index_vector vector;
 };
 
+struct index_filter;
+
 enum { INDEX_TEXTS_MAX = 64 /* TEXT fields of an index */ };
 
 struct index_spec {
@@ -87,14 +89,15 @@ struct index_spec {
     bool skip_scan;
     double score;
     struct slice score_field;    /* empty: none */
+    struct index_filter *filter; /* index_filter.h; NULL: none */
     enum text_language language;
     struct slice language_field; /* empty: none */
     const struct slice *stop_words;
     size_t stop_word_count;
-    bool own_stop_words; /* they were given */
+    bool own_stop_words;                                                  /* they were given */
     bool no_offsets, no_highlight, no_fields, no_frequencies, many_texts; /* NOOFFSETS .. */
-    uint8_t *bytes; /* of all slices */
-    unsigned refs;  /* owner: loop */
+    uint8_t *bytes;                                                       /* of all slices */
+    unsigned refs;                                                        /* owner: loop */
 };
 
 /* Reads the words behind the name. Errors in RediSearch's words where it has some. */

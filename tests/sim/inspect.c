@@ -356,8 +356,7 @@ static const char *look_at_members(const struct db *db, const struct object *o)
                            : set_pack_check(pack, &count) && set_pack_is_unique(pack);
         return good && count == o->count && count > 0 ? NULL : "a set is no run of members";
     }
-    const char *broken =
-        tree_check(&o->large->tree, sorted ? &db->order_ops : &db->set_ops);
+    const char *broken = tree_check(&o->large->tree, sorted ? &db->order_ops : &db->set_ops);
     if (broken == NULL && sorted)
         broken = tree_check(&o->large->members, &db->member_ops);
     if (broken != NULL || !sorted)
@@ -370,8 +369,8 @@ static const char *look_at_members(const struct db *db, const struct object *o)
     for (uint32_t i = 0; zsets_next(&walk, &s); i++, before = s) {
         if (!zsets_get(db, o, s.member, &found) || found.score != s.score)
             return "a member has another score by name";
-        if (i > 0 && (before.score > s.score || (before.score == s.score &&
-                                                 slice_cmp(before.member, s.member) >= 0)))
+        if (i > 0 && (before.score > s.score ||
+                      (before.score == s.score && slice_cmp(before.member, s.member) >= 0)))
             return "members are out of order";
     }
     return NULL;
@@ -401,7 +400,8 @@ static const char *look_at_document(struct key_index *x, uint32_t row)
     struct why why;
     struct slice key = heap_get(&x->docs->heap, ref_of(x->docs, COL_ID, row));
     const struct object *o = keyspace_get(&x->db->keys, key);
-    if (o == NULL || o->type != OBJECT_HASH || !index_spec_covers(x->spec, key))
+    if (o == NULL || o->type != OBJECT_HASH || !index_spec_covers(x->spec, key) ||
+        !index_document_passes(x, o))
         return "an index holds a key that it should not";
     if (keyspace_fields_expiry(&x->db->keys, o) > 0)
         return NULL;
@@ -702,7 +702,7 @@ static uint64_t members_digest(const struct object *o)
 
 static uint64_t entries_digest(const struct object *o)
 {
-    return has_members(o)          ? members_digest(o)
+    return has_members(o)           ? members_digest(o)
            : o->type == OBJECT_LIST ? list_digest(o)
                                     : hash_digest(o);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "ft/index_filter.h"
 #include "lib/cmd_harness.h"
 #include "text/tokens.h"
 
@@ -193,6 +194,26 @@ TEST(text_search, what_an_index_says_of_words)
     harness_free(h);
 }
 
+TEST(text_search, an_index_has_what_its_filter_lets_in)
+{
+    struct harness *h = harness_new();
+    run(h, "HSET a t old n 9");
+    run(h, "FT.CREATE i FILTER \"@n > 5 && startswith(@__key, 'a')\" SCHEMA t TEXT n AS m TAG");
+    run(h, "HSET b t other n 9");
+    run(h, "HSET a1 t one n 10");
+    run(h, "HSET a2 t two");
+    FINDS_BY(h, "*", "SORTBY t", "a a1");
+    run(h, "HSET a n 3");
+    run(h, "HSET a2 n 6");
+    FINDS_BY(h, "*", "SORTBY t", "a1 a2");
+    EXPECT_PART(h, 2, "FT.CREATE j FILTER \"@n >\" SCHEMA t TEXT", "-Syntax error");
+    EXPECT_REPLY(h, 2, "FT.CREATE j FILTER 1 FILTER 1 SCHEMA t TEXT", "-FILTER is given twice\r\n");
+    EXPECT_REPLY(h, 2, "FT.CREATE j MAXTEXTFIELDS NOHL FILTER",
+                 "-Bad arguments for FILTER: Expected an argument, but "
+                 "none provided\r\n");
+    harness_free(h);
+}
+
 TEST(text_search, sorts_by_texts_that_are_sortable_or_not)
 {
     struct harness *h = harness_new();
@@ -225,6 +246,20 @@ static const char *repeated(const char *before, const char *part, size_t count, 
     size += (size_t)snprintf(line + size, sizeof(line) - size, "%s", after);
     REQUIRE(size < sizeof(line));
     return line;
+}
+
+TEST(text_search, a_filter_reads_so_many_fields_and_not_one_more)
+{
+    struct harness *h = harness_new();
+    EXPECT_REPLY(h, 2,
+                 repeated("FT.CREATE i FILTER \"@f < 1", " || @f# > 1", INDEX_FILTER_NAMES_MAX - 1,
+                          "\" SCHEMA t TEXT"),
+                 "+OK\r\n");
+    EXPECT_REPLY(h, 2,
+                 repeated("FT.CREATE j FILTER \"@f < 1", " || @f# > 1", INDEX_FILTER_NAMES_MAX,
+                          "\" SCHEMA t TEXT"),
+                 "-FILTER reads at most 64 fields\r\n");
+    harness_free(h);
 }
 
 TEST(text_search, words_nest_as_deep_as_queries)
