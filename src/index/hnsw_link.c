@@ -187,18 +187,32 @@ static bool raise_entry(const struct linking *l, bool alone)
     return false;
 }
 
-/* Takes a place in the tree, near by; of rows that find nobody alive, one becomes the root, unless
- * somebody lives on the move: then it has to wait. From here on walks meet the row. */
+/* The place of a row whose walk met only the dead: others may live further away, and then their tree
+ * takes it in. When the root is dead too the row becomes the root, and the sweep hangs on it what
+ * it finds, unless somebody lives on the move: then it has to wait. */
+static bool join_far(const struct linking *l)
+{
+    struct hnsw *h = l->h;
+    uint32_t root = atomic_load_explicit(&h->root, memory_order_acquire);
+    if (root != ROW_NONE && !row_dead(l->rows, root)) {
+        if (!tree_join(h, l->rows, NULL, l->lane, l->row, root))
+            return false;
+        tree_keep_parent(h, l->rows, NULL, l->lane, l->row);
+        return true;
+    }
+    if (atomic_load_explicit(&h->moving, memory_order_acquire) || !raise_entry(l, true))
+        return false;
+    tree_plant(h, l->row);
+    return true;
+}
+
+/* Takes a place in the tree, near by. From here on walks meet the row. */
 static bool join_tree(const struct linking *l)
 {
     struct hnsw *h = l->h;
     bool joined = false;
-    if (l->chosen_count[0] == 0) {
-        if (atomic_load_explicit(&h->moving, memory_order_acquire) || !raise_entry(l, true))
-            return false;
-        tree_plant(h, l->row);
-        return true;
-    }
+    if (l->chosen_count[0] == 0)
+        return join_far(l);
     for (size_t i = 0; i < l->chosen_count[0] && !joined; i++)
         joined = tree_join(h, l->rows, NULL, l->lane, l->row, l->chosen[0][i]);
     for (size_t i = 0; i < l->pool_count && !joined; i++)
