@@ -48,7 +48,7 @@ $(OBJ)/src/vec/kernels_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c -mpopcnt
 $(OBJ)/src/vec/kernels_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni \
                                            -mavx512vpopcntdq -mfma -mpopcnt
 
-LAYERS     := base conf vec net index types text ft db persist cluster cmd
+LAYERS     := base conf vec net index types json text ft db persist cluster cmd
 LIB_SRC    := $(filter-out $(if $(LIBS3),,%/store_libs3.c),\
                 $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c))) \
               $(filter-out src/main.c,$(wildcard src/*.c))

@@ -42,6 +42,12 @@ enum {
     LIMIT_TIMEOUT_MS = 3600 * 1000,       /* TIMEOUT of a search */
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */
+    LIMIT_JSON_PATH_SIZE = 64 * 1024,     /* bytes of a JSONPath, */
+    LIMIT_JSON_PATH_STEPS = 128,          /* its steps, and those of each path in its filters, */
+    LIMIT_JSON_PATH_OPS = 128,            /* operators and terms of a filter, */
+    LIMIT_JSON_PATH_NESTING = 8,          /* and filters in paths in filters */
+    LIMIT_JSON_WORK = 256 << 20,          /* bytes that a JSONPath passes over in a document */
+    LIMIT_REGEX_STATES = 4096,            /* of a regular expression */
     LIMIT_MANY = 1000000,                 /* elements of one VMADD, queries of one VMSEARCH */
     LIMIT_MULTI_COMMANDS = 1024 * 1024,   /* that wait for EXEC */
     LIMIT_MULTI_SIZE = 256 * 1024 * 1024, /* bytes of these */

@@ -25,6 +25,15 @@ static enum err dump_entries(struct request *rq, const struct object *o, struct 
     return e == OK ? dump_packs(rq->env->db, o, text) : e;
 }
 
+static enum err dump_document(struct request *rq, const struct object *o, struct buf *text,
+                              struct why *why)
+{
+    enum err e = copy_fits(0, copy_json_size(o), why);
+    if (e == OK && !db_has_room(rq->env->db, 2 * copy_json_size(o)))
+        e = ERR_NOMEM;
+    return e == OK ? dump_json(o, text) : e;
+}
+
 void cmd_dump(struct request *rq)
 {
     const struct dump_args *a = rq->args;
@@ -40,6 +49,8 @@ void cmd_dump(struct request *rq)
         e = dump_elements(rq, o->collection, &text, &why);
     else if (object_is_packs(o))
         e = dump_entries(rq, o, &text, &why);
+    else if (o->type == OBJECT_JSON)
+        e = dump_document(rq, o, &text, &why);
     else
         dump_string(object_string(o), &text);
     if (e == OK && buf_failed(&text))

@@ -80,6 +80,17 @@ static bool copy_packs(struct request *rq, const struct object *o, struct slice 
     return build_end(&b, until_ms);
 }
 
+static bool copy_document(struct request *rq, const struct object *o, struct slice new_key)
+{
+    struct build b;
+    struct mutation m = copy_json(o);
+    uint64_t until_ms = o->expire_ms;
+    if (!build_begin(&b, rq, new_key, 1, copy_json_size(o)))
+        return false;
+    build_add(&b, &m);
+    return build_end(&b, until_ms);
+}
+
 void cmd_copy(struct request *rq)
 {
     const struct copy_args *a = rq->args;
@@ -98,6 +109,8 @@ void cmd_copy(struct request *rq)
         ok = copy_collection(rq, o, a->new_key);
     else if (copies && object_is_packs(o))
         ok = copy_packs(rq, o, a->new_key);
+    else if (copies && o->type == OBJECT_JSON)
+        ok = copy_document(rq, o, a->new_key);
     else if (copies)
         ok = key_set_until(rq, a->new_key, object_string(o), o->expire_ms);
     if (ok)

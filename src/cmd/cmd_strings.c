@@ -116,7 +116,7 @@ static bool set_pairs(struct request *rq, const struct slices *pairs)
 {
     struct why why = {{0}};
     uint64_t lsn = rq->client->last_lsn;
-    enum err e = db_set_strings(rq->env->db, pairs->items, pairs->count, &lsn, &why);
+    enum err e = db_set_values(rq->env->db, OBJECT_STRING, pairs->items, pairs->count, &lsn, &why);
     return written(rq, e, lsn, &why);
 }
 

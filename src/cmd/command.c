@@ -279,7 +279,8 @@ const char *command_group_name(enum command_group group)
         [GROUP_SET] = "set",               [GROUP_ZSET] = "sorted-set",
         [GROUP_PUBSUB] = "pubsub",
         [GROUP_VECTOR] = "module",         [GROUP_CLUSTER] = "cluster",
-        [GROUP_TRANSACTION] = "transactions", [GROUP_SEARCH] = "module"};
+        [GROUP_TRANSACTION] = "transactions", [GROUP_SEARCH] = "module",
+        [GROUP_JSON] = "module"};
     CHECK(group < COUNT_OF(names));
     return names[group];
 }

@@ -82,7 +82,8 @@ enum command_group {
     GROUP_VECTOR,
     GROUP_CLUSTER,
     GROUP_TRANSACTION,
-    GROUP_SEARCH
+    GROUP_SEARCH,
+    GROUP_JSON
 };
 
 /* One command in hand. */

@@ -110,6 +110,7 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
     case MUTATION_HASH_EXPIRE:
+    MUTATIONS_OF_JSON:
     case MUTATION_LIST_PUSH:
     case MUTATION_LIST_TRIM:
     case MUTATION_LIST_SET:

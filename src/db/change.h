@@ -29,4 +29,7 @@ void change_swap_halves(struct db *db);
 MUST_USE enum err change_prepare_members(struct db *db, const struct mutation *m);
 void change_apply_members(struct db *db, const struct mutation *m);
 
+/* change_json.c: MUTATION_JSON_SET, _INSERT, _REMOVE; change_publish applies them. */
+MUST_USE enum err change_prepare_json(struct db *db, const struct mutation *m, struct why *why);
+
 #endif

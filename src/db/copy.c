@@ -264,6 +264,9 @@ enum err copy_check(struct copy_check *check, const struct mutation *m, struct w
         check->elements += m->count;
         return copy_fits(check->elements, 0, why);
     }
+    if (first && m->kind == MUTATION_JSON_SET && m->key.len == 0 && m->path.len == 1) {
+        return OK; /* nothing may come behind it, since no COLLECTION_NEW has */
+    }
     bool fits = m->kind == MUTATION_PUT || m->kind == MUTATION_PARTITION_NEW;
     if (first)
         fits = m->kind == MUTATION_COLLECTION_NEW;

@@ -1,7 +1,7 @@
 /* copy.h: what a key holds as the mutations that make it again, for COPY, DUMP and RESTORE.
  *
  * A hash is HASH_SETs of some fields each, a list LIST_PUSHes, a set SET_ADDs, a sorted set
- * ZSET_ADDs. A collection is
+ * ZSET_ADDs, a document one JSON_SET. A collection is
  *
  *     COLLECTION_NEW   its spec, tuning and schema in it
  *     PARTITION_NEW .. its partitions beside _default, by rising names
@@ -33,6 +33,10 @@ size_t copy_packs_size(const struct object *o);
 MUST_USE enum err copy_packs_each(struct db *db, const struct object *o, struct slice key,
                                   enum err (*take)(void *user, const struct mutation *m),
                                   void *user);
+
+/* A document as the one mutation that makes it, and what that takes. It points into the object. */
+size_t copy_json_size(const struct object *o);
+struct mutation copy_json(const struct object *o);
 
 /* Are these mutations that copy_each or copy_packs_each could have handed out, or that do no harm
  * where it has been? For bytes of clients: one after the other, first is all zeros before.

@@ -358,6 +358,17 @@ static void settle(struct db *db, const struct mutation *m)
         bulk_settle(db, m->new_key);
 }
 
+static enum err prepare_index(struct db *db, const struct mutation *m, struct why *why)
+{
+    if (m->kind == MUTATION_INDEX_NEW)
+        return indexes_prepare(db, m, why);
+    if (m->kind == MUTATION_INDEX_ALTER)
+        return indexes_prepare_alter(db, m, why);
+    if (m->kind == MUTATION_INDEX_REMOVE)
+        return indexes_named(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
+    return indexes_prepare_alias(db, m, why);
+}
+
 static enum err prepare(struct db *db, const struct mutation *m, struct why *why)
 {
     enum err e = OK;
@@ -403,18 +414,15 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     MUTATIONS_OF_SETS:
         e = change_prepare_members(db, m);
         break;
+    MUTATIONS_OF_JSON:
+        e = change_prepare_json(db, m, why);
+        break;
     case MUTATION_INDEX_NEW:
-        e = indexes_prepare(db, m, why);
-        break;
     case MUTATION_INDEX_REMOVE:
-        e = indexes_named(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
-        break;
     case MUTATION_INDEX_ALTER:
-        e = indexes_prepare_alter(db, m, why);
-        break;
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
-        e = indexes_prepare_alias(db, m, why);
+        e = prepare_index(db, m, why);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:
@@ -586,6 +594,7 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
     case MUTATION_INDEX_NEW:
+    MUTATIONS_OF_JSON:
     case MUTATION_INDEX_REMOVE:
     case MUTATION_LIST_SET:
     case MUTATION_LIST_INSERT:
@@ -639,6 +648,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_STRING_SET:
     case MUTATION_STRING_RANGE:
     case MUTATION_COLLECTION_NEW:
+    MUTATIONS_OF_JSON:
         change_publish(db);
         break;
     case MUTATION_KEY_EXPIRE:
@@ -778,30 +788,45 @@ enum err db_remove_keys(struct db *db, const struct slice *keys, size_t count, s
     return e;
 }
 
-static struct mutation string_of(const struct slice *pair)
+static struct mutation value_of(enum object_type type, const struct slice *pair)
 {
-    return (struct mutation){.kind = MUTATION_STRING_SET, .key = pair[0], .value = pair[1]};
+    bool string = type == OBJECT_STRING;
+    CHECK(string || type == OBJECT_JSON);
+    return (struct mutation){.kind = string ? MUTATION_STRING_SET : MUTATION_JSON_SET,
+                             .key = pair[0],
+                             .value = pair[1],
+                             .path = string ? (struct slice){0} : slice_of("$")};
+}
+
+/* A document expires when the one before it did, a string never. */
+static struct object *make_value(struct db *db, enum object_type type, const struct mutation *m)
+{
+    const struct object *old = type == OBJECT_JSON ? keyspace_get(&db->keys, m->key) : NULL;
+    uint64_t expire_ms = old == NULL ? 0 : old->expire_ms;
+    if (expire_ms > 0 && !keyspace_reserve_expiry(&db->keys))
+        return NULL;
+    return keyspace_make_object(&db->keys, m->key, type, m->value, expire_ms);
 }
 
 /* Objects of all pairs, and room for them. On error those that were made stay in the array. */
-static enum err prepare_strings(struct db *db, const struct slice *pairs, size_t count,
-                                struct object **objects, struct why *why)
+static enum err prepare_values(struct db *db, enum object_type type, const struct slice *pairs,
+                               size_t count, struct object **objects, struct why *why)
 {
     size_t size = 0;
     if (!keyspace_reserve(&db->keys, count / 2))
         return ERR_NOMEM;
     for (size_t i = 0; i < count; i += 2) {
-        struct mutation m = string_of(&pairs[i]);
+        struct mutation m = value_of(type, &pairs[i]);
         size += batch_size_max(&m);
-        objects[i / 2] = keyspace_make_object(&db->keys, m.key, OBJECT_STRING, m.value, 0);
+        objects[i / 2] = make_value(db, type, &m);
         if (objects[i / 2] == NULL)
             return ERR_NOMEM;
     }
     return db_reserve_log(db, size, why);
 }
 
-enum err db_set_strings(struct db *db, const struct slice *pairs, size_t count, uint64_t *lsn,
-                        struct why *why)
+enum err db_set_values(struct db *db, enum object_type type, const struct slice *pairs,
+                       size_t count, uint64_t *lsn, struct why *why)
 {
     size_t bytes = 0;
     CHECK(count % 2 == 0 && db->log.open && db->object == NULL);
@@ -813,9 +838,9 @@ enum err db_set_strings(struct db *db, const struct slice *pairs, size_t count, 
     struct object **objects = mem_try_calloc(MEM_SCRATCH, count / 2 * sizeof(*objects));
     if (objects == NULL)
         return ERR_NOMEM;
-    enum err e = prepare_strings(db, pairs, count, objects, why);
+    enum err e = prepare_values(db, type, pairs, count, objects, why);
     for (size_t i = 0; i < count && e == OK; i += 2) {
-        struct mutation m = string_of(&pairs[i]);
+        struct mutation m = value_of(type, &pairs[i]);
         e = mlog_append(&db->log, &m, lsn);
         CHECK(e == OK); /* the log has room */
         db->object = objects[i / 2];

@@ -109,9 +109,10 @@ MUST_USE enum err db_reserve_log(struct db *db, size_t size, struct why *why);
 /* Removes the keys that are there, all of them or, on error, none. */
 MUST_USE enum err db_remove_keys(struct db *db, const struct slice *keys, size_t count,
                                  size_t *removed, uint64_t *lsn, struct why *why);
-/* Sets strings: a key, its value, a key ...; count is even. All of them or, on error, none. */
-MUST_USE enum err db_set_strings(struct db *db, const struct slice *pairs, size_t count,
-                                 uint64_t *lsn, struct why *why);
+/* Sets strings, or documents: a key, its value, a key ...; count is even. All of them or, on error,
+ * none. */
+MUST_USE enum err db_set_values(struct db *db, enum object_type type, const struct slice *pairs,
+                                size_t count, uint64_t *lsn, struct why *why);
 /* A record that was logged elsewhere, with the LSN it has there (the last one plus 1). ERR_CORRUPT:
  * it is none, and nothing has changed, or it does not fit the data. After an error in the midst of
  * a batch the data is good for nothing. Counts no memory against maxmemory: what was acknowledged

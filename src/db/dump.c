@@ -69,6 +69,17 @@ enum err dump_packs(struct db *db, const struct object *o, struct buf *out)
     return e == OK ? end_record(out, w.count) : e;
 }
 
+enum err dump_json(const struct object *o, struct buf *out)
+{
+    struct mutation m = copy_json(o);
+    CHECK(out->len == 0);
+    if (buf_reserve(out, copy_json_size(o)) == NULL)
+        return ERR_NOMEM;
+    batch_begin(out);
+    batch_add(out, &m);
+    return buf_failed(out) ? ERR_NOMEM : end_record(out, 1);
+}
+
 enum err dump_read(struct slice bytes, struct dump *out)
 {
     if (bytes.len < DUMP_OVERHEAD)

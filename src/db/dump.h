@@ -3,8 +3,8 @@
  *     0      u8   DUMP_STRING
  *     1      ...  the string
  *
- *     0      ...  entries or a collection: the mutations of db/copy.h, without a key, as one record
- *                 of the log (db/batch.h), whose first byte is never DUMP_STRING
+ *     0      ...  entries, a document or a collection: the mutations of db/copy.h, without a key,
+ *                 as one record of the log (db/batch.h), whose first byte is never DUMP_STRING
  *
  * and behind either
  *
@@ -24,8 +24,10 @@ enum { DUMP_VERSION = 3, DUMP_STRING = 0, DUMP_TAIL_SIZE = 8, DUMP_OVERHEAD = 9 
 
 /* Appends the dump of a string to an empty buffer. */
 void dump_string(struct slice value, struct buf *out);
-/* The same of packs (object_is_packs), and of a collection; they have to fit (copy_fits). */
+/* The same of packs (object_is_packs), of a document, and of a collection; they have to fit
+ * (copy_fits). */
 MUST_USE enum err dump_packs(struct db *db, const struct object *o, struct buf *out);
+MUST_USE enum err dump_json(const struct object *o, struct buf *out);
 MUST_USE enum err dump_collection(struct db *db, struct collection *c, struct buf *out);
 
 struct dump {

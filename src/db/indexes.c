@@ -333,6 +333,7 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_COLLECTION_NEW:
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
+    MUTATIONS_OF_JSON:
         follow_all(db, m->key, lsn);
         break;
     case MUTATION_SET_ADD:

@@ -17,7 +17,8 @@ struct collection;
     X(OBJECT_HASH, "hash")                                                                         \
     X(OBJECT_LIST, "list")                                                                         \
     X(OBJECT_SET, "set")                                                                           \
-    X(OBJECT_ZSET, "zset")
+    X(OBJECT_ZSET, "zset")                                                                         \
+    X(OBJECT_JSON, "ReJSON-RL")
 
 enum object_type {
 #define X(type, name) type,
@@ -34,7 +35,8 @@ enum object_hold {
     OBJECT_LEFT /* and object_free was called meanwhile: the capture frees it */
 };
 
-/* A key with its value, in one piece of memory: a string, or a pack of entries (types/pack.h). Such
+/* A key with its value, in one piece of memory: a string, a document (json/value.h), or a pack of
+ * entries (types/pack.h). Such
  * a value never changes in place: another object comes in its stead. The bytes follow the last
  * field without a gap. */
 struct object {
@@ -113,7 +115,7 @@ static inline struct slice object_string(const struct object *o)
 /* Is the value a pack, or a tree of packs? */
 static inline bool object_is_packs(const struct object *o)
 {
-    return o->type != OBJECT_STRING && o->type != OBJECT_COLLECTION;
+    return o->type != OBJECT_STRING && o->type != OBJECT_COLLECTION && o->type != OBJECT_JSON;
 }
 
 /* How many entries there are; of a hash, expired fields among them. */

@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "db/partitions.h"
+#include "json/edit.h"
+#include "json/parse.h"
 
 /* Vectors in a record stand at multiples of this, so that they can be used where they are. */
 enum { VECTOR_ALIGNMENT = 8 };
@@ -67,7 +69,8 @@ static void put_ids(struct buf *out, const struct mutation *m)
 size_t mutation_size_max(const struct mutation *m)
 {
     enum { FIXED = 64, SPEC_FIXED = 512, ELEMENT_FIXED = 32 };
-    size_t size = FIXED + m->key.len + m->new_key.len + m->value.len + m->partition.len;
+    size_t size =
+        FIXED + m->key.len + m->new_key.len + m->value.len + m->partition.len + m->path.len;
     if (m->kind == MUTATION_COLLECTION_NEW || m->kind == MUTATION_COLLECTION_ALTER || m->creates)
         size += SPEC_FIXED + LIMIT_SCHEMA_NAMES;
     for (size_t i = 0; i < m->count && m->ids != NULL; i++)
@@ -138,6 +141,15 @@ static void put_members(struct buf *out, const struct mutation *m)
     }
 }
 
+static void put_json(struct buf *out, const struct mutation *m)
+{
+    bytes_put_slice(out, m->path);
+    if (m->kind == MUTATION_JSON_INSERT)
+        bytes_put_u64(out, m->offset);
+    if (m->kind != MUTATION_JSON_REMOVE)
+        bytes_put_slice(out, m->value);
+}
+
 void mutation_encode(const struct mutation *m, struct buf *out)
 {
     size_t start = out->len;
@@ -180,6 +192,9 @@ void mutation_encode(const struct mutation *m, struct buf *out)
         break;
     case MUTATION_HASH_SET:
         put_fields(out, m);
+        break;
+    MUTATIONS_OF_JSON:
+        put_json(out, m);
         break;
     case MUTATION_HASH_EXPIRE:
         put_ids(out, m);
@@ -370,6 +385,31 @@ static enum err get_set(struct bytes_reader *r, struct mutation *m)
     return e == OK && adds && m->count == 0 ? ERR_CORRUPT : e;
 }
 
+/* A part of a document, or all of it. */
+static enum err get_json(struct bytes_reader *r, struct mutation *m)
+{
+    bool inserts = m->kind == MUTATION_JSON_INSERT;
+    m->path = bytes_get_slice(r);
+    if (inserts)
+        m->offset = bytes_get_u64(r);
+    if (r->broken || !jplace_check(m->path))
+        return ERR_CORRUPT;
+    if (m->kind == MUTATION_JSON_REMOVE)
+        return m->path.len > 1 ? OK : ERR_CORRUPT;
+    m->value = bytes_get_slice(r);
+    if (r->broken || (inserts && (m->value.len < 3 || m->value.ptr[0] != '[')))
+        return ERR_CORRUPT;
+    return jparse_check(m->value);
+}
+
+static enum err get_range(struct bytes_reader *r, struct mutation *m)
+{
+    m->offset = bytes_get_u64(r);
+    m->value = bytes_get_slice(r);
+    bool over = m->offset > LIMIT_STRING_SIZE || m->offset + m->value.len > LIMIT_STRING_SIZE;
+    return over ? ERR_CORRUPT : OK;
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
@@ -386,10 +426,7 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         m->new_key = bytes_get_slice(r);
         break;
     case MUTATION_STRING_RANGE:
-        m->offset = bytes_get_u64(r);
-        m->value = bytes_get_slice(r);
-        if (m->offset > LIMIT_STRING_SIZE || m->offset + m->value.len > LIMIT_STRING_SIZE)
-            e = ERR_CORRUPT;
+        e = get_range(r, m);
         break;
     case MUTATION_COLLECTION_NEW:
     case MUTATION_COLLECTION_ALTER:
@@ -419,6 +456,9 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
         break;
     MUTATIONS_OF_LISTS:
         e = get_list(r, m);
+        break;
+    MUTATIONS_OF_JSON:
+        e = get_json(r, m);
         break;
     MUTATIONS_OF_SETS:
         e = get_set(r, m);

@@ -43,6 +43,9 @@
     X(MUTATION_SET_REMOVE, 27, "the set has none of these members; without any, it is gone")       \
     X(MUTATION_ZSET_ADD, 28, "the members have these scores; when it replaces, there are no more") \
     X(MUTATION_ZSET_REMOVE, 29, "none of these members is there; without any, the key is gone")    \
+    X(MUTATION_JSON_SET, 30, "the document has this value at this path")                           \
+    X(MUTATION_JSON_INSERT, 31, "the array at this path has these elements more, from there on")   \
+    X(MUTATION_JSON_REMOVE, 32, "the document has nothing at this path")                           \
     X(MUTATION_INDEX_ALTER, 40, "the index has these fields more")                                 \
     X(MUTATION_ALIAS_SET, 41, "this name means that index, too")                                   \
     X(MUTATION_ALIAS_REMOVE, 42, "this name means no index")
@@ -53,8 +56,8 @@ enum mutation_kind {
 #undef X
 };
 
-/* For a switch that treats all changes of lists, or of sets and sorted sets, alike: a case with the
- * last colon left out. */
+/* For a switch that treats all changes of lists, of sets and sorted sets, or of documents alike: a
+ * case with the last colon left out. */
 #define MUTATIONS_OF_LISTS                                                                         \
     case MUTATION_LIST_PUSH:                                                                       \
     case MUTATION_LIST_TRIM:                                                                       \
@@ -67,6 +70,10 @@ enum mutation_kind {
     case MUTATION_SET_REMOVE:                                                                      \
     case MUTATION_ZSET_ADD:                                                                        \
     case MUTATION_ZSET_REMOVE
+#define MUTATIONS_OF_JSON                                                                          \
+    case MUTATION_JSON_SET:                                                                        \
+    case MUTATION_JSON_INSERT:                                                                     \
+    case MUTATION_JSON_REMOVE
 
 const char *mutation_name(enum mutation_kind kind);
 
@@ -89,10 +96,12 @@ struct mutation {
     enum mutation_kind kind;
     struct slice key;                  /* INDEX_*, ALIAS_*: a name of an index, which is no key */
     struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none),
-                                        * LIST_SET, LIST_REMOVE */
+                                        * LIST_SET, LIST_REMOVE; JSON_SET, JSON_INSERT (an
+                                        * array): a document's text */
+    struct slice path;                 /* JSON_SET, _INSERT, _REMOVE: as jplace_path writes it */
     uint64_t expire_ms;                /* STRING_SET, _EXPIRE: Unix time; 0: never */
     uint64_t offset;                   /* STRING_RANGE; LIST_SET: the place; LIST_TRIM: how many
-                                        * go at the head */
+                                        * go at the head; JSON_INSERT: of the first element */
     uint64_t limit;                    /* LIST_TRIM: how many go at the tail; LIST_REMOVE: how many
                                         * go at most */
     bool at_head;                      /* LIST_PUSH; LIST_INSERT: before the other; LIST_REMOVE:

@@ -4,6 +4,7 @@
 #define VDB_NET_RESP_WRITE_H
 
 #include "base/buf.h"
+#include "base/double_text.h"
 #include "base/err.h"
 
 struct reply {
@@ -44,10 +45,5 @@ void reply_double17(struct reply *r, double value);
 enum { SCORE_TEXT_MAX = 32 };
 /* Its text without framing, NUL-terminated; returns its length. */
 size_t score_to_text(double value, char text[SCORE_TEXT_MAX]);
-
-enum { DOUBLE_TEXT_MAX = 32 };
-/* The text of reply_double without framing, NUL-terminated; returns its length. Plain decimals from
- * 1e-7 up to 1e17 as Redis prints scores (0.5, 1, 0.9992150366306305), else exponent form. */
-size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX]);
 
 #endif

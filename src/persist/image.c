@@ -1,6 +1,7 @@
 #include "persist/image.h"
 
 #include "index/hnsw.h"
+#include "json/parse.h"
 #include "persist/fields.h"
 #include "types/hash.h"
 #include "types/list.h"
@@ -83,12 +84,14 @@ enum {
     KEY_SET = 9,
     KEY_SET_MORE = 10,
     KEY_ZSET = 11,
-    KEY_ZSET_MORE = 12
+    KEY_ZSET_MORE = 12,
+    KEY_JSON = 13
 };
 
 static uint8_t type_on_disk(const struct image_key *key)
 {
-    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION;
+    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION &&
+                 key->type != OBJECT_JSON;
     CHECK(!key->more || (packs && key->expire_ms == 0));
     switch (key->type) {
     case OBJECT_STRING:
@@ -103,6 +106,8 @@ static uint8_t type_on_disk(const struct image_key *key)
         return key->more ? KEY_SET_MORE : KEY_SET;
     case OBJECT_ZSET:
         return key->more ? KEY_ZSET_MORE : KEY_ZSET;
+    case OBJECT_JSON:
+        return KEY_JSON;
     }
     CHECK(false);
     return 0;
@@ -220,6 +225,10 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
         out->type = OBJECT_STRING;
         out->value = bytes_get_slice(keys);
         return true;
+    case KEY_JSON:
+        out->type = OBJECT_JSON;
+        out->value = bytes_get_slice(keys);
+        return true;
     case KEY_COLLECTION:
         out->type = OBJECT_COLLECTION;
         out->uid = bytes_get_u64(keys);
@@ -249,7 +258,8 @@ enum err image_key_get(struct bytes_reader *keys, struct image_key *out, struct 
     out->key = bytes_get_slice(keys);
     if (keys->broken || zero != 0 || !get_value(keys, type, out) || keys->broken)
         return corrupt(why, "a key is described wrongly");
-    return OK;
+    enum err e = out->type == OBJECT_JSON ? jparse_check(out->value) : OK;
+    return e == ERR_CORRUPT ? corrupt(why, "a document is none") : e;
 }
 
 /* -- rows -------------------------------------------------------------------------------------- */

@@ -38,7 +38,8 @@ struct image_key {
     enum object_type type;
     uint64_t expire_ms; /* Unix time; 0: never */
     struct slice key;
-    struct slice value;          /* OBJECT_STRING; entries: a pack, whose names may repeat */
+    struct slice value;          /* OBJECT_STRING, _JSON; entries: a pack, whose names may
+                                  * repeat */
     bool more;                   /* of a pack: value goes on where the record before ended */
     uint32_t count;              /* of entries in such a value; image_key_get sets it */
     uint64_t uid;                /* OBJECT_COLLECTION */

@@ -243,7 +243,8 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
     out->place = key->place;
     if (key->more)
         return make_piece(key, out);
-    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION;
+    bool packs = key->type != OBJECT_STRING && key->type != OBJECT_COLLECTION &&
+                 key->type != OBJECT_JSON;
     if (packs && (key->count > db->packed_count_max || key->value.len > db->packed_bytes_max))
         return make_large(l, key, out);
     if (packs && !is_unique(key))
@@ -281,8 +282,10 @@ enum err load_keys(struct load_lane *lane, const struct load_item *item)
     if (e != OK)
         return e;
     e = image_keys_open(body, &first, &reader, &lane->why);
+    /* A large value is several records, so there may be more of them than places. */
+    enum { RECORD_SIZE_MIN = 22 };
     if (e != OK || first != (uint64_t)chunk->index * IMAGE_KEYS_SPAN ||
-        chunk->count > IMAGE_KEYS_SPAN)
+        chunk->count > body.len / RECORD_SIZE_MIN)
         return load_blame(lane, chunk, ERR_CORRUPT, "keys of other places");
     keys->list = mem_try_calloc(MEM_SNAPSHOT, chunk->count * sizeof(*keys->list));
     if (keys->list == NULL)

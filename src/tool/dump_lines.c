@@ -191,7 +191,7 @@ static void on_key(struct dump *d, const struct image_key *key)
     }
     buf_printf(&d->text, "%s ", object_type_name(key->type));
     put_quoted(d, key->key);
-    if (key->type == OBJECT_STRING) {
+    if (key->type == OBJECT_STRING || key->type == OBJECT_JSON) {
         buf_append_byte(&d->text, ' ');
         put_quoted(d, key->value);
     } else if (key->type == OBJECT_COLLECTION) {
@@ -273,6 +273,18 @@ static void put_end(struct dump *d, uint64_t expire_ms)
     if (expire_ms == 0)
         buf_append_text(&d->text, " never expires");
     put_expiry(d, expire_ms);
+}
+
+static void put_json(struct dump *d, const struct mutation *m)
+{
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, m->path);
+    if (m->kind == MUTATION_JSON_INSERT)
+        buf_printf(&d->text, " at %" PRIu64, m->offset);
+    if (m->kind == MUTATION_JSON_REMOVE)
+        return;
+    buf_append_byte(&d->text, ' ');
+    put_quoted(d, m->value);
 }
 
 static void put_list_change(struct dump *d, const struct mutation *m)
@@ -369,6 +381,9 @@ static void put_rest(struct dump *d, const struct mutation *m)
         break;
     MUTATIONS_OF_LISTS:
         put_list_change(d, m);
+        break;
+    MUTATIONS_OF_JSON:
+        put_json(d, m);
         break;
     case MUTATION_KEY_REMOVE:
     case MUTATION_FLUSH:

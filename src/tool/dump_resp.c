@@ -4,6 +4,7 @@
  * Vectors under COSINE are stored at length 1 beside their former length; commands take the two
  * multiplied, so what is stored again may differ in the last bit. */
 #include "db/indexes.h"
+#include "json/value.h"
 #include "tool/dump_format.h"
 #include "types/list.h"
 
@@ -184,6 +185,45 @@ static void put_members(struct dump *d, const struct image_key *key)
     }
 }
 
+static void put_document(struct dump *d, struct slice key, struct slice path, struct slice value)
+{
+    put_command(d, "JSON.SET", 4);
+    put_slice(d, key);
+    put_slice(d, path);
+    put_slice(d, value);
+}
+
+static void put_insertion(struct dump *d, const struct mutation *m)
+{
+    struct jval_walk walk;
+    struct jval_entry entry;
+    put_command(d, "JSON.ARRINSERT", 4 + jval_count(m->value));
+    put_slice(d, m->key);
+    put_slice(d, m->path);
+    put_number(d, m->offset);
+    jval_walk(m->value, &walk);
+    while (jval_next(&walk, &entry))
+        put_slice(d, entry.value);
+}
+
+static void put_json(struct dump *d, const struct mutation *m)
+{
+    if (m->kind == MUTATION_JSON_SET)
+        put_document(d, m->key, m->path, m->value);
+    else if (m->kind == MUTATION_JSON_INSERT)
+        put_insertion(d, m);
+    else
+        put_words(d, "JSON.DEL", m->key, &m->path, 1);
+}
+
+static void put_range(struct dump *d, const struct mutation *m)
+{
+    put_command(d, "SETRANGE", 4);
+    put_slice(d, m->key);
+    put_number(d, m->offset);
+    put_slice(d, m->value);
+}
+
 static void put_option(struct dump *d, const char *word, uint64_t value)
 {
     if (value == 0)
@@ -353,6 +393,8 @@ static void on_key(struct dump *d, const struct image_key *key)
         put_hash(d, key);
     else if (key->type == OBJECT_LIST)
         put_list(d, key);
+    else if (key->type == OBJECT_JSON)
+        put_document(d, key->key, slice_of("$"), key->value);
     else if (key->type != OBJECT_COLLECTION)
         put_members(d, key);
     else if (!key->spec.implicit)
@@ -519,6 +561,13 @@ static void put_set_change(struct dump *d, const struct mutation *m)
                   m->key, m->ids, m->count);
 }
 
+static void put_alter(struct dump *d, const struct mutation *m)
+{
+    put_command(d, "VALTER", 2 + TUNING_WORDS);
+    put_slice(d, m->key);
+    put_tuning(d, &m->spec.tuning);
+}
+
 static void on_mutation(struct dump *d, const struct mutation *m)
 {
     switch (m->kind) {
@@ -535,9 +584,7 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_create(d, m->key, &m->spec);
         break;
     case MUTATION_COLLECTION_ALTER:
-        put_command(d, "VALTER", 2 + TUNING_WORDS);
-        put_slice(d, m->key);
-        put_tuning(d, &m->spec.tuning);
+        put_alter(d, m);
         break;
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
@@ -563,10 +610,7 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         put_words(d, "RENAME", m->key, &m->new_key, 1);
         break;
     case MUTATION_STRING_RANGE:
-        put_command(d, "SETRANGE", 4);
-        put_slice(d, m->key);
-        put_number(d, m->offset);
-        put_slice(d, m->value);
+        put_range(d, m);
         break;
     case MUTATION_HASH_SET:
     case MUTATION_HASH_REMOVE:
@@ -578,6 +622,9 @@ static void on_mutation(struct dump *d, const struct mutation *m)
         break;
     MUTATIONS_OF_SETS:
         put_set_change(d, m);
+        break;
+    MUTATIONS_OF_JSON:
+        put_json(d, m);
         break;
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:

@@ -115,7 +115,7 @@ static enum err digest_value(struct db *db, const struct object *o, uint64_t sal
         return copy_each(db, o->collection, (struct slice){0}, digest_mutation, &of);
     if (object_is_packs(o))
         return copy_packs_each(db, o, (struct slice){0}, digest_mutation, &of);
-    digest_add(d, object_string(o), salt);
+    digest_add(d, object_value(o), salt);
     return OK;
 }
 
@@ -176,6 +176,8 @@ static enum err keep(struct db *db, const struct object *o, struct kept *k)
         return dump_collection(db, o->collection, &k->bytes);
     if (object_is_packs(o))
         return dump_packs(db, o, &k->bytes);
+    if (o->type == OBJECT_JSON)
+        return dump_json(o, &k->bytes);
     dump_string(object_string(o), &k->bytes);
     return buf_failed(&k->key) || buf_failed(&k->bytes) ? ERR_NOMEM : OK;
 }

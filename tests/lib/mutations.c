@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "db/indexes.h"
 #include "db/lists.h"
+#include "json/value.h"
 
 static const enum mutation_kind kinds[] = {
 #define X(kind, number, text) kind,
@@ -17,7 +18,7 @@ void mutations_init(struct mutations *m, uint64_t seed, uint32_t strings, uint32
 {
     *m = (struct mutations){
         .rng = seed, .strings = strings, .collections = collections, .ids = ids, .put_share = 60};
-    m->hashes = m->lists = m->sets = strings / 2 + 1;
+    m->hashes = m->lists = m->sets = m->documents = strings / 2 + 1;
 }
 
 static uint32_t below(struct mutations *m, uint32_t bound)
@@ -39,6 +40,8 @@ static struct slice some_key(struct mutations *m, char *to)
         return name(m, to, 'l', m->lists);
     if (below(m, 4) == 0)
         return name(m, to, below(m, 2) == 0 ? 'm' : 'z', m->sets);
+    if (below(m, 10) == 0)
+        return name(m, to, 'j', m->documents);
     return below(m, 2) == 0 ? name(m, to, 's', m->strings) : name(m, to, 'c', m->collections);
 }
 
@@ -326,10 +329,48 @@ static struct mutation index_change(struct mutations *m, const struct db *db,
                                                                        : some_alias(m, db, kind);
 }
 
+/* A document is {"a":..,"l":[..]}: all of it, its number, or its list. */
+static struct mutation change_document(struct mutations *m, const struct db *db,
+                                       enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'j', m->documents)};
+    const struct object *o = keyspace_get(&db->keys, out.key);
+    struct jval_entry list = {.value = {0}};
+    bool inserts = kind == MUTATION_JSON_INSERT, sets = kind == MUTATION_JSON_SET;
+    bool whole = sets && (o == NULL || below(m, 2) == 0);
+    if (!whole && (o == NULL || !jval_member(object_value(o), slice_of("l"), &list)))
+        return nothing(m);
+    size_t length = list.value.len == 0 ? 0 : jval_count(list.value);
+    uint32_t number = below(m, 1000000);
+    if (!sets && !inserts && length == 0)
+        return nothing(m);
+    out.path = slice_of(whole     ? "$"
+                        : sets    ? "$[\"a\"]"
+                        : inserts ? "$[\"l\"]"
+                                  : "$[\"l\"][0]");
+    if (whole)
+        (void)snprintf(m->document, sizeof(m->document), "{\"a\":1,\"l\":[%u,\"text\"]}", number);
+    else
+        (void)snprintf(m->document, sizeof(m->document), inserts ? "[%u]" : "%u", number);
+    if (sets || inserts)
+        out.value = slice_of(m->document);
+    out.offset = inserts ? below(m, (uint32_t)length + 1) : 0;
+    return out;
+}
+
+/* A key of strings stays one. */
+static struct mutation renamed_key(struct mutations *m, const struct db *db)
+{
+    struct mutation out = {.kind = MUTATION_KEY_RENAME, .key = some_key(m, m->key)};
+    out.new_key = some_key(m, m->other);
+    out.new_key.ptr = (const uint8_t *)m->other;
+    bool stays = m->other[0] == m->key[0] && !slice_eq(out.key, out.new_key);
+    return stays && keyspace_get(&db->keys, out.key) != NULL ? out : nothing(m);
+}
+
 struct mutation mutations_of(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     struct mutation out = {.kind = kind, .key = some_key(m, m->key)};
-    const struct object *o;
     switch (kind) {
     case MUTATION_STRING_SET:
         out.key = name(m, m->key, 's', m->strings);
@@ -345,14 +386,7 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
         out.expire_ms = below(m, 3) == 0 ? 0 : 1 + below(m, 1u << 30);
         break;
     case MUTATION_KEY_RENAME:
-        out.new_key = some_key(m, m->other);
-        out.new_key.ptr = (const uint8_t *)m->other;
-        if (m->other[0] != m->key[0])
-            return nothing(m); /* a key of strings stays one */
-        o = keyspace_get(&db->keys, out.key);
-        if (o == NULL || slice_eq(out.key, out.new_key))
-            return nothing(m);
-        break;
+        return renamed_key(m, db);
     case MUTATION_COLLECTION_NEW:
         out.key = name(m, m->key, 'c', m->collections);
         out.spec = spec_of(out.key);
@@ -383,6 +417,8 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     MUTATIONS_OF_SETS:
         make_members(m, &out);
         break;
+    MUTATIONS_OF_JSON:
+        return change_document(m, db, kind);
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_REMOVE:
     case MUTATION_INDEX_ALTER:

@@ -13,13 +13,14 @@ struct mutations {
     uint32_t collections; /* keys c0 .. */
     uint32_t hashes;      /* keys h0 .. */
     uint32_t lists;       /* keys l0 .. */
+    uint32_t documents;   /* keys j0 .. */
     uint32_t sets;        /* keys m0 .., and sorted ones z0 .. */
     uint32_t ids;         /* per collection */
     uint32_t put_share;   /* of 100: elements put rather than anything else */
     char key[MUTATIONS_TEXT], other[MUTATIONS_TEXT];
     char text[MUTATIONS_ELEMENTS_MAX][MUTATIONS_TEXT];
     char attribute[64];
-    char partition[MUTATIONS_TEXT];
+    char partition[MUTATIONS_TEXT], document[64];
     float vectors[MUTATIONS_ELEMENTS_MAX][MUTATIONS_DIM];
     struct mutation_element elements[MUTATIONS_ELEMENTS_MAX];
     struct slice ids_of[MUTATIONS_ELEMENTS_MAX];

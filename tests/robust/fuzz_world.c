@@ -23,6 +23,8 @@ static const char *const setup[] = {
     "ZADD zset 1 e1 2 e2 2 e3 -1.5 e4",
     "ZADD z2 0 e1 0 e2 0 e3 0 e4 0 e5",
     "ZADD tall 1 e1 2 e2 3 e3 4 e4 5 e5 6 e6 7 e7 inf e8 -inf e9 0 e10",
+    "JSON.SET doc $ {\"a\":1,\"l\":[1,2.5,\"x\"],\"s\":\"y\",\"t\":true,\"o\":{\"l\":[[]]}}",
+    "JSON.SET letters $ \"abc\"",
     "VCREATE c DIM 4 SCHEMA year NUMERIC genre TAG new BOOL",
     "VADD c VALUES 4 1 0 0 0 e1 SETATTR {\"year\":1990,\"genre\":\"drama\",\"new\":true}",
     "VADD c VALUES 4 1 1 0 0 e2 SETATTR {\"year\":1991,\"genre\":\"comedy\",\"new\":false}",

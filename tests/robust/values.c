@@ -46,7 +46,7 @@ static const struct {
     {"ttl", {"0", "100000", "2000000000000"}},
     {"timeout", {"0", "1", "10"}},
     {"pattern", {"*", "e*", "?", "[a-z]*", "n[^0-9]*", "\\*", "[", "*a*a*a*a*a*b", "new*"}},
-    {"type", {"string", "vectorset", "hash", "list", "set", "zset"}},
+    {"type", {"string", "vectorset", "hash", "list", "set", "zset", "ReJSON-RL"}},
     {"min", {"-inf", "(1", "0", "-", "[e1", "(e2", "2"}},
     {"max", {"+inf", "(3", "9", "+", "[e3", "(e4", "-1"}},
     {"start", {"0", "1", "-2", "(1", "-", "[e1"}},
@@ -89,6 +89,13 @@ static const struct {
     {"index", {"idx", "idx", "nosuch"}},
     {"query", {"*", "@e1:[0 5]", "@e3:{text}", "-@e3:{text} | *", "(", "@nosuch:[1 2]", "a b"}},
     {"partition", {"red", "red", "blue", "_default", "nosuch"}},
+    {"path",
+     {"$", ".", "$.a", "$.l", "$..l", "$.l[0]", "$.s", "$.t", "$.o", "$.none", "$[", "l",
+      "$.l[?(@>1 && @<9)]", "$..*"}},
+    {"json-string", {"\"x\"", "\"\\u00e9\"", "5"}},
+    {"fpha-type", {"FP32", "BF16", "FP8"}},
+    {"format-token", {"STRING", "STRINGS", "JSON", "EXPAND", "EXPAND1", "x"}},
+    {"from", {"0", "1", "-2"}},
     {"place", {"0", "-1", "2", "99"}},
     {"stop", {"-1", "2", "0"}},
     {"LEFT|RIGHT", {"LEFT", "RIGHT", "left"}},
@@ -135,6 +142,14 @@ static const struct {
     {"lmpop",
      "numkeys key",
      {"1 list LEFT", "2 nosuch list RIGHT COUNT 2", "1 nosuch LEFT", "3 list other list LEFT"}},
+    {"json.get",
+     "INDENT s | NEWLINE s | SPACE s | FORMAT f | path",
+     {"", "$", "$.a $..l", ".l .a", "INDENT x NEWLINE y SPACE z $", "FORMAT EXPAND $", ".none",
+      "INDENT", "FORMAT x", "NOESCAPE ."}},
+    {"json.mget", "key ... path", {"doc other $.a", "doc .", "doc s $..l", "nosuch $["}},
+    {"json.mset",
+     "key path json",
+     {"doc $.a 1", "doc $ {\"a\":1} doc $.l [1] new1 $ 5", "doc $ {", "s $ 1", "nosuch $.a 1"}},
     {"command|list",
      "filter",
      {"", "FILTERBY MODULE x", "FILTERBY ACLCAT read", "FILTERBY PATTERN *a*"}},
@@ -357,6 +372,7 @@ static void write_key(struct grammar *g, const struct command *c)
     static const char *const collections[] = {"c", "h",    "v",    "cache", "c",
                                               "h", "fp16", "bf16", "int8",  "bit"};
     static const char *const hashes[] = {"hash", "times"};
+    static const char *const documents[] = {"doc", "letters"};
     static const char *const sets[] = {"set", "big", "set", "one"};
     static const char *const zsets[] = {"zset", "z2", "zset", "tall"};
     uint64_t kind = chance_below(&g->chance, 20);
@@ -371,6 +387,8 @@ static void write_key(struct grammar *g, const struct command *c)
         buf_append_text(&g->bytes, "none");
     else if (g->aim != NULL && kind < 16)
         buf_append_text(&g->bytes, types[aim].key);
+    else if (c->group == GROUP_JSON && kind < 17)
+        buf_append_text(&g->bytes, documents[chance_below(&g->chance, COUNT_OF(documents))]);
     else if (kind < (creates ? 10u : 3u))
         buf_printf(&g->bytes, "new%d", (int)chance_below(&g->chance, creates ? 200 : 5));
     else if (of_set ? kind < 17 : any && kind == 16)

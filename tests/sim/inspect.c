@@ -9,6 +9,7 @@
 #include "db/lists.h"
 #include "db/members.h"
 #include "index/hnsw_impl.h"
+#include "json/parse.h"
 #include "types/set.h"
 
 enum { LINKS_MAX = 8192 };
@@ -390,6 +391,8 @@ static void inspect_object(void *user, const struct object *o)
         v->broken = look_at_list(v->db, o);
     if (has_members(o) && v->broken == NULL)
         v->broken = look_at_members(v->db, o);
+    if (o->type == OBJECT_JSON && v->broken == NULL && jparse_check(object_value(o)) != OK)
+        v->broken = "a document is none";
     if (o->type == OBJECT_COLLECTION && v->broken == NULL)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
@@ -596,8 +599,8 @@ static void compare_object(void *user, const struct object *o)
         v->broken = "a key expires at another time";
         return;
     }
-    if (o->type == OBJECT_STRING) {
-        v->broken = slice_eq(object_string(o), object_string(other)) ? NULL : "a string differs";
+    if (o->type == OBJECT_STRING || o->type == OBJECT_JSON) {
+        v->broken = slice_eq(object_value(o), object_value(other)) ? NULL : "a string differs";
         return;
     }
     if (o->type == OBJECT_HASH) {
@@ -714,8 +717,8 @@ static void digest_object(void *user, const struct object *o)
     static uint32_t links[LINKS_MAX];
     mix(&v->digest, o->bytes, o->key_len);
     mix(&v->digest, &o->expire_ms, sizeof(o->expire_ms));
-    if (o->type == OBJECT_STRING) {
-        struct slice value = object_string(o);
+    if (o->type == OBJECT_STRING || o->type == OBJECT_JSON) {
+        struct slice value = object_value(o);
         mix(&v->digest, value.ptr, value.len);
         return;
     }
@@ -770,7 +773,8 @@ static void add_object(void *user, const struct object *o)
 {
     struct visit *v = user;
     uint64_t digest = 0;
-    mix(&digest, o->bytes, o->type == OBJECT_STRING ? o->key_len + o->value_len : o->key_len);
+    bool plain = o->type == OBJECT_STRING || o->type == OBJECT_JSON;
+    mix(&digest, o->bytes, plain ? o->key_len + o->value_len : o->key_len);
     mix(&digest, &o->expire_ms, sizeof(o->expire_ms));
     if (object_is_packs(o)) {
         uint64_t entries = entries_digest(o);

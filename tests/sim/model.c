@@ -492,6 +492,25 @@ static const char *change_members(struct model *m, unsigned key, const struct mu
     return NULL;
 }
 
+static const char *change_document(struct model *m, unsigned key, const struct mutation *mutation)
+{
+    struct model_held *held = model_held_at(m, key, m->at);
+    struct model_doc d = {0};
+    char text[MODEL_DOC_TEXT];
+    if (held != NULL && !held->is_json)
+        return "a part of what is no document changes";
+    if (held == NULL && mutation->path.len != 1)
+        return "a part of a document changes where there is none";
+    bool good = held == NULL || model_doc_read(held->string, &d);
+    CHECK(good);
+    const char *wrong = model_doc_change(&d, mutation);
+    if (wrong != NULL)
+        return wrong;
+    set_string(m, key, model_doc_write(&d, text), held == NULL ? 0 : model_expiry_at(held, m->at));
+    m->newest[key]->is_json = true;
+    return NULL;
+}
+
 static const char *set_expiry(struct model *m, unsigned key, uint64_t expire_ms)
 {
     struct model_held *held = model_held_at(m, key, m->at);
@@ -542,6 +561,7 @@ static const char *rename_key(struct model *m, unsigned key, struct slice new_ke
     }
     if (from->collection == NULL) {
         set_string(m, to, from->string, expire_ms);
+        m->newest[to]->is_json = from->is_json;
         return NULL;
     }
     struct model_held *held = hold(m, to);
@@ -732,6 +752,8 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         return move_value(m, key, mutation);
     MUTATIONS_OF_SETS:
         return change_members(m, key, mutation);
+    MUTATIONS_OF_JSON:
+        return change_document(m, key, mutation);
     case MUTATION_FLUSH:
         flush(m);
         return NULL;

@@ -19,8 +19,9 @@ enum {
     MODEL_HASH_KEYS = 2,   /* those behind these that hold hashes, */
     MODEL_LIST_KEYS = 2,   /* lists, */
     MODEL_SET_KEYS = 2,    /* sets, */
-    MODEL_ZSET_KEYS = 2,   /* and sorted sets */
-    MODEL_KEYS = 14,
+    MODEL_ZSET_KEYS = 2,   /* sorted sets, */
+    MODEL_JSON_KEYS = 2,   /* and documents */
+    MODEL_KEYS = 16,
     MODEL_MAKING = MODEL_KEYS, /* the key under which a copy is made, whatever its name */
     MODEL_IDS = 400,
     MODEL_DIM_MAX = 512,
@@ -99,6 +100,21 @@ struct model_members {
     struct scored items[];
 };
 
+/* A document in hand: model_json.c. */
+enum { MODEL_MEMBERS = 6, MODEL_LIST_MAX = 100, MODEL_DOC_TEXT = 1024 };
+
+struct model_member {
+    char name; /* l: the list */
+    int64_t number;
+};
+
+struct model_doc {
+    size_t count;
+    struct model_member members[MODEL_MEMBERS];
+    size_t list_count;
+    int64_t list[MODEL_LIST_MAX];
+};
+
 /* What a key holds from birth on, until before death. owner: the model */
 struct model_held {
     uint64_t birth, death;
@@ -106,7 +122,8 @@ struct model_held {
     struct model_hash *hash;
     struct model_list *list;
     struct model_members *members;
-    struct slice string;
+    struct slice string; /* or the text of a document */
+    bool is_json;
     struct model_time *time;   /* the newest; NULL: never expires */
     struct model_held *before; /* what the key held before this one */
 };
@@ -165,8 +182,16 @@ bool model_expired(const struct model_held *held, uint64_t at, uint64_t now_ms);
 static inline bool model_is_string(const struct model_held *held)
 {
     return held->collection == NULL && held->hash == NULL && held->list == NULL &&
-           held->members == NULL;
+           held->members == NULL && !held->is_json;
 }
+/* False: it is no document of the workload's. */
+bool model_doc_read(struct slice text, struct model_doc *out);
+struct slice model_doc_write(const struct model_doc *d, char out[MODEL_DOC_TEXT]);
+/* NULL: it has none of that name. */
+struct model_member *model_doc_member(const struct model_doc *d, char name);
+/* NULL, or what is wrong with the change. */
+MUST_USE const char *model_doc_change(struct model_doc *d, const struct mutation *m);
+
 /* model_members.c: NULL when there is none. s NULL: no members. */
 const struct scored *model_member(const struct model_members *s, struct slice member);
 /* With room for more. from NULL: empty. */

@@ -98,6 +98,11 @@
     X(OP_ZREMRANGE, 1)                                                                             \
     X(OP_ZPOPMIN, 2)                                                                               \
     X(OP_ZUNIONSTORE, 1)                                                                           \
+    X(OP_JSON_SET, 6)                                                                              \
+    X(OP_JSON_DEL, 3)                                                                              \
+    X(OP_JSON_ARRAPPEND, 3)                                                                        \
+    X(OP_JSON_NUMINCRBY, 2)                                                                        \
+    X(OP_JSON_GET, 3)                                                                              \
     X(OP_FT_CREATE, 1)                                                                             \
     X(OP_FT_DROP, 1)                                                                               \
     X(OP_FT_ALTER, 1)                                                                              \

@@ -389,7 +389,7 @@ const char *ask_check_own(struct world *w, const struct ask *cmd, size_t i,
         keys_expect(w, cmd, at, &e);
         CHECK(i < e.change_count);
         if (e.copied != NULL || e.copied_hash != NULL || e.copied_list != NULL ||
-            e.copied_members != NULL)
+            e.copied_members != NULL || e.copied_json != NULL)
             return copy_check_change(cmd, &e, i, m);
         return keys_same(&e.changes[i], m) ? NULL : "another change of a key than was asked for";
     }

@@ -230,6 +230,10 @@ void keys_make(struct world *w, struct ask *c, struct ask_args *a)
         (hash_is(c->op) ? hash_make : list_is(c->op) ? list_make : members_make)(w, c, a);
         return;
     }
+    if (json_is(c->op)) {
+        json_make(w, c, a);
+        return;
+    }
     switch ((int)c->op) {
     case OP_SET:
         make_set(w, c, a);
@@ -299,7 +303,8 @@ static struct model_held *seen(const struct run_of *r, size_t i)
 struct slice keys_name(unsigned key)
 {
     static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6",
-                                              "k7", "k8", "k9", "k:", "k;", "k<", "k="};
+                                              "k7", "k8", "k9", "k:", "k;", "k<", "k=",
+                                              "k>", "k?"};
     return slice_of(names[key]);
 }
 
@@ -567,6 +572,15 @@ static void copy_list(const struct run_of *r)
     change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
 }
 
+static void copy_document(const struct run_of *r)
+{
+    r->e->copied_json = r->held;
+    (void)change(r, MUTATION_JSON_SET, 0);
+    if (expiry_of(r) > 0)
+        change(r, MUTATION_KEY_EXPIRE, 0)->expire_ms = expiry_of(r);
+    change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(r->c->keys.keys[1]);
+}
+
 static void copy_members(const struct run_of *r)
 {
     const struct model_members *s = r->held->members;
@@ -610,6 +624,8 @@ static void expect_copy(const struct run_of *r)
         copy_list(r);
     else if (copies && r->held->members != NULL)
         copy_members(r);
+    else if (copies && r->held->is_json)
+        copy_document(r);
     else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
     answer_int(r, copies);
@@ -751,6 +767,7 @@ static void expect_key(const struct run_of *r)
                              : r->held->collection != NULL ? "vectorset"
                              : r->held->hash != NULL       ? "hash"
                              : r->held->list != NULL       ? "list"
+                             : r->held->is_json            ? "ReJSON-RL"
                              : r->held->members == NULL    ? "string"
                              : r->held->members->sorted    ? "zset"
                                                            : "set"));
@@ -804,6 +821,8 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
     r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
         hash_expect(c, r.held, e);
+    else if (json_is(c->op))
+        json_expect(c, r.held, e);
     else if (list_is(c->op))
         list_expect(c, r.held, c->keys.key_count > 1 ? seen(&r, 1) : NULL, e);
     else if (wants_string(c) && r.held != NULL && !model_is_string(r.held))
@@ -830,7 +849,7 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
            slice_eq(a->new_key, b->new_key) && a->limit == b->limit && a->at_head == b->at_head &&
-           a->to_head == b->to_head;
+           a->to_head == b->to_head && slice_eq(a->path, b->path);
 }
 
 const char *keys_check_reply(const struct expectation *e, const redisReply *r)

@@ -756,6 +756,7 @@ static struct ask *make_op(struct world *w, enum op op, struct buf *out)
     c->key = hash_is(op)      ? hash_some(w)
              : list_is(op)    ? list_some(w)
              : members_is(op) ? members_some(w, op)
+             : json_is(op)    ? json_some(w)
              : keys_is(op) ? keys_some(w)
                            : (unsigned)below(w, MODEL_VECTOR_KEYS);
     if (!keys_is(op) && one_in(w, 30))

@@ -41,6 +41,7 @@ struct expectation {
     const struct model_hash *copied_hash;  /* likewise */
     const struct model_list *copied_list;
     const struct model_members *copied_members;
+    const struct model_held *copied_json;
     size_t change_count;
     enum expected reply;
     long long number;
@@ -59,6 +60,7 @@ struct expectation {
     struct scored scored[EXPECT_MEMBERS_MAX];
     const struct model_members *set; /* NULL: empty */
     const struct scored *range;
+    char path[16], document[MODEL_DOC_TEXT + 2];
 };
 
 bool keys_is(enum op op);
@@ -109,6 +111,12 @@ void members_expect(const struct world *w, const struct ask *c, uint64_t at, str
 bool members_same(const struct mutation *a, const struct mutation *b);
 bool members_reply_is(const struct expectation *e, const redisReply *r);
 bool scored_reply_is(const struct expectation *e, const redisReply *r);
+
+/* workload_json.c: and about documents. */
+bool json_is(enum op op);
+unsigned json_some(struct world *w);
+void json_make(struct world *w, struct ask *c, struct ask_args *a);
+void json_expect(const struct ask *c, const struct model_held *held, struct expectation *e);
 
 /* workload_multi.c: transactions. */
 struct ask *multi_make(struct world *w, struct buf *out);

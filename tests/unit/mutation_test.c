@@ -9,7 +9,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 54 };
+enum { SAMPLES = 58 };
 
 static struct slice with_nul(void)
 {
@@ -160,6 +160,23 @@ static struct mutation sample_of_index(unsigned i)
                              .count = 3};
 }
 
+static struct mutation sample_of_json(unsigned i)
+{
+    static const struct mutation samples[] = {
+        {.kind = MUTATION_JSON_SET},
+        {.kind = MUTATION_JSON_SET},
+        {.kind = MUTATION_JSON_INSERT, .offset = UINT32_MAX},
+        {.kind = MUTATION_JSON_REMOVE},
+    };
+    static const char *const paths[] = {"$", "$[\"a\\\"\\\\\"][0]", "$[\"\"]", "$[12]"};
+    static const char *const values[] = {"{\"a\":[1,2.5,null]}", "true", "[1,\"x\"]", ""};
+    struct mutation m = samples[i];
+    m.key = with_nul();
+    m.path = slice_of(paths[i]);
+    m.value = slice_of(values[i]);
+    return m;
+}
+
 /* Of the kinds that say when a key expires, or change a part of it. */
 static struct mutation sample_of_key(unsigned i)
 {
@@ -206,7 +223,8 @@ static struct mutation sample_of_key(unsigned i)
         return i < 16   ? sample_of_partition(i - 13)
                : i < 28 ? sample_of_list(i - 16)
                : i < 33 ? sample_of_hash(i - 28)
-                        : sample_of_set(i - 33);
+               : i < 40 ? sample_of_set(i - 33)
+                        : sample_of_json(i - 40);
     }
 }
 
@@ -321,7 +339,8 @@ static bool same(const struct mutation *a, const struct mutation *b)
 {
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
-        !slice_eq(a->partition, b->partition) || !slice_eq(a->new_key, b->new_key) ||
+        !slice_eq(a->partition, b->partition) || !slice_eq(a->path, b->path) ||
+        !slice_eq(a->new_key, b->new_key) ||
         a->dim != b->dim || a->type != b->type || a->count != b->count ||
         a->creates != b->creates || a->limit != b->limit || a->at_head != b->at_head ||
         a->to_head != b->to_head || a->replaces != b->replaces)

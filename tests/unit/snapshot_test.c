@@ -637,8 +637,8 @@ static void look_at_part(void *user, const struct object *o)
     const struct object *other = keyspace_get(&p->whole->keys, object_key(o));
     if (other == NULL || other->type != o->type || other->expire_ms != o->expire_ms)
         p->wrong = "a key came from nowhere";
-    else if (o->type == OBJECT_STRING)
-        p->wrong = slice_eq(object_string(o), object_string(other)) ? p->wrong : "another string";
+    else if (o->type == OBJECT_STRING || o->type == OBJECT_JSON)
+        p->wrong = slice_eq(object_value(o), object_value(other)) ? p->wrong : "another string";
     else if (o->type == OBJECT_HASH)
         p->wrong = inspect_same_hash(o, p->whole, other) ? p->wrong : "another hash";
     else if (o->type == OBJECT_LIST)
@@ -647,7 +647,7 @@ static void look_at_part(void *user, const struct object *o)
         p->wrong = inspect_same_members(o, p->whole, other) ? p->wrong : "another set";
     else if (p->wrong == NULL)
         p->wrong = part_of_collection(o->collection, other->collection, &p->elements);
-    if (o->type != OBJECT_STRING && o->type != OBJECT_COLLECTION)
+    if (object_is_packs(o))
         p->elements += object_count(o);
 }
 

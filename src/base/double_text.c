@@ -1,21 +1,24 @@
-/* double_text.c: double_to_text() of resp_write.h.
- *
- * The shortest decimal inside the interval of reals that round to a double, and of those the
+/* The shortest decimal inside the interval of reals that round to a double, and of those the
  * nearest. Replies with vectors hold thousands of numbers, so trying printf with more and more
  * digits (900 ns a number) would hold up the loop. Where distances and components live, from about
  * 4e-12 to 2^53, the interval is computed exactly in 128-bit integers instead: Giulietti 2018, "The
  * Schubfach way to render doubles", whose choice of the power of ten we take; its tables are not
  * needed, because in this range the powers of five fit 64 bits. */
+#include "base/double_text.h"
+
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "net/resp_write.h"
+#include "base/check.h"
 
 enum {
-    EXACT_DIGITS = 17, /* always enough to read back the same double */
-    SURE_DIGITS = 15,  /* so many digits survive text -> double -> text (DBL_DIG) */
+    EXACT_DIGITS = DOUBLE_DIGITS_MAX,
+    SURE_DIGITS = 15, /* so many digits survive text -> double -> text (DBL_DIG) */
     MANTISSA_BITS = 52,
     EXPONENT_BIAS = 1075, /* of the mantissa as a whole number */
     POWER_MAX = 27        /* 5^27 is the largest power below 2^63 */
@@ -23,15 +26,8 @@ enum {
 
 __extension__ typedef unsigned __int128 u128;
 
-/* A number as its significant digits and the power of ten of the first one. */
-struct decimal {
-    char digits[EXACT_DIGITS + 1];
-    int count;
-    int exponent;
-};
-
 /* Appends the decimal digits of value. */
-static void decimal_set(struct decimal *d, uint64_t value)
+static void decimal_set(struct double_decimal *d, uint64_t value)
 {
     char reversed[20];
     int count = 0;
@@ -43,7 +39,7 @@ static void decimal_set(struct decimal *d, uint64_t value)
         d->digits[i] = reversed[count - 1 - i];
 }
 
-static void decimal_trim(struct decimal *d)
+static void decimal_trim(struct double_decimal *d)
 {
     while (d->count > 1 && d->digits[d->count - 1] == '0')
         d->count--;
@@ -85,7 +81,7 @@ static uint64_t shortest_in_interval(uint64_t mantissa, int exponent, int n)
 
 /* False outside the range that 128 bits serve, and for powers of two, whose interval is lopsided.
  */
-static bool decimal_of_ordinary(double magnitude, struct decimal *d)
+static bool decimal_of_ordinary(double magnitude, struct double_decimal *d)
 {
     uint64_t bits;
     memcpy(&bits, &magnitude, sizeof(bits));
@@ -104,7 +100,7 @@ static bool decimal_of_ordinary(double magnitude, struct decimal *d)
 
 /* By trial: the fewest digits that read back. Fewer than SURE_DIGITS can only be missed where
  * doubles lose precision, below DBL_MIN. */
-static void decimal_of_any(double magnitude, struct decimal *d)
+static void decimal_of_any(double magnitude, struct double_decimal *d)
 {
     char text[DOUBLE_TEXT_MAX];
     int digits = magnitude < DBL_MIN ? 1 : SURE_DIGITS;
@@ -122,7 +118,7 @@ static void decimal_of_any(double magnitude, struct decimal *d)
 }
 
 /* 0.000ddd, ddd.ddd or ddd000 */
-static char *write_plain(const struct decimal *d, char *to)
+static char *write_plain(const struct double_decimal *d, char *to)
 {
     if (d->exponent < 0) {
         *to++ = '0';
@@ -141,7 +137,7 @@ static char *write_plain(const struct decimal *d, char *to)
 }
 
 /* d.ddde-xx, with at least two digits of exponent as printf has them */
-static char *write_exponent(const struct decimal *d, char *to)
+static char *write_exponent(const struct double_decimal *d, char *to)
 {
     *to++ = d->digits[0];
     if (d->count > 1)
@@ -165,6 +161,18 @@ static size_t word_to_text(const char *word, char text[DOUBLE_TEXT_MAX])
     return size;
 }
 
+void double_decimal(double magnitude, struct double_decimal *out)
+{
+    CHECK(isfinite(magnitude) && magnitude > 0);
+    if (magnitude < 0x1p53 && magnitude == floor(magnitude)) {
+        decimal_set(out, (uint64_t)magnitude);
+        out->exponent = out->count - 1;
+        decimal_trim(out);
+    } else if (!decimal_of_ordinary(magnitude, out)) {
+        decimal_of_any(magnitude, out);
+    }
+}
+
 size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX])
 {
     if (isnan(value))
@@ -175,13 +183,8 @@ size_t double_to_text(double value, char text[DOUBLE_TEXT_MAX])
     if (magnitude == 0)
         return word_to_text(signbit(value) ? "-0" : "0", text);
 
-    struct decimal d;
-    if (magnitude < 0x1p53 && magnitude == floor(magnitude)) {
-        decimal_set(&d, (uint64_t)magnitude);
-        d.exponent = d.count - 1;
-    } else if (!decimal_of_ordinary(magnitude, &d)) {
-        decimal_of_any(magnitude, &d);
-    }
+    struct double_decimal d;
+    double_decimal(magnitude, &d);
     char *to = text;
     if (signbit(value))
         *to++ = '-';
