@@ -187,9 +187,9 @@ static bool raise_entry(const struct linking *l, bool alone)
     return false;
 }
 
-/* The place of a row whose walk met only the dead: others may live further away, and then their tree
- * takes it in. When the root is dead too the row becomes the root, and the sweep hangs on it what
- * it finds, unless somebody lives on the move: then it has to wait. */
+/* The place of a row whose walk met only the dead: others may live further away, and then their
+ * tree takes it in. When the root is dead too the row becomes the root, and the sweep hangs on it
+ * what it finds, unless somebody lives on the move: then it has to wait. */
 static bool join_far(const struct linking *l)
 {
     struct hnsw *h = l->h;
