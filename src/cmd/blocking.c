@@ -322,7 +322,7 @@ void blocking_note(struct cmd_env *env, const struct mutation *m)
         return;
     if (m->kind == MUTATION_KEY_RENAME || m->kind == MUTATION_LIST_MOVE)
         note(env, m->new_key);
-    else if (m->kind == MUTATION_LIST_PUSH)
+    else if (m->kind == MUTATION_LIST_PUSH || m->kind == MUTATION_ZSET_ADD)
         note(env, m->key);
 }
 

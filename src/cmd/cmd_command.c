@@ -49,7 +49,6 @@ static const struct word flag_words[] = {
     {CMD_NO_MULTI, 0, "no_multi"},
     {CMD_COUNTS, 0, "movablekeys"},
     {0, SAY_ALLOW_BUSY, "allow_busy"},
-    {CMD_MOVABLE_KEYS, 0, "movablekeys"},
 };
 
 static const struct word tip_words[] = {

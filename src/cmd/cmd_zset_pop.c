@@ -94,9 +94,24 @@ void cmd_zpopmax(struct request *rq)
     pop_ends(rq, a->key, &a->rest, true);
 }
 
-/* The key, and pairs in both protocols. */
-static void pop_pairs(struct request *rq, struct slice key, const struct object *o, size_t count,
-                      bool highest)
+void zset_pop_one(struct request *rq, struct slice key, const struct object *o, bool highest)
+{
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    struct reply reply = {&text, rq->reply.proto};
+    struct popped p;
+    if (!list_ends(rq, o, 1, highest, &p))
+        return;
+    reply_array(&reply, 3);
+    reply_bulk(&reply, key);
+    reply_bulk(&reply, p.members[0].member);
+    reply_double17(&reply, p.members[0].score);
+    remove_popped(rq, key, o, &p, &text);
+    popped_fini(&p);
+    buf_fini(&text);
+}
+
+void zset_pop_pairs(struct request *rq, struct slice key, const struct object *o, size_t count,
+                    bool highest)
 {
     struct buf text = BUF_INIT(MEM_CLIENT);
     struct reply reply = {&text, rq->reply.proto};
@@ -116,9 +131,8 @@ static void pop_pairs(struct request *rq, struct slice key, const struct object 
     buf_fini(&text);
 }
 
-/* numkeys key .. MIN|MAX [COUNT n]. Redis's text of what is wrong, or NULL. */
-static const char *read_mpop(const struct slices *words, struct slices *keys, bool *highest,
-                             size_t *count)
+const char *zset_read_mpop(const struct slices *words, struct slices *keys, bool *highest,
+                           size_t *count)
 {
     static const char syntax[] = "ERR syntax error";
     int64_t number = 0, value = 1;
@@ -147,7 +161,7 @@ void cmd_zmpop(struct request *rq)
     struct object *o;
     bool highest;
     size_t count;
-    const char *wrong = read_mpop(&a->words, &keys, &highest, &count);
+    const char *wrong = zset_read_mpop(&a->words, &keys, &highest, &count);
     if (wrong != NULL) {
         reply_error(&rq->reply, wrong);
         return;
@@ -156,7 +170,7 @@ void cmd_zmpop(struct request *rq)
         if (!zset_read(rq, keys.items[i], &o))
             return;
         if (o != NULL) {
-            pop_pairs(rq, keys.items[i], o, count, highest);
+            zset_pop_pairs(rq, keys.items[i], o, count, highest);
             return;
         }
     }

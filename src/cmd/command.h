@@ -29,8 +29,7 @@ enum command_flags {
     CMD_EMPTY_KEY = 8192, /* a missing key gives an empty array, whatever else is wrong */
     CMD_AT_ONCE = 16384,  /* inside MULTI too, where others wait for EXEC */
     CMD_NO_TOUCH = 32768, /* looks at keys without using them */
-    CMD_MOVABLE_KEYS = 65536, /* a count says where they are; shown to clients, as is BLOCKING */
-    CMD_BLOCKING = 131072, /* waits for its keys (blocking.h) */
+    CMD_BLOCKING = 131072, /* waits for its keys (blocking.h); shown to clients */
     CMD_PUBSUB = 262144 /* shown to clients */
 };
 

@@ -45,6 +45,17 @@ struct zset_part zset_range_part(const struct db *db, const struct object *o,
 void zset_reply_begin(struct reply *r, size_t count, bool with_scores);
 void zset_reply_member(struct reply *r, const struct scored *s, bool with_scores);
 
+/* -- popping ----------------------------------------------------------------------------------- */
+
+/* Takes the lowest or the highest member of a sorted set; replies the key, it, and its score. */
+void zset_pop_one(struct request *rq, struct slice key, const struct object *o, bool highest);
+/* Takes up to count; replies the key, and pairs in both protocols. */
+void zset_pop_pairs(struct request *rq, struct slice key, const struct object *o, size_t count,
+                    bool highest);
+/* numkeys key .. MIN|MAX [COUNT n]. Redis's text of what is wrong, or NULL. */
+const char *zset_read_mpop(const struct slices *words, struct slices *keys, bool *highest,
+                           size_t *count);
+
 /* In place of whatever the key held; nothing is no key. Replies the error. */
 MUST_USE bool zset_store(struct request *rq, struct slice key, const struct scored *members,
                          size_t count);

@@ -137,6 +137,24 @@ class Waiting(unittest.TestCase):
         self.client.rpush('k', 'y')
         self.assertEqual(waiting.read_response(), [b'k', b'y'])
 
+    def test_sorted_sets_serve_by_score(self):
+        lowest, highest = self.wait_for('BZPOPMIN', 'z', 0), self.wait_for('BZPOPMAX', 'n', 'z', 0)
+        several = self.wait_for('BZMPOP', 0, 1, 'z', 'MIN', 'COUNT', 2)
+        stored = self.wait_for('BZPOPMIN', 'stored', 0)
+        self.client.zadd('z', {'a': 1, 'b': 2.5, 'c': 3, 'd': 4, 'e': 5})
+        self.assertEqual(lowest.read_response(), [b'z', b'a', b'1'])
+        self.assertEqual(highest.read_response(), [b'z', b'e', b'5'])
+        self.assertEqual(several.read_response(), [b'z', [[b'b', b'2.5'], [b'c', b'3']]])
+        self.client.zunionstore('stored', ['z'])
+        self.assertEqual(stored.read_response(), [b'stored', b'd', b'4'])
+        waiting = self.wait_for('BZPOPMIN', 'k', 0)
+        self.client.rpush('k', 'a list')
+        self.client.sadd('s', 'member')
+        self.assertTrue(self.silent(waiting))
+        self.client.zunionstore('k', ['s'])
+        self.assertEqual(waiting.read_response(), [b'k', b'member', b'1'])
+        self.assertEqual(self.client.exists('stored', 'k'), 0)
+
     def test_many_wait_and_all_are_served(self):
         waiting = [self.wait_for('BLPOP', 'k', 'other', 'k', 0) for _ in range(40)]
         self.client.rpush('k', *range(25))

@@ -47,6 +47,20 @@ class List:
         return f'{self.values} expire={self.expire}'
 
 
+class Members:
+    """scores: member -> score; of a set None"""
+
+    def __init__(self, scores, expire=None):
+        self.scores = scores
+        self.expire = expire
+
+    def clone(self):
+        return Members(dict(self.scores), self.expire)
+
+    def __repr__(self):
+        return f'{self.scores} expire={self.expire}'
+
+
 class Index:
     """What FT.CREATE made. Its name is no key: in a state it stands beside them."""
 
@@ -117,6 +131,9 @@ def difference(want, have):
     if isinstance(want, List):
         if want.values != have.values:
             return f'want {want.values}, have {have.values}'
+    elif isinstance(want, Members):
+        if want.scores != have.scores:
+            return f'want {want.scores}, have {have.scores}'
     elif isinstance(want, Text):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
@@ -206,6 +223,7 @@ def read_state(connection, knows_expiry):
     lists = [key for key, kind in zip(keys, types) if kind == b'list']
     replies = connection.ask_many([('LRANGE', key, 0, -1) for key in lists])
     state.update({key: List(values) for key, values in zip(lists, replies) if values})
+    state.update(read_members(connection, keys, types))
     for key, time_ms in zip(keys, times):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)
@@ -224,6 +242,21 @@ def read_indexes(connection):
         alias = isinstance(connection.ask('FT.INFO', name + b'+'), list)
         state[name] = Index(definition[definition.index(b'prefixes') + 1], fields, alias)
     return state
+
+
+def read_members(connection, keys, types):
+    sets = [key for key, kind in zip(keys, types) if kind == b'set']
+    replies = connection.ask_many([('SMEMBERS', key) for key in sets])
+    state = {key: Members(dict.fromkeys(members)) for key, members in zip(sets, replies)}
+    ordered = [key for key, kind in zip(keys, types) if kind == b'zset']
+    replies = connection.ask_many([('ZRANGE', key, 0, -1, 'WITHSCORES') for key in ordered])
+    for key, flat in zip(ordered, replies):
+        scores = {member: float(score) for member, score in zip(flat[::2], flat[1::2])}
+        by_name = connection.ask('ZMSCORE', key, *scores)
+        if [float(score) for score in by_name] != list(scores.values()):
+            raise AssertionError(f'{key}: ZRANGE answers {flat}, ZMSCORE {by_name}')
+        state[key] = Members(scores)
+    return {key: value for key, value in state.items() if value.scores}
 
 
 def read_hashes(connection, keys):

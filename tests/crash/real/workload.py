@@ -12,6 +12,7 @@ import time
 
 import effects as fx
 import lists
+import sets
 from model import Vectors, blob_of, clone, mismatch
 from resp import ReplyError
 
@@ -476,6 +477,13 @@ def list_maker(name, make):
     return made
 
 
+def member_maker(letter, make):
+    def made(client):
+        words, effect = make(client, client.key(letter, 3))
+        return Command([words], effect)
+    return made
+
+
 DIMS = {b'v': 4, b'w': 3}  # v: created collections; w: sets that VADD makes
 METRICS = ('L2', 'COSINE', 'IP')
 IDS = 30
@@ -654,4 +662,5 @@ MAKERS = [
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
     ('VREMWHERE', make_vremwhere), ('VSETATTR', make_vsetattr),
     *[(name, list_maker(name, make)) for name, make in lists.MAKERS],
+    *[(name, member_maker(letter, make)) for letter, name, make in sets.MAKERS],
 ]
