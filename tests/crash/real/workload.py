@@ -536,8 +536,14 @@ def make_ft_dropindex(client):
     name = client.key(b'x', 2)
     if name not in client.sent:
         return None
-    words = client.rng.choice((('FT.DROPINDEX', name), ('FT.DROP', name, 'KEEPDOCS')))
-    return Command([words], fx.drop_index(name))
+    return Command([('FT.DROPINDEX', name)], fx.drop_index(name))
+
+
+def make_ft_drop(client):
+    name = client.key(b'x', 2)
+    if name not in client.sent:
+        return None
+    return Command([('FT.DROP', name, 'KEEPDOCS')], fx.drop_index(name))
 
 
 def make_ft_alter(client):
@@ -655,8 +661,9 @@ MAKERS = [
     ('HPEXPIRE', hexpire_maker('HPEXPIRE', 1, False)),
     ('HEXPIREAT', hexpire_maker('HEXPIREAT', 1000, True)),
     ('HPEXPIREAT', hexpire_maker('HPEXPIREAT', 1, True)),
-    ('FT.CREATE', make_ft_create), ('FT.DROPINDEX', make_ft_dropindex),
+    ('FT.CREATE', make_ft_create), ('FT.DROPINDEX', make_ft_dropindex), ('FT.DROP', make_ft_drop),
     ('FT.ALTER', make_ft_alter), ('FT.ALIASADD', make_ft_alias),
+    ('FT.ALIASUPDATE', make_ft_alias), ('FT.ALIASDEL', make_ft_alias),
     ('VCREATE', make_vcreate), ('VALTER', make_valter),
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
