@@ -46,6 +46,8 @@ def trim(first, last):
 
 def put(place, value):
     def run(held):
+        if not -len(held) <= place < len(held): # a push before it is lost
+            return None
         held[place] = value
         return b'OK'
     return run
