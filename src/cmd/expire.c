@@ -92,6 +92,15 @@ static enum err expire_fields(struct cmd_env *env, uint64_t until_us)
     return e;
 }
 
+/* A search finds keys that it does not name: those whose time is over would take the places of
+ * others. They leave first, as far as a slice goes. */
+static void expire_for_search(struct cmd_env *env)
+{
+    uint64_t until_us = env->io->ops->mono_us(env->io) + SLICE_US;
+    if (!env->keeps_expired && expire_keys(env, until_us) == OK)
+        (void)expire_fields(env, until_us); /* what stays is not shown */
+}
+
 bool expire_keys_of(struct request *rq)
 {
     struct db *db = rq->env->db;
@@ -100,10 +109,15 @@ bool expire_keys_of(struct request *rq)
     enum err e = OK;
     bool due = expiry_is_due(&db->keys.expiry, db->now_ms) ||
                expiry_is_due(&db->keys.fields, db->now_ms);
-    if (!due || !command_has_keys(c))
+    bool searches = c->group == GROUP_SEARCH && (c->flags & CMD_READONLY) != 0;
+    if (!due || (!command_has_keys(c) && !searches))
         return true;
     if (!(c->flags & CMD_WRITE) && (!mlog_accepts(&db->log) || pause_is_on(&rq->env->pause)))
         return true;
+    if (searches) {
+        expire_for_search(rq->env);
+        return true;
+    }
     struct command_keys keys;
     size_t at;
     command_keys_begin(&keys, c, rq->argv, rq->argc);

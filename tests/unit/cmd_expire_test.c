@@ -59,6 +59,25 @@ static void pass(struct fixture *f, uint64_t ms)
     sim_run_for(f->h->sim, ms * 1000);
 }
 
+/* The nearest of two has expired: it takes no place of those that KNN finds. */
+TEST(cmd_expire, what_is_due_leaves_before_a_search_begins)
+{
+    struct fixture f;
+    open_fixture(&f);
+    struct harness *h = f.h;
+    EXPECT_REPLY(h, 2,
+                 "FT.CREATE i SCHEMA v VECTOR FLAT 6 TYPE INT8 DIM 2 DISTANCE_METRIC L2 t TAG",
+                 OK_);
+    EXPECT_REPLY(h, 2, "HSET near v ab t x", ":2\r\n");
+    EXPECT_REPLY(h, 2, "HSET far v zz t x", ":2\r\n");
+    EXPECT_REPLY(h, 2, "PEXPIRE near 1000", ":1\r\n");
+    pass(&f, 1001);
+    EXPECT_REPLY(h, 2, "FT.SEARCH i \"*=>[KNN 1 @v $b]\" PARAMS 2 b ab NOCONTENT",
+                 "*2\r\n:1\r\n$3\r\nfar\r\n");
+    EXPECT_EQ(f.h->env.stats->expired_keys, 1);
+    close_fixture(&f);
+}
+
 /* All types of commands see a key until its time has passed, and nothing of it afterwards. */
 TEST(cmd_expire, a_key_is_there_until_its_time_has_passed)
 {
