@@ -24,7 +24,7 @@ NODE_MAJOR = 20 # what LangGraph.js and node-redis 6 ask for
 # a step fails it is skipped, and when all pass the word has to go.
 Program = namedtuple('Program', 'what command module waits_for', defaults=(None,))
 
-JSON, JSON_INDEX = 'JSON.*', 'indexes over JSON'
+JSON_INDEX = 'indexes over JSON'
 
 PROGRAMS = (
     Program('key-value cache', ['node', 'keyv.mjs'], '@keyv/redis'),
@@ -33,21 +33,17 @@ PROGRAMS = (
     Program('vector store with filters', ['node', 'langchain_fluent.mjs'], '@langchain/redis'),
     Program('cache, chat history', ['node', 'langchain_memory.mjs'], '@langchain/redis'),
     Program('checkpoints of graphs', ['node', 'langgraph_saver.mjs'],
-            '@langchain/langgraph-checkpoint-redis', JSON_INDEX),
+            '@langchain/langgraph-checkpoint-redis'),
     Program('store of memories', ['node', 'langgraph_store.mjs'],
             '@langchain/langgraph-checkpoint-redis', JSON_INDEX),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis', '3'], 'redis'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis', '2'], 'redis'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis-5', '3'], 'redis-5'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis-5', '2'], 'redis-5'),
-    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis', '3'], 'redis',
-            JSON),
-    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis', '2'], 'redis',
-            JSON),
-    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '3'], 'redis-5',
-            JSON),
-    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '2'], 'redis-5',
-            JSON),
+    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis', '3'], 'redis'),
+    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis', '2'], 'redis'),
+    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '3'], 'redis-5'),
+    Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '2'], 'redis-5'),
     Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '3'], 'redis',
             JSON_INDEX),
     Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '2'], 'redis',
@@ -58,7 +54,7 @@ PROGRAMS = (
             JSON_INDEX),
     Program('FT.* by call()', ['node', 'ioredis_ft.mjs'], 'ioredis'),
     Program('.ft()', [PYTHON, 'redis_py_ft.py'], None),
-    Program('.json()', [PYTHON, 'redis_py_json.py'], None, JSON),
+    Program('.json()', [PYTHON, 'redis_py_json.py'], None),
     Program('.ft() of JSON', [PYTHON, 'redis_py_json_ft.py'], None, JSON_INDEX),
 )
 
