@@ -2,21 +2,6 @@
 #include "cmd/expire_time.h"
 #include "cmd/keys.h"
 
-/* EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT: their arguments have the same names. */
-struct expire_want {
-    struct slice key;
-    int64_t time;
-    bool nx, xx, gt, lt;
-};
-
-#define EXPIRE_WANT(a)                                                                             \
-    (&(struct expire_want){.key = (a)->key,                                                        \
-                           .time = (a)->time,                                                      \
-                           .nx = (a)->nx,                                                          \
-                           .xx = (a)->xx,                                                          \
-                           .gt = (a)->gt,                                                          \
-                           .lt = (a)->lt})
-
 static bool conditions_fit(struct request *rq, const struct expire_want *w)
 {
     if (w->nx && (w->xx || w->gt || w->lt))
@@ -29,18 +14,6 @@ static bool conditions_fit(struct request *rq, const struct expire_want *w)
     return false;
 }
 
-/* Do the conditions allow to expire then? now_ms is 0 for a key that never expires, which is later
- * than any time. */
-static bool allowed(const struct expire_want *w, uint64_t now_ms, int64_t wanted_ms)
-{
-    bool never = now_ms == 0;
-    if ((w->nx && !never) || (w->xx && never))
-        return false;
-    if (w->gt && (never || wanted_ms <= (int64_t)now_ms))
-        return false;
-    return !w->lt || never || wanted_ms < (int64_t)now_ms;
-}
-
 /* A time that has come removes the key at once. */
 static void expire(struct request *rq, const struct expire_want *w, enum time_unit unit,
                    bool absolute)
@@ -49,7 +22,7 @@ static void expire(struct request *rq, const struct expire_want *w, enum time_un
     if (!conditions_fit(rq, w) || !expire_time_of(rq, w->time, unit, absolute, &at))
         return;
     const struct object *o = db_find(rq->env->db, w->key);
-    bool changes = o != NULL && allowed(w, o->expire_ms, at);
+    bool changes = o != NULL && expire_want_allows(w, o->expire_ms, at);
     bool past = at <= (int64_t)rq->env->db->now_ms;
     if (changes && !(past ? key_remove(rq, w->key) : key_expire(rq, w->key, (uint64_t)at)))
         return;
@@ -58,22 +31,22 @@ static void expire(struct request *rq, const struct expire_want *w, enum time_un
 
 void cmd_expire(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct expire_args *)rq->args), SECONDS, false);
+    expire(rq, &EXPIRE_WANT((const struct expire_args *)rq->args), SECONDS, false);
 }
 
 void cmd_pexpire(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct pexpire_args *)rq->args), MILLISECONDS, false);
+    expire(rq, &EXPIRE_WANT((const struct pexpire_args *)rq->args), MILLISECONDS, false);
 }
 
 void cmd_expireat(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct expireat_args *)rq->args), SECONDS, true);
+    expire(rq, &EXPIRE_WANT((const struct expireat_args *)rq->args), SECONDS, true);
 }
 
 void cmd_pexpireat(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct pexpireat_args *)rq->args), MILLISECONDS, true);
+    expire(rq, &EXPIRE_WANT((const struct pexpireat_args *)rq->args), MILLISECONDS, true);
 }
 
 void cmd_persist(struct request *rq)

@@ -51,22 +51,15 @@ static void end_replies(struct request *rq, size_t from, bool done, size_t error
 
 /* -- HEXPIRE ----------------------------------------------------------------------------------- */
 
-struct expire_want {
-    struct slice key;
-    int64_t time;
-    bool nx, xx, gt, lt, has_fields;
+struct field_want {
+    struct expire_want expire;
+    bool has_fields;
     struct slices fields;
 };
 
-#define EXPIRE_WANT(a)                                                                             \
-    (&(struct expire_want){.key = (a)->key,                                                        \
-                           .time = (a)->time,                                                      \
-                           .nx = (a)->nx,                                                          \
-                           .xx = (a)->xx,                                                          \
-                           .gt = (a)->gt,                                                          \
-                           .lt = (a)->lt,                                                          \
-                           .has_fields = (a)->has_fields,                                          \
-                           .fields = (a)->fields})
+#define FIELD_WANT(a)                                                                              \
+    (&(struct field_want){                                                                         \
+        .expire = EXPIRE_WANT(a), .has_fields = (a)->has_fields, .fields = (a)->fields})
 
 /* Unix time, in milliseconds. */
 static bool read_time(struct request *rq, int64_t time, enum time_unit unit, bool absolute,
@@ -86,36 +79,28 @@ static bool read_time(struct request *rq, int64_t time, enum time_unit unit, boo
     return true;
 }
 
-static bool allowed(const struct expire_want *w, uint64_t now_ms, int64_t wanted_ms)
-{
-    bool never = now_ms == 0;
-    if ((w->nx && !never) || (w->xx && never))
-        return false;
-    if (w->gt && (never || wanted_ms <= (int64_t)now_ms))
-        return false;
-    return !w->lt || never || wanted_ms < (int64_t)now_ms;
-}
-
-static void expire(struct request *rq, const struct expire_want *w, enum time_unit unit,
+static void expire(struct request *rq, const struct field_want *want, enum time_unit unit,
                    bool absolute)
 {
+    const struct expire_want *w = &want->expire;
+    const struct slices *fields = &want->fields;
     struct object *o;
     struct hash_field f;
     int64_t at;
     if (!hash_read(rq, w->key, &o) || !read_time(rq, w->time, unit, absolute, &at) ||
-        !has_fields(rq, w->has_fields && w->nx + w->xx + w->gt + w->lt <= 1))
+        !has_fields(rq, want->has_fields && w->nx + w->xx + w->gt + w->lt <= 1))
         return;
-    struct slice *names = names_new(rq, &w->fields);
+    struct slice *names = names_new(rq, fields);
     if (names == NULL)
         return;
     bool past = at <= (int64_t)rq->env->db->now_ms;
     size_t from = rq->reply.out->len, count = 0;
-    reply_array(&rq->reply, w->fields.count);
-    for (size_t i = 0; i < w->fields.count; i++) {
-        bool found = hashes_get(rq->env->db, o, w->fields.items[i], &f);
-        bool changes = found && allowed(w, f.expire_ms, at);
+    reply_array(&rq->reply, fields->count);
+    for (size_t i = 0; i < fields->count; i++) {
+        bool found = hashes_get(rq->env->db, o, fields->items[i], &f);
+        bool changes = found && expire_want_allows(w, f.expire_ms, at);
         if (changes)
-            names[count++] = w->fields.items[i];
+            names[count++] = fields->items[i];
         reply_int(&rq->reply, !found     ? NO_FIELD
                               : !changes ? NOT_CHANGED
                               : past     ? REMOVED
@@ -130,22 +115,22 @@ static void expire(struct request *rq, const struct expire_want *w, enum time_un
 
 void cmd_hexpire(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct hexpire_args *)rq->args), SECONDS, false);
+    expire(rq, FIELD_WANT((const struct hexpire_args *)rq->args), SECONDS, false);
 }
 
 void cmd_hpexpire(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct hpexpire_args *)rq->args), MILLISECONDS, false);
+    expire(rq, FIELD_WANT((const struct hpexpire_args *)rq->args), MILLISECONDS, false);
 }
 
 void cmd_hexpireat(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct hexpireat_args *)rq->args), SECONDS, true);
+    expire(rq, FIELD_WANT((const struct hexpireat_args *)rq->args), SECONDS, true);
 }
 
 void cmd_hpexpireat(struct request *rq)
 {
-    expire(rq, EXPIRE_WANT((const struct hpexpireat_args *)rq->args), MILLISECONDS, true);
+    expire(rq, FIELD_WANT((const struct hpexpireat_args *)rq->args), MILLISECONDS, true);
 }
 
 void cmd_hpersist(struct request *rq)
@@ -176,8 +161,8 @@ void cmd_hpersist(struct request *rq)
 /* -- HTTL -------------------------------------------------------------------------------------- */
 
 /* Seconds are rounded up. */
-static void reply_times(struct request *rq, struct slice key, bool has,
-                        const struct slices *fields, enum time_unit unit, bool absolute)
+static void reply_times(struct request *rq, struct slice key, bool has, const struct slices *fields,
+                        enum time_unit unit, bool absolute)
 {
     struct object *o;
     struct hash_field f;

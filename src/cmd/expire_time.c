@@ -56,3 +56,13 @@ bool expire_options_read(struct request *rq, const struct expire_options *o, uin
         return expire_time_read(rq, o->pxat, MILLISECONDS, true, expire_ms);
     return true;
 }
+
+bool expire_want_allows(const struct expire_want *w, uint64_t now_ms, int64_t wanted_ms)
+{
+    bool never = now_ms == 0;
+    if ((w->nx && !never) || (w->xx && never))
+        return false;
+    if (w->gt && (never || wanted_ms <= (int64_t)now_ms))
+        return false;
+    return !w->lt || never || wanted_ms < (int64_t)now_ms;
+}

@@ -15,6 +15,25 @@ MUST_USE bool expire_time_read(struct request *rq, struct slice text, enum time_
 MUST_USE bool expire_time_of(struct request *rq, int64_t time, enum time_unit unit, bool absolute,
                              int64_t *expire_ms);
 
+/* EXPIRE and HEXPIRE with their kin, whose arguments have the same names. */
+struct expire_want {
+    struct slice key;
+    int64_t time;
+    bool nx, xx, gt, lt;
+};
+
+#define EXPIRE_WANT(a)                                                                             \
+    ((struct expire_want){.key = (a)->key,                                                         \
+                          .time = (a)->time,                                                       \
+                          .nx = (a)->nx,                                                           \
+                          .xx = (a)->xx,                                                           \
+                          .gt = (a)->gt,                                                           \
+                          .lt = (a)->lt})
+
+/* Do the conditions allow to expire then? now_ms is 0 for what never expires, which is later than
+ * any time. */
+bool expire_want_allows(const struct expire_want *w, uint64_t now_ms, int64_t wanted_ms);
+
 /* EX, PX, EXAT and PXAT of SET and GETEX, whose arguments call them the same. keep: KEEPTTL or
  * PERSIST, which goes with none of them. */
 struct expire_options {
