@@ -39,6 +39,10 @@ struct filter_param {
  * near: %s", or the limit by name. Copies all it needs. */
 MUST_USE enum err filter_compile(struct slice text, const struct filter_param *params, size_t count,
                                  struct filter **out, struct why *why);
+/* The same of a filter that the server has written of a query, however long it is; of at most
+ * LIMIT_QUERY_OPERANDS. */
+MUST_USE enum err filter_compile_query(struct slice text, const struct filter_param *params,
+                                       size_t count, struct filter **out, struct why *why);
 void filter_free(struct filter *f);
 
 /* Does the attribute (JSON text; len 0: none) match? No allocation; at most 24 kB of stack. */

@@ -31,7 +31,9 @@ struct parser {
     struct filter *filter;
     struct waiting *waiting;
     struct why *why;
-    uint32_t capacity; /* most nodes there can be */
+    const char *what;   /* for errors: what was written */
+    uint32_t nodes_max; /* that are allowed */
+    uint32_t capacity;  /* most nodes there can be */
     uint32_t node_count;
     uint32_t waiting_count;
     uint32_t paren_count; /* among waiting */
@@ -70,10 +72,9 @@ static void advance(struct parser *p, bool operand)
 
 static enum err count_node(struct parser *p)
 {
-    if (p->node_count == LIMIT_FILTER_NODES)
-        return why_set(p->why, ERR_LIMIT,
-                       "FILTER expression has more than %d operands and operators",
-                       (int)LIMIT_FILTER_NODES);
+    if (p->node_count == p->nodes_max)
+        return why_set(p->why, ERR_LIMIT, "%s has more than %u operands and operators", p->what,
+                       (unsigned)p->nodes_max);
     p->node_count++;
     CHECK(p->node_count <= p->capacity);
     return OK;
@@ -498,6 +499,29 @@ static enum err compile(struct parser *p)
     return OK;
 }
 
+/* p is told where to stop. */
+static enum err compile_text(struct parser *p, struct slice text, struct filter **out)
+{
+    struct filter *f = p->filter = mem_try_calloc(MEM_SCRATCH, sizeof(*f));
+    if (f == NULL)
+        return ERR_NOMEM;
+    buf_init(&f->text, MEM_SCRATCH);
+
+    if (text.len == 0)
+        text = slice_of(""); /* a pointer to count from, whatever the caller's was */
+    p->lexer = (struct lexer){text, 0};
+    p->capacity = text.len < p->nodes_max ? (uint32_t)text.len + 1 : p->nodes_max;
+    memset(p->param_at, 0xff, sizeof(p->param_at));
+    enum err e = compile(p);
+    mem_free(MEM_SCRATCH, p->waiting);
+    if (e != OK) {
+        filter_free(f);
+        return e;
+    }
+    *out = f;
+    return OK;
+}
+
 enum err filter_compile(struct slice text, const struct filter_param *params, size_t count,
                         struct filter **out, struct why *why)
 {
@@ -507,25 +531,25 @@ enum err filter_compile(struct slice text, const struct filter_param *params, si
                        (int)LIMIT_FILTER_SIZE);
     if (count > LIMIT_PARAMS)
         return why_set(why, ERR_LIMIT, "more than %d PARAMS", (int)LIMIT_PARAMS);
-    struct filter *f = mem_try_calloc(MEM_SCRATCH, sizeof(*f));
-    if (f == NULL)
-        return ERR_NOMEM;
-    buf_init(&f->text, MEM_SCRATCH);
+    struct parser p = {.params = params,
+                       .param_count = count,
+                       .why = why,
+                       .what = "FILTER expression",
+                       .nodes_max = LIMIT_FILTER_NODES};
+    return compile_text(&p, text, out);
+}
 
-    if (text.len == 0)
-        text = slice_of(""); /* a pointer to count from, whatever the caller's was */
-    struct parser p = {.lexer = {text, 0}, .params = params, .param_count = count, .filter = f};
-    p.why = why;
-    p.capacity = text.len < LIMIT_FILTER_NODES ? (uint32_t)text.len + 1 : LIMIT_FILTER_NODES;
-    memset(p.param_at, 0xff, sizeof(p.param_at));
-    enum err e = compile(&p);
-    mem_free(MEM_SCRATCH, p.waiting);
-    if (e != OK) {
-        filter_free(f);
-        return e;
-    }
-    *out = f;
-    return OK;
+enum err filter_compile_query(struct slice text, const struct filter_param *params, size_t count,
+                              struct filter **out, struct why *why)
+{
+    CHECK(count <= LIMIT_PARAMS);
+    _Static_assert(2 * LIMIT_QUERY_OPERANDS < UINT16_MAX, "instructions are named by 16 bits");
+    struct parser p = {.params = params,
+                       .param_count = count,
+                       .why = why,
+                       .what = "the query",
+                       .nodes_max = LIMIT_QUERY_OPERANDS};
+    return compile_text(&p, text, out);
 }
 
 void filter_free(struct filter *f)

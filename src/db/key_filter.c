@@ -381,7 +381,7 @@ static enum err compile(const struct writing *w, struct filter **out)
         params[i].name = slice_of(names[i]);
         params[i].set = &t->groups[i]->set;
     }
-    return filter_compile(buf_slice(&w->text), params, count, out, w->why);
+    return filter_compile_query(buf_slice(&w->text), params, count, out, w->why);
 }
 
 enum err key_filter_make(struct key_index *x, const struct ft_query *q,

@@ -17,7 +17,7 @@ struct binding {
     struct predicate *p;
     const struct filter *f;
     uint8_t read_of_slot[FILTER_SLOTS];         /* place among p->reads, or NOT_READ */
-    uint16_t moved[2 * LIMIT_FILTER_NODES + 1]; /* where an instruction of the filter stands now */
+    uint16_t moved[]; /* where each instruction of the filter stands now, and their end */
 };
 
 /* The field of the schema with the path that a slot of the filter has: both are looked up in one
@@ -237,7 +237,8 @@ struct predicate *predicate_new(const struct filter *filter, const struct fields
     p->filter = filter;
     if (fields == NULL || fields->building || filter->stack_size > STACK)
         return p;
-    struct binding *b = mem_try(MEM_SCRATCH, sizeof(*b));
+    struct binding *b =
+        mem_try(MEM_SCRATCH, sizeof(*b) + (filter->op_count + 1) * sizeof(b->moved[0]));
     if (!make_room(p, filter) || b == NULL) {
         mem_free(MEM_SCRATCH, b);
         predicate_free(p);

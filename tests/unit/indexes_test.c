@@ -278,3 +278,38 @@ TEST(indexes, queries_nest_so_deep_and_not_deeper)
     EXPECT_STR(why.text, "a query nests at most 60 clauses");
     close_fixture(f);
 }
+
+/* So many tags in one union. */
+static enum err unite(struct fixture *f, size_t count, struct why *why)
+{
+    struct key_filter filter;
+    struct ft_query query;
+    struct buf text = BUF_INIT(MEM_TEST);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%sv%zu", i == 0 ? "@t:{" : "|", i);
+    buf_append_text(&text, "}");
+    EXPECT_EQ(query_parse(buf_slice(&text), 2, NULL, 0, &query, why), OK);
+    const struct key_text_options words = {.slop = TEXT_NO_SLOP};
+    enum err e = key_filter_make(indexes_find(&f->db, slice_of("i")), &query, &words, &filter, why);
+    if (e == OK) {
+        EXPECT(filter_match(filter.filter, slice_of("{\"f0\":[\"x\",\"v7\"]}")));
+        EXPECT(!filter_match(filter.filter, slice_of("{\"f0\":\"x\"}")));
+    }
+    filter_free(filter.filter);
+    query_fini(&query);
+    buf_fini(&text);
+    return e;
+}
+
+TEST(indexes, unions_have_so_many_tags_and_not_one_more)
+{
+    enum { BESIDES = 3 /* the field, the comparison, the list */ };
+    struct fixture *f = open_fixture();
+    struct why why = {""};
+    EXPECT_EQ(make_index(f, "i", "SCHEMA t TAG"), OK);
+    EXPECT_EQ(unite(f, LIMIT_QUERY_OPERANDS - BESIDES, &why), OK);
+    EXPECT_STR(why.text, "");
+    EXPECT_EQ(unite(f, LIMIT_QUERY_OPERANDS - BESIDES + 1, &why), ERR_LIMIT);
+    EXPECT_STR(why.text, "the query has more than 30000 operands and operators");
+    close_fixture(f);
+}
