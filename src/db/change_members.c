@@ -84,6 +84,24 @@ static bool has_room(const struct db *db, const struct mutation *m)
     return db_has_room(db, m->kind == MUTATION_ZSET_ADD ? 2 * bytes : bytes);
 }
 
+static struct zset_trees trees_of(const struct db *db, const struct large *large)
+{
+    return (struct zset_trees){&large->tree, &large->members, &db->order_ops, &db->member_ops};
+}
+
+/* One member, whose leaves can change by themselves. */
+static bool edits_large(struct db *db, const struct mutation *m, const struct object *o)
+{
+    const struct zset_trees both = trees_of(db, o->large);
+    if (m->count != 1)
+        return false;
+    if (m->kind == MUTATION_ZSET_ADD)
+        return zset_tree_edit_add(&db->zset_edit, &both, &m->members[0]);
+    if (m->kind == MUTATION_ZSET_REMOVE)
+        return zset_tree_edit_remove(&db->zset_edit, &both, m->ids[0]);
+    return set_tree_edit(&db->edit, &o->large->tree, &db->set_ops, m->ids[0], adds(m));
+}
+
 static enum err prepare_large(struct db *db, const struct mutation *m, struct object *o)
 {
     bool differs = false;
@@ -91,6 +109,10 @@ static enum err prepare_large(struct db *db, const struct mutation *m, struct ob
         return ERR_NOMEM;
     /* Whoever wants it as it is has it before nodes are taken over from it. */
     keyspace_touch(&db->keys, o);
+    if (edits_large(db, m, o)) {
+        db->grown = o;
+        return OK;
+    }
     begin_large(db, o->large, type_of(m));
     for (size_t i = 0; i < m->count && !has_failed(db); i++)
         differs |= change_large(db, m, i);
@@ -182,15 +204,27 @@ enum err change_prepare_members(struct db *db, const struct mutation *m)
     return e;
 }
 
+/* Of a large one, by edits or by changes. */
+static void apply_large(struct db *db, const struct mutation *m, struct large *large)
+{
+    const struct scored *added = m->kind == MUTATION_ZSET_ADD ? &m->members[0] : NULL;
+    if (db->edit.is_open)
+        set_tree_edit_apply(&db->edit, &large->tree, m->ids[0]);
+    else if (db->zset_edit.order.is_open)
+        zset_tree_edit_apply(&db->zset_edit, &large->tree, &large->members, added);
+    else
+        tree_change_apply(&db->tree, &large->tree);
+    if (db->members.tree.root != NULL)
+        tree_change_apply(&db->members, &large->members);
+}
+
 void change_apply_members(struct db *db, const struct mutation *m)
 {
     CHECK(!db->empties || (db->object == NULL && db->grown == NULL));
     struct object *grown = db->grown;
     db->grown = NULL;
     if (grown != NULL)
-        tree_change_apply(&db->tree, &grown->large->tree);
-    if (grown != NULL && grown->type == OBJECT_ZSET)
-        tree_change_apply(&db->members, &grown->large->members);
+        apply_large(db, m, grown->large);
     if (db->object != NULL)
         change_publish(db);
     else if (db->empties)

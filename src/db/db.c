@@ -326,6 +326,7 @@ static void discard_half(struct db *db)
     db->grown = db->in_place = NULL;
     tree_change_discard(&db->tree);
     tree_edit_discard(&db->edit);
+    zset_tree_edit_discard(&db->zset_edit);
     tree_change_discard(&db->members);
     indexes_discard(db);
     if (db->object == NULL)

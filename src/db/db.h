@@ -66,6 +66,7 @@ struct db {
     struct buf scratch;        /* where values that change are made */
     struct tree_change tree;   /* prepared likewise, for the object that it makes grow */
     struct tree_edit edit;     /* instead of it */
+    struct zset_edit zset_edit; /* instead of it and of the tree by member */
     struct object *grown;      /* NULL: none */
     struct object *in_place;   /* likewise: a list that the change itself changes; NULL: none */
     struct change_half half;   /* the first half of a change of two keys, likewise */

@@ -106,3 +106,21 @@ bool set_tree_remove(struct tree_change *c, struct slice member)
     tree_change_settle(c, &path);
     return true;
 }
+
+bool set_tree_edit(struct tree_edit *e, const struct tree *t, const struct tree_ops *ops,
+                   struct slice member, bool adds)
+{
+    tree_walk(t, hash_bytes(member, ops->owner), &e->path);
+    struct slice leaf = tree_path_leaf(&e->path);
+    struct pack_place place = {.at = leaf.len};
+    if (set_find(leaf, member, &place) == adds)
+        return false;
+    return tree_edit_begin(e, ops, place.at, place.size, adds ? pack_entry_size(member.len) : 0);
+}
+
+void set_tree_edit_apply(struct tree_edit *e, struct tree *t, struct slice member)
+{
+    uint8_t *to = tree_edit_apply(e, t);
+    if (to != NULL)
+        put(to, member);
+}

@@ -29,6 +29,12 @@ bool set_tree_find(const struct tree *t, const struct tree_ops *ops, struct slic
 bool set_tree_add(struct tree_change *c, struct slice member);
 bool set_tree_remove(struct tree_change *c, struct slice member);
 
+/* Adds the member, or removes it, by an edit. False: it takes a change, or there is nothing to do. */
+MUST_USE bool set_tree_edit(struct tree_edit *e, const struct tree *t, const struct tree_ops *ops,
+                            struct slice member, bool adds);
+/* Of a member that is added. */
+void set_tree_edit_apply(struct tree_edit *e, struct tree *t, struct slice member);
+
 /* Are these bytes, which may be anything, the members of a set? *count: of them. */
 MUST_USE bool set_pack_check(struct slice pack, size_t *count);
 /* And does none come twice? For small ones: it compares each with all before. */

@@ -242,18 +242,27 @@ uint32_t zset_tree_rank(const struct tree *order, const struct tree_ops *ops,
     return tree_path_rank(&path) + zset_pack_rank(tree_path_leaf(&path), bound, &at);
 }
 
+/* Where an entry is in the order, or would be: of the leaf that the path leads to. */
+static size_t seek_entry(const struct tree *t, const struct tree_ops *ops, const struct scored *s,
+                         struct tree_path *path)
+{
+    struct zset_bound bound = {
+        .score = s->score, .member = s->member, .by_member = true, .behind = true};
+    size_t at;
+    tree_seek(t, ops, key_of_score(s->score), &bound, path); /* the leaf may begin with it */
+    bound.behind = false;
+    (void)zset_pack_rank(tree_path_leaf(path), &bound, &at);
+    return at;
+}
+
 /* Puts an entry where it belongs, or takes it out (puts false), where it is. */
 static void splice_order(struct tree_change *c, const struct scored *s, bool puts)
 {
     struct tree_path path;
-    struct zset_bound bound = {.score = s->score, .member = s->member, .by_member = true};
-    size_t at, size = scored_size(s);
+    size_t size = scored_size(s);
     if (c->failed)
         return;
-    bound.behind = true; /* the leaf that has the entry may begin with it */
-    tree_seek(&c->tree, c->ops, key_of_score(s->score), &bound, &path);
-    bound.behind = false;
-    (void)zset_pack_rank(tree_path_leaf(&path), &bound, &at);
+    size_t at = seek_entry(&c->tree, c->ops, s, &path);
     uint8_t *to = tree_change_splice_at(c, &path, at, puts ? 0 : size, puts ? size : 0);
     if (to != NULL)
         scored_put(to, s);
@@ -298,4 +307,53 @@ bool zset_tree_remove(const struct zset_change *c, struct slice member)
     splice_order(c->order, &old, false);
     splice_member(c->members, key, place, NULL);
     return true;
+}
+
+static bool edit_both(struct zset_edit *e, const struct zset_trees *t, const struct scored *s,
+                      struct pack_place in_members, bool adds)
+{
+    size_t size = scored_size(s);
+    size_t at = seek_entry(t->order, t->order_ops, s, &e->order.path);
+    if (!tree_edit_begin(&e->order, t->order_ops, at, adds ? 0 : size, adds ? size : 0))
+        return false;
+    if (tree_edit_begin(&e->members, t->member_ops, in_members.at, in_members.size,
+                        adds ? size : 0))
+        return true;
+    tree_edit_discard(&e->order);
+    return false;
+}
+
+bool zset_tree_edit_add(struct zset_edit *e, const struct zset_trees *t, const struct scored *s)
+{
+    struct scored old;
+    tree_walk(t->members, hash_bytes(s->member, t->member_ops->owner), &e->members.path);
+    struct slice leaf = tree_path_leaf(&e->members.path);
+    struct pack_place place = {.at = leaf.len};
+    return !find(leaf, s->member, &old, &place) && edit_both(e, t, s, place, true);
+}
+
+bool zset_tree_edit_remove(struct zset_edit *e, const struct zset_trees *t, struct slice member)
+{
+    struct scored old;
+    struct pack_place place;
+    tree_walk(t->members, hash_bytes(member, t->member_ops->owner), &e->members.path);
+    return find(tree_path_leaf(&e->members.path), member, &old, &place) &&
+           edit_both(e, t, &old, place, false);
+}
+
+void zset_tree_edit_apply(struct zset_edit *e, struct tree *order, struct tree *members,
+                          const struct scored *s)
+{
+    uint8_t *to = tree_edit_apply(&e->order, order);
+    if (to != NULL)
+        scored_put(to, s);
+    to = tree_edit_apply(&e->members, members);
+    if (to != NULL)
+        scored_put(to, s);
+}
+
+void zset_tree_edit_discard(struct zset_edit *e)
+{
+    tree_edit_discard(&e->order);
+    tree_edit_discard(&e->members);
 }

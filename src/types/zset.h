@@ -61,13 +61,34 @@ bool zset_tree_find(const struct tree *members, const struct tree_ops *ops, stru
 uint32_t zset_tree_rank(const struct tree *order, const struct tree_ops *ops,
                         const struct zset_bound *bound);
 
-/* Both trees of a large one while they change. owner: who makes the change */
+/* Both trees of a large one. */
+struct zset_trees {
+    const struct tree *order, *members;
+    const struct tree_ops *order_ops, *member_ops;
+};
+
+/* The same while they change. owner: who makes the change */
 struct zset_change {
     struct tree_change *order, *members;
 };
 
 bool zset_tree_add(const struct zset_change *c, const struct scored *s);
 bool zset_tree_remove(const struct zset_change *c, struct slice member);
+
+/* Both trees by edits: adds a member that is new, or removes one. False: it takes a change, or there
+ * is nothing to do. */
+struct zset_edit {
+    struct tree_edit order, members;
+};
+
+MUST_USE bool zset_tree_edit_add(struct zset_edit *e, const struct zset_trees *t,
+                                 const struct scored *s);
+MUST_USE bool zset_tree_edit_remove(struct zset_edit *e, const struct zset_trees *t,
+                                    struct slice member);
+/* s: what is added; NULL: it is removed. */
+void zset_tree_edit_apply(struct zset_edit *e, struct tree *order, struct tree *members,
+                          const struct scored *s);
+void zset_tree_edit_discard(struct zset_edit *e);
 
 /* Are these bytes, which may be anything, entries in order? *count: of them. */
 MUST_USE bool zset_pack_check(struct slice pack, size_t *count);
