@@ -27,6 +27,12 @@ static bool read_number(struct slice text, double *out)
 
 bool score_read(struct slice text, double *out)
 {
+    enum { EXACT_DIGITS = 15 }; /* of an integer that is a double in any case */
+    int64_t integer;
+    if (text.len <= EXACT_DIGITS && slice_to_i64(text, &integer)) {
+        *out = (double)integer;
+        return true;
+    }
     if (text.len == 0 || memchr(" \t\r\n\v\f", text.ptr[0], 6) != NULL || !read_number(text, out))
         return false;
     bool lost = errno == ERANGE && (isinf(*out) || *out == 0);

@@ -75,8 +75,8 @@ struct zset_change {
 bool zset_tree_add(const struct zset_change *c, const struct scored *s);
 bool zset_tree_remove(const struct zset_change *c, struct slice member);
 
-/* Both trees by edits: adds a member that is new, or removes one. False: it takes a change, or there
- * is nothing to do. */
+/* Both trees by edits: adds a member that is new, or removes one. False: it takes a change, or
+ * there is nothing to do. */
 struct zset_edit {
     struct tree_edit order, members;
 };

@@ -17,7 +17,7 @@ import time
 
 from bench_server import Client, Load, Server, median_of, print_rows, quantiles
 
-PARTS = ['redis', 'hashes', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
+PARTS = ['redis', 'hashes', 'types', 'ingest', 'search', 'mixed', 'visible', 'tenants', 'ft']
 SET = 'glove100'
 RECALL = 0.95
 REDIS_TESTS = ['ping_inline', 'ping_mbulk', 'set', 'get']
@@ -27,6 +27,17 @@ HASH_TESTS = {
     'HGET, large': 'HGET large f__rand_int__',
     'HSET, small': 'HSET s:__rand_int__ f1 v1 f2 v2',
     'HGET, small': 'HGET s:__rand_int__ f1',
+}
+# Lists, sets and sorted sets of one key with up to 100,000 entries; what is read has 100.
+TYPE_TESTS = {
+    'LPUSH': 'LPUSH list element:__rand_int__',
+    'LRANGE, 100': 'LRANGE list 0 99',
+    'SADD': 'SADD set element:__rand_int__',
+    'SISMEMBER': 'SISMEMBER set element:__rand_int__',
+    'ZADD': 'ZADD zset 0 element:__rand_int__',
+    'ZADD, other scores': 'ZADD moved __rand_int__ element:__rand_int__',
+    'ZRANGE, 100': 'ZRANGE moved 5000 5099',
+    'ZRANK': 'ZRANK moved element:__rand_int__',
 }
 CONFIG = {'appendonly': 'no', 'save': ''}
 
@@ -87,6 +98,10 @@ class Bench:
     def hashes(self):
         self.beside_redis('Hashes', {name: ['-r', '100000', *words.split()]
                                      for name, words in HASH_TESTS.items()})
+
+    def types(self):
+        self.beside_redis('Lists, sets and sorted sets', {name: ['-r', '100000', *words.split()]
+                                                          for name, words in TYPE_TESTS.items()})
 
     def ingest(self):
         print('\n### Ingest of glove100, 1 connection\n')
