@@ -29,7 +29,8 @@ bool set_tree_find(const struct tree *t, const struct tree_ops *ops, struct slic
 bool set_tree_add(struct tree_change *c, struct slice member);
 bool set_tree_remove(struct tree_change *c, struct slice member);
 
-/* Adds the member, or removes it, by an edit. False: it takes a change, or there is nothing to do. */
+/* Adds the member, or removes it, by an edit. False: it takes a change, or nothing is to be
+ * done. */
 MUST_USE bool set_tree_edit(struct tree_edit *e, const struct tree *t, const struct tree_ops *ops,
                             struct slice member, bool adds);
 /* Of a member that is added. */
