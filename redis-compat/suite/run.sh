@@ -13,14 +13,15 @@ cd "$(dirname "$0")/../.."
 . tests/packages.sh
 need_packages tcl redis-tools dpkg-dev ca-certificates
 
-PARTS="unit/type/string unit/type/incr unit/type/hash unit/type/list \
-    unit/keyspace unit/expire unit/scan \
+PARTS="unit/type/string unit/type/incr unit/type/hash unit/type/list unit/type/list-2 \
+    unit/type/list-3 unit/type/set unit/type/zset unit/pubsub unit/pubsubshard unit/keyspace \
+    unit/expire unit/scan \
     unit/multi unit/introspection unit/introspection-2 unit/protocol unit/querybuf unit/limits \
     unit/auth \
     unit/other unit/dump unit/quit unit/info-command unit/slowlog unit/latency-monitor unit/pause \
     unit/obuf-limits unit/maxmemory"
-TAGS="-needs:repl -needs:save -cluster:skip -set -zset \
-    -stream -hyperloglog -geo -bitops -scripting -pubsub -acl"
+TAGS="-needs:repl -needs:save -cluster:skip \
+    -stream -hyperloglog -geo -bitops -scripting -acl"
 folder=$PWD/build/redis-suite
 suite=$folder/redis-7.0.15
 

@@ -73,8 +73,8 @@ static bool read_lex_bound(struct slice text, bool behind, struct zset_bound *ou
         return false;
     uint8_t sign = text.ptr[0];
     struct slice member = {text.ptr + 1, text.len - 1};
-    *out =
-        (struct zset_bound){.member = member, .by_member = true, .behind = behind != (sign == '(')};
+    *out = (struct zset_bound){
+        .member = member, .by_member = true, .any_score = true, .behind = behind != (sign == '(')};
     *all = sign == (behind ? '+' : '-') && member.len == 0;
     *none = sign == (behind ? '-' : '+') && member.len == 0;
     return *all || *none || sign == '(' || sign == '[';
@@ -110,21 +110,11 @@ static struct zset_part part_of_ranks(const struct zset_range *range, int64_t si
     return (struct zset_part){(uint32_t)first, (uint32_t)(last - first + 1)};
 }
 
-/* Members are in order where scores are the same; which score that is the first one says. */
 static struct zset_part part_of_bounds(const struct db *db, const struct object *o,
                                        const struct zset_range *range, uint32_t size)
 {
-    struct zset_bound low = range->low, high = range->high;
-    struct zset_walk walk;
-    struct scored first;
-    if (range->kind == RANGE_LEX) {
-        zsets_walk(o, 0, false, &walk);
-        bool some = zsets_next(&walk, &first);
-        CHECK(some);
-        low.score = high.score = first.score;
-    }
-    uint32_t from = range->from_all ? 0 : range->from_none ? size : zsets_rank(db, o, &low);
-    uint32_t to = range->to_all ? size : range->to_none ? 0 : zsets_rank(db, o, &high);
+    uint32_t from = range->from_all ? 0 : range->from_none ? size : zsets_rank(db, o, &range->low);
+    uint32_t to = range->to_all ? size : range->to_none ? 0 : zsets_rank(db, o, &range->high);
     return (struct zset_part){from, from < to ? to - from : 0};
 }
 

@@ -144,7 +144,7 @@ static uint32_t seek_child(const struct tree_node *n, const struct tree_ops *ops
     while (high - low > 1) {
         uint32_t middle = (low + high) / 2;
         bool before = slots[middle].low < key;
-        if (slots[middle].low == key)
+        if (ops->asks || slots[middle].low == key)
             before = ops->before(bound, first_entry(slots[middle].child));
         if (before)
             low = middle;

@@ -48,6 +48,7 @@ struct tree_ops {
     bool in_order; /* who changes a leaf puts entries where they belong, and they stay so */
     /* In order: does the entry come before a bound? Bounds are the caller's (tree_seek). */
     bool (*before)(const void *bound, struct slice entry);
+    bool asks; /* keys say nothing of the bound: tree_seek goes by entries alone */
     uint32_t leaf_bytes;                    /* TREE_LEAF_BYTES; tests have less */
     const void *owner;
 };

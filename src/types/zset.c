@@ -81,7 +81,7 @@ static bool is_before(const void *bound, struct slice entry)
     const struct zset_bound *b = bound;
     struct scored s;
     scored_get(entry, &s);
-    if (s.score != b->score)
+    if (s.score != b->score && !b->any_score)
         return s.score < b->score;
     if (!b->by_member)
         return b->behind;
@@ -238,7 +238,9 @@ uint32_t zset_tree_rank(const struct tree *order, const struct tree_ops *ops,
 {
     struct tree_path path;
     size_t at;
-    tree_seek(order, ops, key_of_score(bound->score), bound, &path);
+    struct tree_ops asking = *ops;
+    asking.asks = bound->any_score;
+    tree_seek(order, &asking, key_of_score(bound->score), bound, &path);
     return tree_path_rank(&path) + zset_pack_rank(tree_path_leaf(&path), bound, &at);
 }
 

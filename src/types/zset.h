@@ -33,11 +33,12 @@ static inline bool zset_next(struct slice *pack, struct scored *out)
     return true;
 }
 
-/* A place in the order: before or behind all of a score or, by_member, one member of it. */
+/* A place in the order: before or behind all of a score or, by_member, one member of it, or,
+ * any_score, of the members alone, which are in order where all scores are the same. */
 struct zset_bound {
     double score;
     struct slice member;
-    bool by_member, behind;
+    bool by_member, behind, any_score;
 };
 
 /* How many of the pack are before the bound; *at: their bytes. */
