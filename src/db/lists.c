@@ -34,11 +34,10 @@ void lists_walk(const struct object *o, uint32_t index, struct list_walk *walk)
     walk->rest.len -= before;
 }
 
-bool lists_next(struct list_walk *walk, struct slice *value)
+bool lists_next_leaf(struct list_walk *walk)
 {
     uint64_t next;
-    return list_next(&walk->rest, value) || (tree_next(&walk->path, &walk->rest, &next) &&
-                                             list_next(&walk->rest, value));
+    return tree_next(&walk->path, &walk->rest, &next);
 }
 
 struct slice lists_at(const struct object *o, uint32_t index)

@@ -22,7 +22,12 @@ struct list_walk {
 
 /* From the value of that number on; o NULL, or index its count: there are none. */
 void lists_walk(const struct object *o, uint32_t index, struct list_walk *walk);
-bool lists_next(struct list_walk *walk, struct slice *value);
+bool lists_next_leaf(struct list_walk *walk);
+static inline bool lists_next(struct list_walk *walk, struct slice *value)
+{
+    return list_next(&walk->rest, value) ||
+           (lists_next_leaf(walk) && list_next(&walk->rest, value));
+}
 
 /* The same from the last one back. */
 struct list_walk_back {

@@ -91,11 +91,32 @@ void reply_int(struct reply *r, int64_t value)
     append_head(r->out, ':', value);
 }
 
+/* How many digits a length has. */
+static size_t digit_count(uint64_t value)
+{
+    size_t count = 1;
+    for (; value >= 10; value /= 10)
+        count++;
+    return count;
+}
+
+/* What long replies are made of: its parts are written where they stay, with one look at the room
+ * that the buffer has. */
 void reply_bulk(struct reply *r, struct slice bytes)
 {
-    append_count(r->out, '$', bytes.len);
-    buf_append_slice(r->out, bytes);
-    buf_append(r->out, "\r\n", 2);
+    CHECK(bytes.len <= INT64_MAX);
+    size_t head = 1 + digit_count(bytes.len) + 2;
+    uint8_t *to = buf_reserve(r->out, head + bytes.len + 2);
+    if (to == NULL)
+        return;
+    uint8_t *body = to + head;
+    *to = '$';
+    (void)digits_before(body - 2, bytes.len);
+    memcpy(body - 2, "\r\n", 2);
+    if (bytes.len > 0)
+        memcpy(body, bytes.ptr, bytes.len);
+    memcpy(body + bytes.len, "\r\n", 2);
+    buf_advance(r->out, head + bytes.len + 2);
 }
 
 void reply_gathered(struct reply *r, const struct buf *text)

@@ -382,6 +382,40 @@ TEST(resp_write, every_reply_in_both_protocols)
     EXPECT_WRITES(reply_set(r, 3), "*3\r\n", "~3\r\n");
 }
 
+/* At every place where the digits of a length become one more. */
+TEST(resp_write, bulk_has_its_length_in_decimal)
+{
+    static uint8_t bytes[100001];
+    memset(bytes, 'v', sizeof(bytes));
+    for (size_t size = 10; size < sizeof(bytes); size *= 10)
+        for (size_t len = size - 1; len <= size; len++) {
+            struct buf out = BUF_INIT(MEM_CLIENT);
+            struct reply r = {&out, 2};
+            reply_bulk(&r, (struct slice){bytes, len});
+            char head[32];
+            size_t head_size = (size_t)snprintf(head, sizeof(head), "$%zu\r\n", len);
+            EXPECT_EQ(out.len, head_size + len + 2);
+            EXPECT(memcmp(out.ptr, head, head_size) == 0);
+            EXPECT(memcmp(out.ptr + head_size, bytes, len) == 0);
+            EXPECT(memcmp(out.ptr + head_size + len, "\r\n", 2) == 0);
+            buf_fini(&out);
+        }
+}
+
+TEST(resp_write, bulk_without_memory_leaves_no_part_of_it)
+{
+    static const uint8_t bytes[1000];
+    struct buf out = BUF_INIT(MEM_CLIENT);
+    struct reply r = {&out, 2};
+    reply_int(&r, 1);
+    (void)mem_fail_nth(1);
+    reply_bulk(&r, (struct slice){bytes, sizeof(bytes)});
+    EXPECT(mem_fail_nth(0) != 0);
+    EXPECT(buf_failed(&out));
+    EXPECT_EQ(out.len, 4);
+    buf_fini(&out);
+}
+
 TEST(resp_write, errors_carry_code_and_reason)
 {
     struct why why = {"EF must be between 1 and 1000000"};
