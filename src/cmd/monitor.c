@@ -125,9 +125,12 @@ void monitor_show(const struct request *rq)
     if (runs_again || (rq->command->flags & CMD_ADMIN))
         return;
     put_line(&line, rq);
-    for (struct client *c = env->monitors, *next; c != NULL && !buf_failed(&line); c = next) {
+    for (struct client *c = env->monitors, *next; c != NULL; c = next) {
         next = c->monitor_next;
-        show_to(env, c, buf_slice(&line));
+        if (buf_failed(&line))
+            env->hooks->kill(env, c); /* short of memory: no line is missed in silence */
+        else
+            show_to(env, c, buf_slice(&line));
     }
     buf_fini(&line);
 }

@@ -294,16 +294,27 @@ uint64_t rig_data(const struct rig *r)
     return inspect_contents(&r->server->db) - r->server->db.log.last_lsn + specs;
 }
 
+/* A client that has been told to go is as good as gone. */
 uint64_t rig_state(const struct rig *r)
 {
     uint64_t digest = rig_data(r);
     mix(&digest, &r->server->config, sizeof(r->server->config));
     for (unsigned i = 0; i < RIG_CLIENTS; i++) {
         const struct client *c = rig_connected(r, i) ? client_of(r, i) : NULL;
-        if (c != NULL)
+        if (c != NULL && !(c->flags & CLIENT_CLOSE_AFTER_REPLY))
             mix_client(&digest, c);
     }
     return digest;
+}
+
+unsigned rig_watchers(const struct rig *r)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < RIG_CLIENTS; i++) {
+        const struct client *c = rig_connected(r, i) ? client_of(r, i) : NULL;
+        count += c != NULL && (c->flags & CLIENT_MONITOR);
+    }
+    return count;
 }
 
 const char *rig_inspect(const struct rig *r)

@@ -58,6 +58,8 @@ void rig_forget_room(struct rig *r);
 uint64_t rig_state(const struct rig *r);
 /* The same of the data alone, whatever number of records it came by. */
 uint64_t rig_data(const struct rig *r);
+/* How many clients MONITOR shows what is run. */
+unsigned rig_watchers(const struct rig *r);
 /* NULL, or what is broken in the books of the data. */
 const char *rig_inspect(const struct rig *r);
 

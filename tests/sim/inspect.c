@@ -424,19 +424,20 @@ static const char *look_at_document(struct key_index *x, uint32_t row)
 }
 
 struct covered {
-    const struct index_spec *spec;
+    const struct key_index *x;
     size_t count;
 };
 
 static void count_covered(void *user, const struct object *o)
 {
     struct covered *c = user;
-    c->count += o->type == OBJECT_HASH && index_spec_covers(c->spec, object_key(o));
+    c->count += o->type == OBJECT_HASH && index_spec_covers(c->x->spec, object_key(o)) &&
+                index_document_passes(c->x, o);
 }
 
 static const char *look_at_index(struct key_index *x, bool quiet)
 {
-    struct covered covered = {.spec = x->spec};
+    struct covered covered = {.x = x};
     const char *broken = look_at_collection(x->docs, x->db->log.last_lsn, quiet);
     for (size_t i = 0; i < x->spec->vector_count && broken == NULL; i++)
         broken = look_at_collection(x->vectors[i], x->db->log.last_lsn, quiet);
