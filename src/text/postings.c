@@ -98,7 +98,8 @@ static bool append_block(struct text_terms *t, struct text_term *term, uint64_t 
     if (b == NULL)
         return false;
     b->bytes[0] = 0;
-    memcpy(b->bytes + 1, record.ptr, record.len);
+    if (record.len > 0) /* it has no bytes where an index keeps neither fields nor places */
+        memcpy(b->bytes + 1, record.ptr, record.len);
     atomic_store_explicit(&b->used, (uint32_t)size, memory_order_relaxed);
     if (last == NULL)
         atomic_store_explicit(&term->first, b, memory_order_release);
@@ -128,7 +129,8 @@ bool text_postings_append(struct text_terms *t, struct text_term *term, uint64_t
     if (fits || grows) {
         uint32_t used = last->used;
         memcpy(last->bytes + used, head, head_size);
-        memcpy(last->bytes + used + head_size, record.ptr, record.len);
+        if (record.len > 0)
+            memcpy(last->bytes + used + head_size, record.ptr, record.len);
         last->last = version;
         atomic_store_explicit(&last->used, used + (uint32_t)size, memory_order_release);
     }
