@@ -25,7 +25,7 @@ LAYERS = {
     'types': ['base'],
     'text': ['base'],
     'json': ['base'],
-    'ft': ['base', 'vec', 'text'],
+    'ft': ['base', 'vec', 'text', 'json'],
     'db': ['base', 'vec', 'index', 'types', 'json', 'text', 'ft'],
     'persist': ['base', 'vec', 'index', 'types', 'json', 'text', 'ft', 'db'],
     'cluster': ['base', 'vec', 'index', 'types', 'json', 'text', 'ft', 'db', 'net'],

@@ -24,8 +24,6 @@ NODE_MAJOR = 20 # what LangGraph.js and node-redis 6 ask for
 # a step fails it is skipped, and when all pass the word has to go.
 Program = namedtuple('Program', 'what command module waits_for', defaults=(None,))
 
-JSON_INDEX = 'indexes over JSON'
-
 PROGRAMS = (
     Program('key-value cache', ['node', 'keyv.mjs'], '@keyv/redis'),
     Program('sessions of a web server', ['node', 'connect_redis.mjs'], 'connect-redis'),
@@ -35,7 +33,7 @@ PROGRAMS = (
     Program('checkpoints of graphs', ['node', 'langgraph_saver.mjs'],
             '@langchain/langgraph-checkpoint-redis'),
     Program('store of memories', ['node', 'langgraph_store.mjs'],
-            '@langchain/langgraph-checkpoint-redis', JSON_INDEX),
+            '@langchain/langgraph-checkpoint-redis'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis', '3'], 'redis'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis', '2'], 'redis'),
     Program('typed FT.*', ['node', 'node_redis_ft.mjs', 'redis-5', '3'], 'redis-5'),
@@ -44,18 +42,14 @@ PROGRAMS = (
     Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis', '2'], 'redis'),
     Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '3'], 'redis-5'),
     Program('typed JSON.*', ['node', 'node_redis_json.mjs', 'redis-5', '2'], 'redis-5'),
-    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '3'], 'redis',
-            JSON_INDEX),
-    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '2'], 'redis',
-            JSON_INDEX),
-    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis-5', '3'], 'redis-5',
-            JSON_INDEX),
-    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis-5', '2'], 'redis-5',
-            JSON_INDEX),
+    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '3'], 'redis'),
+    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis', '2'], 'redis'),
+    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis-5', '3'], 'redis-5'),
+    Program('typed index of JSON', ['node', 'node_redis_json_ft.mjs', 'redis-5', '2'], 'redis-5'),
     Program('FT.* by call()', ['node', 'ioredis_ft.mjs'], 'ioredis'),
     Program('.ft()', [PYTHON, 'redis_py_ft.py'], None),
     Program('.json()', [PYTHON, 'redis_py_json.py'], None),
-    Program('.ft() of JSON', [PYTHON, 'redis_py_json_ft.py'], None, JSON_INDEX),
+    Program('.ft() of JSON', [PYTHON, 'redis_py_json_ft.py'], None),
 )
 
 

@@ -9,6 +9,7 @@
 #include "cmd/ft_cursor.h"
 #include "cmd/ft_hybrid.h"
 #include "cmd/gate.h"
+#include "db/documents.h"
 #include "db/hashes.h"
 
 enum { SLICE_US = 300, LOOK_EVERY = 16 };
@@ -17,6 +18,7 @@ void ft_aggregate_fini(struct ft_aggregate *a)
 {
     agg_rows_fini(&a->run.rows);
     arena_fini(&a->arena);
+    buf_fini(&a->room);
     agg_plan_fini(&a->plan);
     ft_options_fini(&a->options.query);
     ft_ask_fini(&a->ask);
@@ -51,13 +53,27 @@ static struct value folded(struct arena *arena, struct slice text)
 static struct value read_field(struct ft_aggregate *a, const struct agg_column *column,
                                const struct object *o)
 {
-    struct hash_field field;
     double number;
-    if (!hashes_get(a->env->db, o, column->path, &field))
-        return (struct value){0};
-    if (column->number && slice_to_f64(field.value, &number))
+    struct value v = document_value(a->env->db, a->ask.spec, o, column->path, &a->room);
+    if (column->number && value_to_number(&v, &number))
         return value_number(number);
-    return column->folded ? folded(&a->arena, field.value) : value_text(&a->arena, field.value);
+    if (v.kind != VALUE_TEXT)
+        return v;
+    return column->folded ? folded(&a->arena, value_slice(&v))
+                          : value_text(&a->arena, value_slice(&v));
+}
+
+/* The document, by the name it has as a path. */
+static struct value read_json(struct ft_aggregate *a, const struct object *o)
+{
+    struct slice root = slice_of("$");
+    struct value *items = arena_alloc(&a->arena, 2 * sizeof(*items));
+    struct value v = document_value(a->env->db, a->ask.spec, o, root, &a->room);
+    if (items == NULL || v.kind != VALUE_TEXT)
+        return (struct value){.kind = VALUE_LIST};
+    items[0] = value_text(&a->arena, root);
+    items[1] = value_text(&a->arena, value_slice(&v));
+    return (struct value){.kind = VALUE_LIST, .size = 2, .items = items};
 }
 
 /* All fields: names and values in turn. */
@@ -66,6 +82,8 @@ static struct value read_all(struct ft_aggregate *a, const struct object *o)
     struct hash_walk walk;
     struct hash_field field;
     const struct db *db = a->env->db;
+    if (a->ask.spec->on_json)
+        return read_json(a, o);
     size_t count = 2 * hashes_count(db, o), at = 0;
     struct value *items = arena_alloc(&a->arena, count * sizeof(*items));
     hashes_walk(db, o, &walk);
@@ -117,7 +135,7 @@ static void read_document(struct ft_aggregate *a)
         d.hit = (struct ft_hit){.key = d.both.key};
     }
     d.o = keyspace_get(&db->keys, d.hit.key);
-    if (d.o == NULL || d.o->type != OBJECT_HASH || object_expired(d.o, db->now_ms))
+    if (d.o == NULL || d.o->type != document_type(a->ask.spec) || object_expired(d.o, db->now_ms))
         return;
     struct value *row = arena_alloc(&a->arena, stage->count * sizeof(*row));
     if (row == NULL)
@@ -331,6 +349,7 @@ void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_i
     a->index_serial = x->serial;
     a->env = env;
     agg_plan_init(&a->plan);
+    a->room = BUF_INIT(MEM_SCRATCH);
     arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);
 }
 

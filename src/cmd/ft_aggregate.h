@@ -18,6 +18,7 @@ struct ft_aggregate {
     struct ft_aggregate_options options;
     struct agg_plan plan;
     struct arena arena;
+    struct buf room; /* of a value that JSON has with escapes */
     uint64_t index_serial;
     struct agg_run run; /* its rows: what there is to reply */
     struct why why;

@@ -94,7 +94,7 @@ static void put_attribute(struct reply *r, const struct index_field *f)
     put_pair(r, "type", index_field_kind_name(f->kind));
     if (f->kind == INDEX_TAG) {
         reply_text(r, "SEPARATOR");
-        reply_bulk(r, (struct slice){&f->separator, 1});
+        reply_bulk(r, (struct slice){&f->separator, f->separator != 0});
     } else if (f->kind == INDEX_TEXT) {
         put_share(r, "WEIGHT", f->weight);
     } else if (f->kind == INDEX_VECTOR) {
@@ -116,7 +116,7 @@ static void put_definition(struct reply *r, const struct index_spec *s)
     size_t size = double_to_text(s->score, score);
     reply_text(r, "index_definition");
     reply_map(r, 4);
-    put_pair(r, "key_type", "HASH");
+    put_pair(r, "key_type", s->on_json ? "JSON" : "HASH");
     reply_text(r, "prefixes");
     reply_array(r, s->prefix_count);
     for (size_t i = 0; i < s->prefix_count; i++)

@@ -7,12 +7,13 @@
 #include "cmd/ft_plan.h"
 #include "cmd/keys.h"
 #include "cmd/vector_job.h"
+#include "db/documents.h"
 #include "db/hashes.h"
 
 struct ft_search {
     struct ft_ask ask;
     struct ft_options options; /* of ask.words */
-    struct slice sort_path;    /* SORTBY a field of the hash */
+    struct slice sort_path;    /* SORTBY a field of the document */
     bool sort_number;
     bool sorts_late;   /* by values that the index does not have: all that is found comes */
     int sort_distance; /* SORTBY a distance; to the first vector they come so */
@@ -39,6 +40,8 @@ struct showing {
     const struct ft_search *f;
     struct found *items;
     size_t count;
+    struct buf *room;    /* of a value that JSON has with escapes */
+    struct arena *texts; /* of such values that are sorted by */
 };
 
 static int by_sort_key(const void *a, const void *b)
@@ -52,20 +55,27 @@ static int by_sort_key(const void *a, const void *b)
 /* SORTBY a field of the documents that vectors have named, or another distance of theirs. */
 static void read_sort_key(const struct showing *w, struct found *item)
 {
-    struct hash_field field;
+    const struct ft_search *f = w->f;
+    struct value v = {0};
     item->text = (struct slice){0};
-    item->number = ft_hit_distance(&item->hit, w->f->sort_distance);
-    if (w->f->sort_distance > 0)
+    item->number = ft_hit_distance(&item->hit, f->sort_distance);
+    if (f->sort_distance > 0)
         return;
-    bool there = item->o != NULL && hashes_get(w->db, item->o, w->f->sort_path, &field);
-    item->number = w->f->options.descending ? -INFINITY : INFINITY; /* what lacks it comes last */
-    if (!there)
+    if (item->o != NULL)
+        v = document_value(w->db, f->ask.spec, item->o, f->sort_path, w->room);
+    item->number = f->options.descending ? -INFINITY : INFINITY; /* what lacks it comes last */
+    if (v.kind == VALUE_NONE || v.kind == VALUE_NULL)
         return;
     item->number = 0;
-    if (w->f->sort_number)
-        (void)slice_to_f64(field.value, &item->number);
-    else
-        item->text = field.value;
+    if (f->sort_number) {
+        (void)value_to_number(&v, &item->number);
+        return;
+    }
+    if (f->ask.spec->on_json) { /* room is of the next one, too */
+        char number[VALUE_TEXT_MAX];
+        v = value_text(w->texts, value_to_text(&v, number));
+    }
+    item->text = v.kind == VALUE_TEXT ? value_slice(&v) : (struct slice){0};
 }
 
 static void sort_found(struct showing *w)
@@ -93,6 +103,16 @@ static void reply_score(struct reply *r, double distance)
     reply_text(r, text);
 }
 
+/* A value of a document. */
+static void reply_value(struct reply *r, const struct value *v)
+{
+    char number[VALUE_TEXT_MAX];
+    if (v->kind == VALUE_NULL)
+        reply_null(r);
+    else
+        reply_bulk(r, value_to_text(v, number));
+}
+
 /* The hash's field that a name of RETURN means: one of the schema, or any. */
 static struct slice path_of(const struct ft_search *f, struct slice name)
 {
@@ -106,9 +126,12 @@ static size_t reply_returns(struct reply *r, const struct showing *w, const stru
     size_t count = 0;
     for (size_t i = 0; i < w->f->options.return_count; i++) {
         const struct ft_return *ret = &w->f->options.returns[i];
-        struct hash_field field;
+        struct value v = {0};
         int distance = ft_ask_distance(&w->f->ask, ret->what);
-        if (distance < 0 && !hashes_get(w->db, item->o, path_of(w->f, ret->what), &field))
+        if (distance < 0)
+            v = document_shown(w->db, w->f->ask.spec, item->o, path_of(w->f, ret->what),
+                               w->f->options.dialect, w->room);
+        if (distance < 0 && v.kind == VALUE_NONE)
             continue;
         count++;
         if (r == NULL)
@@ -117,12 +140,32 @@ static size_t reply_returns(struct reply *r, const struct showing *w, const stru
         if (distance >= 0)
             reply_score(r, ft_hit_distance(&item->hit, distance));
         else
-            reply_bulk(r, field.value);
+            reply_value(r, &v);
     }
     return count;
 }
 
-/* All that there is: the distances, then the fields of the hash. */
+/* What JSON is sorted by, then the document. */
+static size_t reply_json(struct reply *r, const struct showing *w, const struct found *item)
+{
+    const struct ft_search *f = w->f;
+    struct slice names[] = {f->options.sort_by, slice_of("$")};
+    size_t count = 0;
+    for (size_t i = f->sort_path.len == 0; i < COUNT_OF(names); i++) {
+        struct value v = document_shown(w->db, f->ask.spec, item->o, path_of(f, names[i]),
+                                        f->options.dialect, w->room);
+        if (v.kind == VALUE_NONE)
+            continue;
+        count++;
+        if (r == NULL)
+            continue;
+        reply_bulk(r, names[i]);
+        reply_value(r, &v);
+    }
+    return count;
+}
+
+/* All that there is: the distances, then the fields of the hash, or the JSON. */
 static size_t reply_whole(struct reply *r, const struct showing *w, const struct found *item)
 {
     struct hash_walk walk;
@@ -133,6 +176,8 @@ static size_t reply_whole(struct reply *r, const struct showing *w, const struct
         reply_bulk(r, names[i]);
         reply_score(r, ft_hit_distance(&item->hit, (int)i));
     }
+    if (w->f->ask.spec->on_json)
+        return count + reply_json(r, w, item);
     hashes_walk(w->db, item->o, &walk);
     while (hashes_next(&walk, &field)) {
         count++;
@@ -224,7 +269,7 @@ static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
         struct found *item = &w->items[w->count];
         item->hit = ft_hit_read(&r, &f->ask);
         item->o = keyspace_get(&w->db->keys, item->hit.key);
-        bool there = item->o != NULL && item->o->type == OBJECT_HASH &&
+        bool there = item->o != NULL && item->o->type == document_type(f->ask.spec) &&
                      !object_expired(item->o, w->db->now_ms);
         *total -= !there;
         w->count += there;
@@ -237,7 +282,10 @@ static void show(struct search *s, void *env, void *user)
 {
     struct client *client = user;
     const struct ft_search *f = s->extra;
-    struct showing w = {.db = ((struct cmd_env *)env)->db, .f = f};
+    struct buf room = BUF_INIT(MEM_SCRATCH);
+    struct arena texts;
+    arena_init(&texts, SIZE_MAX);
+    struct showing w = {.db = ((struct cmd_env *)env)->db, .f = f, .room = &room, .texts = &texts};
     struct reply r = {&client->out, client->proto};
     uint64_t total;
     enum err e = read_found(s, &w, &total);
@@ -259,6 +307,8 @@ static void show(struct search *s, void *env, void *user)
     else
         reply_resp2(&r, &w, total);
     mem_free(MEM_SCRATCH, all);
+    arena_fini(&texts);
+    buf_fini(&room);
 }
 
 /* -- planning ---------------------------------------------------------------------------------- */

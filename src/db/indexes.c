@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "db/documents.h"
 
 /* A place without a key costs little beside one with a document. */
 enum { SLICE_US = 300, GAP_US = 300, LOOK_EVERY = 1024, DOCUMENT_WORK = 64 };
@@ -160,6 +161,7 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         .attribute = BUF_INIT(MEM_KEYSPACE),
         .vectors = BUF_INIT(MEM_KEYSPACE),
         .floats = BUF_INIT(MEM_KEYSPACE),
+        .json = BUF_INIT(MEM_KEYSPACE),
         .texts = BUF_INIT(MEM_KEYSPACE),
         .pieces = BUF_INIT(MEM_KEYSPACE),
         .norms = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(float)),
@@ -286,7 +288,7 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
     struct why why = {{0}};
     const struct object *o = keyspace_get(&x->db->keys, key);
     uint32_t slot = TEXT_NO_SLOT;
-    if (o == NULL || o->type != OBJECT_HASH || !index_document_passes(x, o)) {
+    if (o == NULL || o->type != document_type(x->spec) || !index_document_passes(x, o)) {
         forget(x, key, slot, lsn);
         return;
     }
@@ -397,7 +399,8 @@ static void scan_until(struct key_index *x, uint64_t end_us)
     for (unsigned work = 0; x->scan_at < db->keys.used;) {
         const struct object *o = keyspace_at(&db->keys, x->scan_at++);
         work += o == NULL ? 1 : DOCUMENT_WORK;
-        if (o != NULL && o->type == OBJECT_HASH && index_spec_covers(x->spec, object_key(o)))
+        if (o != NULL && o->type == document_type(x->spec) &&
+            index_spec_covers(x->spec, object_key(o)))
             follow_key(x, object_key(o), db->log.last_lsn);
         if (work < LOOK_EVERY)
             continue;

@@ -28,6 +28,7 @@ struct index_document {
     float *norms;       /* by vector field; 0: the document has no such field */
     size_t *vector_at;  /* in vectors */
     struct buf floats;
+    struct buf json;   /* of JSON: a value as hashes have it */
     struct buf texts;  /* of the TEXT fields, one after the other */
     struct buf pieces; /* of struct index_piece */
     enum text_language language;
@@ -128,8 +129,8 @@ MUST_USE enum err indexes_each(struct slice bytes,
                                struct why *why);
 MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *why);
 
-/* indexes_document.c: reads a hash into x->document; slot: of its texts, when there is x->text.
- * ERR_ARG: it cannot be indexed, why says why. */
+/* indexes_document.c: reads a hash or JSON into x->document; slot: of its texts, when there is
+ * x->text. ERR_ARG: it cannot be indexed, why says why. */
 MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
                                       struct why *why);
 /* Does FILTER of its definition let a key in? */

@@ -1,8 +1,9 @@
-/* From a hash to what an index keeps of it. */
+/* From a hash or JSON to what an index keeps of it. */
 #include <float.h>
 #include <math.h>
 
 #include "base/geo.h"
+#include "db/documents.h"
 #include "db/hashes.h"
 #include "db/index_text.h"
 #include "db/stored.h"
@@ -54,10 +55,10 @@ static void put_tag(const struct index_field *f, struct slice tag, struct buf *o
 }
 
 /* The next of the values between separators that is not empty. */
-static bool next_tag(const struct index_field *f, struct slice *rest, struct slice *out)
+static bool next_tag(uint8_t separator, struct slice *rest, struct slice *out)
 {
     while (rest->len > 0) {
-        const uint8_t *end = memchr(rest->ptr, f->separator, rest->len);
+        const uint8_t *end = memchr(rest->ptr, separator, rest->len);
         size_t size = end == NULL ? rest->len : (size_t)(end - rest->ptr);
         *out = trimmed((struct slice){rest->ptr, size});
         size_t taken = end == NULL ? size : size + 1;
@@ -77,16 +78,17 @@ static void put_tags(struct key_index *x, const struct index_field *f, struct sl
 {
     struct buf *out = &x->document.attribute;
     struct slice first, tag;
-    if (!next_tag(f, &value, &first))
+    uint8_t separator = x->spec->on_json ? INDEX_TAG_END : f->separator;
+    if (!next_tag(separator, &value, &first))
         return;
-    bool many = next_tag(f, &value, &tag);
+    bool many = next_tag(separator, &value, &tag);
     put_name(out, index_field_number(x, f));
     buf_append_text(out, many ? "[" : "");
     put_tag(f, first, out);
     while (many) {
         buf_append_byte(out, ',');
         put_tag(f, tag, out);
-        if (!next_tag(f, &value, &tag))
+        if (!next_tag(separator, &value, &tag))
             break;
     }
     buf_append_text(out, many ? "]" : "");
@@ -232,16 +234,21 @@ static void read_rules(struct key_index *x, const struct object *o)
 {
     struct index_document *d = &x->document;
     const struct index_spec *s = x->spec;
-    struct hash_field field;
+    struct value v;
     enum text_language language;
     double score;
     d->language = s->language;
     d->score = s->score;
-    if (s->language_field.len > 0 && hashes_get(x->db, o, s->language_field, &field))
-        d->language = text_language_find(field.value, &language) ? language : d->language;
-    if (s->score_field.len > 0 && hashes_get(x->db, o, s->score_field, &field) &&
-        slice_to_f64(field.value, &score) && score >= 0 && score <= 1)
-        d->score = score;
+    if (s->language_field.len > 0) {
+        v = document_value(x->db, s, o, s->language_field, &d->json);
+        if (v.kind == VALUE_TEXT && text_language_find(value_slice(&v), &language))
+            d->language = language;
+    }
+    if (s->score_field.len > 0) {
+        v = document_value(x->db, s, o, s->score_field, &d->json);
+        if (value_to_number(&v, &score) && score >= 0 && score <= 1)
+            d->score = score;
+    }
 }
 
 /* -- FILTER ------------------------------------------------------------------------------------ */
@@ -249,24 +256,33 @@ static void read_rules(struct key_index *x, const struct object *o)
 struct reading {
     const struct key_index *x;
     const struct object *o;
+    struct arena arena; /* of texts that JSON has with escapes */
 };
 
 static struct value read_value(void *user, struct slice name)
 {
-    const struct reading *r = user;
-    const struct index_field *f = index_spec_field(r->x->spec, name);
-    struct hash_field field;
+    struct reading *r = user;
+    const struct index_spec *s = r->x->spec;
+    const struct index_field *f = index_spec_field(s, name);
+    struct buf room = BUF_INIT(MEM_SCRATCH);
     if (slice_eq(name, slice_of("__key")))
         return value_of(object_key(r->o));
-    if (!hashes_get(r->x->db, r->o, f == NULL ? name : f->path, &field))
-        return (struct value){.kind = VALUE_NONE};
-    return value_of(field.value);
+    struct value v = document_value(r->x->db, s, r->o, f == NULL ? name : f->path, &room);
+    if (room.len > 0)
+        v = value_text(&r->arena, buf_slice(&room));
+    buf_fini(&room);
+    return v;
 }
 
 bool index_document_passes(const struct key_index *x, const struct object *o)
 {
-    struct reading r = {x, o};
-    return x->spec->filter == NULL || index_filter_passes(x->spec->filter, read_value, &r);
+    struct reading r = {.x = x, .o = o};
+    if (x->spec->filter == NULL)
+        return true;
+    arena_init(&r.arena, SIZE_MAX);
+    bool passes = index_filter_passes(x->spec->filter, read_value, &r);
+    arena_fini(&r.arena);
+    return passes;
 }
 
 /* -- the whole --------------------------------------------------------------------------------- */
@@ -294,11 +310,24 @@ static enum err put_field(struct key_index *x, const struct index_field *f, size
     return ERR_ARG;
 }
 
+/* What a field has; *there is false when it has nothing. */
+static enum err read_field(struct key_index *x, const struct object *o, const struct index_field *f,
+                           struct slice *out, bool *there, struct why *why)
+{
+    struct hash_field field;
+    if (x->spec->on_json)
+        return document_field(f, object_value(o), &x->document.json, out, there, why);
+    *there = hashes_get(x->db, o, f->path, &field);
+    *out = *there ? field.value : (struct slice){0};
+    return OK;
+}
+
 enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
                              struct why *why)
 {
     struct index_document *d = &x->document;
-    struct hash_field field;
+    struct slice value;
+    bool there;
     enum err e = OK;
     buf_clear(&d->attribute, SIZE_MAX);
     buf_clear(&d->vectors, SIZE_MAX);
@@ -315,8 +344,9 @@ enum err index_document_read(struct key_index *x, const struct object *o, uint32
         vector += f->kind == INDEX_VECTOR;
         if (f->kind == INDEX_VECTOR)
             d->norms[at] = 0;
-        if (hashes_get(x->db, o, f->path, &field))
-            e = put_field(x, f, at, field.value, why);
+        e = read_field(x, o, f, &value, &there, why);
+        if (e == OK && there)
+            e = put_field(x, f, at, value, why);
     }
     buf_append_byte(&d->attribute, '}');
     bool failed = buf_failed(&d->attribute) || buf_failed(&d->texts) || buf_failed(&d->pieces);
@@ -328,6 +358,7 @@ void index_document_fini(struct index_document *d)
     buf_fini(&d->attribute);
     buf_fini(&d->vectors);
     buf_fini(&d->floats);
+    buf_fini(&d->json);
     buf_fini(&d->texts);
     buf_fini(&d->pieces);
     mem_free(MEM_KEYSPACE, d->norms);

@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "ft/index_filter.h"
+#include "json/parse.h"
+#include "json/path.h"
 
 static const struct {
     const char *word;
@@ -298,10 +300,31 @@ static enum err read_kind(struct words *w, struct index_field *f)
                    (const char *)f->path.ptr);
 }
 
+static enum err read_json_path(const struct words *w, const struct index_spec *s,
+                               struct index_field *f)
+{
+    struct why why;
+    if (!s->on_json)
+        return OK;
+    struct jpath *p = mem_try_calloc(MEM_KEYSPACE, sizeof(*p));
+    enum err e = ERR_NOMEM;
+    if (p != NULL)
+        e = utf8_check(f->path) ? jpath_init(p, f->path, &why) : ERR_SYNTAX;
+    if (e == OK)
+        f->json = p;
+    else
+        mem_free(MEM_KEYSPACE, p);
+    if (e == OK || e == ERR_NOMEM)
+        return e;
+    return why_set(w->why, ERR_ARG, "Invalid JSONPath '%.*s' in attribute '%.*s' in index '%.*s'",
+                   shown(f->path), (const char *)f->path.ptr, shown(f->name),
+                   (const char *)f->name.ptr, shown(s->name), (const char *)s->name.ptr);
+}
+
 static enum err read_field(struct words *w, struct index_spec *s)
 {
     struct index_field *f = &s->fields[s->field_count];
-    *f = (struct index_field){.separator = ',', .weight = 1};
+    *f = (struct index_field){.separator = s->on_json ? 0 : ',', .weight = 1};
     f->path = f->name = w->items[w->at++];
     enum err e = next_is(w, "AS") ? take(w, "AS", &f->name) : OK;
     if (e == OK && index_spec_field(s, f->name) != NULL)
@@ -315,12 +338,12 @@ static enum err read_field(struct words *w, struct index_spec *s)
         e = read_field_option(w, f, &known);
     if (e == OK && f->kind == INDEX_TEXT && s->text_count == INDEX_TEXTS_MAX)
         return why_set(w->why, ERR_LIMIT, "Schema is limited to %d TEXT fields", INDEX_TEXTS_MAX);
-    f->unf |= f->kind == INDEX_NUMERIC && f->sortable;
+    f->unf |= (f->kind == INDEX_NUMERIC || s->on_json) && f->sortable;
     f->text_number = (uint8_t)s->text_count;
     s->text_count += f->kind == INDEX_TEXT;
     s->vector_count += f->kind == INDEX_VECTOR;
     s->field_count++;
-    return e;
+    return e == OK ? read_json_path(w, s, f) : e;
 }
 
 static enum err read_schema(struct words *w, struct index_spec *s)
@@ -352,11 +375,12 @@ static enum err read_prefixes(struct words *w, struct index_spec *s)
     return e;
 }
 
-static enum err read_on(struct words *w)
+static enum err read_on(struct words *w, struct index_spec *s)
 {
     struct slice word = {0};
     enum err e = take(w, "ON", &word);
-    if (e == OK && !slice_eq_nocase(word, "HASH"))
+    s->on_json = slice_eq_nocase(word, "JSON");
+    if (e == OK && !s->on_json && !slice_eq_nocase(word, "HASH"))
         return why_set(w->why, ERR_ARG, "Invalid rule type: %.*s", shown(word),
                        (const char *)word.ptr);
     return e;
@@ -411,7 +435,7 @@ static enum err read_options(struct words *w, struct index_spec *s)
     enum err e = OK;
     while (e == OK && w->at < w->end && !slice_eq_nocase(w->items[w->at], "SCHEMA")) {
         if (next_is(w, "ON"))
-            e = read_on(w);
+            e = read_on(w, s);
         else if (next_is(w, "PREFIX"))
             e = read_prefixes(w, s);
         else if (next_is(w, "SCORE"))
@@ -501,6 +525,11 @@ void index_spec_unref(struct index_spec *s)
     if (s == NULL || --s->refs > 0)
         return;
     index_filter_free(s->filter);
+    for (size_t i = 0; i < s->field_count; i++)
+        if (s->fields[i].json != NULL) {
+            jpath_fini(s->fields[i].json);
+            mem_free(MEM_KEYSPACE, s->fields[i].json);
+        }
     mem_free(MEM_KEYSPACE, s->words);
     mem_free(MEM_KEYSPACE, s->prefixes);
     mem_free(MEM_KEYSPACE, s->fields);

@@ -60,7 +60,8 @@ size_t index_vector_size(const struct index_vector *v);
 
 struct index_field {
     enum index_field_kind kind;
-    struct slice path;   /* the hash's field */
+    struct slice path;   /* the hash's field, or the JSONPath */
+    struct jpath *json;  /* ON JSON: the path, compiled; owned */
     struct slice name;   /* what queries call it */
     uint8_t separator;   /* TAG */
     bool case_sensitive; /* TAG */
@@ -73,6 +74,7 @@ struct index_field {
 };
 
 struct index_filter;
+struct jpath;
 
 enum { INDEX_TEXTS_MAX = 64 /* TEXT fields of an index */ };
 
@@ -86,6 +88,7 @@ struct index_spec {
     size_t field_count;
     size_t vector_count;
     size_t text_count;
+    bool on_json; /* documents are JSON, not hashes */
     bool skip_scan;
     double score;
     struct slice score_field;    /* empty: none */

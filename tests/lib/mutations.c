@@ -237,12 +237,13 @@ static struct mutation partition_of(struct mutations *m, const struct db *db,
     return out.partition.len == 0 ? nothing(m) : out;
 }
 
-/* Of two definitions; what does not fit is nothing. */
+/* Of three definitions; what does not fit is nothing. */
 static struct mutation some_index(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
     static const char *const words[][6] = {
         {"PREFIX", "1", "h", "SCHEMA", "e0", "TAG"},
-        {"SKIPINITIALSCAN", "SCHEMA", "e1", "TAG", "e2", "TEXT"}};
+        {"SKIPINITIALSCAN", "SCHEMA", "e1", "TAG", "e2", "TEXT"},
+        {"ON", "JSON", "SCHEMA", "$..*", "TAG", "CASESENSITIVE"}};
     struct mutation out = {.kind = kind, .key = name(m, m->key, 'i', 3)};
     bool makes = kind == MUTATION_INDEX_NEW;
     if (makes == (indexes_find(db, out.key) != NULL))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "db/documents.h"
 #include "db/hashes.h"
 #include "db/index_text.h"
 #include "db/lists.h"
@@ -397,16 +398,16 @@ static void inspect_object(void *user, const struct object *o)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
 
-/* What an index holds of one document is what the hash says now, as far as no clock has a say. */
+/* What an index holds of one document is what the key says now, as far as no clock has a say. */
 static const char *look_at_document(struct key_index *x, uint32_t row)
 {
     struct why why;
     struct slice key = heap_get(&x->docs->heap, ref_of(x->docs, COL_ID, row));
     const struct object *o = keyspace_get(&x->db->keys, key);
-    if (o == NULL || o->type != OBJECT_HASH || !index_spec_covers(x->spec, key) ||
+    if (o == NULL || o->type != document_type(x->spec) || !index_spec_covers(x->spec, key) ||
         !index_document_passes(x, o))
         return "an index holds a key that it should not";
-    if (keyspace_fields_expiry(&x->db->keys, o) > 0)
+    if (o->type == OBJECT_HASH && keyspace_fields_expiry(&x->db->keys, o) > 0)
         return NULL;
     uint32_t slot = x->text == NULL ? TEXT_NO_SLOT : index_text_find(x, key);
     if (index_document_read(x, o, slot, &why) != OK)
@@ -431,8 +432,8 @@ struct covered {
 static void count_covered(void *user, const struct object *o)
 {
     struct covered *c = user;
-    c->count += o->type == OBJECT_HASH && index_spec_covers(c->x->spec, object_key(o)) &&
-                index_document_passes(c->x, o);
+    c->count += o->type == document_type(c->x->spec) &&
+                index_spec_covers(c->x->spec, object_key(o)) && index_document_passes(c->x, o);
 }
 
 static const char *look_at_index(struct key_index *x, bool quiet)

@@ -220,6 +220,56 @@ TEST(indexes, what_happens_to_a_key_happens_to_its_document)
     close_fixture(f);
 }
 
+static void set_json(struct fixture *f, const char *key, const char *document)
+{
+    struct mutation m = {.kind = MUTATION_JSON_SET,
+                         .key = slice_of(key),
+                         .path = slice_of("$"),
+                         .value = slice_of(document)};
+    EXPECT_EQ(write(f, &m), OK);
+}
+
+static struct slice attribute_of(struct key_index *x, const char *key)
+{
+    uint32_t row = collection_find(x->docs, slice_of(key));
+    REQUIRE(row != ROW_NONE);
+    const heap_ref *refs = (const void *)x->docs->columns.base[COL_ATTR];
+    return heap_get(&x->docs->heap, refs[row]);
+}
+
+TEST(indexes, documents_are_json)
+{
+    struct fixture *f = open_fixture();
+    set_json(f, "a", "{\"t\":[\"x\",\"Y,z\"],\"n\":2,\"v\":[1,0]}");
+    set(f, "h", "t", slice_of("x"));
+    EXPECT_EQ(make_index(f, "i",
+                         "ON JSON SCHEMA $.t AS t TAG $.n AS n NUMERIC $.s AS s TAG SEPARATOR ; "
+                         "$.v AS v VECTOR FLAT 6 TYPE FLOAT16 DIM 2 DISTANCE_METRIC COSINE"),
+              OK);
+    struct key_index *x = indexes_find(&f->db, slice_of("i"));
+    settle(f);
+    EXPECT(x->docs->live == 1 && x->vectors[0]->live == 1 && x->failures == 0);
+    EXPECT(slice_eq(attribute_of(x, "a"), slice_of("{\"f0\":[\"x\",\"y,z\"],\"f1\":2}")));
+    set_json(f, "a", "{\"t\":true,\"n\":null,\"s\":[\"a;b\",null,\"\\n\"]}");
+    EXPECT(slice_eq(attribute_of(x, "a"), slice_of("{\"f0\":\"true\",\"f2\":[\"a\",\"b\"]}")));
+    EXPECT_EQ(x->vectors[0]->live, 0);
+    const char *const bad[] = {"{\"n\":true}",     "{\"n\":\"1\"}",    "{\"n\":[1,2]}",
+                               "{\"t\":1}",        "{\"t\":[true]}",   "{\"t\":{}}",
+                               "{\"v\":\"ab\"}",   "{\"v\":[1]}",      "{\"v\":[]}",
+                               "{\"v\":[1,true]}", "{\"v\":[1,1e300]}"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        set_json(f, "a", "{\"t\":\"good\"}");
+        EXPECT_EQ(x->docs->live, 1);
+        set_json(f, "a", bad[i]);
+        EXPECT(x->docs->live == 0 && x->failures == i + 1);
+    }
+    set_json(f, "a", "{}");
+    set(f, "b", "t", slice_of("x"));
+    settle(f);
+    EXPECT_EQ(x->docs->live, 1);
+    close_fixture(f);
+}
+
 TEST(indexes, there_are_so_many_and_not_one_more)
 {
     struct fixture *f = open_fixture();

@@ -1,0 +1,99 @@
+#include "db/documents.h"
+
+#include "db/hashes.h"
+#include "json/numbers.h"
+#include "json/parse.h"
+#include "json/path.h"
+
+static struct value text_of(struct slice value, struct buf *room)
+{
+    if (jval_kind(value) != JVAL_STRING)
+        return value_of(value);
+    struct slice inside = jval_inside(value);
+    if (inside.len == 0 || memchr(inside.ptr, '\\', inside.len) == NULL)
+        return value_of(inside);
+    buf_clear(room, SIZE_MAX);
+    jval_unescape(inside, room);
+    return buf_failed(room) ? (struct value){0} : value_of(buf_slice(room));
+}
+
+static struct value value_of_json(struct slice value, struct buf *room)
+{
+    switch (jval_kind(value)) {
+    case JVAL_NULL:
+        return (struct value){.kind = VALUE_NULL};
+    case JVAL_BOOL:
+        return value_number(value.ptr[0] == 't');
+    case JVAL_INTEGER: /* doubles are not exact beyond 53 bits */
+        return value.len < 16 ? value_number(jnum_value(value)) : value_of(value);
+    case JVAL_NUMBER:
+        return value_number(jnum_value(value));
+    case JVAL_STRING:
+    case JVAL_ARRAY:
+    case JVAL_OBJECT:
+        break;
+    }
+    return text_of(value, room);
+}
+
+/* All hits between brackets. */
+static struct value all_of(const struct jhits *hits, struct buf *room)
+{
+    buf_clear(room, SIZE_MAX);
+    for (size_t i = 0; i < hits->count; i++) {
+        buf_append_byte(room, i == 0 ? '[' : ',');
+        buf_append_slice(room, hits->items[i].value);
+    }
+    buf_append_byte(room, ']');
+    return buf_failed(room) ? (struct value){0} : value_of(buf_slice(room));
+}
+
+static const struct jpath *compiled(const struct index_spec *s, struct slice path)
+{
+    for (size_t i = 0; i < s->field_count; i++)
+        if (slice_eq(s->fields[i].path, path))
+            return s->fields[i].json;
+    return NULL;
+}
+
+static struct value read_json(const struct index_spec *s, struct slice document, struct slice path,
+                              bool all, struct buf *room)
+{
+    struct value out = {0};
+    struct why why = {{0}};
+    struct jhits hits = {0};
+    struct jpath own = {0};
+    const struct jpath *p = compiled(s, path);
+    bool known = p != NULL;
+    if (!known && (path.len == 0 || path.ptr[0] != '$' || !utf8_check(path) ||
+                   jpath_init(&own, path, &why) != OK))
+        return out;
+    if (jpath_find(known ? p : &own, document, all ? SIZE_MAX : 1, &hits, &why) == OK &&
+        hits.count > 0)
+        out = all ? all_of(&hits, room) : value_of_json(hits.items[0].value, room);
+    jhits_fini(&hits);
+    if (!known)
+        jpath_fini(&own);
+    return out;
+}
+
+static struct value read_hash(const struct db *db, const struct object *o, struct slice name)
+{
+    struct hash_field field;
+    return hashes_get(db, o, name, &field) ? value_of(field.value) : (struct value){0};
+}
+
+struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
+                            struct slice path, struct buf *room)
+{
+    return s->on_json ? read_json(s, object_value(o), path, false, room) : read_hash(db, o, path);
+}
+
+struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,
+                            struct slice path, unsigned dialect, struct buf *room)
+{
+    enum { DIALECT_OF_ALL = 3 };
+    if (!s->on_json || dialect < DIALECT_OF_ALL)
+        return document_value(db, s, o, path, room);
+    return read_json(s, object_value(o), path, true, room);
+}
