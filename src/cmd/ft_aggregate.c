@@ -18,7 +18,7 @@ void ft_aggregate_fini(struct ft_aggregate *a)
 {
     agg_rows_fini(&a->run.rows);
     arena_fini(&a->arena);
-    buf_fini(&a->room);
+    buf_fini(&a->room.bytes);
     agg_plan_fini(&a->plan);
     ft_options_fini(&a->options.query);
     ft_ask_fini(&a->ask);
@@ -152,6 +152,7 @@ static bool read_documents(struct ft_aggregate *a, uint64_t end_us)
     struct io *io = a->env->io;
     for (unsigned i = 1; a->hits.left.len > 0; i++) {
         read_document(a);
+        a->arena.failed |= a->room.failed;
         if (a->arena.failed || a->arena.full)
             return false;
         if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= end_us)
@@ -349,7 +350,7 @@ void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_i
     a->index_serial = x->serial;
     a->env = env;
     agg_plan_init(&a->plan);
-    a->room = BUF_INIT(MEM_SCRATCH);
+    a->room = (struct document_room){.bytes = BUF_INIT(MEM_SCRATCH)};
     arena_init(&a->arena, LIMIT_AGGREGATE_SIZE);
 }
 

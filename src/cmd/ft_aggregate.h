@@ -3,6 +3,7 @@
 #define VDB_CMD_FT_AGGREGATE_H
 
 #include "cmd/ft_plan.h"
+#include "db/documents.h"
 #include "ft/aggregate.h"
 
 struct ft_aggregate_options {
@@ -18,7 +19,7 @@ struct ft_aggregate {
     struct ft_aggregate_options options;
     struct agg_plan plan;
     struct arena arena;
-    struct buf room; /* of a value that JSON has with escapes */
+    struct document_room room; /* of a value that JSON has with escapes */
     uint64_t index_serial;
     struct agg_run run; /* its rows: what there is to reply */
     struct why why;

@@ -40,8 +40,8 @@ struct showing {
     const struct ft_search *f;
     struct found *items;
     size_t count;
-    struct buf *room;    /* of a value that JSON has with escapes */
-    struct arena *texts; /* of such values that are sorted by */
+    struct document_room *room; /* of a value that JSON has with escapes */
+    struct arena *texts;        /* of such values that are sorted by */
 };
 
 static int by_sort_key(const void *a, const void *b)
@@ -282,12 +282,13 @@ static void show(struct search *s, void *env, void *user)
 {
     struct client *client = user;
     const struct ft_search *f = s->extra;
-    struct buf room = BUF_INIT(MEM_SCRATCH);
+    struct document_room room = {.bytes = BUF_INIT(MEM_SCRATCH)};
     struct arena texts;
     arena_init(&texts, SIZE_MAX);
     struct showing w = {.db = ((struct cmd_env *)env)->db, .f = f, .room = &room, .texts = &texts};
     struct reply r = {&client->out, client->proto};
     uint64_t total;
+    size_t before = client->out.len;
     enum err e = read_found(s, &w, &total);
     if (e != OK) {
         reply_err(&r, e, NULL);
@@ -306,9 +307,13 @@ static void show(struct search *s, void *env, void *user)
         reply_resp3(&r, &w, total);
     else
         reply_resp2(&r, &w, total);
+    if (room.failed || texts.failed) { /* something is shown wrongly, or miscounted */
+        client->out.len = before;
+        reply_err(&r, ERR_NOMEM, NULL);
+    }
     mem_free(MEM_SCRATCH, all);
     arena_fini(&texts);
-    buf_fini(&room);
+    buf_fini(&room.bytes);
 }
 
 /* -- planning ---------------------------------------------------------------------------------- */

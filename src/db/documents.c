@@ -5,19 +5,26 @@
 #include "json/parse.h"
 #include "json/path.h"
 
-static struct value text_of(struct slice value, struct buf *room)
+/* What was put together in room, if there was memory for it. */
+static struct value made_of(struct document_room *room)
+{
+    room->failed |= buf_failed(&room->bytes);
+    return buf_failed(&room->bytes) ? (struct value){0} : value_of(buf_slice(&room->bytes));
+}
+
+static struct value text_of(struct slice value, struct document_room *room)
 {
     if (jval_kind(value) != JVAL_STRING)
         return value_of(value);
     struct slice inside = jval_inside(value);
     if (inside.len == 0 || memchr(inside.ptr, '\\', inside.len) == NULL)
         return value_of(inside);
-    buf_clear(room, SIZE_MAX);
-    jval_unescape(inside, room);
-    return buf_failed(room) ? (struct value){0} : value_of(buf_slice(room));
+    buf_clear(&room->bytes, SIZE_MAX);
+    jval_unescape(inside, &room->bytes);
+    return made_of(room);
 }
 
-static struct value value_of_json(struct slice value, struct buf *room)
+static struct value value_of_json(struct slice value, struct document_room *room)
 {
     switch (jval_kind(value)) {
     case JVAL_NULL:
@@ -37,15 +44,15 @@ static struct value value_of_json(struct slice value, struct buf *room)
 }
 
 /* All hits between brackets. */
-static struct value all_of(const struct jhits *hits, struct buf *room)
+static struct value all_of(const struct jhits *hits, struct document_room *room)
 {
-    buf_clear(room, SIZE_MAX);
+    buf_clear(&room->bytes, SIZE_MAX);
     for (size_t i = 0; i < hits->count; i++) {
-        buf_append_byte(room, i == 0 ? '[' : ',');
-        buf_append_slice(room, hits->items[i].value);
+        buf_append_byte(&room->bytes, i == 0 ? '[' : ',');
+        buf_append_slice(&room->bytes, hits->items[i].value);
     }
-    buf_append_byte(room, ']');
-    return buf_failed(room) ? (struct value){0} : value_of(buf_slice(room));
+    buf_append_byte(&room->bytes, ']');
+    return made_of(room);
 }
 
 static const struct jpath *compiled(const struct index_spec *s, struct slice path)
@@ -57,7 +64,7 @@ static const struct jpath *compiled(const struct index_spec *s, struct slice pat
 }
 
 static struct value read_json(const struct index_spec *s, struct slice document, struct slice path,
-                              bool all, struct buf *room)
+                              bool all, struct document_room *room)
 {
     struct value out = {0};
     struct why why = {{0}};
@@ -65,12 +72,14 @@ static struct value read_json(const struct index_spec *s, struct slice document,
     struct jpath own = {0};
     const struct jpath *p = compiled(s, path);
     bool known = p != NULL;
-    if (!known && (path.len == 0 || path.ptr[0] != '$' || !utf8_check(path) ||
-                   jpath_init(&own, path, &why) != OK))
+    if (!known && (path.len == 0 || path.ptr[0] != '$' || !utf8_check(path)))
         return out;
-    if (jpath_find(known ? p : &own, document, all ? SIZE_MAX : 1, &hits, &why) == OK &&
-        hits.count > 0)
+    enum err e = known ? OK : jpath_init(&own, path, &why);
+    if (e == OK)
+        e = jpath_find(known ? p : &own, document, all ? SIZE_MAX : 1, &hits, &why);
+    if (e == OK && hits.count > 0)
         out = all ? all_of(&hits, room) : value_of_json(hits.items[0].value, room);
+    room->failed |= e == ERR_NOMEM;
     jhits_fini(&hits);
     if (!known)
         jpath_fini(&own);
@@ -84,13 +93,13 @@ static struct value read_hash(const struct db *db, const struct object *o, struc
 }
 
 struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
-                            struct slice path, struct buf *room)
+                            struct slice path, struct document_room *room)
 {
     return s->on_json ? read_json(s, object_value(o), path, false, room) : read_hash(db, o, path);
 }
 
 struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,
-                            struct slice path, unsigned dialect, struct buf *room)
+                            struct slice path, unsigned dialect, struct document_room *room)
 {
     enum { DIALECT_OF_ALL = 3 };
     if (!s->on_json || dialect < DIALECT_OF_ALL)

@@ -3,6 +3,7 @@
 #ifndef VDB_DB_DOCUMENTS_H
 #define VDB_DB_DOCUMENTS_H
 
+#include "db/document_room.h"
 #include "db/keyspace.h"
 #include "ft/index_spec.h"
 #include "ft/value.h"
@@ -19,12 +20,12 @@ static inline enum object_type document_type(const struct index_spec *s)
  * first value that the path leads to: true is 1; arrays and objects are their text. A path without
  * $ leads to nothing, unless a field of the schema has it. */
 struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
-                            struct slice path, struct buf *room);
+                            struct slice path, struct document_room *room);
 
 /* The same as queries of that dialect are shown it: from 3 on JSON comes as an array of all that
  * the path leads to. */
 struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,
-                            struct slice path, unsigned dialect, struct buf *room);
+                            struct slice path, unsigned dialect, struct document_room *room);
 
 /* indexes_json.c: what a field of the schema has in a JSON document, in the form that a field of a
  * hash has it, tags between INDEX_TAG_END; *there is false when it has nothing. room stays until

@@ -288,14 +288,15 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
     struct why why = {{0}};
     const struct object *o = keyspace_get(&x->db->keys, key);
     uint32_t slot = TEXT_NO_SLOT;
-    if (o == NULL || o->type != document_type(x->spec) || !index_document_passes(x, o)) {
+    bool passes = o != NULL && o->type == document_type(x->spec);
+    enum err e = passes ? index_document_passes(x, o, &passes) : OK;
+    if (e == OK && !passes) {
         forget(x, key, slot, lsn);
         return;
     }
-    enum err e = OK;
-    if (key.len > LIMIT_KEY_SIZE)
+    if (e == OK && key.len > LIMIT_KEY_SIZE)
         e = why_set(&why, ERR_LIMIT, "keys of indexes have at most %d bytes", LIMIT_KEY_SIZE);
-    else if (x->text != NULL)
+    else if (e == OK && x->text != NULL)
         e = index_text_slot(x, key, &slot);
     if (e == OK)
         e = index_document_read(x, o, slot, &why);

@@ -19,6 +19,7 @@
 #define VDB_DB_INDEXES_H
 
 #include "db/db.h"
+#include "db/document_room.h"
 #include "ft/index_spec.h"
 
 /* What of a document a search finds it by. owner: the index; one document at a time */
@@ -28,7 +29,7 @@ struct index_document {
     float *norms;       /* by vector field; 0: the document has no such field */
     size_t *vector_at;  /* in vectors */
     struct buf floats;
-    struct buf json;   /* of JSON: a value as hashes have it */
+    struct document_room json; /* of JSON: a value as hashes have it */
     struct buf texts;  /* of the TEXT fields, one after the other */
     struct buf pieces; /* of struct index_piece */
     enum text_language language;
@@ -134,7 +135,8 @@ MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *
 MUST_USE enum err index_document_read(struct key_index *x, const struct object *o, uint32_t slot,
                                       struct why *why);
 /* Does FILTER of its definition let a key in? */
-bool index_document_passes(const struct key_index *x, const struct object *o);
+MUST_USE enum err index_document_passes(const struct key_index *x, const struct object *o,
+                                        bool *passes);
 void index_document_fini(struct index_document *d);
 /* A blob as PARAMS have it as a query: dim floats. ERR_ARG. */
 MUST_USE enum err index_query_read(const struct key_index *x, const struct index_field *f,

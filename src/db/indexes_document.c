@@ -257,6 +257,7 @@ struct reading {
     const struct key_index *x;
     const struct object *o;
     struct arena arena; /* of texts that JSON has with escapes */
+    bool failed;        /* memory was short for a value */
 };
 
 static struct value read_value(void *user, struct slice name)
@@ -264,25 +265,27 @@ static struct value read_value(void *user, struct slice name)
     struct reading *r = user;
     const struct index_spec *s = r->x->spec;
     const struct index_field *f = index_spec_field(s, name);
-    struct buf room = BUF_INIT(MEM_SCRATCH);
+    struct document_room room = {.bytes = BUF_INIT(MEM_SCRATCH)};
     if (slice_eq(name, slice_of("__key")))
         return value_of(object_key(r->o));
     struct value v = document_value(r->x->db, s, r->o, f == NULL ? name : f->path, &room);
-    if (room.len > 0)
-        v = value_text(&r->arena, buf_slice(&room));
-    buf_fini(&room);
+    if (room.bytes.len > 0)
+        v = value_text(&r->arena, buf_slice(&room.bytes));
+    r->failed |= room.failed || r->arena.failed;
+    buf_fini(&room.bytes);
     return v;
 }
 
-bool index_document_passes(const struct key_index *x, const struct object *o)
+enum err index_document_passes(const struct key_index *x, const struct object *o, bool *passes)
 {
     struct reading r = {.x = x, .o = o};
+    *passes = true;
     if (x->spec->filter == NULL)
-        return true;
+        return OK;
     arena_init(&r.arena, SIZE_MAX);
-    bool passes = index_filter_passes(x->spec->filter, read_value, &r);
+    enum err e = index_filter_passes(x->spec->filter, read_value, &r, passes);
     arena_fini(&r.arena);
-    return passes;
+    return r.failed ? ERR_NOMEM : e;
 }
 
 /* -- the whole --------------------------------------------------------------------------------- */
@@ -316,7 +319,7 @@ static enum err read_field(struct key_index *x, const struct object *o, const st
 {
     struct hash_field field;
     if (x->spec->on_json)
-        return document_field(f, object_value(o), &x->document.json, out, there, why);
+        return document_field(f, object_value(o), &x->document.json.bytes, out, there, why);
     *there = hashes_get(x->db, o, f->path, &field);
     *out = *there ? field.value : (struct slice){0};
     return OK;
@@ -333,6 +336,7 @@ enum err index_document_read(struct key_index *x, const struct object *o, uint32
     buf_clear(&d->vectors, SIZE_MAX);
     buf_clear(&d->texts, SIZE_MAX);
     buf_clear(&d->pieces, SIZE_MAX);
+    d->json.failed = false;
     buf_append_byte(&d->attribute, '{');
     if (x->text != NULL) {
         buf_printf(&d->attribute, "\"" INDEX_TEXT_SLOT "\":%u", slot);
@@ -349,7 +353,8 @@ enum err index_document_read(struct key_index *x, const struct object *o, uint32
             e = put_field(x, f, at, value, why);
     }
     buf_append_byte(&d->attribute, '}');
-    bool failed = buf_failed(&d->attribute) || buf_failed(&d->texts) || buf_failed(&d->pieces);
+    bool failed = d->json.failed || buf_failed(&d->attribute) || buf_failed(&d->texts) ||
+                  buf_failed(&d->pieces);
     return e == OK && failed ? ERR_NOMEM : e;
 }
 
@@ -358,7 +363,7 @@ void index_document_fini(struct index_document *d)
     buf_fini(&d->attribute);
     buf_fini(&d->vectors);
     buf_fini(&d->floats);
-    buf_fini(&d->json);
+    buf_fini(&d->json.bytes);
     buf_fini(&d->texts);
     buf_fini(&d->pieces);
     mem_free(MEM_KEYSPACE, d->norms);

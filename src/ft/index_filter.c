@@ -62,7 +62,8 @@ static bool is_true(const struct value *v)
     return (v->kind == VALUE_TEXT || v->kind == VALUE_LIST) && v->size > 0;
 }
 
-bool index_filter_passes(const struct index_filter *f, index_filter_read *read, void *user)
+enum err index_filter_passes(const struct index_filter *f, index_filter_read *read, void *user,
+                             bool *passes)
 {
     struct value row[INDEX_FILTER_NAMES_MAX], out = {0};
     struct arena arena;
@@ -70,7 +71,9 @@ bool index_filter_passes(const struct index_filter *f, index_filter_read *read, 
     for (uint32_t i = 0; i < f->count; i++)
         row[i] = read(user, name_of(f, i));
     arena_init(&arena, ARENA_MAX);
-    bool passes = expr_eval(f->expr, row, &arena, &out, &why) == OK && is_true(&out);
+    enum err e = expr_eval(f->expr, row, &arena, &out, &why);
+    *passes = e == OK && is_true(&out);
+    e = arena.failed ? ERR_NOMEM : OK;
     arena_fini(&arena);
-    return passes;
+    return e;
 }

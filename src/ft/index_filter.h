@@ -15,7 +15,8 @@ void index_filter_free(struct index_filter *f); /* NULL is allowed */
 
 /* The value of a field; VALUE_NONE: there is no such. */
 typedef struct value index_filter_read(void *user, struct slice name);
-/* What cannot be evaluated, such as for lack of a field, does not pass. */
-bool index_filter_passes(const struct index_filter *f, index_filter_read *read, void *user);
+/* What cannot be evaluated, such as for lack of a field, does not pass. ERR_NOMEM. */
+MUST_USE enum err index_filter_passes(const struct index_filter *f, index_filter_read *read,
+                                      void *user, bool *passes);
 
 #endif

@@ -398,6 +398,12 @@ static void inspect_object(void *user, const struct object *o)
         v->broken = look_at_collection(o->collection, v->db->log.last_lsn, v->quiet);
 }
 
+static bool passes_filter(const struct key_index *x, const struct object *o)
+{
+    bool passes;
+    return index_document_passes(x, o, &passes) == OK && passes;
+}
+
 /* What an index holds of one document is what the key says now, as far as no clock has a say. */
 static const char *look_at_document(struct key_index *x, uint32_t row)
 {
@@ -405,7 +411,7 @@ static const char *look_at_document(struct key_index *x, uint32_t row)
     struct slice key = heap_get(&x->docs->heap, ref_of(x->docs, COL_ID, row));
     const struct object *o = keyspace_get(&x->db->keys, key);
     if (o == NULL || o->type != document_type(x->spec) || !index_spec_covers(x->spec, key) ||
-        !index_document_passes(x, o))
+        !passes_filter(x, o))
         return "an index holds a key that it should not";
     if (o->type == OBJECT_HASH && keyspace_fields_expiry(&x->db->keys, o) > 0)
         return NULL;
@@ -433,7 +439,7 @@ static void count_covered(void *user, const struct object *o)
 {
     struct covered *c = user;
     c->count += o->type == document_type(c->x->spec) &&
-                index_spec_covers(c->x->spec, object_key(o)) && index_document_passes(c->x, o);
+                index_spec_covers(c->x->spec, object_key(o)) && passes_filter(c->x, o);
 }
 
 static const char *look_at_index(struct key_index *x, bool quiet)
