@@ -128,7 +128,6 @@ COMMAND LIST FOO
 SHUTDOWN FOO
 SHUTDOWN NOSAVE SAVE
 MODULE
-MODULE LIST
 MODULE FOO
 LATENCY
 LATENCY LATEST
@@ -857,7 +856,12 @@ TOLD_OTHERWISE = {
     ('config|rewrite', 'flags'): 'a lane writes the file, so it cannot run inside EXEC: no_multi',
     ('getex', 'keys'): "without Redis's notes",
     ('set', 'keys'): "without Redis's notes",
+    ('zrank', 'arity'): 'WITHSCORE of Redis 7.2',
+    ('zrevrank', 'arity'): 'WITHSCORE of Redis 7.2',
 }
+for shard_command in ('spublish', 'ssubscribe', 'sunsubscribe'):
+    for told in ('first', 'last', 'step', 'keys'):
+        TOLD_OTHERWISE[shard_command, told] = 'shard channels belong to no slot: they are no keys'
 INFO_FIELDS = ('name', 'arity', 'flags', 'first', 'last', 'step', 'categories', 'tips', 'keys')
 
 

@@ -3,6 +3,8 @@
 A state is a dict from key (bytes) to Text or Vectors. A time of expiry is a window (from, to) in
 Unix milliseconds, since nobody outside knows the clock that the server read; None: never."""
 
+import copy
+import json
 import math
 import struct
 
@@ -45,6 +47,20 @@ class List:
 
     def __repr__(self):
         return f'{self.values} expire={self.expire}'
+
+
+class Document:
+    """value: what the JSON says, as Python has it"""
+
+    def __init__(self, value, expire=None):
+        self.value = value
+        self.expire = expire
+
+    def clone(self):
+        return Document(copy.deepcopy(self.value), self.expire)
+
+    def __repr__(self):
+        return f'{self.value} expire={self.expire}'
 
 
 class Members:
@@ -134,7 +150,7 @@ def difference(want, have):
     elif isinstance(want, Members):
         if want.scores != have.scores:
             return f'want {want.scores}, have {have.scores}'
-    elif isinstance(want, Text):
+    elif isinstance(want, (Text, Document)):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
     elif isinstance(want, Index):
@@ -224,6 +240,9 @@ def read_state(connection, knows_expiry):
     replies = connection.ask_many([('LRANGE', key, 0, -1) for key in lists])
     state.update({key: List(values) for key, values in zip(lists, replies) if values})
     state.update(read_members(connection, keys, types))
+    documents = [key for key, kind in zip(keys, types) if kind == b'ReJSON-RL']
+    replies = connection.ask_many([('JSON.GET', key) for key in documents])
+    state.update({key: Document(json.loads(text)) for key, text in zip(documents, replies) if text})
     for key, time_ms in zip(keys, times):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)

@@ -10,6 +10,7 @@ import collections
 import json
 import time
 
+import documents
 import effects as fx
 import lists
 import sets
@@ -470,9 +471,9 @@ def hexpire_maker(name, unit_ms, absolute):
 
 # -- makers for vectors ----------------------------------------------------------------------------
 
-def list_maker(name, make):
+def kind_maker(letter, name, make):
     def made(client):
-        pair = make(name, client, client.key(b'l', 3))
+        pair = make(name, client, client.key(letter, 3))
         return None if pair is None else Command([pair[0]], pair[1])
     return made
 
@@ -668,6 +669,7 @@ MAKERS = [
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
     ('VREMWHERE', make_vremwhere), ('VSETATTR', make_vsetattr),
-    *[(name, list_maker(name, make)) for name, make in lists.MAKERS],
+    *[(name, kind_maker(b'l', name, make)) for name, make in lists.MAKERS],
+    *[(name, kind_maker(b'j', name, make)) for name, make in documents.MAKERS],
     *[(name, member_maker(letter, make)) for letter, name, make in sets.MAKERS],
 ]
