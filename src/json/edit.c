@@ -144,7 +144,8 @@ static void make(const struct jedits *e, struct sink *s)
     for (size_t i = 0; i < jedits_count(e); i++) {
         const struct jedit *one = jedits_at(e, i);
         pour(s, d.ptr + at, one->at - at);
-        pour(s, e->bytes.ptr + one->bytes, one->size);
+        if (one->size > 0)
+            pour(s, e->bytes.ptr + one->bytes, one->size);
         at = one->at + one->removed;
         if (one->kind != JEDIT_REMOVE)
             continue;

@@ -90,7 +90,7 @@ static inline const struct jpath_step *jpath_step(const struct jpath *p, uint32_
 static inline struct slice jpath_text(const struct jpath *p, uint32_t at)
 {
     const struct jpath_text *t = (const struct jpath_text *)(const void *)p->texts.ptr + at;
-    return (struct slice){p->bytes.ptr + t->at, t->size};
+    return t->size == 0 ? (struct slice){0} : (struct slice){p->bytes.ptr + t->at, t->size};
 }
 
 /* Is this a path of RedisJSON 1? */
