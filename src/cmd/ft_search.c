@@ -336,6 +336,7 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     f->sort_path = field->path;
     f->sort_number = field->kind == INDEX_NUMERIC;
     f->ask.rows.descending = f->options.descending;
+    f->ask.rows.equals_too = true; /* as in RediSearch: the newest first, where names say so */
     f->sorts_late = field->kind == INDEX_TEXT && !field->sortable;
     if (f->sorts_late) { /* only the hashes have its values */
         f->ask.rows.offset = 0;

@@ -75,8 +75,9 @@ static int text_order(const struct item *a, const struct item *b)
 }
 
 /* Below 0: a comes first. */
-static int item_order(const struct item *a, const struct item *b, bool descending)
+static int item_order(const struct item *a, const struct item *b, const struct query *q)
 {
+    bool descending = q->descending;
     int order = 0;
     if (a->rank != b->rank)
         order = a->rank == RANK_REST || b->rank == RANK_REST
@@ -88,7 +89,7 @@ static int item_order(const struct item *a, const struct item *b, bool descendin
         order = (a->number > b->number) - (a->number < b->number);
     if (order != 0)
         return descending ? -order : order;
-    return slice_cmp(a->id, b->id);
+    return descending && q->equals_too ? slice_cmp(b->id, a->id) : slice_cmp(a->id, b->id);
 }
 
 static struct item item_of(const struct sorting *s, uint32_t row)
@@ -112,7 +113,7 @@ static struct item item_of(const struct sorting *s, uint32_t row)
 
 static bool comes_after(const struct sorting *s, const struct item *a, const struct item *b)
 {
-    return item_order(a, b, s->query->descending) > 0;
+    return item_order(a, b, s->query) > 0;
 }
 
 static void sift_down(struct sorting *s, struct item item)

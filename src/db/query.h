@@ -10,13 +10,14 @@
 struct query {
     struct json_pick *sort_by; /* one field; NULL: in no order that means something */
     bool descending;
+    bool equals_too; /* descending turns the order of equals around as well */
     size_t offset, count; /* which of them, in that order */
 };
 
 /* [lane] The rows that s->filter lets through, in order, without the first offset of them, at most
  * count; mem_free(MEM_SCRATCH) them. Numbers come before strings, strings before booleans;
  * descending turns that around. What is anything else, or is not there, comes last in any case; of
- * equals the smaller id comes first. */
+ * equals the smaller id comes first, unless they are turned around too. */
 MUST_USE enum err query_rows(struct search *s, struct lane *lane, const struct query *query,
                              uint32_t **rows, size_t *count);
 
