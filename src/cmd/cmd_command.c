@@ -163,11 +163,13 @@ enum {
     KEY_2_HINTS = KEY_2_UPDATE | KEY_2_INSERT | KEY_2_PUSH | KEY_2_READ
 };
 
-/* What the command does with its keys; last: with those after the first, where they are not
- * alike. */
+/* What the command does with its keys; 0: they are shard channels. last: with those after the
+ * first, where they are not alike. */
 static unsigned key_hints(const struct command *c, bool last)
 {
     unsigned hints = c->hints & KEY_HINTS;
+    if (c->flags & CMD_PUBSUB)
+        return 0;
     if (last && (c->hints & KEY_2_READ))
         return KEY_RO | KEY_ACCESS;
     if (last && (c->hints & KEY_2_PUSH))
@@ -181,7 +183,12 @@ static unsigned key_hints(const struct command *c, bool last)
 
 static void reply_key_flags(struct reply *r, unsigned hints)
 {
-    reply_words(r, 0, hints, key_words, COUNT_OF(key_words));
+    if (hints != 0) {
+        reply_words(r, 0, hints, key_words, COUNT_OF(key_words));
+        return;
+    }
+    reply_set(r, 1);
+    reply_simple(r, "not_key");
 }
 
 /* Keys begin at an index, in the words of key specifications. */

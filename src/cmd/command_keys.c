@@ -40,6 +40,8 @@ bool command_keys_next(struct command_keys *keys, size_t *at)
 
 bool command_has_keys(const struct command *command)
 {
+    if (command->flags & CMD_PUBSUB)
+        return false; /* shard channels stand where keys would */
     return command->first_key > 0 || command->counted_at > 0;
 }
 

@@ -140,17 +140,22 @@ void reply_bool(struct reply *r, bool value)
         buf_append(r->out, value ? "#t\r\n" : "#f\r\n", 4);
 }
 
+void reply_digits(struct reply *r, struct slice digits)
+{
+    if (r->proto == 2) {
+        reply_bulk(r, digits);
+        return;
+    }
+    buf_append_byte(r->out, ',');
+    buf_append_slice(r->out, digits);
+    buf_append(r->out, "\r\n", 2);
+}
+
 void reply_double(struct reply *r, double value)
 {
     char text[DOUBLE_TEXT_MAX];
     size_t size = double_to_text(value, text);
-    if (r->proto == 2) {
-        reply_bulk(r, (struct slice){(const uint8_t *)text, size});
-        return;
-    }
-    buf_append_byte(r->out, ',');
-    buf_append(r->out, text, size);
-    buf_append(r->out, "\r\n", 2);
+    reply_digits(r, (struct slice){(const uint8_t *)text, size});
 }
 
 void reply_null(struct reply *r)

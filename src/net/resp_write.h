@@ -41,6 +41,8 @@ void reply_push(struct reply *r, size_t count);        /* > of RESP3, in RESP2 a
 
 /* The same of the score of a sorted set: 17 digits, as Redis prints them. Not of NaN. */
 void reply_double17(struct reply *r, double value);
+/* A number in these digits. */
+void reply_digits(struct reply *r, struct slice digits);
 
 enum { SCORE_TEXT_MAX = 32 };
 /* Its text without framing, NUL-terminated; returns its length. */

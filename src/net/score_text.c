@@ -22,11 +22,5 @@ void reply_double17(struct reply *r, double value)
 {
     char text[SCORE_TEXT_MAX];
     size_t size = score_to_text(value, text);
-    if (r->proto == 2) {
-        reply_bulk(r, (struct slice){(const uint8_t *)text, size});
-        return;
-    }
-    buf_append_byte(r->out, ',');
-    buf_append(r->out, text, size);
-    buf_append(r->out, "\r\n", 2);
+    reply_digits(r, (struct slice){(const uint8_t *)text, size});
 }

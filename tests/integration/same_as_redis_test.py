@@ -859,9 +859,6 @@ TOLD_OTHERWISE = {
     ('zrank', 'arity'): 'WITHSCORE of Redis 7.2',
     ('zrevrank', 'arity'): 'WITHSCORE of Redis 7.2',
 }
-for shard_command in ('spublish', 'ssubscribe', 'sunsubscribe'):
-    for told in ('first', 'last', 'step', 'keys'):
-        TOLD_OTHERWISE[shard_command, told] = 'shard channels belong to no slot: they are no keys'
 INFO_FIELDS = ('name', 'arity', 'flags', 'first', 'last', 'step', 'categories', 'tips', 'keys')
 
 
