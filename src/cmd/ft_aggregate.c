@@ -165,7 +165,7 @@ static bool read_documents(struct ft_aggregate *a, uint64_t end_us)
 static enum err begin_reading(struct ft_aggregate *a)
 {
     a->hits = (struct bytes_reader){.left = buf_slice(&a->search->reply)};
-    (void)bytes_get_u64(&a->hits); /* rows are counted as they come */
+    a->ask.profile.found = bytes_get_u64(&a->hits); /* rows are counted as they come */
     return agg_rows_reserve(&a->run.rows, a->hits.left.len / FT_HIT_SIZE_MIN + 1);
 }
 
@@ -182,6 +182,9 @@ static bool deadline_is_over(void *user)
 static void run_pipeline(struct ft_aggregate *a)
 {
     struct search *s = a->search;
+    struct ft_profile *profile = &a->ask.profile;
+    uint64_t start_us = ft_profile_now(profile, s->db);
+    profile->loaded = a->run.rows.count;
     a->run.plan = &a->plan;
     a->run.arena = &a->arena;
     a->run.rows.total = a->run.rows.count;
@@ -197,10 +200,15 @@ static void run_pipeline(struct ft_aggregate *a)
     if (s->error != OK || a->options.cursor)
         return;
     struct reply reply = {&s->reply, s->proto};
+    profile->pipeline_us = ft_profile_now(profile, s->db) - start_us;
+    profile->rows = a->run.rows.count;
+    profile->timed_out = a->run.timed_out || s->cost.stopped;
+    ft_profile_begin(&reply, profile);
     if (a->hybrid != NULL)
         ft_hybrid_reply(&reply, a);
     else
         ft_aggregate_reply(&reply, a, 0, a->run.rows.count);
+    ft_profile_end(&reply, profile, s);
     if (buf_failed(&s->reply))
         s->error = ERR_NOMEM;
 }
@@ -270,7 +278,9 @@ static void go_on(struct ft_aggregate *a)
     uint64_t start = io->ops->mono_us(io);
     a->env->db->now_ms = io->ops->wall_us(io) / 1000;
     bool more = read_documents(a, start + SLICE_US);
-    latency_note(a->env, LATENCY_SLICE, io->ops->mono_us(io) - start);
+    uint64_t took_us = io->ops->mono_us(io) - start;
+    latency_note(a->env, LATENCY_SLICE, took_us);
+    a->ask.profile.loader_us += took_us;
     if (more && s->deadline_us > 0 && io->ops->mono_us(io) >= s->deadline_us) {
         a->run.timed_out = true;
         more = false;
@@ -317,7 +327,9 @@ static void run_here(struct ft_aggregate *a)
     if (s->error == OK)
         s->error = begin_reading(a);
     if (s->error == OK) {
+        uint64_t start_us = ft_profile_now(&a->ask.profile, s->db);
         (void)read_documents(a, UINT64_MAX);
+        a->ask.profile.loader_us = ft_profile_now(&a->ask.profile, s->db) - start_us;
         run_pipeline(a);
     }
     finish(a);
@@ -325,10 +337,9 @@ static void run_here(struct ft_aggregate *a)
 
 /* -- the command ------------------------------------------------------------------------------- */
 
-static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregate *a,
+static enum err plan(const struct ft_call *args, struct key_index *x, struct ft_aggregate *a,
                      struct search **out)
 {
-    const struct ft_aggregate_args *args = rq->args;
     enum err e = ft_words_copy(&a->ask, &args->words);
     struct ft_words words = {a->ask.words, 0, args->words.count, &a->why};
     if (e == OK)
@@ -341,6 +352,7 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
     struct agg_distances names = {distances, ft_ask_distances(&a->ask, distances)};
     if (e == OK)
         e = agg_plan_resolve(&a->plan, x->spec, &names, a->options.with_scores, &a->why);
+    a->ask.profile.planned_us = ft_profile_now(&a->ask.profile, x->db);
     return e;
 }
 
@@ -365,6 +377,7 @@ void ft_aggregate_start(struct ft_aggregate *a, struct search *s, struct client 
     s->proto = client->proto;
     s->user = client;
     s->env = a->env;
+    s->explain = a->ask.profile.on ? EXPLAIN_TIMES : EXPLAIN_NO;
     if (a->options.query.timeout_ms > 0)
         s->deadline_us = io->ops->mono_us(io) + a->options.query.timeout_ms * 1000;
     if (client->flags & CLIENT_IN_EXEC) {
@@ -380,9 +393,8 @@ void ft_aggregate_start(struct ft_aggregate *a, struct search *s, struct client 
         on_found(s);
 }
 
-void cmd_ft_aggregate(struct request *rq)
+void ft_aggregate_run(struct request *rq, const struct ft_call *args)
 {
-    const struct ft_aggregate_args *args = rq->args;
     struct search *s = NULL;
     struct key_index *x = ft_index(rq, args->index);
     if (x == NULL)
@@ -393,7 +405,8 @@ void cmd_ft_aggregate(struct request *rq)
         return;
     }
     ft_aggregate_init(a, rq->env, x);
-    enum err e = plan(rq, x, a, &s);
+    a->ask.profile = args->profile;
+    enum err e = plan(args, x, a, &s);
     if (e != OK) {
         ft_reply_error(&rq->reply, e, &a->why);
         ft_aggregate_fini(a);
@@ -403,4 +416,10 @@ void cmd_ft_aggregate(struct request *rq)
     }
     x->uses++;
     ft_aggregate_start(a, s, rq->client);
+}
+
+void cmd_ft_aggregate(struct request *rq)
+{
+    const struct ft_aggregate_args *a = rq->args;
+    ft_aggregate_run(rq, &(struct ft_call){a->index, a->query, a->words, {0}});
 }

@@ -102,7 +102,7 @@ static void reply_row(struct reply *r, const struct agg_stage *stage, const stru
 static void reply_head(struct reply *r, const struct ft_aggregate *a, size_t count)
 {
     if (r->proto == 3) {
-        reply_map(r, 5);
+        reply_map(r, 5u + a->ask.profile.on);
         reply_text(r, "attributes");
         reply_array(r, 0);
         reply_text(r, "format");

@@ -74,7 +74,8 @@ static struct near_row *place_of(const struct near_table *t, struct slice key, u
     }
 }
 
-static enum err fill(struct near_table *t, const struct ft_side *side, struct lane *lane)
+static enum err fill(struct near_table *t, const struct ft_side *side, struct lane *lane,
+                     struct index_cost *cost)
 {
     struct scale scale;
     const struct index_rows *rows = &side->view.codes;
@@ -95,6 +96,7 @@ static enum err fill(struct near_table *t, const struct ft_side *side, struct la
         if (row % YIELD_ROWS == 0)
             lane_yield(lane);
         float distance = row_visible(rows, row) ? scale_distance(&scale, row) : INFINITY;
+        cost->distances += row_visible(rows, row);
         if (!(distance <= side->radius))
             continue;
         struct slice key = view_id(&side->view, row);
@@ -152,6 +154,7 @@ static bool take(void *user, uint32_t row)
 {
     struct near_all *n = user;
     float distance = scale_distance(&n->scale, row);
+    n->s->cost.distances++;
     if (distance > n->s->radius)
         return true;
     if (n->count == n->capacity && !grow(n)) {
@@ -177,7 +180,7 @@ static enum err find(struct near_all *n, struct lane *lane, const struct ft_side
     enum err e = scale_init(&n->scale, &n->s->view, n->s->queries);
     for (size_t i = 0; i < sides->count && e == OK; i++) {
         n->table_count = i + 1; /* a table that was not filled is freed, too */
-        e = fill(&n->tables[i], &sides->items[i], lane);
+        e = fill(&n->tables[i], &sides->items[i], lane, &n->s->cost);
     }
     if (e != OK)
         return e;

@@ -230,6 +230,7 @@ static enum err plan_knn(struct key_index *x, struct ft_ask *ask, struct search 
     struct search *s = *out = search_new(x->db, index_collection(x, field), 1);
     if (s == NULL)
         return ERR_NOMEM;
+    ask->profile.type = "VECTOR";
     s->count = (size_t)knn->k;
     s->effort = knn->ef_runtime > 0 ? (size_t)knn->ef_runtime : 0;
     s->exact = field->vector.flat;
@@ -280,6 +281,7 @@ static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct 
         mem_try_calloc(MEM_SCRATCH, filter->radius_count * sizeof(*ask->sides.items));
     if (s == NULL || ask->sides.items == NULL)
         return ERR_NOMEM;
+    ask->profile.type = "METRIC - VECTOR DISTANCE";
     s->radius = (float)radius->near.radius;
     s->work = run_near;
     e = index_query_read(x, field, radius->near.vector, s->queries, why);
@@ -288,12 +290,13 @@ static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct 
     return e;
 }
 
-static enum err plan_plain(struct key_index *x, struct search **out)
+static enum err plan_plain(struct key_index *x, struct ft_ask *ask, struct search **out)
 {
     *out = search_new(x->db, x->docs, 1);
     if (*out == NULL)
         return ERR_NOMEM;
     (*out)->work = run_plain;
+    ask->profile.type = ask->text != NULL ? "TEXT" : "WILDCARD";
     return OK;
 }
 
@@ -324,6 +327,7 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
     if (!o->has_language)
         words.language = x->spec->language;
     enum err e = query_parse(text, o->dialect, o->params, o->param_count, &ask->query, why);
+    ask->profile.parsed_us = ft_profile_now(&ask->profile, x->db);
     if (e == OK)
         e = query_require(&ask->query, o->clauses, o->clause_count, why);
     if (e == OK)
@@ -335,13 +339,15 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
     else if (e == OK && filter.radius_count > 0)
         e = plan_near(x, ask, &filter, out, why);
     else if (e == OK)
-        e = plan_plain(x, out);
+        e = plan_plain(x, ask, out);
     if (*out == NULL)
         filter_free(filter.filter);
     else
         (*out)->filter = filter.filter;
     if (e == OK && ask->text != NULL)
         plan_words(x, ask, *out);
+    else if (e == OK && filter.filter != NULL && (*out)->work == run_plain)
+        ask->profile.type = "FILTER";
     return e;
 }
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "cmd/ft.h"
 #include "cmd/ft_near.h"
+#include "cmd/ft_profile.h"
 #include "db/query.h"
 
 /* What a search needs to its end, when the command and perhaps the index are gone. It is the first
@@ -21,6 +22,7 @@ struct ft_ask {
     struct ft_sides sides; /* VECTOR_RANGEs besides the first: hits have a distance for each */
     struct slice *words;   /* copies of the command's */
     uint8_t *bytes;
+    struct ft_profile profile;
 };
 
 /* Copies the words of a command into ask->words: they are to outlive it. */

@@ -224,7 +224,7 @@ static void reply_resp2(struct reply *r, const struct showing *w, uint64_t total
 static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total)
 {
     const struct ft_options *o = &w->f->options;
-    reply_map(r, 5);
+    reply_map(r, 5u + w->f->ask.profile.on);
     reply_text(r, "attributes");
     reply_array(r, 0);
     reply_text(r, "format");
@@ -281,7 +281,9 @@ static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
 static void show(struct search *s, void *env, void *user)
 {
     struct client *client = user;
-    const struct ft_search *f = s->extra;
+    struct ft_search *f = s->extra;
+    struct ft_profile *profile = &f->ask.profile;
+    uint64_t start_us = ft_profile_now(profile, s->db);
     struct document_room room = {.bytes = BUF_INIT(MEM_SCRATCH)};
     struct arena texts;
     arena_init(&texts, SIZE_MAX);
@@ -303,10 +305,16 @@ static void show(struct search *s, void *env, void *user)
         w.count -= first;
         w.count = w.count < f->options.count ? w.count : (size_t)f->options.count;
     }
+    ft_profile_begin(&r, profile);
     if (client->proto == 3)
         reply_resp3(&r, &w, total);
     else
         reply_resp2(&r, &w, total);
+    profile->found = total;
+    profile->loaded = w.count;
+    profile->loader_us = ft_profile_now(profile, s->db) - start_us;
+    profile->timed_out = s->cost.stopped;
+    ft_profile_end(&r, profile, s);
     if (room.failed || texts.failed) { /* something is shown wrongly, or miscounted */
         client->out.len = before;
         reply_err(&r, ERR_NOMEM, NULL);
@@ -349,21 +357,22 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     return json_pick_new("SORTBY", &names, 1, &f->ask.rows.sort_by, why);
 }
 
-static enum err plan(struct request *rq, struct key_index *x, struct ft_search *f,
+static enum err plan(const struct ft_call *a, struct key_index *x, struct ft_search *f,
                      struct search **out, struct why *why)
 {
-    const struct ft_search_args *a = rq->args;
     enum err e = ft_words_copy(&f->ask, &a->words);
     if (e == OK)
         e = ft_options_read(&(struct slices){f->ask.words, a->words.count}, &f->options, why);
     if (e == OK)
         e = ft_plan(x, &f->ask, a->query, &f->options, out, why);
-    return e == OK ? plan_sort(x, f, why) : e;
+    if (e == OK)
+        e = plan_sort(x, f, why);
+    f->ask.profile.planned_us = ft_profile_now(&f->ask.profile, x->db);
+    return e;
 }
 
-void cmd_ft_search(struct request *rq)
+void ft_search_run(struct request *rq, const struct ft_call *a)
 {
-    const struct ft_search_args *a = rq->args;
     struct why why = {{0}};
     struct search *s = NULL;
     struct key_index *x = ft_index(rq, a->index);
@@ -375,7 +384,8 @@ void cmd_ft_search(struct request *rq)
         return;
     }
     f->ask.spec = index_spec_ref(x->spec);
-    enum err e = plan(rq, x, f, &s, &why);
+    f->ask.profile = a->profile;
+    enum err e = plan(a, x, f, &s, &why);
     if (e != OK) {
         struct search nothing = {.extra = f};
         ft_reply_error(&rq->reply, e, &why);
@@ -391,4 +401,10 @@ void cmd_ft_search(struct request *rq)
     if (f->options.timeout_ms > 0)
         s->deadline_us = rq->env->io->ops->mono_us(rq->env->io) + f->options.timeout_ms * 1000;
     search_for_client(rq, s);
+}
+
+void cmd_ft_search(struct request *rq)
+{
+    const struct ft_search_args *a = rq->args;
+    ft_search_run(rq, &(struct ft_call){a->index, a->query, a->words, {0}});
 }

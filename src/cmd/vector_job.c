@@ -16,7 +16,7 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
     env->stats->search_distance_computations += s->cost.distances;
     if (s->error != OK)
         reply_err(&reply, s->error, NULL);
-    else if (s->explain != EXPLAIN_NO)
+    else if (s->explain == EXPLAIN_PLAN || s->explain == EXPLAIN_ANALYZE)
         explain_reply(&reply, s);
     else if (s->show != NULL)
         s->show(s, env, client);

@@ -137,6 +137,7 @@ void search_run_here(struct search *s)
     if (ok && s->wants_rows && begin_again(s))
         run(s, &s->db->lane, SIZE_MAX);
     CHECK(!s->wants_rows);
+    search_stage(s, STAGE_WAIT);
 }
 
 bool search_start(struct search *s)

@@ -39,8 +39,8 @@ enum search_stage {
     STAGE_COUNT
 };
 
-/* VEXPLAIN: only decide, or run and tell. */
-enum search_explain { EXPLAIN_NO, EXPLAIN_PLAN, EXPLAIN_ANALYZE };
+/* VEXPLAIN: only decide, or run and tell. FT.PROFILE: run as ever, and note the times. */
+enum search_explain { EXPLAIN_NO, EXPLAIN_PLAN, EXPLAIN_ANALYZE, EXPLAIN_TIMES };
 
 /* owner: loop, then the lane, then the loop again */
 struct search {

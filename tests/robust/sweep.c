@@ -242,7 +242,7 @@ static const char *check_error(const struct task *t, struct world *w, const stru
 static bool varies(const struct command *command)
 {
     return command->run == cmd_info || command->run == cmd_vlinks || command->run == cmd_vexplain ||
-           command->run == cmd_ft_hybrid; /* which says its time */
+           command->run == cmd_ft_hybrid || command->run == cmd_ft_profile; /* their time */
 }
 
 static const char *judge(const struct task *t, struct world *w, const struct clean *clean,
