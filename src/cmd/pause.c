@@ -115,7 +115,8 @@ void mute_again(struct client *client)
         client->flags |= CLIENT_REPLY_SKIP_NEXT;
 }
 
-void mute_end(struct client *client)
+/* What stands of the reply goes. */
+static void cut(struct client *client)
 {
     if (client->muted_from == UINT64_MAX || buf_failed(&client->out))
         return;
@@ -123,6 +124,23 @@ void mute_end(struct client *client)
     uint64_t keeps = client->muted_from - client->out_start;
     CHECK(keeps <= client->out.len);
     client->out.len = (size_t)keeps;
+}
+
+void mute_push_begin(struct client *client)
+{
+    cut(client);
+}
+
+void mute_push_end(struct client *client)
+{
+    if (client->muted_from != UINT64_MAX)
+        client->muted_from = client->out_start + client->out.len;
+}
+
+void mute_end(struct client *client)
+{
+    cut(client);
+    client->muted_from = UINT64_MAX;
 }
 
 /* ON is heard, and so are its reply and all after it. */

@@ -39,5 +39,8 @@ void mute_again(struct client *client);
 /* It has replied: takes back what the client does not want to hear. A blocked client's reply comes
  * later: then this is called once more. */
 void mute_end(struct client *client);
+/* A message is put into client->out between the two: it is no reply, and is heard. */
+void mute_push_begin(struct client *client);
+void mute_push_end(struct client *client);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "cmd/env.h"
 #include "cmd/keys.h"
+#include "cmd/pause.h"
 
 /* owner: its client; in the list of its topic too */
 struct subscription {
@@ -255,9 +256,14 @@ static size_t send(struct cmd_env *env, const struct topic *t, struct slice chan
         struct reply r = {late ? &c->late : &c->out, c->proto};
         if (c->flags & CLIENT_CLOSE_AFTER_REPLY)
             continue;
+        if (late) {
+            put_message(&r, t, channel, message);
+            continue;
+        }
+        mute_push_begin(c);
         put_message(&r, t, channel, message);
-        if (!late)
-            env->hooks->resume(env, c);
+        mute_push_end(c);
+        env->hooks->resume(env, c);
     }
     return count;
 }
@@ -279,7 +285,9 @@ void pubsub_end_exec(struct client *client)
 {
     if (client->late.len == 0 && !buf_failed(&client->late))
         return;
+    mute_push_begin(client);
     buf_append_slice(&client->out, buf_slice(&client->late));
+    mute_push_end(client);
     client->out.failed |= buf_failed(&client->late);
     buf_fini(&client->late);
 }
@@ -297,13 +305,20 @@ static int64_t count_told(const struct client *client, enum topic_kind kind)
 static void tell(struct request *rq, const char *what, enum topic_kind kind,
                  const struct slice *name)
 {
-    reply_push(&rq->reply, 3);
-    reply_text(&rq->reply, what);
+    struct client *client = rq->client;
+    bool late = (client->flags & CLIENT_IN_EXEC) && client->muted_from != UINT64_MAX;
+    struct reply r = {late ? &client->late : rq->reply.out, rq->reply.proto};
+    if (!late)
+        mute_push_begin(client);
+    reply_push(&r, 3);
+    reply_text(&r, what);
     if (name != NULL)
-        reply_bulk(&rq->reply, *name);
+        reply_bulk(&r, *name);
     else
-        reply_null(&rq->reply);
-    reply_int(&rq->reply, count_told(rq->client, kind));
+        reply_null(&r);
+    reply_int(&r, count_told(client, kind));
+    if (!late)
+        mute_push_end(client);
 }
 
 static void subscribe_all(struct request *rq, const struct slices *names, enum topic_kind kind,

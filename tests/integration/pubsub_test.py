@@ -175,6 +175,47 @@ class Messages(unittest.TestCase):
             one.say(line)
         self.assertTrue(one.hears('+OK +QUEUED *1 *3 $9 subscribe $1 a :1'))
 
+    def test_messages_are_heard_whatever_client_reply_says(self):
+        for hello, mark in (('PING', '*'), ('HELLO 3', '>')):
+            one = self.raw()
+            one.say(hello)
+            one.socket.recv(4096)
+            for line in ('CLIENT REPLY OFF', 'PING', 'SUBSCRIBE a', 'SUBSCRIBE'):
+                one.say(line)
+            self.assertTrue(one.hears(f'{mark}3 $9 subscribe $1 a :1'))
+            self.assertEqual(self.client.publish('a', 'hi'), 1)
+            self.assertTrue(one.hears(f'{mark}3 $7 message $1 a $2 hi'))
+            one.say('UNSUBSCRIBE a')
+            self.assertTrue(one.hears(f'{mark}3 $11 unsubscribe $1 a :0'))
+            one.say('CLIENT REPLY ON')
+            self.assertTrue(one.hears('+OK'))
+
+    def test_messages_to_oneself_are_heard_whatever_client_reply_says(self):
+        one = self.raw()
+        one.say('HELLO 3')
+        one.socket.recv(4096)
+        for line in ('SUBSCRIBE a', 'CLIENT REPLY OFF', 'PUBLISH a x', 'GET none', 'MULTI',
+                     'GET none', 'PUBLISH a y', 'SUBSCRIBE b', 'GET none', 'EXEC', 'GET none',
+                     'CLIENT REPLY ON', 'CLIENT REPLY SKIP', 'PUBLISH a z', 'PUBLISH b w'):
+            one.say(line)
+        self.assertTrue(one.hears('>3 $9 subscribe $1 a :1 >3 $7 message $1 a $1 x '
+                                  '>3 $7 message $1 a $1 y >3 $9 subscribe $1 b :2 +OK '
+                                  '>3 $7 message $1 a $1 z >3 $7 message $1 b $1 w :1'))
+
+    def test_a_message_to_who_waits_with_replies_off_stays(self):
+        one = self.raw()
+        one.say('HELLO 3')
+        one.socket.recv(4096)
+        for line in ('SUBSCRIBE a', 'CLIENT REPLY OFF', 'BLPOP list 0'):
+            one.say(line)
+        self.assertTrue(one.hears('>3 $9 subscribe $1 a :1'))
+        while self.client.info('clients')['blocked_clients'] == 0:
+            time.sleep(0.005)
+        self.client.publish('a', 'x')
+        self.client.rpush('list', 'e')
+        one.say('CLIENT REPLY ON')
+        self.assertTrue(one.hears('>3 $7 message $1 a $1 x +OK'))
+
 
 if __name__ == '__main__':
     suite.main()
