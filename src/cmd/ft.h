@@ -19,7 +19,7 @@ struct ft_return {
 
 /* The options of FT.SEARCH. owner: itself, all in one piece with the bytes of its slices. */
 struct ft_options {
-    bool no_content, with_scores, has_return, has_sort, descending;
+    bool no_content, with_scores, with_payloads, with_sort_keys, has_return, has_sort, descending;
     struct ft_return *returns;
     size_t return_count;
     struct slice sort_by;
@@ -29,6 +29,8 @@ struct ft_options {
     bool has_language;
     struct key_text_options words; /* scores: of no meaning here */
     uint64_t timeout_ms;           /* 0: none */
+    bool has_keys;
+    struct slices keys; /* INKEYS: no other documents */
     struct query_param *params;
     size_t param_count;
     struct query_clause *clauses; /* GEOFILTER */

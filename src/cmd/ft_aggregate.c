@@ -40,16 +40,6 @@ struct document {
     const struct object *o;
 };
 
-static struct value folded(struct arena *arena, struct slice text)
-{
-    uint8_t *copy = arena_alloc(arena, text.len);
-    for (size_t i = 0; i < text.len && copy != NULL; i++) {
-        uint8_t c = text.ptr[i];
-        copy[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-    }
-    return copy == NULL ? (struct value){0} : value_of((struct slice){copy, text.len});
-}
-
 static struct value read_field(struct ft_aggregate *a, const struct agg_column *column,
                                const struct object *o)
 {
@@ -59,7 +49,7 @@ static struct value read_field(struct ft_aggregate *a, const struct agg_column *
         return value_number(number);
     if (v.kind != VALUE_TEXT)
         return v;
-    return column->folded ? folded(&a->arena, value_slice(&v))
+    return column->folded ? value_folded(&a->arena, value_slice(&v))
                           : value_text(&a->arena, value_slice(&v));
 }
 

@@ -146,6 +146,8 @@ static enum err read_text_option(struct ft_words *w, struct ft_options *o, bool 
 {
     if (ft_words_next_is(w, "VERBATIM"))
         o->words.verbatim = true;
+    else if (ft_words_next_is(w, "NOSTOPWORDS"))
+        o->words.no_stop_words = true;
     else if (ft_words_next_is(w, "INORDER"))
         o->words.in_order = true;
     else if (ft_words_next_is(w, "LANGUAGE"))
@@ -233,6 +235,10 @@ enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found
         return read_dialect(w, o);
     if (ft_words_next_is(w, "TIMEOUT"))
         return ft_words_count(w, "TIMEOUT", LIMIT_TIMEOUT_MS, &o->timeout_ms);
+    if (ft_words_next_is(w, "INKEYS")) {
+        o->has_keys = true;
+        return ft_words_list(w, "INKEYS", &o->keys);
+    }
     return read_text_option(w, o, found);
 }
 
@@ -243,6 +249,10 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
         o->no_content = true;
     else if (ft_words_next_is(w, "WITHSCORES"))
         o->with_scores = true;
+    else if (ft_words_next_is(w, "WITHPAYLOADS"))
+        o->with_payloads = true;
+    else if (ft_words_next_is(w, "WITHSORTKEYS"))
+        o->with_sort_keys = true;
     else if (ft_words_next_is(w, "RETURN"))
         return read_return(w, o);
     else if (ft_words_next_is(w, "SORTBY"))

@@ -344,6 +344,8 @@ enum err ft_plan(struct key_index *x, struct ft_ask *ask, struct slice text,
         filter_free(filter.filter);
     else
         (*out)->filter = filter.filter;
+    if (e == OK && o->has_keys)
+        e = search_name_rows(*out, o->keys.items, o->keys.count);
     if (e == OK && ask->text != NULL)
         plan_words(x, ask, *out);
     else if (e == OK && filter.filter != NULL && (*out)->work == run_plain)

@@ -114,16 +114,75 @@ static void reply_fields(struct reply *r, const struct showing *w, const struct 
         (void)reply_whole(r, w, item);
 }
 
+/* What the document is sorted by: a number, a text, or nothing. */
+static struct value sort_key(const struct showing *w, const struct found *item)
+{
+    const struct ft_search *f = w->f;
+    char room[VALUE_TEXT_MAX];
+    double number;
+    struct value v = {0};
+    if (!f->options.has_sort)
+        return v;
+    if (f->sort_path.len == 0)
+        return value_number(ft_hit_distance(&item->hit, f->sort_distance));
+    if (item->o != NULL)
+        v = document_value(w->db, f->ask.spec, item->o, f->sort_path, w->room);
+    if (f->sort_number)
+        return value_to_number(&v, &number) ? value_number(number) : (struct value){0};
+    if (v.kind == VALUE_NONE || v.kind == VALUE_NULL)
+        return (struct value){0};
+    const struct index_field *field = index_spec_field(f->ask.spec, f->options.sort_by);
+    struct slice text = value_to_text(&v, room);
+    return field->sortable && !field->unf ? value_folded(w->texts, text)
+                                          : value_text(w->texts, text);
+}
+
+/* Behind a mark of its kind, by which those who merge replies tell numbers from texts. */
+static void reply_sort_key(struct reply *r, const struct showing *w, const struct found *item)
+{
+    struct value v = sort_key(w, item);
+    struct buf text = BUF_INIT(MEM_CLIENT);
+    if (v.kind == VALUE_NUMBER) {
+        buf_printf(&text, "#%.17g", v.number);
+    } else if (v.kind == VALUE_TEXT) {
+        buf_append_byte(&text, '$');
+        buf_append_slice(&text, value_slice(&v));
+    }
+    if (text.len > 0 || buf_failed(&text))
+        reply_gathered(r, &text);
+    else
+        reply_null(r);
+    buf_fini(&text);
+}
+
+static void reply_payload(struct reply *r, const struct showing *w, const struct found *item)
+{
+    const struct index_spec *spec = w->f->ask.spec;
+    struct value v = {0};
+    if (item->o != NULL && spec->payload_field.len > 0 && !spec->on_json)
+        v = document_value(w->db, spec, item->o, spec->payload_field, w->room);
+    if (v.kind == VALUE_NONE)
+        v.kind = VALUE_NULL;
+    reply_value(r, &v);
+}
+
+/* -- shapes ------------------------------------------------------------------------------------ */
+
 static void reply_resp2(struct reply *r, const struct showing *w, uint64_t total)
 {
     const struct ft_options *o = &w->f->options;
-    reply_array(r, 1 + w->count * (1u + o->with_scores + !o->no_content));
+    reply_array(r, 1 + w->count * (1u + o->with_scores + o->with_payloads + o->with_sort_keys +
+                                   !o->no_content));
     reply_int(r, (int64_t)total);
     for (size_t i = 0; i < w->count; i++) {
         const struct found *item = &w->items[i];
         reply_bulk(r, item->hit.key);
         if (o->with_scores)
             reply_score(r, item->hit.score);
+        if (o->with_payloads)
+            reply_payload(r, w, item);
+        if (o->with_sort_keys)
+            reply_sort_key(r, w, item);
         if (!o->no_content && item->o == NULL)
             reply_null(r);
         else if (!o->no_content)
@@ -131,9 +190,37 @@ static void reply_resp2(struct reply *r, const struct showing *w, uint64_t total
     }
 }
 
-static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total)
+static void reply_document(struct reply *r, const struct showing *w, const struct found *item)
 {
     const struct ft_options *o = &w->f->options;
+    reply_map(r, 2u + o->with_scores + o->with_payloads + o->with_sort_keys + !o->no_content);
+    reply_text(r, "id");
+    reply_bulk(r, item->hit.key);
+    if (o->with_scores) {
+        reply_text(r, "score");
+        reply_double(r, item->hit.score);
+    }
+    if (o->with_payloads) {
+        reply_text(r, "payload");
+        reply_payload(r, w, item);
+    }
+    if (o->with_sort_keys) {
+        reply_text(r, "sortkey");
+        reply_sort_key(r, w, item);
+    }
+    if (!o->no_content) {
+        reply_text(r, "extra_attributes");
+        if (item->o == NULL)
+            reply_null(r);
+        else
+            reply_fields(r, w, item, true);
+    }
+    reply_text(r, "values");
+    reply_array(r, 0);
+}
+
+static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total)
+{
     reply_map(r, 5u + w->f->ask.profile.on);
     reply_text(r, "attributes");
     reply_array(r, 0);
@@ -141,25 +228,8 @@ static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total
     reply_text(r, "STRING");
     reply_text(r, "results");
     reply_array(r, w->count);
-    for (size_t i = 0; i < w->count; i++) {
-        const struct found *item = &w->items[i];
-        reply_map(r, 2u + o->with_scores + !o->no_content);
-        reply_text(r, "id");
-        reply_bulk(r, item->hit.key);
-        if (o->with_scores) {
-            reply_text(r, "score");
-            reply_double(r, item->hit.score);
-        }
-        if (!o->no_content) {
-            reply_text(r, "extra_attributes");
-            if (item->o == NULL)
-                reply_null(r);
-            else
-                reply_fields(r, w, item, true);
-        }
-        reply_text(r, "values");
-        reply_array(r, 0);
-    }
+    for (size_t i = 0; i < w->count; i++)
+        reply_document(r, w, &w->items[i]);
     reply_text(r, "total_results");
     reply_int(r, (int64_t)total);
     reply_text(r, "warning");

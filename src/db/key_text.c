@@ -183,7 +183,8 @@ static enum err on_word(void *user, const struct text_token *token)
 {
     struct breaking *b = user;
     uint32_t node;
-    if (text_is_stop_word(index_text_of(b->c->text->index->text), token->text)) {
+    if (!b->c->options->no_stop_words &&
+        text_is_stop_word(index_text_of(b->c->text->index->text), token->text)) {
         b->stopped = true;
         return OK;
     }
@@ -212,7 +213,8 @@ static enum err copy_word(struct copying *c, const struct query_node *n, uint32_
     *out = TEXT_NO_NODE;
     if (x->text == NULL) {
         enum text_kind kind = TEXT_NOTHING;
-        return is_stop_word(x->spec, n->text) ? OK : add_leaf(c, kind, n->text, out);
+        bool says_nothing = !c->options->no_stop_words && is_stop_word(x->spec, n->text);
+        return says_nothing ? OK : add_leaf(c, kind, n->text, out);
     }
     b.stems = !c->exact && !c->options->verbatim;
     enum err e = text_break_word(index_text_of(x->text)->tokenizer, n->text, on_word, &b);
@@ -524,7 +526,7 @@ enum err key_text_run(struct key_text *t, struct search *s, struct lane *lane)
     }
     if (e == OK && t->view.index != NULL)
         e = sum_scores(t);
-    if (e == OK && search_selects(s))
+    if (e == OK && search_selects(s) && !s->named)
         refine(t, s);
     return e;
 }

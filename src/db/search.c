@@ -70,6 +70,10 @@ static bool begin(struct search *s)
     }
     if (!search_selects(s))
         return true;
+    if (s->named) {
+        s->plan.exact = s->predicate == NULL && !s->narrows;
+        return true;
+    }
     struct plan_request request = {.predicate = s->predicate, .live = s->view.live};
     if (s->narrows) {
         request.choice = s->choice;
@@ -127,6 +131,28 @@ struct search *search_new(struct db *db, struct collection *c, size_t query_coun
     s->stage = STAGE_COUNT;
     s->reply = BUF_INIT(MEM_CLIENT);
     return s;
+}
+
+enum err search_name_rows(struct search *s, const struct slice *ids, size_t count)
+{
+    const struct collection *c = s->view.collection;
+    uint32_t *rows = mem_try(MEM_SCRATCH, (count + 1) * sizeof(*rows));
+    if (rows == NULL)
+        return ERR_NOMEM;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t row = db_element(s->db, c, ids[i]);
+        if (row != ROW_NONE)
+            rows[found++] = row;
+    }
+    s->named = true;
+    s->plan = (struct plan){
+        .known = true, .field = -1, .can_name = true, .rows = rows, .row_count = found};
+    if (!plan_tidy(&s->plan, c->rows_end))
+        return ERR_NOMEM;
+    s->plan.bound = s->plan.row_count;
+    s->plan.matches = (double)s->plan.row_count;
+    return OK;
 }
 
 void search_run_here(struct search *s)

@@ -59,6 +59,7 @@ struct search {
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct filter *filter; /* NULL: none; owned */
     struct partition_choice *choice; /* NULL: all; owned */
+    bool named;            /* the rows of plan are all that may be hits: search_name_rows */
     uint64_t deadline_us;  /* monotonic: then what was found so far has to do; 0: never */
 
     /* [lane] NULL, or what is done once before anything else. */
@@ -111,6 +112,9 @@ struct search {
 
 /* A search of c with room for query_count queries. NULL when memory is short. */
 MUST_USE struct search *search_new(struct db *db, struct collection *c, size_t query_count);
+/* [loop] Only these elements may be hits, those of them that are there. Before it starts, in the
+ * same turn. ERR_NOMEM. */
+MUST_USE enum err search_name_rows(struct search *s, const struct slice *ids, size_t count);
 /* Runs it now when that takes a few microseconds, or else on a lane. done() comes later in any case
  * but the first: then search_start returns true and done() is not called. */
 MUST_USE bool search_start(struct search *s);
@@ -121,7 +125,7 @@ void search_free(struct search *s);
 /* Does not every element count? */
 static inline bool search_selects(const struct search *s)
 {
-    return s->predicate != NULL || s->narrows;
+    return s->predicate != NULL || s->narrows || s->named;
 }
 
 /* [lane] Is a visible row in a partition that counts, and does the filter let it through? */

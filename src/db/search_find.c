@@ -402,6 +402,8 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
     ns[WAY_FILTERED_SCAN] = rows * look + plan->matches * score;
     if (plan->rows != NULL || (plan->can_name && !s->rows_asked))
         ns[WAY_CANDIDATES] = (double)plan->bound * (plan->exact ? 1 : look) + plan->matches * score;
+    if (s->named)
+        return WAY_CANDIDATES;
     bool walks = !s->exact && r->view->graph != NULL;
     if (walks && effort * SCAN_EF_SHARE <= rows)
         ns[WAY_POST_FILTER] = post_filter_ns(r, near, effort, look);

@@ -444,6 +444,8 @@ static enum err read_options(struct words *w, struct index_spec *s)
             e = read_filter(w, s);
         else if (next_is(w, "SCORE_FIELD"))
             e = take(w, "SCORE_FIELD", &s->score_field);
+        else if (next_is(w, "PAYLOAD_FIELD"))
+            e = take(w, "PAYLOAD_FIELD", &s->payload_field);
         else if (next_is(w, "LANGUAGE"))
             e = read_language(w, s);
         else if (next_is(w, "LANGUAGE_FIELD"))

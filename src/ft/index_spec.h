@@ -92,6 +92,7 @@ struct index_spec {
     bool skip_scan;
     double score;
     struct slice score_field;    /* empty: none */
+    struct slice payload_field;  /* empty: none */
     struct index_filter *filter; /* index_filter.h; NULL: none */
     enum text_language language;
     struct slice language_field; /* empty: none */

@@ -79,6 +79,16 @@ struct value value_text(struct arena *a, struct slice bytes)
     return value_of((struct slice){copy, bytes.len});
 }
 
+struct value value_folded(struct arena *a, struct slice bytes)
+{
+    uint8_t *copy = arena_alloc(a, bytes.len);
+    for (size_t i = 0; i < bytes.len && copy != NULL; i++) {
+        uint8_t c = bytes.ptr[i];
+        copy[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+    }
+    return copy == NULL ? (struct value){0} : value_of((struct slice){copy, bytes.len});
+}
+
 /* -- as another kind --------------------------------------------------------------------------- */
 
 size_t value_print(double number, char text[VALUE_TEXT_MAX])

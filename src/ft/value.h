@@ -61,6 +61,8 @@ static inline struct slice value_slice(const struct value *v)
 
 /* Copies bytes into the arena; VALUE_NULL when it has no room. */
 struct value value_text(struct arena *a, struct slice bytes);
+/* The same with ASCII letters small, as columns of SORTABLE fields have them without UNF. */
+struct value value_folded(struct arena *a, struct slice bytes);
 
 enum { VALUE_TEXT_MAX = 32 };
 /* A number as replies show it: without a fraction when it has none, else with 12 digits. */
