@@ -391,7 +391,8 @@ enum { REDIS_FIELDS = 9, OWN_FIELDS = 22 };
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
 {
-    int top = c->graph == NULL ? -1 : hnsw_top_level(c->graph);
+    bool graph = c->graph != NULL && c->graph->ops->is_graph;
+    int top = graph ? hnsw_top_level(c->graph) : -1;
     CHECK(c->live <= c->rows_end && c->attributes <= c->live);
     field_text(r, "quant-type", quant_type(&c->spec));
     field_int(r, "hnsw-m", c->spec.m);

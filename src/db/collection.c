@@ -787,7 +787,7 @@ void collection_retire(struct collection *c, uint32_t row)
 void collection_leave_queue(struct collection *c, uint32_t row)
 {
     CHECK(collection_state(c, row) == ROW_DEAD_QUEUED && c->graph != NULL);
-    if (!hnsw_was_linked(c->graph, row)) {
+    if (!c->graph->ops->was_linked(c->graph, row)) {
         collection_retire(c, row);
         return;
     }

@@ -61,7 +61,7 @@ static void done_relink(struct job *job)
 
 static void look(struct collection *c, enum hnsw_wear wear)
 {
-    CHECK(c->graph != NULL);
+    CHECK(c->graph != NULL && c->graph->ops->is_graph);
     /* A pass for rows of less wear goes on as such. */
     if (c->relink_next >= c->relink_end || wear > c->relink_wear)
         c->relink_wear = wear;
@@ -77,6 +77,8 @@ void relink_on_sweep(struct collection *c)
 
 void relink_on_swept(struct collection *c, bool worn)
 {
+    if (!c->graph->ops->is_graph)
+        return; /* no links, no wear */
     if (c->live <= c->relink_peak / 2) {
         c->relink_peak = c->live;
         look(c, HNSW_THINNED);

@@ -3,7 +3,6 @@
 #include "db/background.h"
 #include "db/relink.h"
 #include "db/retire.h"
-#include "index/hnsw.h"
 
 enum {
     FREE_SHARE = 16,           /* one row in so many must be free */
@@ -50,7 +49,7 @@ struct relocation {
     uint32_t end;         /* the end when it began */
     uint32_t *to;         /* by row - floor, from moves.first on */
     uint64_t *bits;       /* rows that elements have left */
-    struct hnsw_moves moves;
+    struct index_moves moves;
     size_t count, most;
     uint32_t listed;      /* lists of rows below it stand at their new places */
     uint32_t turned;      /* links of rows below it are turned */
@@ -214,7 +213,7 @@ static bool begin_round(struct relocation *r)
         end_round(r);
         return false;
     }
-    r->moves = (struct hnsw_moves){.first = r->end, .end = r->end};
+    r->moves = (struct index_moves){.first = r->end, .end = r->end};
     r->most = round_rows(c);
     r->count = 0;
     return true;
@@ -259,7 +258,7 @@ static enum step move_next(struct relocation *r, uint64_t *lsn)
     if (state == ROW_LINKED || state == ROW_FLAT) {
         if (*lsn == 0 && !b->tick(b->tick_user, lsn))
             return STEP_NOT_NOW;
-        if (c->graph != NULL && !hnsw_move_init(c->graph, row, low))
+        if (c->graph != NULL && !c->graph->ops->move_init(c->graph, row, low))
             return STEP_NOT_NOW;
         move_row(r, row, low, *lsn);
         r->moves.first = row;
@@ -336,13 +335,13 @@ static void run_turn(struct job *job, struct lane *lane)
     while (r->listed < r->moves.end) {
         for (uint32_t end = step_end(r->listed, r->moves.end); r->listed < end; r->listed++)
             if (r->moves.to[r->listed - r->moves.first] != ROW_NONE)
-                hnsw_move_lists(graph, &r->moves, r->listed);
+                graph->ops->move_lists(graph, &r->moves, r->listed);
         if (must_stop(lane, &left))
             return;
     }
     while (r->turned < r->turn_end) {
         for (uint32_t end = step_end(r->turned, r->turn_end); r->turned < end; r->turned++)
-            hnsw_move_links(graph, &r->moves, r->turned);
+            graph->ops->move_links(graph, &r->moves, r->turned);
         if (must_stop(lane, &left))
             return;
     }
@@ -388,7 +387,7 @@ static void go_on_turning(struct relocation *r)
         submit_turn(r);
         return;
     }
-    hnsw_move_finish(c->graph, &r->moves);
+    c->graph->ops->move_finish(c->graph, &r->moves);
     finish_rows(r);
     relink_on_moved(c);
     end_round(r);

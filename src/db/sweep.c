@@ -4,7 +4,6 @@
 
 #include "db/relink.h"
 #include "db/retire.h"
-#include "index/hnsw.h"
 
 enum {
     SWEEP_STEP_ROWS = 64,   /* between two looks whether a search waits */
@@ -22,8 +21,8 @@ struct sweep {
     uint64_t guard;
     struct index_rows rows;
     uint64_t *bits; /* the dead rows */
-    struct hnsw_dead dead;
-    struct hnsw_sweep found;
+    struct index_dead dead;
+    struct index_sweep found;
     uint32_t next;
     bool short_of_memory;
 };
@@ -31,13 +30,14 @@ struct sweep {
 static void run_sweep(struct job *job, struct lane *lane)
 {
     struct sweep *s = (struct sweep *)job;
+    struct index *graph = s->collection->graph;
     uint32_t first = s->next;
     s->short_of_memory = false;
     while (s->next < s->rows.end && s->next - first < SWEEP_JOB_ROWS) {
         uint32_t end =
             s->rows.end - s->next < SWEEP_STEP_ROWS ? s->rows.end : s->next + SWEEP_STEP_ROWS;
-        if (hnsw_sweep_range(s->collection->graph, &s->rows, &s->dead, lane, &s->next, end,
-                             &s->found) != OK) {
+        if (graph->ops->sweep_range(graph, &s->rows, &s->dead, lane, &s->next, end, &s->found) !=
+            OK) {
             s->short_of_memory = true;
             return;
         }
@@ -97,7 +97,7 @@ static void go_on(struct sweep *s)
         submit(s);
         return;
     }
-    hnsw_sweep_finish(c->graph, &s->dead, &s->found);
+    c->graph->ops->sweep_finish(c->graph, &s->dead, &s->found);
     retire_rows(c, s->bits, s->dead.end); /* nothing leads to them any more */
     s->bits = NULL;
     link_orphans(s);
@@ -170,8 +170,8 @@ bool sweep_start(struct background *b, struct collection *c)
     s->collection = c;
     s->rows = view.codes;
     s->bits = bits;
-    s->dead = (struct hnsw_dead){bits, c->rows_end};
-    s->found = (struct hnsw_sweep){.best_row = ROW_NONE, .best_level = -1};
+    s->dead = (struct index_dead){bits, c->rows_end};
+    s->found = (struct index_sweep){.best_row = ROW_NONE, .best_level = -1};
     c->sweep = s;
     epoch_defer(b->epoch, &s->item, on_quiet);
     return true;

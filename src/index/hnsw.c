@@ -121,6 +121,7 @@ static void destroy(struct index *x)
 
 static const struct index_ops ops = {
     .name = "HNSW",
+    .is_graph = true,
     .reserve = reserve,
     .cost = cost,
     .spans = spans,
@@ -129,6 +130,13 @@ static const struct index_ops ops = {
     .row_free = row_free,
     .link = hnsw_link_row,
     .search = hnsw_search,
+    .was_linked = hnsw_was_linked,
+    .sweep_range = hnsw_sweep_range,
+    .sweep_finish = hnsw_sweep_finish,
+    .move_init = hnsw_move_init,
+    .move_lists = hnsw_move_lists,
+    .move_links = hnsw_move_links,
+    .move_finish = hnsw_move_finish,
     .shrink = shrink,
     .excess = excess,
     .bytes = bytes,

@@ -12,39 +12,15 @@ enum { HNSW_LEVELS_MAX = 16 };
 MUST_USE struct index *hnsw_new(struct epoch *epoch, uint32_t m, uint32_t ef_build,
                                 uint32_t rows_max);
 
-/* A set of dead rows whose in-links a sweep removes. immutable while the sweep runs */
-struct hnsw_dead {
-    const uint64_t *bits; /* one bit per row below end */
-    uint32_t end;
-};
-
-/* What a sweep found. owner: the job, then the loop */
-struct hnsw_sweep {
-    uint32_t best_row;   /* a live row of the highest level seen; ROW_NONE: none */
-    int best_level;      /* -1: none */
-    uint32_t *orphans;   /* rows that lost what led to them from near by: link them again */
-    size_t orphan_count;
-    size_t orphan_capacity;
-    uint64_t repaired;   /* rows whose links changed */
-    uint64_t worn;       /* rows of HNSW_WORN, perhaps some twice */
-};
-
 /* [lane] Removes the links of rows *row .. end - 1 to dead rows and connects the rows to what those
  * led to; takes dead rows' own links apart. Every row of the set must have finished linking before.
  * *row is where it got to: end, or with ERR_NOMEM where to go on. */
 MUST_USE enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
-                                   const struct hnsw_dead *dead, struct lane *lane, uint32_t *row,
-                                   uint32_t end, struct hnsw_sweep *sweep);
+                                   const struct index_dead *dead, struct lane *lane, uint32_t *row,
+                                   uint32_t end, struct index_sweep *sweep);
 /* [loop] After the last range: no walk starts at a dead row any more. */
-void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
-                       const struct hnsw_sweep *sweep);
-
-/* Rows whose elements have moved to other rows: the links to them are to lead there (hnsw_move.c).
- * A row moves to one below all that move. immutable while links are turned */
-struct hnsw_moves {
-    const uint32_t *to;   /* by row - first: where it has moved, ROW_NONE: it has not */
-    uint32_t first, end;  /* the rows that have moved are in first .. end - 1 */
-};
+void hnsw_sweep_finish(struct index *x, const struct index_dead *dead,
+                       const struct index_sweep *sweep);
 
 /* [loop] Prepares the place of a row that an element moves to, on the level that it has. False when
  * memory is short. */
@@ -54,10 +30,10 @@ MUST_USE bool hnsw_move_init(struct index *x, uint32_t from, uint32_t to);
  * every row below the end of the collection: its links to rows that have moved lead to where they
  * are; rows that have moved are taken apart. Meanwhile nothing may be linked or swept, and every
  * search that may run sees moved elements at their new rows. */
-void hnsw_move_lists(struct index *x, const struct hnsw_moves *moves, uint32_t row);
-void hnsw_move_links(struct index *x, const struct hnsw_moves *moves, uint32_t row);
+void hnsw_move_lists(struct index *x, const struct index_moves *moves, uint32_t row);
+void hnsw_move_links(struct index *x, const struct index_moves *moves, uint32_t row);
 /* [loop] After the last row: no walk starts at a row that has moved any more. */
-void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves);
+void hnsw_move_finish(struct index *x, const struct index_moves *moves);
 
 /* Level of a row, 0 .. HNSW_LEVELS_MAX - 1, and the highest of all (-1: empty). */
 int hnsw_level(const struct index *x, uint32_t row);

@@ -134,7 +134,7 @@ static inline void node_set_lost(struct hnsw_node *node, size_t lost)
                           memory_order_relaxed);
 }
 
-static inline bool dead_has(const struct hnsw_dead *dead, uint32_t row)
+static inline bool dead_has(const struct index_dead *dead, uint32_t row)
 {
     return row < dead->end && (dead->bits[row / 64] >> (row % 64) & 1) != 0;
 }
@@ -153,10 +153,10 @@ void tree_keep(const struct hnsw *h, uint32_t of, uint32_t id, uint32_t *ids, si
 /* Makes the row, which is not above `under`, a child of `under` or of one below it. Rows that are
  * dead (in a sweep: in its set) take no children: false when that leaves none, or memory is short.
  * Uses SCRATCH_LIST_A. Then tree_keep_parent lets the row's own list lead to the parent. */
-bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct hnsw_dead *dead,
+bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct index_dead *dead,
                struct lane *lane, uint32_t row, uint32_t under);
 void tree_keep_parent(const struct hnsw *h, const struct index_rows *rows,
-                      const struct hnsw_dead *dead, struct lane *lane, uint32_t row);
+                      const struct index_dead *dead, struct lane *lane, uint32_t row);
 /* Is the row top, or below it? True when that would take long to say. */
 bool tree_is_below(const struct hnsw *h, uint32_t row, uint32_t top);
 

@@ -12,12 +12,12 @@
  * rows are complete before the first link leads to one. */
 #include "index/hnsw_impl.h"
 
-static uint32_t moved_to(const struct hnsw_moves *moves, uint32_t row)
+static uint32_t moved_to(const struct index_moves *moves, uint32_t row)
 {
     return row >= moves->first && row < moves->end ? moves->to[row - moves->first] : ROW_NONE;
 }
 
-static uint32_t place_now(const struct hnsw_moves *moves, uint32_t row)
+static uint32_t place_now(const struct index_moves *moves, uint32_t row)
 {
     uint32_t to = moved_to(moves, row);
     return to == ROW_NONE ? row : to;
@@ -43,7 +43,7 @@ bool hnsw_move_init(struct index *x, uint32_t from, uint32_t to)
     return true;
 }
 
-void hnsw_move_lists(struct index *x, const struct hnsw_moves *moves, uint32_t row)
+void hnsw_move_lists(struct index *x, const struct index_moves *moves, uint32_t row)
 {
     struct hnsw *h = hnsw_of(x);
     uint32_t to = moved_to(moves, row);
@@ -67,7 +67,7 @@ void hnsw_move_lists(struct index *x, const struct hnsw_moves *moves, uint32_t r
     node_set_stage(hnsw_node(h, to), NODE_LINKED);
 }
 
-void hnsw_move_links(struct index *x, const struct hnsw_moves *moves, uint32_t row)
+void hnsw_move_links(struct index *x, const struct index_moves *moves, uint32_t row)
 {
     struct hnsw *h = hnsw_of(x);
     struct hnsw_node *node = hnsw_node(h, row);
@@ -93,7 +93,7 @@ void hnsw_move_links(struct index *x, const struct hnsw_moves *moves, uint32_t r
         atomic_store_explicit(&node->parent, parent, memory_order_release);
 }
 
-void hnsw_move_finish(struct index *x, const struct hnsw_moves *moves)
+void hnsw_move_finish(struct index *x, const struct index_moves *moves)
 {
     struct hnsw *h = hnsw_of(x);
     uint64_t entry = atomic_load_explicit(&h->entry, memory_order_acquire);

@@ -13,13 +13,13 @@ enum { REPAIR_CANDIDATES_MAX = 1024, YIELD_ROWS = 256 };
 struct sweeping {
     struct hnsw *h;
     const struct index_rows *rows;
-    const struct hnsw_dead *dead;
+    const struct index_dead *dead;
     struct lane *lane;
-    struct hnsw_sweep *sweep;
+    struct index_sweep *sweep;
 };
 
 /* Room for the orphans one row can make, so that noting them cannot fail half-way. */
-static enum err reserve_orphans(struct hnsw_sweep *sweep, size_t count)
+static enum err reserve_orphans(struct index_sweep *sweep, size_t count)
 {
     if (sweep->orphan_count + count <= sweep->orphan_capacity)
         return OK;
@@ -32,7 +32,7 @@ static enum err reserve_orphans(struct hnsw_sweep *sweep, size_t count)
     return OK;
 }
 
-static void note_orphan(struct hnsw_sweep *sweep, uint32_t row)
+static void note_orphan(struct index_sweep *sweep, uint32_t row)
 {
     CHECK(sweep->orphan_count < sweep->orphan_capacity);
     sweep->orphans[sweep->orphan_count++] = row;
@@ -230,8 +230,8 @@ static enum err sweep_row(const struct sweeping *s, uint32_t row)
 }
 
 enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
-                          const struct hnsw_dead *dead, struct lane *lane, uint32_t *row,
-                          uint32_t end, struct hnsw_sweep *sweep)
+                          const struct index_dead *dead, struct lane *lane, uint32_t *row,
+                          uint32_t end, struct index_sweep *sweep)
 {
     struct sweeping s = {hnsw_of(x), rows, dead, lane, sweep};
     CHECK(*row <= end && end <= rows->end && dead->end <= rows->end);
@@ -245,8 +245,8 @@ enum err hnsw_sweep_range(struct index *x, const struct index_rows *rows,
     return OK;
 }
 
-void hnsw_sweep_finish(struct index *x, const struct hnsw_dead *dead,
-                       const struct hnsw_sweep *sweep)
+void hnsw_sweep_finish(struct index *x, const struct index_dead *dead,
+                       const struct index_sweep *sweep)
 {
     struct hnsw *h = hnsw_of(x);
     CHECK((sweep->best_row == ROW_NONE) == (sweep->best_level < 0));

@@ -35,7 +35,7 @@ void tree_keep(const struct hnsw *h, uint32_t of, uint32_t id, uint32_t *ids, si
     ids[at] = id;
 }
 
-static bool is_gone(const struct index_rows *rows, const struct hnsw_dead *dead, uint32_t row)
+static bool is_gone(const struct index_rows *rows, const struct index_dead *dead, uint32_t row)
 {
     return dead == NULL ? row_dead(rows, row) : dead_has(dead, row);
 }
@@ -43,7 +43,7 @@ static bool is_gone(const struct index_rows *rows, const struct hnsw_dead *dead,
 /* Under the lock of parent, whose list ids is: takes the row as a child and returns parent; or,
  * when it has too many, returns one of its children, ROW_NONE if they are all gone. */
 static uint32_t adopt(const struct hnsw *h, const struct index_rows *rows,
-                      const struct hnsw_dead *dead, uint32_t row, uint32_t parent, uint32_t *ids,
+                      const struct index_dead *dead, uint32_t row, uint32_t parent, uint32_t *ids,
                       size_t count)
 {
     uint32_t children = 0, staying = 0, next = ROW_NONE;
@@ -67,7 +67,7 @@ static uint32_t adopt(const struct hnsw *h, const struct index_rows *rows,
     return parent;
 }
 
-bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct hnsw_dead *dead,
+bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct index_dead *dead,
                struct lane *lane, uint32_t row, uint32_t under)
 {
     uint32_t *ids = scratch_get(lane, SCRATCH_LIST_A, ((size_t)h->m0 + 1) * sizeof(*ids));
@@ -88,7 +88,7 @@ bool tree_join(const struct hnsw *h, const struct index_rows *rows, const struct
 }
 
 void tree_keep_parent(const struct hnsw *h, const struct index_rows *rows,
-                      const struct hnsw_dead *dead, struct lane *lane, uint32_t row)
+                      const struct index_dead *dead, struct lane *lane, uint32_t row)
 {
     uint32_t *ids = scratch_get(lane, SCRATCH_LIST_A, ((size_t)h->m0 + 1) * sizeof(*ids));
     struct hnsw_node *node = hnsw_node(h, row);

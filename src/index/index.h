@@ -99,10 +99,35 @@ static inline bool index_stops(struct index_cost *cost)
     return cost->stopped;
 }
 
+/* A set of dead rows that a sweep takes out. immutable while the sweep runs */
+struct index_dead {
+    const uint64_t *bits; /* one bit per row below end */
+    uint32_t end;
+};
+
+/* What a sweep found; of an index without links, nothing. owner: the job, then the loop */
+struct index_sweep {
+    uint32_t best_row;   /* a live row of the highest level seen; ROW_NONE: none */
+    int best_level;      /* -1: none */
+    uint32_t *orphans;   /* rows that lost what led to them from near by: link them again */
+    size_t orphan_count;
+    size_t orphan_capacity;
+    uint64_t repaired;   /* rows whose links changed */
+    uint64_t worn;       /* rows of HNSW_WORN, perhaps some twice */
+};
+
+/* Rows whose elements have moved to other rows, which the index is to name in their place.
+ * A row moves to one below all that move. immutable while it does so */
+struct index_moves {
+    const uint32_t *to;   /* by row - first: where it has moved, ROW_NONE: it has not */
+    uint32_t first, end;  /* the rows that have moved are in first .. end - 1 */
+};
+
 struct index;
 
 struct index_ops {
     const char *name;
+    bool is_graph; /* struct hnsw: rows have links, which wear and go into snapshots (hnsw.h) */
     /* [loop] Room for rows 0 .. rows - 1; cost: bytes reserve would newly take. */
     enum err (*reserve)(struct index *x, uint32_t rows);
     size_t (*cost)(const struct index *x, uint32_t rows);
@@ -122,6 +147,19 @@ struct index_ops {
     size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,
                      const struct index_query *query, struct hit *out, bool *complete,
                      struct index_cost *cost);
+    /* [loop or lane] Has link finished for the row since row_init? */
+    bool (*was_linked)(const struct index *x, uint32_t row);
+    /* hnsw.h says what these have to do: sweeping dead rows out [lane, loop], and turning to rows
+     * that elements have moved to [loop, lane, lane, loop]. */
+    enum err (*sweep_range)(struct index *x, const struct index_rows *rows,
+                            const struct index_dead *dead, struct lane *lane, uint32_t *row,
+                            uint32_t end, struct index_sweep *sweep);
+    void (*sweep_finish)(struct index *x, const struct index_dead *dead,
+                         const struct index_sweep *sweep);
+    bool (*move_init)(struct index *x, uint32_t from, uint32_t to);
+    void (*move_lists)(struct index *x, const struct index_moves *moves, uint32_t row);
+    void (*move_links)(struct index *x, const struct index_moves *moves, uint32_t row);
+    void (*move_finish)(struct index *x, const struct index_moves *moves);
     /* [loop] Rows from `rows` on are free: gives back memory behind them, about bytes_max of it
      * (columns_shrink); false: there is no more. excess: the bytes there are, or nearly. */
     bool (*shrink)(struct index *x, uint32_t rows, size_t bytes_max);

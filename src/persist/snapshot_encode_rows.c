@@ -227,7 +227,7 @@ static enum err reserve(struct collection_encoding *e)
         e->entry.rows_span > e->entry.links_span ? e->entry.rows_span : e->entry.links_span;
     if (!snapshot_encoder_rows(x, most))
         return ERR_NOMEM;
-    size_t links = e->view->graph == NULL ? 0 : hnsw_image_links_max(e->view->graph);
+    size_t links = e->entry.has_graph ? hnsw_image_links_max(e->view->graph) : 0;
     if (links > x->links_capacity) {
         uint32_t *grown = mem_try_realloc(MEM_SNAPSHOT, x->links, links * sizeof(*grown));
         if (grown == NULL)
@@ -267,7 +267,7 @@ enum err snapshot_encode_large(struct collection_encoding *e)
     CHECK(e->view->codes.lsn < LSN_NEVER && e->entry.uid == 0);
     e->entry.uid = e->c->uid;
     e->entry.rows_end = e->view->codes.end;
-    e->entry.has_graph = e->view->graph != NULL;
+    e->entry.has_graph = e->view->graph != NULL && e->view->graph->ops->is_graph;
     choose_spans(e);
     enum err err = reserve(e);
     if (err == OK)

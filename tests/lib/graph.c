@@ -145,8 +145,8 @@ void graph_sweep_begin(struct graph *g, struct graph_sweep *s)
     for (uint32_t row = 0; row < g->end; row++)
         if (g->state[row] == GRAPH_DEAD)
             s->bits[row / 64] |= (uint64_t)1 << (row % 64);
-    s->dead = (struct hnsw_dead){s->bits, g->end};
-    s->found = (struct hnsw_sweep){.best_row = ROW_NONE, .best_level = -1};
+    s->dead = (struct index_dead){s->bits, g->end};
+    s->found = (struct index_sweep){.best_row = ROW_NONE, .best_level = -1};
 }
 
 void graph_sweep_all(struct index *x, const struct index_rows *rows, struct lane *lane,
@@ -203,7 +203,7 @@ static void move_row(struct graph *g, uint32_t from, uint32_t to)
 void graph_move_down(struct graph *g)
 {
     uint32_t *to = malloc(g->end * sizeof(*to));
-    struct hnsw_moves moves = {.to = to, .first = g->end, .end = g->end};
+    struct index_moves moves = {.to = to, .first = g->end, .end = g->end};
     for (uint32_t low = 0, row = g->end; row-- > low;) {
         CHECK(g->state[row] == GRAPH_LINKED || g->state[row] == GRAPH_FREE);
         to[row] = ROW_NONE;

@@ -60,8 +60,8 @@ void graph_kill(struct graph *g, uint32_t row);
 /* The rows that are dead when a sweep begins, and what it finds. */
 struct graph_sweep {
     uint64_t *bits;
-    struct hnsw_dead dead;
-    struct hnsw_sweep found;
+    struct index_dead dead;
+    struct index_sweep found;
 };
 
 void graph_sweep_begin(struct graph *g, struct graph_sweep *s);
