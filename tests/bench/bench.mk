@@ -64,6 +64,10 @@ bench-shrink: build/vdb-server $(BENCH_OBJ)/wire_load ## memory given back after
 	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100"
 	python3 tests/bench/bench_shrink.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS)
 
+.PHONY: bench-churn
+bench-churn: build/vdb-server $(BENCH_OBJ)/wire_load bench-data ## recall and memory after replacing every element
+	python3 tests/bench/bench_churn.py --server $< --tools $(BENCH_OBJ) $(BENCH_ARGS) $(BENCH_DATA)
+
 .PHONY: bench-snapshot
 bench-snapshot: $(BENCH_OBJ)/bench_snapshot bench-data ## snapshots in process: bytes, time to load
 	$< build/bench-snapshot $(firstword $(BENCH_DATA))

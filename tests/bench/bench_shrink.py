@@ -12,30 +12,19 @@ import argparse
 import os
 import random
 import struct
-import subprocess
 import sys
 import tempfile
 import time
 
+from bench_elements import EFFORT, Elements, pipelined
 from bench_server import Server, print_rows
 
 SET = 'glove100'
 CONFIG = {'snapshot': {'appendonly': 'no', 'save': ''},
           'log': {'appendonly': 'yes', 'appendfsync': 'everysec', 'save': ''}}
-QUERIES = 500
-COUNT = 10
-EFFORT = 60
-IN_FLIGHT = 1000
 WAIT_S = 60
 REST_S = 15
 BAR = 0.70  # of the resident set, to be given back within WAIT_S
-
-
-def read_queries(path, count):
-    """The first vectors of an .fbin file, as blobs."""
-    with open(path, 'rb') as f:
-        rows, dim = struct.unpack('<II', f.read(8))
-        return [f.read(4 * dim) for _ in range(min(count, rows))]
 
 
 def read_vectors(path, rows):
@@ -47,72 +36,15 @@ def read_vectors(path, rows):
             yield row, f.read(4 * dim)
 
 
-def pipelined(client, commands):
-    """Sends commands with some in flight; returns the replies."""
-    replies = []
-    for at in range(0, len(commands), IN_FLIGHT):
-        part = commands[at:at + IN_FLIGHT]
-        client.socket.sendall(b''.join(
-            b'*%d\r\n' % len(words) + b''.join(b'$%d\r\n%s\r\n' % (len(w), w) for w in words)
-            for words in part))
-        replies += [client.reply() for _ in part]
-    return replies
-
-
-class Shrink:
-    def __init__(self, args, server):
-        self.args = args
-        self.use(server)
-        self.queries = read_queries(os.path.join(args.data, SET, 'query.fbin'), QUERIES)
-
-    def use(self, server):
-        self.server, self.client = server, server.client
-
-    def info(self):
-        reply = self.client.call('VINFO', SET)
-        return {k.decode(): v for k, v in zip(reply[::2], reply[1::2])}
-
-    def used(self):
-        text = self.client.call('INFO', 'memory').decode()
-        return int(text.split('used_memory:')[1].split()[0])
-
-    def fill(self):
-        self.client.call('VCREATE', SET, 'DIM', 100, 'METRIC', 'COSINE')
-        subprocess.run([os.path.join(self.args.tools, 'wire_load'), '--port',
-                        str(self.server.port), '--data', self.args.data, '--set', SET,
-                        '--seconds', '600', '--depth', '1000', 'add=1'],
-                       stdout=subprocess.DEVNULL, check=True)
-        self.wait_for_links()
-
-    def wait_for_links(self):
-        while int(self.info()['pending']) > 0:
-            time.sleep(0.1)
-
+class Shrink(Elements):
     def fill_again(self, rows):
         """The same elements in a collection that never had others."""
         self.client.call('DEL', SET)
-        self.client.call('VCREATE', SET, 'DIM', 100, 'METRIC', 'COSINE')
+        self.create()
         path = os.path.join(self.args.data, SET, 'train.fbin')
         pipelined(self.client, [(b'VADD', SET.encode(), b'FP32', vector, b'%d' % row)
                                 for row, vector in read_vectors(path, rows)])
         self.wait_for_links()
-
-    def search(self, query, *how):
-        return self.client.call('VSEARCH', SET, 'FP32', query, 'COUNT', COUNT, *how)
-
-    def truth(self):
-        """Exact answers of all queries."""
-        return [set(self.search(query, 'EXACT')) for query in self.queries]
-
-    def recall(self, truth):
-        """(recall, elements found twice, answers with too few)"""
-        found = twice = few = 0
-        for query, wanted in zip(self.queries, truth):
-            ids = self.search(query, 'EF', EFFORT)
-            found += len(wanted & set(ids))
-            twice += len(ids) != len(set(ids))
-            few += len(ids) < len(wanted)
-        return found / sum(map(len, truth)), twice, few
 
     def line(self, when, start, rss, recall, twice):
         info = self.info()
@@ -211,7 +143,7 @@ def main():
     args.tools, args.data = os.path.abspath(args.tools), os.path.abspath(args.data)
     options = CONFIG[args.restart]
     with tempfile.TemporaryDirectory(prefix='bench-shrink-') as folder:
-        shrink = Shrink(args, Server(args.server, options, folder))
+        shrink = Shrink(args, SET, Server(args.server, options, folder))
         try:
             compare(shrink, options)
         finally:
