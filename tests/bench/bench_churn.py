@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""bench_churn.py: what replacing every element some times does to recall and memory. Prints tables.
+"""bench_churn.py: what replacing every element does to recall and memory. Prints tables.
 
     bench_churn.py --server build/vdb-server --tools DIR [--turns 3] [glove100 fashion784 syn768]
 
-Fills a server, then replaces all elements in random order, every one by the vector of another, so that
-afterwards the same vectors are there under other ids: recall and memory can be compared with those of
-the first filling, which nothing was deleted from. README.md beside this file says what the figures mean.
+Fills a server, then replaces all elements in random order, every one by the vector of another, so
+that afterwards the same vectors are there under other ids: recall and memory can be compared with
+those of the first filling, which nothing was deleted from.
 """
 
 import argparse

@@ -1,5 +1,5 @@
-"""bench_elements.py: what the benchmarks of deletes and replacements share: a collection of a data set
-in a server, its memory, and the recall of its searches against exact ones."""
+"""bench_elements.py: what the benchmarks of deletes and replacements share: a collection of a data
+set in a server, its memory, and the recall of its searches against exact ones."""
 
 import os
 import struct
