@@ -205,12 +205,12 @@ void cmd_ft_list(struct request *rq)
 }
 
 /* The tree of a query as text. */
-static enum err explain(struct slice text, const struct slices *words, struct buf *out,
-                        struct why *why)
+static enum err explain(struct slice text, const struct slices *words, const struct config *config,
+                        struct buf *out, struct why *why)
 {
     struct ft_options options;
     struct ft_query query;
-    enum err e = ft_options_read(words, &options, why);
+    enum err e = ft_options_read(words, config, &options, why);
     if (e != OK)
         return e;
     e = query_parse(text, options.dialect, options.params, options.param_count, &query, why);
@@ -228,7 +228,7 @@ void cmd_ft_explain(struct request *rq)
     struct buf text = BUF_INIT(MEM_CLIENT);
     if (ft_index(rq, a->index) == NULL)
         return;
-    enum err e = explain(a->query, &a->words, &text, &why);
+    enum err e = explain(a->query, &a->words, rq->env->config, &text, &why);
     if (e == OK)
         reply_gathered(&rq->reply, &text);
     else
@@ -257,7 +257,7 @@ void cmd_ft_explaincli(struct request *rq)
     struct buf text = BUF_INIT(MEM_CLIENT);
     if (ft_index(rq, a->index) == NULL)
         return;
-    enum err e = explain(a->query, &a->words, &text, &why);
+    enum err e = explain(a->query, &a->words, rq->env->config, &text, &why);
     if (e == OK && buf_failed(&text))
         e = ERR_NOMEM;
     if (e == OK)

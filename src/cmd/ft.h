@@ -12,6 +12,8 @@ struct key_index *ft_index(struct request *rq, struct slice name);
 /* An error as RediSearch replies it: without a code of its own. */
 void ft_reply_error(struct reply *r, enum err e, const struct why *why);
 
+extern const char ft_timeout_text[];
+
 /* RETURN: what to look up, and what to call it. */
 struct ft_return {
     struct slice what, as;
@@ -29,6 +31,7 @@ struct ft_options {
     bool has_language;
     struct key_text_options words; /* scores: of no meaning here */
     uint64_t timeout_ms;           /* 0: none */
+    bool fails_late;               /* no part of a reply when the time is over */
     bool has_keys;
     struct slices keys; /* INKEYS: no other documents */
     struct query_param *params;
@@ -38,9 +41,9 @@ struct ft_options {
 };
 
 /* Reads the words behind the query, which stay until ft_options_fini. */
-MUST_USE enum err ft_options_read(const struct slices *words, struct ft_options *out,
-                                  struct why *why);
-void ft_options_init(struct ft_options *o);
+MUST_USE enum err ft_options_read(const struct slices *words, const struct config *config,
+                                  struct ft_options *out, struct why *why);
+void ft_options_init(struct ft_options *o, const struct config *config);
 void ft_options_fini(struct ft_options *o);
 /* Reads an option that FT.AGGREGATE has as well, if the next word is one. */
 MUST_USE enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found);

@@ -187,12 +187,15 @@ static void run_pipeline(struct ft_aggregate *a)
     s->error = arena_error(&a->arena, &a->why);
     if (s->error == OK)
         s->error = agg_run(&a->run, &a->why);
+    a->run.timed_out |= a->late;
+    if (s->error == OK && a->run.timed_out && a->options.query.fails_late)
+        s->error = why_set(&a->why, ERR_LIMIT, "%s", ft_timeout_text);
     if (s->error != OK || a->options.cursor)
         return;
     struct reply reply = {&s->reply, s->proto};
     profile->pipeline_us = ft_profile_now(profile, s->db) - start_us;
     profile->rows = a->run.rows.count;
-    profile->timed_out = a->run.timed_out || s->cost.stopped;
+    profile->timed_out = a->run.timed_out;
     ft_profile_begin(&reply, profile);
     if (a->hybrid != NULL)
         ft_hybrid_reply(&reply, a);
@@ -301,6 +304,7 @@ static void forget(struct search *s)
 static void on_found(struct search *s)
 {
     struct ft_aggregate *a = s->extra;
+    a->late |= s->cost.stopped;
     if (s->error == OK)
         s->error = begin_reading(a);
     if (s->error == OK)
@@ -314,6 +318,7 @@ static void run_here(struct ft_aggregate *a)
 {
     struct search *s = a->search;
     search_run_here(s);
+    a->late |= s->cost.stopped;
     if (s->error == OK)
         s->error = begin_reading(a);
     if (s->error == OK) {
@@ -333,7 +338,7 @@ static enum err plan(const struct ft_call *args, struct key_index *x, struct ft_
     enum err e = ft_words_copy(&a->ask, &args->words);
     struct ft_words words = {a->ask.words, 0, args->words.count, &a->why};
     if (e == OK)
-        e = ft_aggregate_words(&words, &a->options, &a->plan);
+        e = ft_aggregate_words(&words, a->env->config, &a->options, &a->plan);
     a->options.query.any_order = true;
     a->options.query.with_scores = a->options.with_scores;
     if (e == OK)

@@ -29,6 +29,7 @@ struct ft_aggregate {
     struct cmd_env *env;
     struct io_timer timer;
     struct bytes_reader hits;
+    bool late;                /* the time was over before all was found */
     bool blocked;             /* the client is */
     struct ft_hybrid *hybrid; /* NULL: it is an FT.AGGREGATE; owned */
 };
@@ -40,8 +41,8 @@ void ft_aggregate_init(struct ft_aggregate *a, struct cmd_env *env, struct key_i
 void ft_aggregate_start(struct ft_aggregate *a, struct search *s, struct client *client);
 
 /* Reads the words behind the query into options and steps of a plan. */
-MUST_USE enum err ft_aggregate_words(struct ft_words *w, struct ft_aggregate_options *o,
-                                     struct agg_plan *plan);
+MUST_USE enum err ft_aggregate_words(struct ft_words *w, const struct config *config,
+                                     struct ft_aggregate_options *o, struct agg_plan *plan);
 void ft_aggregate_fini(struct ft_aggregate *a);
 
 /* The rows from `first` on, at most count; the total before them. */

@@ -128,7 +128,7 @@ void ft_aggregate_reply(struct reply *r, const struct ft_aggregate *a, size_t fi
     reply_text(r, "warning");
     reply_array(r, a->run.timed_out);
     if (a->run.timed_out)
-        reply_text(r, "Timeout limit was reached");
+        reply_text(r, ft_timeout_text);
 }
 
 void ft_hybrid_reply(struct reply *r, const struct ft_aggregate *a)
@@ -145,7 +145,7 @@ void ft_hybrid_reply(struct reply *r, const struct ft_aggregate *a)
     reply_text(r, "warnings");
     reply_array(r, a->run.timed_out);
     if (a->run.timed_out)
-        reply_text(r, "Timeout limit was reached");
+        reply_text(r, ft_timeout_text);
     reply_text(r, "execution_time");
     reply_double(r, (double)(now_us - a->hybrid->started_us) / 1000);
 }

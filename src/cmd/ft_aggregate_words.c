@@ -240,14 +240,14 @@ static enum err read_one(struct reading *r)
     return e == OK && !found ? ft_words_unknown(r->w) : e;
 }
 
-enum err ft_aggregate_words(struct ft_words *w, struct ft_aggregate_options *o,
-                            struct agg_plan *plan)
+enum err ft_aggregate_words(struct ft_words *w, const struct config *config,
+                            struct ft_aggregate_options *o, struct agg_plan *plan)
 {
     struct reading r = {w, o, plan};
     enum err e = OK;
     *o =
         (struct ft_aggregate_options){.cursor_rows = CURSOR_ROWS, .cursor_idle_ms = CURSOR_IDLE_MS};
-    ft_options_init(&o->query);
+    ft_options_init(&o->query, config);
     o->query.offset = 0;
     o->query.count = UINT32_MAX;
     while (e == OK && w->at < w->end)

@@ -126,6 +126,7 @@ static void on_vector_found(struct search *s)
     struct client *client = s->user;
     struct search *next = NULL;
     enum err e = s->error;
+    a->late |= s->cost.stopped;
     a->hybrid->found = s->reply;
     s->reply = BUF_INIT(MEM_CLIENT);
     search_free(s);
@@ -212,7 +213,7 @@ static enum err plan(struct request *rq, struct key_index *x, struct ft_aggregat
     if (e == OK)
         e = ft_hybrid_words(&words, &h->words);
     if (e == OK)
-        e = ft_aggregate_words(&words, &a->options, &a->plan);
+        e = ft_aggregate_words(&words, a->env->config, &a->options, &a->plan);
     if (e == OK && a->options.cursor)
         e = why_set(&a->why, ERR_UNSUPPORTED, "WITHCURSOR is not supported by FT.HYBRID");
     bool all = !has_step(&a->plan, AGG_LOAD), shows_score = all || loads(&a->plan, "__score");

@@ -270,17 +270,23 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
     return OK;
 }
 
-void ft_options_init(struct ft_options *o)
+const char ft_timeout_text[] = "Timeout limit was reached";
+
+void ft_options_init(struct ft_options *o, const struct config *config)
 {
-    *o = (struct ft_options){
-        .count = RESULTS_DEFAULT, .dialect = 2, .words = {.slop = TEXT_NO_SLOP}};
+    *o = (struct ft_options){.count = RESULTS_DEFAULT,
+                             .dialect = (unsigned)config->search_default_dialect,
+                             .timeout_ms = (uint64_t)config->search_timeout,
+                             .fails_late = config->search_on_timeout == ON_TIMEOUT_FAIL,
+                             .words = {.slop = TEXT_NO_SLOP}};
 }
 
-enum err ft_options_read(const struct slices *words, struct ft_options *out, struct why *why)
+enum err ft_options_read(const struct slices *words, const struct config *config,
+                         struct ft_options *out, struct why *why)
 {
     struct ft_words w = {.items = words->items, .end = words->count, .why = why};
     enum err e = OK;
-    ft_options_init(out);
+    ft_options_init(out, config);
     while (e == OK && w.at < w.end)
         e = read_one(&w, out);
     if (e != OK)

@@ -2,7 +2,7 @@
 #include "cmd/ft_profile.h"
 
 #include "cmd/env.h"
-#include "cmd/ft_words.h"
+#include "cmd/ft.h"
 
 uint64_t ft_profile_now(const struct ft_profile *p, const struct db *db)
 {
@@ -114,7 +114,7 @@ void ft_profile_end(struct reply *r, const struct ft_profile *p, const struct se
     put_total(r, "Parsing time", p->parsed_us - p->start_us);
     put_total(r, "Pipeline creation time", p->planned_us - p->parsed_us);
     put_name(r, "Warning", 2);
-    reply_text(r, p->timed_out ? "Timeout limit was reached" : "None");
+    reply_text(r, p->timed_out ? ft_timeout_text : "None");
     put_iterators(r, p, s);
     put_processors(r, p, s);
 }

@@ -100,9 +100,17 @@ static void show(struct search *s, void *env, void *user)
     struct document_room room = {.bytes = BUF_INIT(MEM_SCRATCH)};
     struct arena texts;
     arena_init(&texts, SIZE_MAX);
-    struct showing w = {.db = ((struct cmd_env *)env)->db, .f = f, .room = &room, .texts = &texts};
+    struct showing w = {.db = ((struct cmd_env *)env)->db,
+                        .f = f,
+                        .late = s->cost.stopped,
+                        .room = &room,
+                        .texts = &texts};
     struct reply r = {&client->out, client->proto};
     uint64_t total;
+    if (s->cost.stopped && f->options.fails_late) {
+        reply_error(&r, ft_timeout_text);
+        return;
+    }
     size_t before = client->out.len;
     enum err e = read_found(s, &w, &total);
     if (e != OK) {
@@ -167,12 +175,13 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     return json_pick_new("SORTBY", &names, 1, &f->ask.rows.sort_by, why);
 }
 
-static enum err plan(const struct ft_call *a, struct key_index *x, struct ft_search *f,
-                     struct search **out, struct why *why)
+static enum err plan(const struct ft_call *a, const struct config *config, struct key_index *x,
+                     struct ft_search *f, struct search **out, struct why *why)
 {
     enum err e = ft_words_copy(&f->ask, &a->words);
     if (e == OK)
-        e = ft_options_read(&(struct slices){f->ask.words, a->words.count}, &f->options, why);
+        e = ft_options_read(&(struct slices){f->ask.words, a->words.count}, config, &f->options,
+                            why);
     if (e == OK)
         e = ft_plan(x, &f->ask, a->query, &f->options, out, why);
     if (e == OK)
@@ -195,7 +204,7 @@ void ft_search_run(struct request *rq, const struct ft_call *a)
     }
     f->ask.spec = index_spec_ref(x->spec);
     f->ask.profile = a->profile;
-    enum err e = plan(a, x, f, &s, &why);
+    enum err e = plan(a, rq->env->config, x, f, &s, &why);
     if (e != OK) {
         struct search nothing = {.extra = f};
         ft_reply_error(&rq->reply, e, &why);

@@ -29,6 +29,7 @@ struct showing {
     const struct ft_search *f;
     struct found *items;
     size_t count;
+    bool late;                  /* the time was over before all was found */
     struct document_room *room; /* of a value that JSON has with escapes */
     struct arena *texts;        /* of such values that are sorted by */
 };

@@ -233,7 +233,9 @@ static void reply_resp3(struct reply *r, const struct showing *w, uint64_t total
     reply_text(r, "total_results");
     reply_int(r, (int64_t)total);
     reply_text(r, "warning");
-    reply_array(r, 0);
+    reply_array(r, w->late);
+    if (w->late)
+        reply_text(r, ft_timeout_text);
 }
 
 void ft_search_reply(struct reply *r, const struct showing *w, uint64_t total)

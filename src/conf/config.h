@@ -52,7 +52,12 @@ enum { CONFIG_TEXT_MAX = 1023, CONFIG_SAVE_POINTS_MAX = 32 };
     X(ALLOWED_LOCAL, "local", NULL)                                                                \
     X(ALLOWED_YES, "yes", NULL)
 
+#define CONFIG_ON_TIMEOUT_LIST(X)                                                                  \
+    X(ON_TIMEOUT_RETURN, "return", NULL)                                                           \
+    X(ON_TIMEOUT_FAIL, "fail", NULL)
+
 #define X(constant, word, refusal) constant,
+enum config_on_timeout { CONFIG_ON_TIMEOUT_LIST(X) };
 enum config_path_style { CONFIG_PATH_STYLE_LIST(X) };
 enum config_store_backend { CONFIG_STORE_BACKEND_LIST(X) };
 enum config_allowed { CONFIG_ALLOWED_LIST(X) };
@@ -87,6 +92,7 @@ struct config_save {
 #define CONFIG_FIELD_PATH_STYLE(field) int field;
 #define CONFIG_FIELD_STORE_BACKEND(field) int field;
 #define CONFIG_FIELD_ALLOWED(field) int field;
+#define CONFIG_FIELD_ON_TIMEOUT(field) int field;
 #define CONFIG_FIELD_INT(field) int field;
 #define CONFIG_FIELD_LONG(field) int64_t field;
 #define CONFIG_FIELD_OCTAL(field) int field;

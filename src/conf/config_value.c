@@ -247,6 +247,7 @@ static const struct config_word loglevel_words[] = {CONFIG_LOGLEVEL_LIST(X){NULL
 static const struct config_word path_style_words[] = {CONFIG_PATH_STYLE_LIST(X){NULL, NULL}};
 static const struct config_word store_backend_words[] = {CONFIG_STORE_BACKEND_LIST(X){NULL, NULL}};
 static const struct config_word allowed_words[] = {CONFIG_ALLOWED_LIST(X){NULL, NULL}};
+static const struct config_word on_timeout_words[] = {CONFIG_ON_TIMEOUT_LIST(X){NULL, NULL}};
 static const struct config_word policy_words[] = {CONFIG_POLICY_LIST(X){NULL, NULL}};
 static const struct config_word fsync_words[] = {CONFIG_FSYNC_LIST(X){NULL, NULL}};
 #undef X
@@ -449,6 +450,8 @@ const struct config_type config_type_STORE_BACKEND = {WORD_TYPE(store_backend_wo
                                                       .print_range = print_word_range};
 const struct config_type config_type_ALLOWED = {WORD_TYPE(allowed_words),
                                                 .print_range = print_word_range};
+const struct config_type config_type_ON_TIMEOUT = {WORD_TYPE(on_timeout_words),
+                                                   .print_range = print_word_range};
 const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
 const struct config_type config_type_FSYNC = {WORD_TYPE(fsync_words),
                                               .print_range = print_word_range};

@@ -135,3 +135,67 @@ TEST(cmd_timeout, a_walk_ends_with_the_best_so_far)
     stop_ticking();
     harness_free(h);
 }
+
+/* -- FT queries -------------------------------------------------------------------------------- */
+
+static struct harness *index_of(int rows)
+{
+    struct harness *h = harness_new();
+    char text[64];
+    EXPECT_REPLY(h, 2, "FT.CREATE i SCHEMA n NUMERIC", "+OK\r\n");
+    for (int i = 0; i < rows; i++) {
+        (void)snprintf(text, sizeof(text), "HSET %d n %d", i, i);
+        EXPECT_REPLY(h, 2, text, ":1\r\n");
+    }
+    return h;
+}
+
+static const char late_text[] = "Timeout limit was reached";
+#define SEARCH_LATE "FT.SEARCH i * SORTBY n DESC LIMIT 0 1 NOCONTENT"
+#define AGGREGATE_LATE "FT.AGGREGATE i * GROUPBY 1 @n LIMIT 0 1"
+
+static bool says_late(struct slice reply)
+{
+    return memmem(reply.ptr, reply.len, late_text, sizeof(late_text) - 1) != NULL;
+}
+
+TEST(cmd_timeout, an_ft_query_shows_what_it_has_and_resp3_says_so)
+{
+    struct harness *h = index_of(ROWS);
+    struct slice r = harness_run(h, 3, SEARCH_LATE " TIMEOUT 5");
+    EXPECT(!says_late(r)); /* the clock stands */
+    start_ticking(h);
+    EXPECT(says_late(harness_run(h, 3, SEARCH_LATE " TIMEOUT 5")));
+    EXPECT(says_late(harness_run(h, 3, AGGREGATE_LATE " TIMEOUT 5")));
+    r = harness_run(h, 2, SEARCH_LATE " TIMEOUT 5");
+    EXPECT(r.ptr[0] == '*' && !says_late(r));
+    stop_ticking();
+    harness_free(h);
+}
+
+TEST(cmd_timeout, an_ft_query_fails_where_it_is_told_to)
+{
+    struct harness *h = index_of(ROWS);
+    EXPECT_REPLY(h, 2, "FT.CONFIG SET ON_TIMEOUT FAIL", "+OK\r\n");
+    EXPECT_PART(h, 2, "FT.CONFIG GET ON_TIMEOUT", "$4\r\nfail\r\n");
+    start_ticking(h);
+    EXPECT_REPLY(h, 2, SEARCH_LATE " TIMEOUT 5", "-Timeout limit was reached\r\n");
+    EXPECT_REPLY(h, 3, AGGREGATE_LATE " TIMEOUT 5", "-Timeout limit was reached\r\n");
+    EXPECT_REPLY(h, 2, AGGREGATE_LATE " WITHCURSOR TIMEOUT 5", "-Timeout limit was reached\r\n");
+    EXPECT_PART(h, 2, SEARCH_LATE, "*2\r\n:5000\r\n");
+    stop_ticking();
+    harness_free(h);
+}
+
+TEST(cmd_timeout, an_ft_query_has_the_time_that_is_configured_unless_it_says_another)
+{
+    struct harness *h = index_of(ROWS);
+    EXPECT_REPLY(h, 2, "FT.CONFIG SET ON_TIMEOUT fail", "+OK\r\n");
+    EXPECT_REPLY(h, 2, "FT.CONFIG SET TIMEOUT 5", "+OK\r\n");
+    start_ticking(h);
+    EXPECT_REPLY(h, 2, SEARCH_LATE, "-Timeout limit was reached\r\n");
+    EXPECT_PART(h, 2, SEARCH_LATE " TIMEOUT 0", "*2\r\n:5000\r\n");
+    EXPECT_PART(h, 2, SEARCH_LATE " TIMEOUT 3600000", "*2\r\n:5000\r\n");
+    stop_ticking();
+    harness_free(h);
+}
