@@ -15,12 +15,12 @@ need_packages tcl redis-tools dpkg-dev ca-certificates
 
 PARTS="unit/type/string unit/type/incr unit/type/hash unit/type/list unit/type/list-2 \
     unit/type/list-3 unit/type/set unit/type/zset unit/pubsub unit/pubsubshard unit/keyspace \
-    unit/expire unit/scan \
+    unit/expire unit/scan unit/sort \
     unit/multi unit/introspection unit/introspection-2 unit/protocol unit/querybuf unit/limits \
     unit/auth \
     unit/other unit/dump unit/quit unit/info-command unit/slowlog unit/latency-monitor unit/pause \
     unit/obuf-limits unit/maxmemory"
-TAGS="-needs:repl -needs:save -cluster:skip \
+TAGS="-needs:repl -needs:save \
     -stream -hyperloglog -geo -bitops -scripting -acl"
 folder=$PWD/build/redis-suite
 suite=$folder/redis-7.0.15

@@ -47,7 +47,7 @@ static const struct word flag_words[] = {
     {CMD_NO_AUTH, 0, "no_auth"},
     {0, SAY_NO_ASYNC_LOADING, "no_async_loading"},
     {CMD_NO_MULTI, 0, "no_multi"},
-    {CMD_COUNTS, 0, "movablekeys"},
+    {CMD_COUNTS | CMD_SORTS, 0, "movablekeys"},
     {0, SAY_ALLOW_BUSY, "allow_busy"},
 };
 
@@ -129,6 +129,8 @@ static unsigned categories_of(const struct command *c)
     set |= c->group == GROUP_SET ? CAT_SET : 0;
     set |= c->group == GROUP_ZSET ? CAT_ZSET : 0;
     set |= c->flags & CMD_PUBSUB ? CAT_PUBSUB : 0;
+    if (c->flags & CMD_SORTS)
+        return set | CAT_LIST | CAT_SET | CAT_ZSET;
     if (c->group == GROUP_CONNECTION || (c->hints & SAY_CONNECTION))
         return set | CAT_CONNECTION;
     set |= c->group == GROUP_TRANSACTION ? CAT_TRANSACTION : 0;
@@ -170,6 +172,8 @@ static unsigned key_hints(const struct command *c, bool last)
     unsigned hints = c->hints & KEY_HINTS;
     if (c->flags & CMD_PUBSUB)
         return 0;
+    if (last && (c->flags & CMD_SORTS))
+        return KEY_OW | KEY_UPDATE;
     if (last && (c->hints & KEY_2_READ))
         return KEY_RO | KEY_ACCESS;
     if (last && (c->hints & KEY_2_PUSH))
@@ -240,6 +244,33 @@ static void reply_key_spec(struct reply *r, unsigned hints, int first, int last,
     reply_int(r, 0);
 }
 
+/* Or nobody can say where. */
+static void reply_unknown_spec(struct reply *r, unsigned hints)
+{
+    reply_map(r, 3);
+    reply_text(r, "flags");
+    reply_key_flags(r, hints);
+    for (int i = 0; i < 2; i++) {
+        reply_text(r, i == 0 ? "begin_search" : "find_keys");
+        reply_map(r, 2);
+        reply_text(r, "type");
+        reply_text(r, "unknown");
+        reply_text(r, "spec");
+        reply_map(r, 0);
+    }
+}
+
+/* Of SORT: the key, those of BY and GET, and where the result goes. */
+static void reply_sort_specs(struct reply *r, const struct command *c)
+{
+    bool stores = (c->flags & CMD_WRITE) != 0;
+    reply_set(r, 2 + stores);
+    reply_key_spec(r, key_hints(c, false), c->first_key, c->last_key, c->key_step);
+    reply_unknown_spec(r, KEY_RO | KEY_ACCESS);
+    if (stores)
+        reply_unknown_spec(r, key_hints(c, true));
+}
+
 static void reply_key_specs(struct reply *r, const struct command *c)
 {
     bool two = (c->hints & KEY_2_HINTS) != 0, ranges = c->first_key > 0;
@@ -291,7 +322,10 @@ static void reply_info_fields(struct reply *r, const struct command *c)
     reply_int(r, c->key_step);
     reply_words(r, categories_of(c), 0, category_words, COUNT_OF(category_words));
     reply_tips(r, c);
-    reply_key_specs(r, c);
+    if (c->flags & CMD_SORTS)
+        reply_sort_specs(r, c);
+    else
+        reply_key_specs(r, c);
 }
 
 static void reply_info(struct reply *r, const struct command *c)

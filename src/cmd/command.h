@@ -30,7 +30,8 @@ enum command_flags {
     CMD_AT_ONCE = 16384,  /* inside MULTI too, where others wait for EXEC */
     CMD_NO_TOUCH = 32768, /* looks at keys without using them */
     CMD_BLOCKING = 131072, /* waits for its keys (blocking.h); shown to clients */
-    CMD_PUBSUB = 262144 /* shown to clients */
+    CMD_PUBSUB = 262144, /* shown to clients */
+    CMD_SORTS = 524288 /* names keys in its options, too */
 };
 
 /* What COMMAND INFO says of a command besides; here nothing depends on it. */

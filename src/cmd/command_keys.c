@@ -10,6 +10,21 @@ static size_t announced(const struct command *c, const struct slice *argv, size_
     return (size_t)count;
 }
 
+/* Where SORT stores, which is the last word of all that ask for it; 0: nowhere. */
+static size_t stored_at(const struct slice *argv, size_t argc)
+{
+    size_t at = 0;
+    for (size_t i = 2; i + 1 < argc; i++) {
+        if (slice_eq_nocase(argv[i], "LIMIT"))
+            i += 2;
+        else if (slice_eq_nocase(argv[i], "GET") || slice_eq_nocase(argv[i], "BY"))
+            i++;
+        else if (slice_eq_nocase(argv[i], "STORE"))
+            at = ++i;
+    }
+    return at;
+}
+
 void command_keys_begin(struct command_keys *keys, const struct command *command,
                         const struct slice *argv, size_t argc)
 {
@@ -24,7 +39,11 @@ void command_keys_begin(struct command_keys *keys, const struct command *command
 
 bool command_keys_next(struct command_keys *keys, size_t *at)
 {
-    if (keys->at >= keys->end && !keys->counted) {
+    if (keys->at >= keys->end && !keys->counted && (keys->command->flags & CMD_SORTS)) {
+        keys->counted = true;
+        keys->at = keys->command->flags & CMD_WRITE ? stored_at(keys->argv, keys->argc) : 0;
+        keys->end = keys->at == 0 ? 0 : keys->at + 1;
+    } else if (keys->at >= keys->end && !keys->counted) {
         size_t count = announced(keys->command, keys->argv, keys->argc);
         keys->counted = true;
         keys->step = 1;

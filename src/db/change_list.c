@@ -362,7 +362,7 @@ enum err change_prepare_list(struct db *db, const struct mutation *m)
 {
     if (m->kind == MUTATION_LIST_MOVE)
         return prepare_move(db, m);
-    struct object *old = keyspace_get(&db->keys, m->key);
+    struct object *old = m->replaces ? NULL : keyspace_get(&db->keys, m->key);
     if (old != NULL && old->type != OBJECT_LIST)
         return ERR_TYPE;
     uint32_t place;

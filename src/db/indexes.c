@@ -339,6 +339,7 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     MUTATIONS_OF_JSON:
         follow_all(db, m->key, lsn);
         break;
+    case MUTATION_LIST_PUSH:
     case MUTATION_SET_ADD:
     case MUTATION_ZSET_ADD:
         if (m->replaces)
@@ -355,8 +356,7 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_PARTITION_NEW:
     case MUTATION_PARTITION_DROP:
     case MUTATION_HASH_EXPIRE:
-    case MUTATION_LIST_PUSH: /* no key is a document whose list changes */
-    case MUTATION_LIST_TRIM:
+    case MUTATION_LIST_TRIM: /* no key is a document whose list changes */
     case MUTATION_LIST_SET:
     case MUTATION_LIST_INSERT:
     case MUTATION_LIST_REMOVE:

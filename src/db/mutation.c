@@ -114,6 +114,8 @@ static void put_list(struct buf *out, const struct mutation *m)
     CHECK(m->offset <= UINT32_MAX && m->limit <= UINT32_MAX);
     CHECK(!adds || m->count == 2 || (m->count > 0 && m->kind == MUTATION_LIST_PUSH));
     bytes_put_u8(out, m->at_head);
+    if (m->kind == MUTATION_LIST_PUSH)
+        bytes_put_u8(out, m->replaces);
     if (adds) {
         put_ids(out, m);
         return;
@@ -338,6 +340,8 @@ static enum err get_list(struct bytes_reader *r, struct mutation *m)
         return r->broken ? ERR_CORRUPT : OK;
     }
     m->at_head = bytes_get_bool(r);
+    if (m->kind == MUTATION_LIST_PUSH)
+        m->replaces = bytes_get_bool(r);
     if (m->kind == MUTATION_LIST_PUSH || m->kind == MUTATION_LIST_INSERT) {
         enum err e = get_ids(r, m);
         bool fits = m->count == 2 || (m->count > 0 && m->kind == MUTATION_LIST_PUSH);

@@ -33,7 +33,7 @@
     X(MUTATION_PARTITION_DROP, 17, "the partition is gone, with its elements")                     \
     X(MUTATION_INDEX_NEW, 18, "there is an index of this name over keys, made by these words")     \
     X(MUTATION_INDEX_REMOVE, 19, "there is no index of this name")                                 \
-    X(MUTATION_LIST_PUSH, 20, "the list has these values more, one after the other at an end")     \
+    X(MUTATION_LIST_PUSH, 20, "the list has these values more at an end; or it replaces the key")  \
     X(MUTATION_LIST_TRIM, 21, "the list has so many values less at its ends, or is gone")          \
     X(MUTATION_LIST_SET, 22, "the value at this place of the list is another one")                 \
     X(MUTATION_LIST_INSERT, 23, "the list has a value more, beside the first that is another")     \
@@ -122,7 +122,7 @@ struct mutation {
                                         * SET_ADD, _REMOVE, ZSET_REMOVE: members */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
     const struct scored *members;      /* ZSET_ADD: one or more; likewise */
-    bool replaces;                     /* SET_ADD, ZSET_ADD: whatever the key held */
+    bool replaces;                     /* LIST_PUSH, SET_ADD, ZSET_ADD: whatever the key held */
     size_t count;                      /* of elements, ids, fields or members */
 };
 

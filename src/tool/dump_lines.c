@@ -307,6 +307,7 @@ static void put_list_change(struct dump *d, const struct mutation *m)
         buf_append_text(&d->text, m->at_head ? " before" : " after");
     else
         buf_append_text(&d->text, m->at_head ? " head" : " tail");
+    buf_append_text(&d->text, m->replaces ? " replaces" : "");
     if (m->kind == MUTATION_LIST_REMOVE)
         buf_printf(&d->text, " %" PRIu64, m->limit);
     put_ids(d, m);

@@ -520,6 +520,8 @@ static void put_list_change(struct dump *d, const struct mutation *m)
         put_text(d, m->to_head ? "LEFT" : "RIGHT");
         return;
     }
+    if (m->replaces)
+        put_words(d, "DEL", m->key, NULL, 0); /* what the key held */
     if (m->kind == MUTATION_LIST_PUSH) {
         put_words(d, m->at_head ? "LPUSH" : "RPUSH", m->key, m->ids, m->count);
         return;

@@ -267,6 +267,7 @@ static struct mutation list_change(struct mutations *m, const struct db *db,
     switch ((int)kind) {
     case MUTATION_LIST_PUSH:
         make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+        out.replaces = below(m, 30) == 0;
         return out;
     case MUTATION_LIST_TRIM:
         out.at_head = false;

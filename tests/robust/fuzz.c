@@ -21,7 +21,7 @@ enum { COUNT_OK, COUNT_ERRORS, COUNT_CLOSED, COUNT_SILENT };
 struct fuzz {
     struct targets targets;
     uint64_t seed;
-    const char *only;
+    const struct robust_options *options;
     bool verbose;
     _Atomic uint64_t *reached;   /* of each target: bit P when RESP P has been accepted with it; all
                                   * processes see it */
@@ -30,7 +30,7 @@ struct fuzz {
 
 static bool wanted(const struct fuzz *f, const struct command *c)
 {
-    return f->only == NULL || strstr(c->name, f->only) != NULL;
+    return robust_takes(f->options, c->name);
 }
 
 static void describe(const struct fuzz_world *w, uint64_t task, uint64_t number,
@@ -173,7 +173,7 @@ static uint64_t count_reached(const struct fuzz *f, unsigned *missing)
 
 void robust_fuzz(const struct robust_options *o, struct robust_report *report)
 {
-    struct fuzz f = {.targets = targets_all(), .seed = o->seed, .only = o->only};
+    struct fuzz f = {.targets = targets_all(), .seed = o->seed, .options = o};
     f.reached = shared(f.targets.count);
     f.succeeded = shared(command_count());
     static struct pool p;

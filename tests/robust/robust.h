@@ -11,7 +11,7 @@ struct robust_options {
     double seconds; /* of each part; what must be covered is, in any case */
     unsigned workers;
     uint64_t task; /* of the fuzzing: this one alone, and its commands are printed; or UINT64_MAX */
-    const char *only; /* commands whose name has this in it; NULL: all */
+    const char *only; /* commands whose name has this in it, without case; NULL: all */
 };
 
 struct robust_report {
@@ -24,6 +24,9 @@ void robust_sweep(const struct robust_options *o, struct robust_report *report);
 void robust_restart(const struct robust_options *o, struct robust_report *report);
 /* fuzz.c: what the tables of arguments allow, and what they do not, in any mixture. */
 void robust_fuzz(const struct robust_options *o, struct robust_report *report);
+
+/* Is the command of that name among those asked for? */
+bool robust_takes(const struct robust_options *o, const char *name);
 
 /* Prints a line of the table. */
 void robust_row(const char *what, uint64_t count);

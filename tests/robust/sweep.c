@@ -418,7 +418,7 @@ static void choose_tasks(struct sweep *s, const struct robust_options *o)
         for (size_t i = 0; i < command_count(); i++) {
             struct task t;
             size_t number = round % PER_COMMAND;
-            if (o->only != NULL && strstr(command_at(i)->name, o->only) == NULL)
+            if (!robust_takes(o, command_at(i)->name))
                 continue;
             if (!choose(&of[i], number, &t))
                 continue;
@@ -438,7 +438,7 @@ static unsigned covered(const struct sweep *s, const struct robust_options *o, b
 {
     unsigned count = 0;
     for (size_t i = 0; i < command_count(); i++) {
-        if (o->only != NULL && strstr(command_at(i)->name, o->only) == NULL)
+        if (!robust_takes(o, command_at(i)->name))
             continue;
         if (atomic_load(&s->fired[i]) > 0 || failed) {
             count++;

@@ -428,7 +428,7 @@ static void set_list(struct model *m, unsigned key, struct model_list *l, uint64
 
 static const char *change_list(struct model *m, unsigned key, const struct mutation *mutation)
 {
-    struct model_held *held = model_held_at(m, key, m->at);
+    struct model_held *held = mutation->replaces ? NULL : model_held_at(m, key, m->at);
     const char *wrong = NULL;
     if (held != NULL && held->list == NULL)
         return "values of what is no list change";

@@ -79,6 +79,7 @@
     X(OP_LINSERT, 2)                                                                               \
     X(OP_LREM, 2)                                                                                  \
     X(OP_LMOVE, 3)                                                                                 \
+    X(OP_SORT, 1)                                                                                  \
     X(OP_LRANGE, 4)                                                                                \
     X(OP_LINDEX, 1)                                                                                \
     X(OP_LLEN, 1)                                                                                  \

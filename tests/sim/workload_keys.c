@@ -849,6 +849,7 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
            slice_eq(a->new_key, b->new_key) && a->limit == b->limit && a->at_head == b->at_head &&
+           a->replaces == b->replaces &&
            a->to_head == b->to_head && slice_eq(a->path, b->path);
 }
 

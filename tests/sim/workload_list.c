@@ -96,6 +96,16 @@ void list_make(struct world *w, struct ask *c, struct ask_args *a)
         add_end(w, a, &k->at_head);
         add_end(w, a, &k->to_head);
         return;
+    case OP_SORT: /* a part, so that all of it has room in what is expected */
+        k->keys[k->key_count++] = list_some(w);
+        ask_add_text(a, "ALPHA");
+        ask_add_text(a, "DESC");
+        ask_add_text(a, "LIMIT");
+        ask_add_number(a, 0);
+        ask_add_number(a, ASK_KEYS_MAX);
+        ask_add_text(a, "STORE");
+        ask_add_key(a, k->keys[1]);
+        return;
     default:
         CHECK(c->op == OP_LLEN);
     }
@@ -280,12 +290,39 @@ static void expect_move(const struct run_of *r, const struct model_held *to)
     answer_text(r, EXPECT_TEXT, r->list->values[k->at_head ? 0 : r->count - 1]);
 }
 
+/* SORT: the last of its values in the order of their bytes, the greatest first. */
+static void expect_sort(const struct run_of *r, const struct model_members *set, bool there)
+{
+    struct expectation *e = r->e;
+    size_t count = 0, all = set != NULL ? set->count : (size_t)r->count;
+    for (size_t i = 0; i < all; i++) {
+        struct slice value = set != NULL ? set->items[i].member : r->list->values[i];
+        size_t at = count;
+        while (at > 0 && slice_cmp(e->names[at - 1], value) < 0)
+            at--;
+        count += count < ASK_KEYS_MAX;
+        for (size_t j = count; j-- > at + 1;)
+            e->names[j] = e->names[j - 1];
+        if (at < count)
+            e->names[at] = value;
+    }
+    answer_int(r, (long long)count);
+    if (count == 0 && !there)
+        return;
+    struct mutation *m = change(r, count == 0 ? MUTATION_KEY_REMOVE : MUTATION_LIST_PUSH);
+    m->key = keys_name(r->c->keys.keys[1]);
+    m->ids = count == 0 ? NULL : e->names;
+    m->count = count;
+    m->replaces = count > 0;
+}
+
 void list_expect(const struct ask *c, const struct model_held *held,
                  const struct model_held *other, struct expectation *e)
 {
     struct run_of r = {.c = c, .list = held == NULL ? NULL : held->list, .e = e};
     int64_t first, count;
-    if (held != NULL && held->list == NULL) {
+    const struct model_members *set = held == NULL ? NULL : held->members;
+    if (held != NULL && held->list == NULL && (c->op != OP_SORT || set == NULL)) {
         answer_text(&r, EXPECT_ERROR, slice_of("WRONGTYPE"));
         return;
     }
@@ -319,6 +356,9 @@ void list_expect(const struct ask *c, const struct model_held *held,
         return;
     case OP_LMOVE:
         expect_move(&r, other);
+        return;
+    case OP_SORT:
+        expect_sort(&r, set, other != NULL);
         return;
     default:
         CHECK(c->op == OP_LLEN);

@@ -82,6 +82,7 @@ static struct mutation sample_of_list(unsigned i)
     m.count = m.kind == MUTATION_LIST_PUSH && i % 2 == 0 ? 1 : adds ? 2 : 0;
     if (m.kind != MUTATION_LIST_TRIM && m.kind != MUTATION_LIST_SET)
         m.at_head = i % 2 == 0;
+    m.replaces = m.kind == MUTATION_LIST_PUSH && i % 2 == 1;
     if (m.kind == MUTATION_LIST_TRIM || m.kind == MUTATION_LIST_SET)
         m.offset = i % 2 == 0 ? 0 : UINT32_MAX;
     if (m.kind == MUTATION_LIST_TRIM || m.kind == MUTATION_LIST_REMOVE)

@@ -148,6 +148,20 @@ def make_mpop(name, client, key):
     return (name, *(TIMEOUT,) * name.startswith('B'), *words), change(key, run)
 
 
+def make_sort(name, client, key):
+    other = client.key(b'l', 3)
+    first, count = client.rng.randrange(3), client.rng.choice((-1, 2, 5))
+
+    def effect(state, _):
+        held = sorted(state[key].values) if key in state else []
+        held = held[first:] if count == -1 else held[first:first + count]
+        state.pop(other, None)
+        if held:
+            state[other] = List(held)
+        return len(held)
+    return (name, key, 'ALPHA', 'LIMIT', first, count, 'STORE', other), effect
+
+
 def make_wait(name, _, key):
     def run(held):
         taken = pop(name == 'BLPOP')(held)
@@ -160,4 +174,4 @@ MAKERS = [('RPUSH', make_push), ('RPUSH', make_push), ('LPUSH', make_push), ('RP
           ('LSET', make_set), ('LINSERT', make_insert), ('LREM', make_remove),
           ('LMOVE', make_move), ('RPOPLPUSH', make_move), ('LMPOP', make_mpop),
           ('BLPOP', make_wait), ('BRPOP', make_wait), ('BLMOVE', make_move),
-          ('BRPOPLPUSH', make_move), ('BLMPOP', make_mpop)]
+          ('BRPOPLPUSH', make_move), ('BLMPOP', make_mpop), ('SORT', make_sort)]
