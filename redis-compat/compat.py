@@ -21,6 +21,7 @@ import time
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(os.path.dirname(FOLDER), 'tests', 'lib'))
 import cases
+import options
 import page
 from resp import Closed, Connection, Token
 from server import Server, free_port
@@ -175,6 +176,8 @@ class Replay:
         lacking = page.without_case(files, self.listed)
         self.count(not lacking, 'in COMMAND LIST, and without a case in redis-compat/cases: ' +
                    ' '.join(lacking))
+        for wrong in options.check(files, self.listed):
+            self.count(False, f'redis-compat/options.txt: {wrong}')
         self.count(page.is_current(files, self.listed),
                    'redis-compat/COMPATIBILITY.md is old: make compat-page writes it again')
 

@@ -5,6 +5,7 @@ import fnmatch
 import functools
 import os
 
+import options
 from resp import Connection
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -161,7 +162,8 @@ def text(files, listed):
     for group in [*ORDER, *sorted(set(groups) - set(ORDER))]:
         parts += table(groups.get(group, []), group, listed, redis, found, reasons, states)
     sums = ', '.join(f'{count} {state}' for state, count in sorted(states.items()))
-    return HEAD + f'\n{len(listed)} commands and subcommands of vdb. {sums}.\n' + '\n'.join(parts)
+    return (HEAD + f'\n{len(listed)} commands and subcommands of vdb. {sums}.\n' +
+            '\n'.join(parts) + options.text())
 
 
 def table(names, group, listed, redis, found, reasons, states):

@@ -94,6 +94,7 @@ if [ "$mode" = test ]; then
 fi
 part "memory that fails, odd arguments, a share" $make robust-sim S=8
 part "replies as recorded from Redis" redis-compat/compat.py replay
+part "the list of options" redis-compat/options_test.py
 part "the player of wire scripts" redis-compat/wire_test.py
 part "what frameworks say and read" redis-compat/wire.py
 part "redis-cli, redis-benchmark, exporter" redis-compat/tools_test.py

@@ -207,16 +207,6 @@ static enum err read_cursor(struct reading *r)
     return e;
 }
 
-static enum err read_format(struct reading *r)
-{
-    struct slice word = {0};
-    enum err e = ft_words_take(r->w, "FORMAT", &word);
-    if (e == OK && !slice_eq_nocase(word, "STRING"))
-        e = why_set(r->w->why, ERR_ARG, "FORMAT %.*s is not supported",
-                    (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
-    return e;
-}
-
 static enum err read_one(struct reading *r)
 {
     static const struct {
@@ -224,7 +214,7 @@ static enum err read_one(struct reading *r)
         enum err (*read)(struct reading *r);
     } options[] = {{"LOAD", read_load},         {"APPLY", read_apply},  {"FILTER", read_filter},
                    {"GROUPBY", read_group},     {"SORTBY", read_sort},  {"LIMIT", read_limit},
-                   {"WITHCURSOR", read_cursor}, {"FORMAT", read_format}};
+                   {"WITHCURSOR", read_cursor}};
     bool found;
     for (size_t i = 0; i < COUNT_OF(options); i++)
         if (ft_words_next_is(r->w, options[i].word))

@@ -93,8 +93,7 @@ static void set(struct request *rq, const struct option *o, const struct slices 
         return;
     }
     if (values->count != 1) {
-        reply_error(&rq->reply,
-                    values->count == 0 ? "Expected an argument, but none provided" : "EXCESSARGS");
+        reply_errorf(&rq->reply, "Bad arguments for %s: one value is expected", o->name);
         return;
     }
     struct slice pair[] = {slice_of(option->name), values->items[0]};

@@ -226,6 +226,16 @@ static enum err read_geo_filter(struct ft_words *w, struct ft_options *o)
     return add_clause(w, o, field, &node);
 }
 
+static enum err read_format(struct ft_words *w)
+{
+    struct slice word = {0};
+    enum err e = ft_words_take(w, "FORMAT", &word);
+    if (e == OK && !slice_eq_nocase(word, "STRING"))
+        e = why_set(w->why, ERR_ARG, "FORMAT %.*s is not supported",
+                    (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
+    return e;
+}
+
 enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found)
 {
     *found = true;
@@ -235,6 +245,8 @@ enum err ft_options_shared(struct ft_words *w, struct ft_options *o, bool *found
         return read_dialect(w, o);
     if (ft_words_next_is(w, "TIMEOUT"))
         return ft_words_count(w, "TIMEOUT", LIMIT_TIMEOUT_MS, &o->timeout_ms);
+    if (ft_words_next_is(w, "FORMAT"))
+        return read_format(w);
     if (ft_words_next_is(w, "INKEYS")) {
         o->has_keys = true;
         return ft_words_list(w, "INKEYS", &o->keys);
