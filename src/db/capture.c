@@ -6,6 +6,7 @@
 #include "db/bulk.h"
 #include "db/db.h"
 #include "db/flush.h"
+#include "db/indexes_image.h"
 
 enum { SAVED_ROWS = 1024 /* references copied at once: a page */ };
 
@@ -113,9 +114,15 @@ bool capture_begin(struct capture *c, struct db *db)
     CHECK(db->env.capture == NULL && db->keys.watch == NULL && !db->log.open);
     bulk_settle(db, (struct slice){0});
     uint32_t end = db->keys.used;
+    size_t part_count = indexes_saved(db, NULL, 0);
     uint64_t *early = mem_try_calloc(MEM_SNAPSHOT, ((size_t)end + 63) / 64 * sizeof(*early));
-    if (early == NULL)
+    struct collection **parts = mem_try(MEM_SNAPSHOT, (part_count + 1) * sizeof(*parts));
+    if (early == NULL || parts == NULL) {
+        mem_free(MEM_SNAPSHOT, early);
+        mem_free(MEM_SNAPSHOT, parts);
         return false;
+    }
+    (void)indexes_saved(db, parts, part_count);
     *c = (struct capture){.db = db,
                           .watch = {.before_change = before_change},
                           .lsn = db->log.last_lsn,
@@ -124,7 +131,9 @@ bool capture_begin(struct capture *c, struct db *db)
                           .key_count = keyspace_count(&db->keys),
                           .end = end,
                           .step = CAPTURE_SLICE_PLACES,
-                          .early = early};
+                          .early = early,
+                          .parts = parts,
+                          .part_count = part_count};
     map_init(&c->held, MEM_SNAPSHOT, place_equal, c);
     db->keys.watch = &c->watch;
     db->env.capture = c;
@@ -171,11 +180,34 @@ static bool take_views(struct capture *c, struct capture_slice *slice, size_t co
     return true;
 }
 
+/* The next collection of an index. The guard keeps one that has been dropped meanwhile. */
+static bool take_part(struct capture *c, struct capture_slice *slice)
+{
+    if (c->part_next == c->part_count)
+        return false;
+    slice->views = mem_try(MEM_SNAPSHOT, sizeof(*slice->views));
+    if (slice->views == NULL) {
+        c->failed = true;
+        return false;
+    }
+    slice->first = slice->end = c->end;
+    slice->count = 0;
+    slice->has_part = true;
+    collection_view(c->parts[c->part_next++], c->lsn, slice->views);
+    slice->part = (struct captured){.type = OBJECT_COLLECTION,
+                                    .view = slice->views,
+                                    .large = slice->views->collection->columns.large};
+    return true;
+}
+
 bool capture_next(struct capture *c, struct capture_slice *slice)
 {
-    if (c->failed || c->next == c->end)
+    if (c->failed)
         return false;
+    if (c->next == c->end)
+        return take_part(c, slice);
     size_t collections = 0;
+    slice->has_part = false;
     slice->first = c->next;
     CHECK(c->step <= CAPTURE_SLICE_PLACES && c->step % CAPTURE_PLACES_STEP == 0);
     slice->end = c->end - c->next < c->step ? c->end : c->next + c->step;
@@ -302,6 +334,7 @@ void capture_end(struct capture *c)
     map_fini(&c->held);
     mem_free(MEM_SNAPSHOT, c->early_keys);
     mem_free(MEM_SNAPSHOT, c->early);
+    mem_free(MEM_SNAPSHOT, c->parts);
     free_saved(c); /* before the guard goes: a dropped collection may go with it */
     epoch_leave(&db->epoch, c->guard);
 }

@@ -46,6 +46,8 @@ struct capture_slice {
     size_t count;
     struct captured keys[CAPTURE_SLICE_PLACES];
     struct collection_view *views; /* of the collections among them; owned */
+    bool has_part;                 /* there are no keys, but: */
+    struct captured part;          /* a collection of an index, which has no object */
 };
 
 struct saved_attributes;
@@ -65,6 +67,8 @@ struct capture {
     struct captured *early_keys;
     uint32_t early_count, early_capacity;
     struct saved_attributes *saved; /* of all collections */
+    struct collection **parts;      /* of indexes over keys, behind all keys */
+    size_t part_count, part_next;
     bool failed;                    /* memory ran out: what is captured is not the state at lsn */
 };
 

@@ -113,6 +113,7 @@ struct collection {
     struct retired *retired; /* once it is dropped */
     size_t retired_bytes;    /* what it took then */
     bool dropped;            /* out of the keyspace: no new work for it */
+    bool late_births;        /* rows were born at an LSN that had passed (indexes_image.h) */
     bool wants_graph;        /* somebody asked for links of a small collection */
 
     /* background.c */

@@ -70,38 +70,42 @@ static enum err make_schema(const struct index_spec *spec, struct schema *out, s
     return e;
 }
 
-static struct collection *make_collection(struct db *db, const struct collection_spec *spec)
+static void set_docs_spec(struct collection_spec *out)
 {
-    struct collection *c = collection_new(&db->env, spec, db->next_uid);
-    db->next_uid += c != NULL;
-    return c;
+    *out = spec_default(1);
+    out->type = TYPE_INT8;
+    out->metric = METRIC_L2;
+    out->quant = QUANT_NONE;
+    out->index = INDEX_FLAT;
 }
 
-static struct collection *make_docs(struct db *db, const struct schema *schema)
+static void set_vectors_spec(const struct index_vector *v, struct collection_spec *out)
 {
-    struct collection_spec spec = spec_default(1);
-    spec.type = TYPE_INT8;
-    spec.metric = METRIC_L2;
-    spec.quant = QUANT_NONE;
-    spec.index = INDEX_FLAT;
-    spec.schema = *schema;
-    return make_collection(db, &spec);
-}
-
-static struct collection *make_vectors(struct db *db, const struct index_vector *v,
-                                       const struct schema *schema)
-{
-    struct collection_spec spec = spec_default(v->dim);
-    spec.type = index_vector_kept(v->type);
-    spec.metric = v->metric;
-    spec.quant = v->flat || spec.type == TYPE_INT8 ? QUANT_NONE : QUANT_SQ8;
-    spec.index = v->flat ? INDEX_FLAT : INDEX_AUTO;
-    spec.m = v->m;
-    spec.ef_build = v->ef_construction;
+    *out = spec_default(v->dim);
+    out->type = index_vector_kept(v->type);
+    out->metric = v->metric;
+    out->quant = v->flat || out->type == TYPE_INT8 ? QUANT_NONE : QUANT_SQ8;
+    out->index = v->flat ? INDEX_FLAT : INDEX_AUTO;
+    out->m = v->m;
+    out->ef_build = v->ef_construction;
     if (v->ef_runtime > SPEC_EF_DEFAULT)
-        spec.tuning.ef = v->ef_runtime;
-    spec.schema = *schema;
-    return make_collection(db, &spec);
+        out->tuning.ef = v->ef_runtime;
+}
+
+enum err index_collection_spec(const struct index_spec *spec, size_t number,
+                               struct collection_spec *out, struct why *why)
+{
+    size_t left = number;
+    CHECK(number <= spec->vector_count);
+    if (number == 0)
+        set_docs_spec(out);
+    for (const struct index_field *f = spec->fields; left > 0; f++) {
+        CHECK(f < spec->fields + spec->field_count);
+        left -= f->kind == INDEX_VECTOR;
+        if (left == 0)
+            set_vectors_spec(&f->vector, out);
+    }
+    return make_schema(spec, &out->schema, why);
 }
 
 static void free_index_own(struct key_index *x)
@@ -129,26 +133,38 @@ static void free_index(struct key_index *x)
     free_index_own(x);
 }
 
-static bool make_collections(struct key_index *x, const struct schema *schema)
+struct collection **index_part(struct key_index *x, size_t number)
 {
-    struct db *db = x->db;
-    size_t at = 0;
-    x->docs = make_docs(db, schema);
-    for (size_t i = 0; i < x->spec->field_count; i++) {
-        const struct index_field *f = &x->spec->fields[i];
-        if (f->kind != INDEX_VECTOR)
-            continue;
-        x->vectors[at] = make_vectors(db, &f->vector, schema);
-        if (x->vectors[at++] == NULL)
-            return false;
-    }
-    return x->docs != NULL;
+    CHECK(number <= x->spec->vector_count);
+    return number == 0 ? &x->docs : &x->vectors[number - 1];
+}
+
+static enum err make_part(struct key_index *x, size_t number, uint64_t uid,
+                          struct collection **out, struct why *why)
+{
+    struct collection_spec spec;
+    enum err e = index_collection_spec(x->spec, number, &spec, why);
+    if (e != OK)
+        return e;
+    *out = collection_new(&x->db->env, &spec, uid);
+    return *out != NULL ? OK : ERR_NOMEM;
+}
+
+enum err index_part_renew(struct key_index *x, size_t number)
+{
+    struct collection **at = index_part(x, number), *fresh;
+    enum err e = make_part(x, number, (*at)->uid, &fresh, NULL);
+    if (e != OK)
+        return e;
+    collection_drop(*at);
+    fresh->late_births = true; /* whatever is in it */
+    *at = fresh;
+    return OK;
 }
 
 /* Takes spec, also on an error. */
 static enum err make_index(struct db *db, struct index_spec *spec, struct why *why)
 {
-    struct schema schema = {0};
     struct key_index *x = mem_try_calloc(MEM_KEYSPACE, sizeof(*x));
     if (x == NULL) {
         index_spec_unref(spec);
@@ -169,9 +185,9 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
     };
     x->last_error = x->last_error_key = BUF_INIT(MEM_KEYSPACE);
     bool room = x->vectors != NULL && x->document.norms != NULL && x->document.vector_at != NULL;
-    enum err e = room ? make_schema(spec, &schema, why) : ERR_NOMEM;
-    if (e == OK && !make_collections(x, &schema))
-        e = ERR_NOMEM;
+    enum err e = room ? OK : ERR_NOMEM;
+    for (size_t i = 0; i < vectors && e == OK; i++)
+        e = make_part(x, i, db->next_uid++, index_part(x, i), why);
     if (e == OK && spec->text_count > 0) {
         x->text = index_text_new(db, spec);
         e = x->text == NULL ? ERR_NOMEM : OK;
@@ -218,16 +234,32 @@ static void forget(struct key_index *x, struct slice key, uint32_t slot, uint64_
         (void)collection_remove(x->vectors[i], key, lsn);
 }
 
-static enum err put(struct collection *c, struct slice key, struct slice attribute,
-                    const void *vector, float norm, uint64_t lsn)
+/* What a collection of the index is to hold of x->document. */
+static struct mutation_element element_of(const struct key_index *x, size_t part, struct slice key)
 {
-    struct mutation_element element = {
-        .id = key, .vector = vector, .norm = norm, .set_attribute = true, .attribute = attribute};
+    static const int8_t nothing = 0;
+    const struct index_document *d = &x->document;
+    struct mutation_element element = {.id = key,
+                                       .vector = &nothing,
+                                       .norm = 1,
+                                       .set_attribute = true,
+                                       .attribute = buf_slice(&d->attribute)};
+    if (part > 0) {
+        element.vector = d->vectors.ptr + d->vector_at[part - 1];
+        element.norm = d->norms[part - 1];
+    }
+    return element;
+}
+
+static enum err put(struct key_index *x, struct collection *c,
+                    struct mutation_element *element, uint64_t lsn)
+{
     struct mutation m = {.kind = MUTATION_PUT,
                          .dim = c->spec.dim,
                          .type = c->spec.type,
-                         .elements = &element,
+                         .elements = element,
                          .count = 1};
+    c->late_births |= x->scans;
     enum err e = collection_prepare_put(c, &m);
     if (e == OK)
         collection_put(c, &m, lsn);
@@ -235,36 +267,33 @@ static enum err put(struct collection *c, struct slice key, struct slice attribu
 }
 
 /* Puts an element unless it is there as it is to be. A vector that stays keeps its links. */
-static enum err put_if_new(struct collection *c, struct slice key, struct slice attribute,
-                           const void *vector, float norm, uint64_t lsn)
+static enum err put_if_new(struct key_index *x, size_t part, struct slice key, uint64_t lsn)
 {
+    struct collection *c = *index_part(x, part);
+    struct mutation_element element = element_of(x, part, key);
     struct collection_view v;
     uint32_t row = collection_find(c, key);
     if (row == ROW_NONE)
-        return put(c, key, attribute, vector, norm, lsn);
+        return put(x, c, &element, lsn);
     collection_view(c, lsn, &v);
     size_t size = type_size(c->spec.type, c->spec.dim);
     const void *stored = v.has_exact ? view_stored(&v, row) : row_code(&v.codes, row);
-    if (memcmp(stored, vector, size) != 0 || view_norm(&v, row) != norm)
-        return put(c, key, attribute, vector, norm, lsn);
-    if (slice_eq(view_attribute(&v, row), attribute))
+    if (memcmp(stored, element.vector, size) != 0 || view_norm(&v, row) != element.norm)
+        return put(x, c, &element, lsn);
+    if (slice_eq(view_attribute(&v, row), element.attribute))
         return OK;
-    enum err e = collection_prepare_attribute(c, attribute);
+    enum err e = collection_prepare_attribute(c, element.attribute);
     if (e == OK)
-        collection_set_attribute(c, key, attribute);
+        collection_set_attribute(c, key, element.attribute);
     return e;
 }
 
 static enum err put_document(struct key_index *x, struct slice key, uint64_t lsn)
 {
-    static const int8_t nothing = 0;
-    struct index_document *d = &x->document;
-    struct slice attribute = buf_slice(&d->attribute);
-    enum err e = put_if_new(x->docs, key, attribute, &nothing, 1, lsn);
+    enum err e = put_if_new(x, 0, key, lsn);
     for (size_t i = 0; i < x->spec->vector_count && e == OK; i++) {
-        if (d->norms[i] > 0)
-            e = put_if_new(x->vectors[i], key, attribute, d->vectors.ptr + d->vector_at[i],
-                           d->norms[i], lsn);
+        if (x->document.norms[i] > 0)
+            e = put_if_new(x, i + 1, key, lsn);
         else
             (void)collection_remove(x->vectors[i], key, lsn);
         if (collection_pending_full(x->vectors[i]))
@@ -276,6 +305,7 @@ static enum err put_document(struct key_index *x, struct slice key, uint64_t lsn
 static void note_failure(struct key_index *x, struct slice key, enum err e, const struct why *why)
 {
     x->failures++;
+    x->lacks |= e == ERR_NOMEM;
     buf_clear(&x->last_error, SIZE_MAX);
     buf_clear(&x->last_error_key, SIZE_MAX);
     buf_append_text(&x->last_error, why->text[0] != '\0' ? why->text : err_text(e));
@@ -452,7 +482,7 @@ void indexes_hurry(struct db *db, struct slice name)
     scan_some(x, SLICE_US);
 }
 
-static void scan(struct key_index *x)
+void index_scan(struct key_index *x)
 {
     x->scans = true;
     x->scan_at = 0;
@@ -460,7 +490,7 @@ static void scan(struct key_index *x)
     x->db->io->ops->timer_start(x->db->io, &x->scan_timer, 0);
 }
 
-static void publish(struct db *db, bool scans)
+struct key_index *indexes_add(struct db *db)
 {
     struct key_index *x = db->index;
     CHECK(x != NULL);
@@ -469,14 +499,14 @@ static void publish(struct db *db, bool scans)
     while (*end != NULL)
         end = &(*end)->next;
     *end = x; /* in the order in which they came, after a restart too */
-    if (scans)
-        scan(x);
+    return x;
 }
 
 void indexes_publish(struct db *db)
 {
-    CHECK(db->index != NULL);
-    publish(db, !db->index->spec->skip_scan);
+    struct key_index *x = indexes_add(db);
+    if (!x->spec->skip_scan)
+        index_scan(x);
 }
 
 enum err indexes_prepare_alter(struct db *db, const struct mutation *m, struct why *why)
@@ -507,7 +537,7 @@ void indexes_publish_alter(struct db *db, struct slice name)
     x->successor = db->index;
     x->successor->succeeds = x;
     db->index = NULL;
-    scan(x->successor);
+    index_scan(x->successor);
 }
 
 void indexes_remove(struct db *db, struct slice name)
@@ -529,100 +559,4 @@ void indexes_remove_all(struct db *db)
         db->indexes = x->next;
         free_index(x);
     }
-}
-
-/* -- in a manifest ----------------------------------------------------------------------------- */
-
-static void encode_words(struct buf *out, const struct slice *words, size_t count)
-{
-    bytes_put_u32(out, (uint32_t)count);
-    for (size_t i = 0; i < count; i++)
-        bytes_put_slice(out, words[i]);
-}
-
-void indexes_encode(const struct db *db, struct buf *out)
-{
-    for (const struct key_index *x = db->indexes; x != NULL; x = x->next) {
-        const struct index_spec *s = x->successor != NULL ? x->successor->spec : x->spec;
-        size_t aliases = 0;
-        bytes_put_slice(out, s->name);
-        encode_words(out, s->words, s->word_count);
-        for (const struct index_alias *a = x->aliases; a != NULL; a = a->next)
-            aliases++;
-        bytes_put_u32(out, (uint32_t)aliases);
-        for (const struct index_alias *a = x->aliases; a != NULL; a = a->next)
-            bytes_put_slice(out, a->name);
-    }
-}
-
-static enum err decode_words(struct bytes_reader *r, struct slice **out, size_t *count,
-                             struct why *why)
-{
-    *count = bytes_get_u32(r);
-    *out = NULL;
-    if (r->broken || *count > r->left.len / sizeof(uint32_t))
-        return why_set(why, ERR_CORRUPT, "indexes are described wrongly");
-    *out = mem_try_calloc(MEM_SCRATCH, (*count + 1) * sizeof(**out));
-    if (*out == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < *count; i++)
-        (*out)[i] = bytes_get_slice(r);
-    return r->broken ? why_set(why, ERR_CORRUPT, "indexes are described wrongly") : OK;
-}
-
-static enum err each_one(struct bytes_reader *r,
-                         enum err (*fn)(void *user, const struct index_words *w), void *user,
-                         struct why *why)
-{
-    struct index_words w = {.name = bytes_get_slice(r)};
-    struct slice *words = NULL, *aliases = NULL;
-    enum err e = decode_words(r, &words, &w.word_count, why);
-    if (e == OK)
-        e = decode_words(r, &aliases, &w.alias_count, why);
-    w.words = words;
-    w.aliases = aliases;
-    if (e == OK && fn != NULL)
-        e = fn(user, &w);
-    mem_free(MEM_SCRATCH, words);
-    mem_free(MEM_SCRATCH, aliases);
-    return e;
-}
-
-enum err indexes_each(struct slice bytes, enum err (*fn)(void *user, const struct index_words *w),
-                      void *user, struct why *why)
-{
-    struct bytes_reader r = {.left = bytes};
-    enum err e = OK;
-    while (r.left.len > 0 && e == OK)
-        e = each_one(&r, fn, user, why);
-    return e;
-}
-
-struct decoding {
-    struct db *db;
-    struct why *why;
-};
-
-static enum err make_one(void *user, const struct index_words *w)
-{
-    struct decoding *d = user;
-    struct mutation m = {
-        .kind = MUTATION_INDEX_NEW, .key = w->name, .ids = w->words, .count = w->word_count};
-    enum err e = indexes_prepare(d->db, &m, d->why);
-    if (e == OK)
-        publish(d->db, true); /* what SKIPINITIALSCAN skipped, nobody knows any more */
-    m = (struct mutation){.kind = MUTATION_ALIAS_SET, .new_key = w->name};
-    for (size_t i = w->alias_count; i > 0 && e == OK; i--) { /* the newest stands first */
-        m.key = w->aliases[i - 1];
-        e = indexes_prepare_alias(d->db, &m, d->why);
-        if (e == OK)
-            indexes_publish_alias(d->db, w->name);
-    }
-    return e == OK || e == ERR_NOMEM ? e : ERR_CORRUPT;
-}
-
-enum err indexes_decode(struct db *db, struct slice bytes, struct why *why)
-{
-    struct decoding d = {db, why};
-    return indexes_each(bytes, make_one, &d, why);
 }

@@ -2,10 +2,12 @@
  * keys.
  *
  * An index is derived data. Its definition is a mutation; what it holds follows from the keys that
- * its prefixes cover, and is neither logged nor saved. Every change of a key reaches the indexes
- * within db_apply, so the next search sees it, whoever made it: a command, expiry, eviction,
- * replaying. Keys that were there before the index, or came from a snapshot, are indexed in slices
- * of the loop's time.
+ * its prefixes cover, and is not logged. A snapshot has its collections, graphs and all, as long as
+ * nothing is missing in them (indexes_image.h); what does not come back from there is made again.
+ * Every change of a key reaches the indexes within db_apply, so the next search sees it, whoever
+ * made it: a command, expiry, eviction, replaying. Keys that were there before the index, or of
+ * which a snapshot does not have all that the index needs, are indexed in slices of the loop's
+ * time.
  *
  * It is made of collections whose elements are keys: `docs` has every document, with a vector of no
  * meaning, and answers queries without vectors; one more per VECTOR field has the documents with
@@ -66,6 +68,8 @@ struct key_index {
     struct key_index *succeeds;  /* of a successor: which */
     struct index_alias *aliases;
     bool scans;       /* keys that were there before are indexed still */
+    bool lacks;       /* a document, for want of memory */
+    bool loads;       /* its collections come from a snapshot just now */
     uint32_t scan_at; /* the place of the keyspace it has got to */
 };
 
@@ -115,20 +119,16 @@ static inline bool index_field_has_column(const struct index_field *f)
 double index_done_share(const struct key_index *x);
 size_t index_bytes(const struct key_index *x);
 
-/* All definitions as bytes, for a manifest; one after the other from there (fn NULL: they are only
- * looked at); and back into an empty db. ERR_CORRUPT, ERR_NOMEM. */
-void indexes_encode(const struct db *db, struct buf *out);
-struct index_words {
-    struct slice name;
-    const struct slice *words; /* behind the name */
-    size_t word_count;
-    const struct slice *aliases;
-    size_t alias_count;
-};
-MUST_USE enum err indexes_each(struct slice bytes,
-                               enum err (*fn)(void *user, const struct index_words *w), void *user,
-                               struct why *why);
-MUST_USE enum err indexes_decode(struct db *db, struct slice bytes, struct why *why);
+/* Its collections by number: docs, then the VECTOR fields in their order. What each is like. */
+struct collection **index_part(struct key_index *x, size_t number);
+MUST_USE enum err index_collection_spec(const struct index_spec *spec, size_t number,
+                                        struct collection_spec *out, struct why *why);
+/* An empty one takes its place. ERR_NOMEM. */
+MUST_USE enum err index_part_renew(struct key_index *x, size_t number);
+
+/* For indexes_image.c: db->index becomes the last of db's; and all keys are looked at. */
+struct key_index *indexes_add(struct db *db);
+void index_scan(struct key_index *x);
 
 /* indexes_document.c: reads a hash or JSON into x->document; slot: of its texts, when there is
  * x->text. ERR_ARG: it cannot be indexed, why says why. */

@@ -61,9 +61,10 @@ void check_unique_end(struct check_unique *u,
 
 enum { CHECK_KEY_SHOWN = 48 };
 
-/* A collection that a key names. */
+/* A collection that a key names, or an index over keys. */
 struct check_found {
     uint64_t uid;
+    bool of_index;
     struct collection_spec spec;
     uint64_t *partitions;          /* bits of their numbers; NULL: there is _default alone */
     char key[CHECK_KEY_SHOWN + 8]; /* for texts */

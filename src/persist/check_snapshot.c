@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "db/indexes_image.h"
 #include "persist/check_own.h"
 
 enum { TEXT_SIZE = 256 };
@@ -121,20 +122,47 @@ static uint64_t *partition_bits(const struct image_key *key)
     return bits;
 }
 
+static void note_found(struct keys *k, const struct check_found *found, struct slice name)
+{
+    if (k->count == k->capacity) {
+        k->capacity = k->capacity == 0 ? 64 : 2 * k->capacity;
+        k->list = mem_realloc(MEM_SNAPSHOT, k->list, k->capacity * sizeof(*k->list));
+    }
+    struct check_found *f = &k->list[k->count++];
+    *f = *found;
+    show_key(name, f->key);
+}
+
 static void note_collection(struct keys *k, const struct image_key *key)
 {
     if (key->uid == 0 || key->uid >= k->shot->manifest->next_uid) {
         check_say_chunk(k->shot, k->chunk, "a collection has the uid %" PRIu64, key->uid);
         return;
     }
-    if (k->count == k->capacity) {
-        k->capacity = k->capacity == 0 ? 64 : 2 * k->capacity;
-        k->list = mem_realloc(MEM_SNAPSHOT, k->list, k->capacity * sizeof(*k->list));
+    const struct check_found found = {
+        .uid = key->uid, .spec = key->spec, .partitions = partition_bits(key)};
+    note_found(k, &found, key->key);
+}
+
+/* The collections of an index that the snapshot has. */
+static enum err note_index(void *user, const struct index_image *image)
+{
+    struct keys *k = user;
+    struct index_spec *spec;
+    struct why why = {{0}};
+    enum err e = index_spec_new(image->name, image->words, image->word_count, &spec, &why);
+    if (e == OK && image->uid_count > 0 && image->uid_count != spec->vector_count + 1)
+        e = why_set(&why, ERR_CORRUPT, "an index with other collections than it has");
+    for (size_t i = 0; i < image->uid_count && e == OK; i++) {
+        struct check_found found = {.uid = image->uids[i], .of_index = true};
+        e = index_collection_spec(spec, i, &found.spec, &why);
+        if (e == OK && found.uid != 0)
+            note_found(k, &found, image->name);
     }
-    struct check_found *f = &k->list[k->count++];
-    *f =
-        (struct check_found){.uid = key->uid, .spec = key->spec, .partitions = partition_bits(key)};
-    show_key(key->key, f->key);
+    if (e != OK)
+        check_say(k->shot->check, CHECK_DAMAGE, k->shot->name, 0, "%s", why.text);
+    index_spec_unref(spec);
+    return OK;
 }
 
 /* least: the lowest place that the key may have. */
@@ -234,7 +262,7 @@ static void check_collections(struct keys *k)
     const struct manifest *m = k->shot->manifest;
     struct check *c = k->shot->check;
     uint32_t at = manifest_lower(m, 1, (enum chunk_kind)0, 0, 0);
-    uint64_t elements = 0;
+    uint64_t elements = 0, of_keys = 0;
     if (k->count > 0)
         qsort(k->list, k->count, sizeof(*k->list), by_uid);
     if (!k->damaged)
@@ -253,14 +281,16 @@ static void check_collections(struct keys *k)
         uint32_t first = at;
         while (at < m->chunk_count && m->chunks[at].uid == f->uid)
             at++;
-        elements += check_collection(k->shot, f, first, at);
+        uint64_t found = check_collection(k->shot, f, first, at);
+        elements += f->of_index ? 0 : found;
+        of_keys += !f->of_index;
     }
     for (; at < m->chunk_count && !k->damaged; at++)
         check_say_chunk(k->shot, &m->chunks[at], "no key holds collection %" PRIu64,
                         m->chunks[at].uid);
     if (k->shot->sum) {
         c->counts.keys = k->key_count;
-        c->counts.collections = k->count;
+        c->counts.collections = of_keys;
         c->counts.elements = elements;
     }
 }
@@ -281,6 +311,8 @@ void check_snapshot(struct check *c, const char *name, const struct manifest *m,
     if (!keys.damaged && keys.key_count != m->key_count)
         check_say(c, CHECK_DAMAGE, name, 48, "%" PRIu64 " keys in place of %" PRIu64,
                   keys.key_count, m->key_count);
+    if (indexes_each(m->indexes, note_index, &keys, NULL) != OK) /* memory is short */
+        keys.damaged = true;
     check_collections(&keys);
     snapshot_reader_fini(&shot.reader);
     buf_fini(&shot.room);

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/limits.h"
-#include "db/indexes.h"
+#include "db/indexes_image.h"
 #include "persist/fields.h"
 
 /* The header:

@@ -4,7 +4,7 @@
 
 #include "base/plant.h"
 #include "db/capture.h"
-#include "db/indexes.h"
+#include "db/indexes_image.h"
 #include "persist/log_clean.h"
 #include "persist/snapshot_clean.h"
 #include "persist/snapshot_encode.h"
@@ -313,7 +313,8 @@ enum err snapshots_start(struct snapshots *s)
     run->job = (struct job){.run = run_job, .done = done_job, .class = JOB_SNAPSHOT};
     atomic_init(&run->cancelled, false);
     struct buf indexes = BUF_INIT(MEM_SNAPSHOT);
-    indexes_encode(s->db, &indexes);
+    indexes_number(s->db);
+    indexes_encode(s->db, true, &indexes);
     if (buf_failed(&indexes) || condemn(run, last) != OK || !capture_begin(&run->capture, s->db)) {
         buf_fini(&indexes);
         mem_free(MEM_SNAPSHOT, run->condemned);

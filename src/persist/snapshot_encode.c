@@ -312,8 +312,12 @@ static enum err encode_keys(struct snapshot_encoder *x, const struct captured *k
 
 enum err snapshot_encode_slice(struct snapshot_encoder *x, const struct capture_slice *slice)
 {
-    CHECK(slice->first % IMAGE_KEYS_SPAN == 0);
+    CHECK(slice->first % IMAGE_KEYS_SPAN == 0 || slice->has_part);
     enum err e = OK;
+    if (slice->has_part)
+        return atomic_load_explicit(x->cancelled, memory_order_relaxed)
+                   ? ERR_CANCELLED
+                   : encode_collection(x, &slice->part);
     for (size_t at = 0, used; at < slice->count && e == OK; at += used)
         e = encode_keys(x, slice->keys + at, slice->count - at, &used);
     for (size_t i = 0; i < slice->count && e == OK; i++) {

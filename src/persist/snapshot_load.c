@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/plant.h"
-#include "db/indexes.h"
 
 enum {
     CHECK_ROWS = 8192, /* of an item */
@@ -76,7 +75,11 @@ static void publish_some(struct snapshot_load *l)
         return;
     }
     keyspace_load_end(&l->db->keys);
-    enter_phase(l, LOAD_PLAN);
+    e = load_publish_indexes(l);
+    if (e != OK)
+        end_load(l, e);
+    else
+        enter_phase(l, LOAD_PLAN);
 }
 
 static void go_on(struct job *job)
@@ -159,6 +162,22 @@ static void close_cursor(struct load_lane *lane)
     lane->at = NULL;
 }
 
+static bool is_lost(const struct load_collection *lc)
+{
+    return lc != NULL && atomic_load_explicit(&lc->lost, memory_order_relaxed);
+}
+
+/* A collection of an index is not worth a failure: its keys are there. */
+static bool can_lose(struct load_lane *me, struct load_collection *lc, enum err e)
+{
+    if (lc == NULL || lc->index == NULL || (e != ERR_CORRUPT && e != ERR_IO))
+        return false;
+    if (!atomic_exchange_explicit(&lc->lost, true, memory_order_relaxed))
+        lc->lost_why = me->why;
+    me->why.text[0] = '\0';
+    return true;
+}
+
 static void run_phase(struct job *job, struct lane *lane)
 {
     struct load_lane *me = (struct load_lane *)job;
@@ -170,11 +189,15 @@ static void run_phase(struct job *job, struct lane *lane)
             break;
         const struct load_item *item = &l->items[at];
         CHECK(item->first <= item->end && me->error == OK);
+        if (is_lost(item->collection))
+            continue;
         if (item->collection != me->at) {
             close_cursor(me);
             me->at = item->collection;
         }
         me->error = phases[l->phase].run(me, item);
+        if (me->error != OK && can_lose(me, item->collection, me->error))
+            me->error = OK;
         if (me->error != OK)
             atomic_store_explicit(&l->failed, true, memory_order_relaxed);
         lane_yield(lane);
@@ -313,6 +336,29 @@ static bool make_items(struct snapshot_load *l)
     return ok;
 }
 
+/* What was lost of indexes is to be made again. */
+static enum err renew_lost(struct snapshot_load *l)
+{
+    enum err e = OK;
+    for (uint32_t i = 0; i < l->collection_count && e == OK; i++) {
+        struct load_collection *lc = &l->collections[i];
+        if (!is_lost(lc))
+            continue;
+        struct slice name = lc->index->spec->name;
+        if (l->options.log != NULL)
+            log_line(l->options.log, LOG_WARNING, "%s; index %.*s is made again from its keys",
+                     lc->lost_why.text, (int)(name.len < 64 ? name.len : 64),
+                     (const char *)name.ptr);
+        if (lc->load.c != NULL)
+            collection_load_abandon(&lc->load);
+        lc->load.c = NULL;
+        lc->index->loads = false;
+        l->renewed++;
+        e = index_part_renew(lc->index, lc->part);
+    }
+    return e;
+}
+
 /* Goes on to the first phase that has something to do. */
 static void enter_phase(struct snapshot_load *l, enum load_phase phase)
 {
@@ -334,7 +380,7 @@ static void enter_phase(struct snapshot_load *l, enum load_phase phase)
         return;
     }
     l->phase_us[LOAD_OVER] = l->io->ops->mono_us(l->io);
-    end_load(l, indexes_decode(l->db, l->manifest.indexes, &l->why));
+    end_load(l, renew_lost(l));
 }
 
 const char *load_phase_name(enum load_phase phase)
@@ -402,12 +448,15 @@ static void end_load(struct snapshot_load *l, enum err e)
 {
     struct db *db = l->db;
     for (uint32_t i = 0; i < l->collection_count; i++)
-        if (e == OK)
+        if (l->collections[i].load.c == NULL)
+            continue;
+        else if (e == OK)
             collection_load_end(&l->collections[i].load);
-        else if (l->collections[i].load.c != NULL)
+        else
             collection_load_abandon(&l->collections[i].load);
+    if (e == OK)
+        indexes_load_end(db);
     if (e == OK && l->found) {
-        db->next_uid = l->manifest.next_uid;
         db->log.last_lsn = l->manifest.lsn + (PLANTED(PLANT_SNAPSHOT_LSN) ? 1 : 0);
     }
     free_keys(l);

@@ -18,7 +18,7 @@
 #define VDB_PERSIST_SNAPSHOT_LOAD_H
 
 #include "db/collection_load.h"
-#include "db/db.h"
+#include "db/indexes_image.h"
 #include "persist/snapshot_files.h"
 
 #define LOAD_PHASE_LIST(X)                                                                         \
@@ -49,10 +49,15 @@ struct load_item {
     uint32_t first, end;
 };
 
-/* A collection on its way in. */
+/* A collection on its way in. When one of an index over keys is damaged, that is no error: it is
+ * made again from the keys. */
 struct load_collection {
     uint64_t uid;
     struct collection *c;
+    struct key_index *index; /* whose it is, and which of its parts; NULL: a key's */
+    size_t part;
+    atomic_bool lost;
+    struct why lost_why; /* of the lane that made it so */
     const struct manifest_collection *entry; /* NULL: a small set */
     uint32_t first_chunk, chunk_end;         /* of the manifest */
     struct collection_load load;
@@ -75,7 +80,7 @@ struct load_lane;
 struct snapshot_load_options {
     const char *dir; /* outlives the load */
     bool repair;
-    struct log *log; /* of a repair: told what is lost */
+    struct log *log; /* told what is lost, or NULL; of a repair it is not NULL */
 };
 
 enum load_attempt { LOAD_NEWEST, LOAD_OLDER, LOAD_WHAT_IS_GOOD };
@@ -112,6 +117,7 @@ struct snapshot_load {
     uint32_t collection_count, collection_capacity;
     _Atomic uint64_t bytes_total, bytes_loaded; /* of chunks */
     uint64_t phase_us[LOAD_OVER + 1];           /* when each began; monotonic */
+    uint32_t renewed;                           /* collections of indexes, since damaged */
     enum err error;
     struct why why;
 };
@@ -161,6 +167,8 @@ enum err load_fail(struct snapshot_load *l, enum err e, const char *what);
 MUST_USE enum err load_open(struct load_lane *lane, const struct load_item *item);
 MUST_USE enum err load_keys(struct load_lane *lane, const struct load_item *item);
 MUST_USE enum err load_plan(struct load_lane *lane, const struct load_item *item);
+/* [loop] Behind the keys: the indexes over them, and which of their collections come. */
+MUST_USE enum err load_publish_indexes(struct snapshot_load *l);
 /* [loop] Some keys more; l->key_chunk says where it got to. */
 MUST_USE enum err load_publish_slice(struct snapshot_load *l);
 

@@ -317,7 +317,7 @@ enum err load_fail(struct snapshot_load *l, enum err e, const char *what)
     return e == ERR_NOMEM ? e : why_set(&l->why, e, "%s: %s", name, what);
 }
 
-static enum err note_collection(struct snapshot_load *l, struct collection *c)
+static enum err note_collection(struct snapshot_load *l, const struct load_collection *lc)
 {
     if (l->collection_count == l->collection_capacity) {
         uint32_t capacity = l->collection_capacity == 0 ? 64 : l->collection_capacity * 2;
@@ -328,7 +328,7 @@ static enum err note_collection(struct snapshot_load *l, struct collection *c)
         l->collections = grown;
         l->collection_capacity = capacity;
     }
-    l->collections[l->collection_count++] = (struct load_collection){.uid = c->uid, .c = c};
+    l->collections[l->collection_count++] = *lc;
     return OK;
 }
 
@@ -378,7 +378,8 @@ static enum err publish_key(struct snapshot_load *l, struct load_key *key)
     l->last_key = o;
     l->last_place = key->place;
     if (e == OK && o->type == OBJECT_COLLECTION)
-        e = note_collection(l, o->collection);
+        e = note_collection(
+            l, &(struct load_collection){.uid = o->collection->uid, .c = o->collection});
     if (e == OK && o->type == OBJECT_HASH)
         e = publish_fields(l, o);
     return e;
@@ -406,6 +407,27 @@ enum err load_publish_slice(struct snapshot_load *l)
         e = publish_key(l, key);
         done += key->piece == NULL ? 1 : SLICE_KEYS / 2;
     }
+    return e;
+}
+
+/* Where keys may be lost, indexes would have more than there is. */
+static bool loads_indexes(const struct snapshot_load *l)
+{
+    return !l->damaged && l->attempt != LOAD_WHAT_IS_GOOD;
+}
+
+enum err load_publish_indexes(struct snapshot_load *l)
+{
+    struct db *db = l->db;
+    db->next_uid = l->manifest.next_uid;
+    enum err e = indexes_decode(db, l->manifest.indexes, loads_indexes(l), &l->why);
+    for (struct key_index *x = db->indexes; x != NULL && e == OK; x = x->next)
+        for (size_t i = 0; i <= x->spec->vector_count && x->loads && e == OK; i++) {
+            struct collection *c = *index_part(x, i);
+            if (c->uid < l->manifest.next_uid)
+                e = note_collection(l, &(struct load_collection){
+                                           .uid = c->uid, .c = c, .index = x, .part = i});
+        }
     return e;
 }
 
@@ -470,7 +492,7 @@ enum err load_plan(struct load_lane *lane, const struct load_item *item)
     struct snapshot_load *l = lane->load;
     const struct manifest *m = &l->manifest;
     uint32_t at = l->key_chunks, entries = 0;
-    bool all = !l->damaged; /* else some keys may be lost */
+    bool all = loads_indexes(l); /* else some keys may be lost */
     (void)item;
     if (l->collection_count > 0)
         qsort(l->collections, l->collection_count, sizeof(*l->collections), by_uid);

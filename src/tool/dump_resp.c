@@ -3,7 +3,7 @@
  *
  * Vectors under COSINE are stored at length 1 beside their former length; commands take the two
  * multiplied, so what is stored again may differ in the last bit. */
-#include "db/indexes.h"
+#include "db/indexes_image.h"
 #include "json/value.h"
 #include "tool/dump_format.h"
 #include "types/list.h"
@@ -370,7 +370,7 @@ static void put_index(struct dump *d, const struct mutation *m)
         put_words(d, "FT.ALIASDEL", m->key, NULL, 0);
 }
 
-static enum err put_indexed(void *user, const struct index_words *w)
+static enum err put_indexed(void *user, const struct index_image *w)
 {
     put_words(user, "FT.CREATE", w->name, w->words, w->word_count);
     for (size_t i = 0; i < w->alias_count; i++)

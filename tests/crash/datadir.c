@@ -265,7 +265,14 @@ static const char second_script[] = "VSETATTR graph e1 '{\"n\":1}'\n"
                                     "VPARTITION CREATE flat p\n"
                                     "VADD flat VALUES 4 1 3 2 1 too PARTITION p\n"
                                     "DEL s\n"
-                                    "SET t world\n";
+                                    "SET t world\n"
+                                    "FT.CREATE kept PREFIX 1 k: SCHEMA c TAG v VECTOR FLAT 6 TYPE "
+                                    "INT8 DIM 2 DISTANCE_METRIC L2\n"
+                                    "FT.CREATE words PREFIX 1 k: SCHEMA c TEXT v VECTOR HNSW 6 "
+                                    "TYPE INT8 DIM 2 DISTANCE_METRIC COSINE\n"
+                                    "HSET k:1 v ab c red\n"
+                                    "HSET k:2 v cd\n"
+                                    "HSET k:3 c blue\n";
 
 /* Connects to a server that has come up. */
 static void meet(struct process *p, uint64_t *kinds)

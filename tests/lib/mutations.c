@@ -240,19 +240,21 @@ static struct mutation partition_of(struct mutations *m, const struct db *db,
 /* Of three definitions; what does not fit is nothing. */
 static struct mutation some_index(struct mutations *m, const struct db *db, enum mutation_kind kind)
 {
-    static const char *const words[][6] = {
-        {"PREFIX", "1", "h", "SCHEMA", "e0", "TAG"},
-        {"SKIPINITIALSCAN", "SCHEMA", "e1", "TAG", "e2", "TEXT"},
-        {"ON", "JSON", "SCHEMA", "$..*", "TAG", "CASESENSITIVE"}};
+    static const char *const lines[] = {
+        "PREFIX 1 h SCHEMA e0 TAG e1 VECTOR FLAT 6 TYPE INT8 DIM 7 DISTANCE_METRIC L2",
+        "SKIPINITIALSCAN SCHEMA e1 TAG e2 TEXT", "ON JSON SCHEMA $..* TAG CASESENSITIVE"};
     struct mutation out = {.kind = kind, .key = name(m, m->key, 'i', 3)};
     bool makes = kind == MUTATION_INDEX_NEW;
     if (makes == (indexes_find(db, out.key) != NULL))
         return nothing(m);
-    const char *const *definition = words[below(m, COUNT_OF(words))];
-    out.count = makes ? COUNT_OF(words[0]) : 0;
-    for (size_t i = 0; i < out.count; i++)
-        m->ids_of[i] = slice_of(definition[i]);
-    out.ids = makes ? m->ids_of : NULL;
+    const char *line = lines[below(m, COUNT_OF(lines))];
+    for (; makes && *line != '\0'; out.count++) {
+        size_t size = strcspn(line, " ");
+        CHECK(out.count < COUNT_OF(m->words));
+        m->words[out.count] = (struct slice){(const uint8_t *)line, size};
+        line += line[size] == ' ' ? size + 1 : size;
+    }
+    out.ids = makes ? m->words : NULL;
     return out;
 }
 

@@ -24,6 +24,7 @@ struct mutations {
     float vectors[MUTATIONS_ELEMENTS_MAX][MUTATIONS_DIM];
     struct mutation_element elements[MUTATIONS_ELEMENTS_MAX];
     struct slice ids_of[MUTATIONS_ELEMENTS_MAX];
+    struct slice words[20];
     char values[MUTATIONS_ELEMENTS_MAX][MUTATIONS_TEXT];
     struct hash_field fields[MUTATIONS_ELEMENTS_MAX];
     struct scored scored[MUTATIONS_ELEMENTS_MAX];
