@@ -211,11 +211,11 @@ enum err indexes_decode(struct db *db, struct slice bytes, bool with_parts, stru
     return indexes_each(bytes, make_one, &d, why);
 }
 
-/* What was not there to be seen when it was made, SKIPINITIALSCAN or not, nobody knows any more. */
+/* What SKIPINITIALSCAN skipped nobody knows any more, so it is found now. */
 void indexes_load_end(struct db *db)
 {
     for (struct key_index *x = db->indexes; x != NULL; x = x->next) {
-        if (x->loads && x->text == NULL)
+        if (x->loads && x->text == NULL && !x->spec->skip_scan)
             x->scans = false;
         else
             index_scan(x);
