@@ -145,7 +145,8 @@ $(FUZZ:%=search-%): search-%: $(OBJ)/fuzz-%
 vdb.conf: build/vdb-server ## write the options and their defaults again after config.def changed
 	$< --print-config > $@
 
-$(OBJ)/bench-kernels: $(OBJ)/tests/bench/bench_kernels.o $(OBJ)/libvdb.a
+$(OBJ)/bench-kernels: $(call objects,tests/bench/bench_kernels.c tests/bench/read_speed.c) \
+                      $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: bench-kernels

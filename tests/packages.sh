@@ -26,6 +26,7 @@ PACKAGES_CLIENTS="gcc libc6-dev libhiredis-dev python3 python3-redis python3-hir
     ruby ruby-redis php-cli php-redis php-predis perl libredis-perl lua5.1 lua-redis golang-go \
     golang-github-gomodule-redigo-dev erlang-base erlang-redis-client"
 PACKAGES_BENCH="g++ redis-server redis-tools libhnswlib-dev libfaiss-dev libopenblas-dev"
+PACKAGES_PLOT="python3 gnuplot-nox"
 
 # Some things count as installed when their command is there, wherever it came from.
 have_package() {

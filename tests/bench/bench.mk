@@ -19,8 +19,9 @@ $(OBJ)/tests/bench/peers/%.o: tests/bench/peers/%.cpp | bench-packages
 
 $(BENCH_OBJ)/prepare: $(call objects,tests/bench/prepare.c $(BENCH_LIB)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lopenblas $(LDLIBS)
-$(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/curve.c \
-                          tests/bench/data.c tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a \
+$(BENCH_OBJ)/bench_index: $(call objects,tests/bench/bench_index.c tests/bench/bars.c \
+                          tests/bench/curve.c tests/bench/data.c tests/bench/read_speed.c \
+                          tests/bench/vdb_system.c) $(BENCH_PEER) $(OBJ)/libvdb.a \
                           $(filter %.a,$(BENCH_FAISS))
 	$(CXX) $(LDFLAGS) -fopenmp -o $@ $^ $(filter -l%,$(BENCH_FAISS)) -lopenblas $(LDLIBS)
 $(BENCH_OBJ)/wire_load: $(call objects,tests/bench/wire_load.c tests/bench/wire_docs.c \
@@ -45,6 +46,14 @@ bench-keys: all ## memory of a million strings, of a million hashes, beside redi
 .PHONY: bench-index
 bench-index: $(BENCH_OBJ)/bench_index bench-data ## our index and its peers (BENCH_ARGS="--systems ...")
 	$< --cache data/bench-cache $(BENCH_ARGS) $(BENCH_DATA)
+
+# Pictures of the README: BENCH_DATA, and peers, as bench-index has them.
+.PHONY: bench-plot
+bench-plot: $(BENCH_OBJ)/bench_index bench-data ## draw recall against speed, ours and peers', as tests/bench/curves-*.svg
+	@bash -c '. tests/packages.sh && need_packages $$PACKAGES_PLOT'
+	rm -f build/bench-points.csv
+	$< --cache data/bench-cache --csv build/bench-points.csv $(BENCH_ARGS) $(BENCH_DATA)
+	tests/bench/plot.py build/bench-points.csv tests/bench
 
 .PHONY: bench-wire
 bench-wire: build/vdb-server $(BENCH_OBJ)/wire_load $(BENCH_OBJ)/bench_index bench-data ## the server

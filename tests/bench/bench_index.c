@@ -15,9 +15,11 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "bench/bars.h"
 #include "bench/bench_system.h"
 #include "bench/curve.h"
 #include "bench/data.h"
+#include "bench/read_speed.h"
 
 enum {
     RESULTS = 10, /* recall@10 */
@@ -55,6 +57,7 @@ static const char *const usage[] = {
     "  --rebuild        build even what the cache has",
     "  --wall           wall time instead of thread CPU time",
     "  --points         print every measured setting too",
+    "  --csv FILE       append every measured setting to it: set,system,effort,recall,qps",
     "  --brief R        only: set, system, effort, recall, microseconds, for the recall R",
 };
 
@@ -62,6 +65,7 @@ struct options {
     const char *data;
     const char *systems;
     const char *cache;
+    const char *csv;
     size_t passes;
     size_t queries;
     unsigned threads;
@@ -202,6 +206,21 @@ static void print_points(const struct entry *e)
     }
 }
 
+static void append_points(const char *path, const struct dataset *d, const struct entry *e)
+{
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        die("cannot write %s", path);
+    for (size_t i = 0; i < e->effort_count; i++) {
+        char text[64];
+        e->system->effort_text(e->front[i].effort, text, sizeof text);
+        fprintf(file, "%s,\"%s%s\",\"%s\",%.4f,%.1f\n", d->name, e->system->name,
+                e->batch ? " (batch)" : "", text, e->front[i].recall, e->front[i].qps);
+    }
+    if (fclose(file) != 0)
+        die("cannot write %s", path);
+}
+
 static const struct entry *find_reference(const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -257,6 +276,27 @@ static void print_table(struct entry *entries, size_t count, const struct datase
     fflush(stdout);
 }
 
+static void print_bars(const struct entry *entries, size_t count, const struct dataset *d)
+{
+    struct bar_system measured[ENTRIES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *e = &entries[i];
+        const struct bench_system *s = e->system;
+        measured[i] = (struct bar_system){
+            .key = s->key,
+            .batch = e->batch,
+            .front = e->front,
+            .front_count = e->front_count,
+            .build_s = e->built ? e->build_cpu_s : 0,
+            .bytes = (double)e->bytes / d->train.rows,
+            .code_bytes = s->code_bytes == NULL ? 0 : (double)s->code_bytes(e->index),
+            .query_bytes = s->query_bytes == NULL ? 0 : (double)s->query_bytes(e->index),
+        };
+    }
+    bars_print(d->name, measured, count, read_speed_here());
+    fflush(stdout);
+}
+
 static void print_brief(const struct entry *e, const struct dataset *d, double recall)
 {
     double qps = curve_qps_at(e->front, e->front_count, recall);
@@ -308,12 +348,16 @@ static void run_dataset(const char *name, struct options o)
         struct entry *e = &entries[i];
         if (o.points)
             print_points(e);
+        if (o.csv != NULL)
+            append_points(o.csv, &d, e);
         e->front_count = curve_front(e->front, e->effort_count);
         if (o.brief > 0)
             print_brief(e, &d, o.brief);
     }
-    if (o.brief <= 0)
+    if (o.brief <= 0) {
         print_table(entries, count, &d, &o);
+        print_bars(entries, count, &d);
+    }
     for (size_t i = 0; i < count; i++) {
         if (!entries[i].batch)
             entries[i].system->free(entries[i].index);
@@ -357,6 +401,8 @@ static bool parse_option(struct options *o, char **argv, int argc, int *at)
         o->systems = argv[*at];
     } else if (strcmp(word, "--cache") == 0) {
         o->cache = argv[*at];
+    } else if (strcmp(word, "--csv") == 0) {
+        o->csv = argv[*at];
     } else if (strcmp(word, "--passes") == 0) {
         o->passes = number_of(argv[*at], PASSES_MAX);
     } else if (strcmp(word, "--queries") == 0) {

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
+#include "bench/read_speed.h"
 #include "vec/codec.h"
 
 enum {
@@ -43,17 +43,6 @@ static uint64_t next_random(uint64_t *state)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
-}
-
-static void *map_huge(size_t size)
-{
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
-        perror("mmap");
-        exit(EXIT_FAILURE);
-    }
-    (void)madvise(p, size, MADV_HUGEPAGE);
-    return p;
 }
 
 /* Fills the arena with rows of the codec's form: 251 different ones, repeated. */
@@ -146,6 +135,22 @@ static double pair_ns(const struct vec_kernels *k, enum metric metric, size_t di
     return best;
 }
 
+/* The two that BARS.md names, in cache: bytes of 100 dimensions, and floats of 768 beside what only
+ * to load them takes. */
+static void print_bars(struct bench *b)
+{
+    codec_init(&b->codec, QUANT_SQ8, METRIC_COSINE, 100, b->kernels);
+    fill_rows(b);
+    printf("%-7s int8, 100 dimensions, in cache: %.1f ns (bar: 8)\n", b->kernels->name,
+           many_ns(b, CACHE_ROWS));
+    codec_init(&b->codec, QUANT_NONE, METRIC_COSINE, 768, b->kernels);
+    fill_rows(b);
+    double ns = many_ns(b, CACHE_ROWS), size = (double)b->codec.row_size;
+    double floor_ns = size / read_speed_gbs(b->arena, CACHE_ROWS * b->codec.row_size);
+    printf("%-7s float, 768 dimensions, in cache: %.1f ns, to loading them %.2f (bar: 1.3)\n",
+           b->kernels->name, ns, ns / floor_ns);
+}
+
 static void print_rows(struct bench *b, enum quant quant, enum metric metric, uint32_t dim)
 {
     codec_init(&b->codec, quant, metric, dim, b->kernels);
@@ -173,30 +178,7 @@ static void print_table(struct bench *b)
         print_rows(b, QUANT_SQ8, METRIC_COSINE, dims[i]);
         print_rows(b, QUANT_BIN, METRIC_COSINE, dims[i]);
     }
-}
-
-/* GB/s of a plain sum over the arena: what the memory gives one thread. */
-static double read_gbs(const uint8_t *arena)
-{
-    static volatile uint64_t sink;
-    double best = 1e18;
-    for (int pass = 0; pass < PASSES; pass++) {
-        double start = now_ns();
-        uint64_t sums[16] = {0};
-        for (size_t i = 0; i < ARENA_SIZE; i += sizeof(sums)) {
-            uint64_t words[16];
-            __builtin_prefetch(arena + i + 4096);
-            __builtin_prefetch(arena + i + 4096 + 64);
-            memcpy(words, arena + i, sizeof(words));
-            for (size_t w = 0; w < 16; w++)
-                sums[w] += words[w];
-        }
-        for (size_t w = 0; w < 16; w++)
-            sink = sink + sums[w];
-        double took = now_ns() - start;
-        best = took < best ? took : best;
-    }
-    return ARENA_SIZE / best;
+    print_bars(b);
 }
 
 static bool wanted(const char *name, int argc, char **argv)
@@ -215,7 +197,7 @@ int main(int argc, char **argv)
                       .query = map_huge(FLOATS_MAX * sizeof(float))};
     memset(b.arena, 1, ARENA_SIZE);
     memset(b.out, 1, ARENA_SIZE / 16 * sizeof(float));
-    printf("sequential read, one thread: %.1f GB/s\n", read_gbs(b.arena));
+    printf("sequential read, one thread: %.1f GB/s\n", read_speed_gbs(b.arena, ARENA_SIZE));
     printf("%-7s %-5s %-6s %5s %6s %8s %8s %8s %6s   (ns per row)\n", "table", "quant", "metric",
            "dim", "bytes", "cache", "random", "scan", "GB/s");
     for (size_t i = 0; i < vec_kernels_count(); i++) {

@@ -34,6 +34,10 @@ struct bench_system {
      */
     void (*save)(void *index, const char *path);
     void *(*load)(const char *path, const struct matrix *train, enum bench_metric metric);
+
+    /* Bytes a row of codes takes, and a query reads at least; NULL: neither is compared. */
+    size_t (*code_bytes)(const void *index);
+    size_t (*query_bytes)(const void *index);
 };
 
 extern const struct bench_system bench_vdb;

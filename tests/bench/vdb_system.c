@@ -252,6 +252,18 @@ static void search_flat(void *index, const float *query, size_t k, unsigned effo
     give_ids(top.hits, top.count, k, ids);
 }
 
+static size_t code_bytes(const void *index)
+{
+    const struct vdb *v = index;
+    return v->codec.row_size;
+}
+
+static size_t scanned_bytes(const void *index)
+{
+    const struct vdb *v = index;
+    return (size_t)v->rows.end * v->codec.row_size;
+}
+
 static void vdb_free(void *index)
 {
     struct vdb *v = index;
@@ -287,6 +299,7 @@ const struct bench_system bench_vdb = {
     .build = build_graph,
     .search = search_graph,
     .free = vdb_free,
+    .code_bytes = code_bytes,
 };
 
 const struct bench_system bench_vdb_flat = {
@@ -298,4 +311,5 @@ const struct bench_system bench_vdb_flat = {
     .build = build_flat,
     .search = search_flat,
     .free = vdb_free,
+    .query_bytes = scanned_bytes,
 };
