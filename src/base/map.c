@@ -71,6 +71,22 @@ void map_prefetch(const struct map *m, uint32_t hash)
         __builtin_prefetch(&m->now.slots[home_of(&m->now, hash)]);
 }
 
+static uint32_t table_guess(const struct map_table *t, uint32_t hash)
+{
+    if (t->used == 0)
+        return MAP_NONE;
+    for (size_t at = home_of(t, hash); t->slots[at].value_plus_1 != 0; at = after(t, at))
+        if (t->slots[at].hash == hash)
+            return t->slots[at].value_plus_1 - 1;
+    return MAP_NONE;
+}
+
+uint32_t map_guess(const struct map *m, uint32_t hash)
+{
+    uint32_t value = table_guess(&m->now, hash);
+    return value != MAP_NONE ? value : table_guess(&m->old, hash);
+}
+
 static void table_put(struct map_table *t, uint32_t hash, uint32_t value)
 {
     CHECK(t->used < table_size(t) - 1);

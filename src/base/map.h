@@ -45,6 +45,8 @@ void map_fini(struct map *m);
 uint32_t map_get(const struct map *m, uint32_t hash, struct slice key);
 /* Fetches the cache line map_get will want. */
 void map_prefetch(const struct map *m, uint32_t hash);
+/* What map_get will look at first: a value of this hash, or MAP_NONE. To fetch its key ahead. */
+uint32_t map_guess(const struct map *m, uint32_t hash);
 
 /* Makes sure that the next count calls of map_put succeed, whatever is removed in between: the part
  * of a change that can fail. The room is kept until those calls or the next map_reserve. */

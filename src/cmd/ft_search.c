@@ -69,24 +69,44 @@ static void sort_found(struct showing *w)
     }
 }
 
+/* The next hits, and how many of them have no document any more. */
+static size_t read_few(struct bytes_reader *r, struct showing *w)
+{
+    const struct ft_search *f = w->f;
+    bool shows = !f->options.no_content;
+    struct found *items = w->items + w->count;
+    struct slice keys[KEYSPACE_FEW];
+    struct object *objects[KEYSPACE_FEW];
+    size_t count = 0, there = 0;
+    for (; count < KEYSPACE_FEW && r->left.len > 0; count++) {
+        items[count].hit = ft_hit_read(r, &f->ask);
+        keys[count] = items[count].hit.key;
+    }
+    keyspace_get_few(&w->db->keys, keys, count, objects);
+    for (size_t i = 0; i < count; i++) {
+        const struct object *o = objects[i];
+        if (o == NULL || o->type != document_type(f->ask.spec) ||
+            object_expired(o, w->db->now_ms))
+            continue;
+        if (shows)
+            object_prefetch(o);
+        items[there] = (struct found){.hit = items[i].hit, .o = o};
+        there++;
+    }
+    w->count += there;
+    return count - there;
+}
+
 /* Keys whose time has passed since the search began, or before, are not shown and not counted. */
 static enum err read_found(struct search *s, struct showing *w, uint64_t *total)
 {
-    const struct ft_search *f = s->extra;
     struct bytes_reader r = {.left = buf_slice(&s->reply)};
     *total = bytes_get_u64(&r);
     w->items = mem_try_calloc(MEM_SCRATCH, (r.left.len / FT_HIT_SIZE_MIN + 1) * sizeof(*w->items));
     if (w->items == NULL)
         return ERR_NOMEM;
-    while (r.left.len > 0) {
-        struct found *item = &w->items[w->count];
-        item->hit = ft_hit_read(&r, &f->ask);
-        item->o = keyspace_get(&w->db->keys, item->hit.key);
-        bool there = item->o != NULL && item->o->type == document_type(f->ask.spec) &&
-                     !object_expired(item->o, w->db->now_ms);
-        *total -= !there;
-        w->count += there;
-    }
+    while (r.left.len > 0)
+        *total -= read_few(&r, w);
     CHECK(!r.broken);
     return OK;
 }

@@ -53,6 +53,37 @@ struct object *keyspace_get(const struct keyspace *ks, struct slice key)
     return at == MAP_NONE ? NULL : ks->objects[at];
 }
 
+void keyspace_get_few(const struct keyspace *ks, const struct slice *keys, size_t count,
+                      struct object **out)
+{
+    uint32_t hashes[KEYSPACE_FEW], guesses[KEYSPACE_FEW];
+    CHECK(count <= KEYSPACE_FEW);
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_key(ks, keys[i]);
+        map_prefetch(&ks->map, hashes[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        guesses[i] = map_guess(&ks->map, hashes[i]);
+        if (guesses[i] != MAP_NONE)
+            __builtin_prefetch(&ks->objects[guesses[i]]);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (guesses[i] != MAP_NONE)
+            __builtin_prefetch(ks->objects[guesses[i]]);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = map_get(&ks->map, hashes[i], keys[i]);
+        out[i] = at == MAP_NONE ? NULL : ks->objects[at];
+    }
+}
+
+void object_prefetch(const struct object *o)
+{
+    enum { LINE = 64, MOST = 1024 };
+    size_t size = sizeof(*o) + o->key_len + (o->is_large ? 0 : o->value_len);
+    for (size_t at = LINE; at < size && at < MOST; at += LINE)
+        __builtin_prefetch((const uint8_t *)o + at);
+}
+
 void object_free(struct object *o)
 {
     CHECK(o->hold != OBJECT_LEFT);

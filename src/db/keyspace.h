@@ -67,6 +67,9 @@ struct large {
     uint32_t fields_at;  /* as above */
 };
 
+/* Fetches ahead what stands in the object, as far as that is short. */
+void object_prefetch(const struct object *o);
+
 /* Who wants to know of changes before they happen. */
 struct keyspace_watch {
     /* The object at the place goes, or its expiry changes, or an object comes to a free place. */
@@ -94,6 +97,10 @@ void keyspace_fini(struct keyspace *ks);
 
 /* NULL when there is no such key. The object stays where it is until its key changes. */
 struct object *keyspace_get(const struct keyspace *ks, struct slice key);
+/* The same for a few keys, which does not wait for the memory of one after the other. */
+enum { KEYSPACE_FEW = 16 };
+void keyspace_get_few(const struct keyspace *ks, const struct slice *keys, size_t count,
+                      struct object **out);
 
 static inline struct slice object_key(const struct object *o)
 {

@@ -53,6 +53,28 @@ static bool is_right(const struct model *m, const struct object *o, uint32_t key
            slice_eq(object_string(o), value_text(value_room, key, m->version[key]));
 }
 
+/* Several at once are what they are one by one; from 0 to as many as there may be. */
+static bool few_agree(const struct model *m)
+{
+    char rooms[KEYSPACE_FEW][32];
+    struct slice keys[KEYSPACE_FEW];
+    struct object *found[KEYSPACE_FEW];
+    size_t count = 0;
+    for (uint32_t key = 0; key < KEYS; key += 1 + (uint32_t)count) {
+        count = key % (KEYSPACE_FEW + 1);
+        for (size_t i = 0; i < count; i++)
+            keys[i] = key_text(rooms[i], key + (uint32_t)i);
+        keyspace_get_few(&m->keys, keys, count, found);
+        for (size_t i = 0; i < count; i++) {
+            if (found[i] != keyspace_get(&m->keys, keys[i]))
+                return false;
+            if (found[i] != NULL)
+                object_prefetch(found[i]);
+        }
+    }
+    return true;
+}
+
 static bool agrees(const struct model *m)
 {
     char room[32];
@@ -61,7 +83,8 @@ static bool agrees(const struct model *m)
         if (m->version[key] == 0 ? o != NULL : !is_right(m, o, key))
             return false;
     }
-    return keyspace_count(&m->keys) == m->count && expiry_check(&m->keys.expiry);
+    return few_agree(m) && keyspace_count(&m->keys) == m->count &&
+           expiry_check(&m->keys.expiry);
 }
 
 static void put(struct model *m, uint32_t key)
