@@ -172,6 +172,7 @@ static void on_reconfigure(struct cmd_env *env)
     server->db.env.flat_rows_max = (uint32_t)server->config.flat_rows_max;
     server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
     server->log.level = server->config.loglevel;
+    watch_listen(env);
     server->reconfigured = env->deferred = true;
     if (server->on_configured != NULL)
         server->on_configured(server);
@@ -485,6 +486,7 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     server->env.hooks = &hooks;
     server->env.server = server;
     server->env.persist = &server->persist;
+    watch_listen(&server->env);
     persist_init(&server->persist, io, &server->db, &server->log, &persist_events, server);
     struct offload_options offload = offload_options_of(&server->config);
     offload_init(&server->offload, io, &server->persist, &server->log, &offload);

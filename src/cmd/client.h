@@ -98,7 +98,7 @@ struct client {
     struct watch *watches;
     size_t watch_count;
     struct subscriptions subscriptions;
-    struct buf late; /* messages to itself in EXEC, which come behind its reply */
+    struct buf late; /* messages to itself that come behind its reply: of EXEC, and events */
     struct collection *exec_filled; /* by EXEC: its reply will wait for room */
 
     struct client *monitor_next; /* of those with CLIENT_MONITOR */

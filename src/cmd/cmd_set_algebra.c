@@ -23,6 +23,8 @@ static bool read_sets(struct request *rq, const struct slices *keys, struct sets
             mem_free(MEM_SCRATCH, out->items);
             return false;
         }
+        if (o == NULL && (rq->command->flags & CMD_WRITE))
+            notify_miss(rq->env, keys->items[i]);
         out->items[i] = o;
     }
     return true;

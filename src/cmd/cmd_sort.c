@@ -364,6 +364,8 @@ static bool find_source(struct request *rq, struct slice key, const struct objec
 {
     bool reads = (rq->command->flags & CMD_READONLY) != 0;
     const struct object *o = reads ? key_read(rq, key) : db_find(rq->env->db, key);
+    if (o == NULL && !reads)
+        notify_miss(rq->env, key);
     *out = o;
     if (o == NULL || o->type == OBJECT_LIST || o->type == OBJECT_SET || o->type == OBJECT_ZSET)
         return true;

@@ -29,6 +29,14 @@ static void cut(struct buf *out, size_t from, size_t to)
     out->len -= to - from;
 }
 
+/* What a key held that a command writes to. */
+static void reply_old(struct request *rq, struct slice key, const struct object *o)
+{
+    if (o == NULL)
+        notify_miss(rq->env, key);
+    reply_string(rq, o);
+}
+
 void cmd_set(struct request *rq)
 {
     const struct set_args *a = rq->args;
@@ -44,7 +52,7 @@ void cmd_set(struct request *rq)
     /* The old value is replied before the write frees it. */
     size_t from = rq->reply.out->len;
     if (a->get)
-        reply_string(rq, o);
+        reply_old(rq, a->key, o);
     size_t to = rq->reply.out->len;
     if ((a->when == IF_MISSING && o != NULL) || (a->when == IF_THERE && o == NULL)) {
         if (!a->get)
@@ -94,7 +102,7 @@ void cmd_getset(struct request *rq)
     if (!key_string(rq, a->key, &o))
         return;
     size_t from = rq->reply.out->len;
-    reply_string(rq, o);
+    reply_old(rq, a->key, o);
     size_t to = rq->reply.out->len;
     if (!key_set(rq, a->key, a->value))
         cut(rq->reply.out, from, to);
@@ -156,7 +164,7 @@ void cmd_getdel(struct request *rq)
     if (!key_string(rq, a->key, &o))
         return;
     size_t from = rq->reply.out->len;
-    reply_string(rq, o);
+    reply_old(rq, a->key, o);
     size_t to = rq->reply.out->len;
     if (o != NULL && !key_remove(rq, a->key))
         cut(rq->reply.out, from, to);
@@ -184,7 +192,7 @@ void cmd_getex(struct request *rq)
     if (!expire_options_fit(rq, &options) || !key_string(rq, a->key, &o))
         return;
     if (o == NULL) {
-        reply_null(&rq->reply);
+        reply_old(rq, a->key, o);
         return;
     }
     if (!expire_options_read(rq, &options, &expire_ms))

@@ -55,6 +55,8 @@ static bool read_sources(struct request *rq, const struct slices *words, struct 
     for (size_t i = 0; i < a->count; i++) {
         struct slice key = words->items[1 + i];
         const struct object *o = reads ? key_read(rq, key) : db_find(rq->env->db, key);
+        if (o == NULL && !reads)
+            notify_miss(rq->env, key);
         if (o != NULL && o->type != OBJECT_SET && o->type != OBJECT_ZSET) {
             reply_err(&rq->reply, ERR_TYPE, NULL);
             return false;

@@ -407,6 +407,7 @@ static void parse_and_run(struct request *rq)
         return;
     if ((rq->command->flags & CMD_EMPTY_KEY) && db_find(rq->env->db, rq->argv[1]) == NULL) {
         rq->env->stats->keyspace_misses++;
+        notify_miss(rq->env, rq->argv[1]);
         reply_array(&rq->reply, 0);
         return;
     }
@@ -415,9 +416,14 @@ static void parse_and_run(struct request *rq)
         reply_err(&rq->reply, e, &why);
         return;
     }
+    const struct request *outer = rq->env->notify.running; /* EXEC */
     rq->args = args;
+    rq->env->notify.running = rq;
     rq->command->run(rq);
+    rq->env->notify.running = outer;
     rq->args = NULL;
+    if (!(rq->client->flags & CLIENT_IN_EXEC))
+        pubsub_end_late(rq->client);
 }
 
 /* Counts an error reply; it stands in client->out from offset on. */

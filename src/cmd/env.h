@@ -8,6 +8,7 @@
 #include "cmd/evict.h"
 #include "cmd/ft_cursor.h"
 #include "cmd/latency.h"
+#include "cmd/notify.h"
 #include "cmd/pause.h"
 #include "cmd/pubsub.h"
 #include "cmd/slowlog.h"
@@ -82,6 +83,7 @@ struct cmd_env {
     struct pause pause;
     struct blocking blocking;
     struct pubsub pubsub;
+    struct notify notify;
     struct evict evict;
     struct slowlog slowlog;
     struct latency latency;

@@ -162,7 +162,9 @@ static bool evict_slice(struct cmd_env *env, size_t bytes)
             continue; /* once all is put into it */
         struct mutation gone = {.kind = MUTATION_KEY_REMOVE, .key = object_key(o)};
         uint64_t lsn;
+        env->notify.cause = NOTIFY_EVICTED;
         e = db_write(env->db, &gone, &lsn, NULL);
+        env->notify.cause = NOTIFY_BY_COMMAND;
         if (e != OK)
             break;
         env->stats->evicted_keys++;

@@ -15,11 +15,19 @@ enum {
     SLICE_COLLECTIONS = 4096 /* looked at */
 };
 
+static enum err write_expired(struct cmd_env *env, const struct mutation *m, struct why *why)
+{
+    uint64_t lsn;
+    env->notify.cause = NOTIFY_EXPIRED;
+    enum err e = db_write(env->db, m, &lsn, why);
+    env->notify.cause = NOTIFY_BY_COMMAND;
+    return e;
+}
+
 static enum err remove_expired(struct cmd_env *env, struct slice key, struct why *why)
 {
     struct mutation gone = {.kind = MUTATION_KEY_REMOVE, .key = key};
-    uint64_t lsn;
-    enum err e = db_write(env->db, &gone, &lsn, why);
+    enum err e = write_expired(env, &gone, why);
     if (e == OK)
         env->stats->expired_keys++;
     return e;
@@ -51,11 +59,10 @@ static enum err expire_keys(struct cmd_env *env, uint64_t until_us)
 static enum err remove_due_fields(struct cmd_env *env, const struct object *o, struct why *why)
 {
     struct slice names[SLICE_FIELDS];
-    uint64_t lsn;
     struct mutation m = {.kind = MUTATION_HASH_REMOVE, .key = object_key(o), .ids = names};
     m.count = hashes_due(env->db, o, names, SLICE_FIELDS);
     CHECK(m.count > 0);
-    enum err e = db_write(env->db, &m, &lsn, why);
+    enum err e = write_expired(env, &m, why);
     if (e == OK)
         env->stats->expired_subkeys += m.count;
     return e;
@@ -164,7 +171,6 @@ static enum err remove_due(struct cmd_env *env, struct aging *a)
     struct collection_view view;
     uint32_t rows[SLICE_ELEMENTS];
     struct slice ids[SLICE_ELEMENTS];
-    uint64_t lsn;
     size_t found = aging_soonest(a, SLICE_ELEMENTS, rows), count = 0;
     if (found == SIZE_MAX)
         return ERR_NOMEM;
@@ -178,7 +184,7 @@ static enum err remove_due(struct cmd_env *env, struct aging *a)
                          .key = object_key(a->collection->object),
                          .ids = ids,
                          .count = count};
-    enum err e = db_write(db, &m, &lsn, NULL);
+    enum err e = write_expired(env, &m, NULL);
     if (e == OK)
         env->stats->expired_elements += count;
     return e;

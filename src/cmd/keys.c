@@ -12,6 +12,8 @@ struct object *key_read(struct request *rq, struct slice key)
     struct object *o = db_find(rq->env->db, key);
     rq->env->stats->keyspace_hits += o != NULL;
     rq->env->stats->keyspace_misses += o == NULL;
+    if (o == NULL)
+        notify_miss(rq->env, key);
     return o;
 }
 

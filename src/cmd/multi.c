@@ -202,7 +202,7 @@ static void exec(struct request *rq)
     client->flags &= ~(unsigned)CLIENT_IN_EXEC;
     client->queue_count = 0;
     client->command = rq->command;
-    pubsub_end_exec(client);
+    pubsub_end_late(client);
     mem_free(MEM_CLIENT, argv);
     buf_fini(&queue);
     struct collection *full = client->exec_filled;

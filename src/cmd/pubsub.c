@@ -245,14 +245,14 @@ static void put_message(struct reply *r, const struct topic *t, struct slice cha
     reply_bulk(r, message);
 }
 
-/* To all who have subscribed to it. */
-static size_t send(struct cmd_env *env, const struct topic *t, struct slice channel,
-                   struct slice message)
+/* To all who have subscribed to it; running: NULL, or whose reply is not to be torn apart. */
+static size_t send(struct cmd_env *env, const struct topic *t, const struct client *running,
+                   struct slice channel, struct slice message)
 {
     size_t count = 0;
     for (struct subscription *s = t->first; s != NULL; s = s->topic_next, count++) {
         struct client *c = s->client;
-        bool late = (c->flags & CLIENT_IN_EXEC) != 0;
+        bool late = (c->flags & CLIENT_IN_EXEC) != 0 || c == running;
         struct reply r = {late ? &c->late : &c->out, c->proto};
         if (c->flags & CLIENT_CLOSE_AFTER_REPLY)
             continue;
@@ -268,20 +268,44 @@ static size_t send(struct cmd_env *env, const struct topic *t, struct slice chan
     return count;
 }
 
-size_t pubsub_publish(struct cmd_env *env, enum topic_kind kind, struct slice channel,
-                      struct slice message)
+/* To the subscribers of a channel, and of patterns that it matches. */
+static size_t send_all(struct cmd_env *env, const struct client *running, struct slice channel,
+                       struct slice message)
 {
-    const struct topic *t = find(env, kind, channel);
-    size_t count = t == NULL ? 0 : send(env, t, channel, message);
-    if (kind != TOPIC_CHANNEL)
-        return count;
+    const struct topic *t = find(env, TOPIC_CHANNEL, channel);
+    size_t count = t == NULL ? 0 : send(env, t, running, channel, message);
     for (t = env->pubsub.patterns; t != NULL; t = t->next_pattern)
         if (glob_match(name_of(t), channel))
-            count += send(env, t, channel, message);
+            count += send(env, t, running, channel, message);
     return count;
 }
 
-void pubsub_end_exec(struct client *client)
+size_t pubsub_publish(struct cmd_env *env, enum topic_kind kind, struct slice channel,
+                      struct slice message)
+{
+    const struct topic *t = kind == TOPIC_CHANNEL ? NULL : find(env, kind, channel);
+    if (kind == TOPIC_CHANNEL)
+        return send_all(env, NULL, channel, message);
+    return t == NULL ? 0 : send(env, t, NULL, channel, message);
+}
+
+void pubsub_notify(struct cmd_env *env, struct slice channel, struct slice message)
+{
+    const struct request *rq = env->notify.running;
+    (void)send_all(env, rq == NULL ? NULL : rq->client, channel, message);
+}
+
+void pubsub_break(struct cmd_env *env)
+{
+    for (struct client *c = env->clients; c != NULL; c = c->next) {
+        if (!pubsub_is_subscriber(c))
+            continue;
+        c->out.failed = true;
+        env->hooks->resume(env, c);
+    }
+}
+
+void pubsub_end_late(struct client *client)
 {
     if (client->late.len == 0 && !buf_failed(&client->late))
         return;

@@ -31,13 +31,20 @@ void pubsub_fini(struct cmd_env *env);
 size_t pubsub_publish(struct cmd_env *env, enum topic_kind kind, struct slice channel,
                       struct slice message);
 
+/* The same of an event (notify.h); what the client whose command runs is told comes behind its
+ * reply. */
+void pubsub_notify(struct cmd_env *env, struct slice channel, struct slice message);
+/* No memory to tell anybody: who has subscribed to anything is disconnected, instead of believing
+ * that nothing has happened. */
+void pubsub_break(struct cmd_env *env);
+
 /* Has the client subscribed to anything? */
 bool pubsub_is_subscriber(const struct client *client);
 /* Such a client that speaks RESP2 may say little: replies the error and returns false for what it
  * may not. */
 MUST_USE bool pubsub_admits(struct request *rq);
-/* The messages of a transaction to its own client leave. */
-void pubsub_end_exec(struct client *client);
+/* The messages of a transaction, or of a command, to its own client leave. */
+void pubsub_end_late(struct client *client);
 /* The client goes away, or is as new. */
 void pubsub_forget(struct cmd_env *env, struct client *client);
 

@@ -48,7 +48,9 @@ void watches_init(struct cmd_env *env)
 void watches_fini(struct cmd_env *env)
 {
     struct watches *w = &env->watches;
-    CHECK(map_count(&w->map) == 0 && env->db->on_change == NULL);
+    CHECK(map_count(&w->map) == 0);
+    CHECK(env->db->on_change == NULL || notify_is_on(env));
+    env->db->on_change = NULL;
     map_fini(&w->map);
     mem_free(MEM_CLIENT, w->items);
     mem_free(MEM_CLIENT, w->free_list);
@@ -87,6 +89,7 @@ static void on_change(void *user, const struct mutation *m)
 {
     struct cmd_env *env = user;
     blocking_note(env, m);
+    notify_change(env, m);
     switch (m->kind) {
     case MUTATION_FLUSH:
         touch_all(env);
@@ -136,7 +139,7 @@ static void on_change(void *user, const struct mutation *m)
 
 void watch_listen(struct cmd_env *env)
 {
-    bool any = map_count(&env->watches.map) > 0 || env->blocking.clients > 0;
+    bool any = map_count(&env->watches.map) > 0 || env->blocking.clients > 0 || notify_is_on(env);
     env->db->on_change = any ? on_change : NULL;
     env->db->on_change_user = any ? env : NULL;
 }

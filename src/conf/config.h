@@ -66,6 +66,30 @@ enum config_policy { CONFIG_POLICY_LIST(X) };
 enum config_fsync { CONFIG_FSYNC_LIST(X) };
 #undef X
 
+/* Classes of keyspace events, and the channels they go to: constant, letter, bit. */
+#define CONFIG_EVENT_LIST(X)                                                                       \
+    X(EVENT_GENERIC, 'g', 1)                                                                       \
+    X(EVENT_STRING, '$', 2)                                                                        \
+    X(EVENT_LIST, 'l', 4)                                                                          \
+    X(EVENT_SET, 's', 8)                                                                           \
+    X(EVENT_HASH, 'h', 16)                                                                         \
+    X(EVENT_ZSET, 'z', 32)                                                                         \
+    X(EVENT_EXPIRED, 'x', 64)                                                                      \
+    X(EVENT_EVICTED, 'e', 128)                                                                     \
+    X(EVENT_STREAM, 't', 256)                                                                      \
+    X(EVENT_MODULE, 'd', 512)                                                                      \
+    X(EVENT_NEW, 'n', 1024)                                                                        \
+    X(EVENT_KEYSPACE, 'K', 2048)                                                                   \
+    X(EVENT_KEYEVENT, 'E', 4096)                                                                   \
+    X(EVENT_MISS, 'm', 8192)
+
+enum config_event {
+#define X(constant, letter, bit) constant = bit,
+    CONFIG_EVENT_LIST(X)
+#undef X
+        EVENT_ALL = 1023 /* A: all classes but new and miss */
+};
+
 /* 0: no limit */
 struct config_output_limit {
     uint64_t hard_bytes;
@@ -104,6 +128,7 @@ struct config_save {
 #define CONFIG_FIELD_POLICY(field) int field;
 #define CONFIG_FIELD_FSYNC(field) int field;
 #define CONFIG_FIELD_SAVE(field) struct config_save field;
+#define CONFIG_FIELD_EVENTS(field) unsigned field; /* enum config_event */
 
 struct config {
 #define SECTION(title)

@@ -419,6 +419,56 @@ static void print_save(const struct config_option *o, const void *field, struct 
                    save->list[i].changes);
 }
 
+/* letters, one a class of events */
+
+static const struct {
+    char letter;
+    unsigned bit;
+} event_letters[] = {
+#define X(constant, letter, bit) {letter, bit},
+    CONFIG_EVENT_LIST(X)
+#undef X
+};
+
+static unsigned events_of(char letter)
+{
+    for (size_t i = 0; i < COUNT_OF(event_letters); i++)
+        if (event_letters[i].letter == letter)
+            return event_letters[i].bit;
+    return letter == 'A' ? EVENT_ALL : 0;
+}
+
+static enum err parse_events(const struct config_option *o, struct slice text, void *field,
+                             struct why *why)
+{
+    unsigned all = 0;
+    (void)o;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned bits = events_of((char)text.ptr[i]);
+        if (bits == 0)
+            return why_set(why, ERR_ARG,
+                           "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+        all |= bits;
+    }
+    *(unsigned *)field = all;
+    return OK;
+}
+
+/* With A nobody sees whether n is asked for, too: as in Redis. */
+static void print_events(const struct config_option *o, const void *field, struct buf *out)
+{
+    unsigned set = *(const unsigned *)field;
+    bool all = (set & EVENT_ALL) == EVENT_ALL;
+    (void)o;
+    if (all)
+        buf_append_byte(out, 'A');
+    for (size_t i = 0; i < COUNT_OF(event_letters); i++) {
+        bool in_all = (event_letters[i].bit & (EVENT_ALL | EVENT_NEW)) != 0;
+        if ((set & event_letters[i].bit) && !(all && in_all))
+            buf_append_byte(out, (uint8_t)event_letters[i].letter);
+    }
+}
+
 #define WORD_TYPE(list) .parse = parse_word, .print = print_word, .words = (list)
 
 const struct config_type config_type_TEXT = {
@@ -455,6 +505,8 @@ const struct config_type config_type_ON_TIMEOUT = {WORD_TYPE(on_timeout_words),
 const struct config_type config_type_POLICY = {WORD_TYPE(policy_words)};
 const struct config_type config_type_FSYNC = {WORD_TYPE(fsync_words),
                                               .print_range = print_word_range};
+const struct config_type config_type_EVENTS = {
+    .parse = parse_events, .print = print_events, .text = true};
 const struct config_type config_type_SAVE = {.parse = parse_save,
                                              .add = add_save,
                                              .print = print_save,

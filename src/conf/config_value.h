@@ -41,6 +41,6 @@ extern const struct config_type config_type_TEXT, config_type_WORDS, config_type
     config_type_HIDDEN, config_type_PATH_STYLE, config_type_STORE_BACKEND, config_type_ALLOWED,
     config_type_ON_TIMEOUT, config_type_INT, config_type_LONG, config_type_OCTAL, config_type_BOOL,
     config_type_BYTES, config_type_MEMORY, config_type_OUTPUT_LIMIT, config_type_LOGLEVEL,
-    config_type_POLICY, config_type_FSYNC, config_type_SAVE;
+    config_type_POLICY, config_type_FSYNC, config_type_SAVE, config_type_EVENTS;
 
 #endif

@@ -131,6 +131,7 @@ void harness_reconfigure(struct harness *h)
     h->db.maxmemory = h->config.maxmemory;
     h->db.env.flat_rows_max = (uint32_t)h->config.flat_rows_max;
     h->db.env.pending_scan_bytes = h->config.pending_scan_bytes;
+    watch_listen(&h->env);
 }
 
 struct client *harness_add_client(struct harness *h, const char *host, int port)
