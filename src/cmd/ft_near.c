@@ -1,12 +1,12 @@
 #include "cmd/ft_near.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "db/near.h"
 #include "db/query.h"
 
-enum { ALIGNMENT = 64, YIELD_ROWS = 4096 };
+enum { YIELD_ROWS = 4096, FEW_ROWS = 2000 /* cost less than a walk */ };
 
 void ft_sides_fini(struct ft_sides *sides)
 {
@@ -15,39 +15,6 @@ void ft_sides_fini(struct ft_sides *sides)
         mem_free(MEM_SCRATCH, sides->items[i].default_as);
     }
     mem_free(MEM_SCRATCH, sides->items);
-}
-
-/* -- the distances of a view to a vector ------------------------------------------------------- */
-
-struct scale {
-    const struct codec *codec;
-    const struct index_rows *rows;
-    const uint8_t *query;
-    uint8_t *room;
-    bool cosine;
-};
-
-static enum err scale_init(struct scale *scale, const struct collection_view *v, const float *query)
-{
-    const struct collection *c = v->collection;
-    scale->codec = v->has_exact ? &c->exact : &c->codec;
-    scale->rows = v->has_exact ? &v->exact : &v->codes;
-    scale->cosine = c->spec.metric == METRIC_COSINE;
-    scale->room = mem_try(MEM_SCRATCH, scale->codec->query_size + ALIGNMENT);
-    if (scale->room == NULL)
-        return ERR_NOMEM;
-    size_t past = (uintptr_t)scale->room % ALIGNMENT;
-    uint8_t *aligned = scale->room + (ALIGNMENT - past) % ALIGNMENT;
-    codec_query(scale->codec, query, aligned);
-    scale->query = aligned;
-    return OK;
-}
-
-/* Under COSINE a float dot product of a vector with itself misses 1 by its last bit. */
-static float scale_distance(const struct scale *scale, uint32_t row)
-{
-    float distance = codec_score(scale->codec, scale->query, row_code(scale->rows, row));
-    return scale->cosine && fabsf(distance) <= FLT_EPSILON ? 0 : distance;
 }
 
 /* -- the documents near a side, by key --------------------------------------------------------- */
@@ -74,44 +41,67 @@ static struct near_row *place_of(const struct near_table *t, struct slice key, u
     }
 }
 
-static enum err fill(struct near_table *t, const struct ft_side *side, struct lane *lane,
-                     struct index_cost *cost)
+static enum err make_room(struct near_table *t, const struct ft_side *side, size_t rows)
 {
-    struct scale scale;
-    const struct index_rows *rows = &side->view.codes;
     size_t room = 16;
-    while (room < 2 * (size_t)rows->end)
+    while (room < 2 * rows)
         room *= 2;
     t->view = &side->view;
     t->mask = room - 1;
     t->items = mem_try(MEM_SCRATCH, room * sizeof(*t->items));
-    if (t->items == NULL)
-        return ERR_NOMEM;
-    enum err e = scale_init(&scale, &side->view, side->query);
+    for (size_t i = 0; t->items != NULL && i < room; i++)
+        t->items[i].row = UINT32_MAX;
+    return t->items == NULL ? ERR_NOMEM : OK;
+}
+
+static void add(struct near_table *t, uint32_t row, float distance)
+{
+    struct slice key = view_id(t->view, row);
+    uint32_t hash = collection_id_hash(t->view->collection, key);
+    *place_of(t, key, hash) = (struct near_row){row, hash, distance};
+}
+
+static enum err fill_by_scan(struct near_table *t, const struct ft_side *side, struct lane *lane)
+{
+    struct near_scale scale;
+    const struct index_rows *rows = &side->view.codes;
+    enum err e = make_room(t, side, rows->end);
+    if (e == OK)
+        e = near_scale_init(&scale, &side->view, side->query);
     if (e != OK)
         return e;
-    for (size_t i = 0; i < room; i++)
-        t->items[i].row = UINT32_MAX;
     for (uint32_t row = 0; row < rows->end; row++) {
         if (row % YIELD_ROWS == 0)
             lane_yield(lane);
-        float distance = row_visible(rows, row) ? scale_distance(&scale, row) : INFINITY;
-        cost->distances += row_visible(rows, row);
-        if (!(distance <= side->radius))
-            continue;
-        struct slice key = view_id(&side->view, row);
-        uint32_t hash = collection_id_hash(side->view.collection, key);
-        *place_of(t, key, hash) = (struct near_row){row, hash, distance};
+        float distance = row_visible(rows, row) ? near_distance(&scale, row) : INFINITY;
+        if (distance <= side->radius)
+            add(t, row, distance);
     }
-    mem_free(MEM_SCRATCH, scale.room);
+    near_scale_fini(&scale);
     return OK;
+}
+
+static enum err fill(struct near_table *t, const struct ft_side *side, struct lane *lane,
+                     struct index_cost *cost)
+{
+    struct hit *hits;
+    size_t count;
+    bool walked;
+    const struct near_query q = {&side->view, side->query, side->radius, side->epsilon};
+    enum err e = near_walk(&q, lane, cost, &walked, &hits, &count);
+    if (e == OK)
+        e = walked ? make_room(t, side, count) : fill_by_scan(t, side, lane);
+    for (size_t i = 0; e == OK && i < count; i++)
+        add(t, hits[i].row, hits[i].dist);
+    mem_free(MEM_SCRATCH, hits);
+    return e;
 }
 
 /* -- what is within all of them ---------------------------------------------------------------- */
 
 struct near_all {
     struct search *s;
-    struct scale scale;
+    struct near_scale scale;
     struct near_table tables[FT_SIDES_MAX];
     size_t table_count;
     struct ft_near *items;
@@ -150,13 +140,8 @@ static bool near_sides(const struct near_all *n, struct slice key, float *distan
     return true;
 }
 
-static bool take(void *user, uint32_t row)
+static bool take(struct near_all *n, uint32_t row, float distance)
 {
-    struct near_all *n = user;
-    float distance = scale_distance(&n->scale, row);
-    n->s->cost.distances++;
-    if (distance > n->s->radius)
-        return true;
     if (n->count == n->capacity && !grow(n)) {
         n->failed = true;
         return false;
@@ -168,6 +153,13 @@ static bool take(void *user, uint32_t row)
     return true;
 }
 
+static bool take_near(void *user, uint32_t row)
+{
+    struct near_all *n = user;
+    float distance = near_distance(&n->scale, row);
+    return distance > n->s->radius || take(n, row, distance);
+}
+
 static int by_distance(const void *a, const void *b)
 {
     const struct ft_near *x = a, *y = b;
@@ -175,17 +167,37 @@ static int by_distance(const void *a, const void *b)
                                       : (x->row > y->row) - (x->row < y->row);
 }
 
+/* By looking at all that the filter lets through. */
+static enum err find_by_scan(struct near_all *n, struct lane *lane)
+{
+    enum err e = near_scale_init(&n->scale, &n->s->view, n->s->queries);
+    if (e == OK)
+        query_each(n->s, lane, take_near, n);
+    return e;
+}
+
 static enum err find(struct near_all *n, struct lane *lane, const struct ft_sides *sides)
 {
-    enum err e = scale_init(&n->scale, &n->s->view, n->s->queries);
+    struct search *s = n->s;
+    struct hit *hits = NULL;
+    size_t count = 0;
+    bool walked = false, few = s->plan.rows != NULL && s->plan.row_count < FEW_ROWS;
+    enum err e = OK;
     for (size_t i = 0; i < sides->count && e == OK; i++) {
         n->table_count = i + 1; /* a table that was not filled is freed, too */
-        e = fill(&n->tables[i], &sides->items[i], lane, &n->s->cost);
+        e = fill(&n->tables[i], &sides->items[i], lane, &s->cost);
     }
-    if (e != OK)
-        return e;
-    query_each(n->s, lane, take, n);
-    return n->failed ? ERR_NOMEM : OK;
+    const struct near_query q = {&s->view, s->queries, s->radius, sides->epsilon};
+    if (e == OK && !few)
+        e = near_walk(&q, lane, &s->cost, &walked, &hits, &count);
+    if (e == OK && !walked)
+        e = find_by_scan(n, lane);
+    s->candidates += count;
+    for (size_t i = 0; e == OK && i < count && !n->failed; i++)
+        if (search_accepts(s, hits[i].row))
+            (void)take(n, hits[i].row, hits[i].dist);
+    mem_free(MEM_SCRATCH, hits);
+    return n->failed ? ERR_NOMEM : e;
 }
 
 enum err ft_near_run(struct search *s, struct lane *lane, const struct ft_sides *sides,
@@ -205,7 +217,7 @@ enum err ft_near_run(struct search *s, struct lane *lane, const struct ft_sides 
         put(s, &n.items[i]);
     for (size_t i = 0; i < n.table_count; i++)
         mem_free(MEM_SCRATCH, n.tables[i].items);
-    mem_free(MEM_SCRATCH, n.scale.room);
+    near_scale_fini(&n.scale);
     mem_free(MEM_SCRATCH, n.items);
     mem_free(MEM_SCRATCH, n.sides);
     return e;

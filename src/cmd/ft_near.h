@@ -12,6 +12,7 @@ struct ft_side {
     struct collection_view view;
     float *query; /* as index_query_read makes it; owned */
     float radius;
+    double epsilon;
     struct slice distance_as;
     char *default_as; /* owned, or NULL */
 };
@@ -19,6 +20,7 @@ struct ft_side {
 struct ft_sides {
     struct ft_side *items; /* MEM_SCRATCH */
     size_t count;          /* at most FT_SIDES_MAX */
+    double epsilon;        /* of the first VECTOR_RANGE, which is none of them */
 };
 
 enum { FT_SIDES_MAX = LIMIT_QUERY_RADII - 1 };
@@ -33,7 +35,8 @@ struct ft_near {
 };
 
 /* [lane] All of s within s->radius of its query and within those of the sides, nearest to the first
- * first: exact, by looking at every document that the filter lets through. Calls put for each, when
+ * first: by walks of the graphs (db/near.h), or by looking at every document that the filter lets
+ * through, when these are few or there is no graph. Distances are exact. Calls put for each, when
  * all are found, after count of how many there are. ERR_NOMEM. */
 MUST_USE enum err ft_near_run(struct search *s, struct lane *lane, const struct ft_sides *sides,
                               void (*count)(struct search *s, size_t count),

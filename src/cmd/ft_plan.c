@@ -251,6 +251,16 @@ static enum err read_near(const struct key_index *x, const struct ft_ask *ask,
     return e == OK ? name_distance(as, name, distance_as, default_as) : e;
 }
 
+/* $EPSILON, or that of the field. */
+static double epsilon_of(const struct ft_ask *ask, const struct query_node *radius,
+                         const struct index_field *field)
+{
+    double said = NAN;
+    if (radius->traits != QUERY_NO_NODE)
+        said = ask->query.traits[radius->traits].epsilon;
+    return isnan(said) ? field->vector.epsilon : said;
+}
+
 static enum err plan_side(struct key_index *x, struct ft_ask *ask, const struct query_node *radius,
                           struct why *why)
 {
@@ -260,6 +270,7 @@ static enum err plan_side(struct key_index *x, struct ft_ask *ask, const struct 
     enum err e = read_near(x, ask, radius, &field, &side->distance_as, &side->default_as, why);
     if (e != OK)
         return e;
+    side->epsilon = epsilon_of(ask, radius, field);
     struct collection *c = index_collection(x, field);
     side->query = mem_try(MEM_SCRATCH, c->spec.dim * sizeof(*side->query));
     if (side->query == NULL)
@@ -283,6 +294,7 @@ static enum err plan_near(struct key_index *x, struct ft_ask *ask, const struct 
         return ERR_NOMEM;
     ask->profile.type = "METRIC - VECTOR DISTANCE";
     s->radius = (float)radius->near.radius;
+    ask->sides.epsilon = epsilon_of(ask, radius, field);
     s->work = run_near;
     e = index_query_read(x, field, radius->near.vector, s->queries, why);
     for (size_t i = 1; i < filter->radius_count && e == OK; i++)

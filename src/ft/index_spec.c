@@ -103,6 +103,15 @@ static enum err take_number(struct words *w, const char *option, double *out)
     return OK;
 }
 
+static enum err take_epsilon(struct words *w, double *out)
+{
+    static const char option[] = "vector similarity EPSILON";
+    enum err e = take_number(w, option, out);
+    if (e == OK && *out <= 0)
+        return bad_value(w, option, "Value is outside acceptable bounds");
+    return e;
+}
+
 /* A count and so many words. */
 static enum err take_list(struct words *w, const char *option, const struct slice **items,
                           size_t *count)
@@ -195,7 +204,7 @@ static enum err read_vector_attribute(struct words *w, struct index_vector *v, u
     if (!v->flat && next_is(w, "EF_RUNTIME"))
         return read_u32(w, "EF_RUNTIME", 1, LIMIT_EF, &v->ef_runtime);
     if (!v->flat && next_is(w, "EPSILON"))
-        return take_number(w, "vector similarity EPSILON", &v->epsilon);
+        return take_epsilon(w, &v->epsilon);
     struct slice word = w->items[w->at];
     return why_set(w->why, ERR_ARG, "Bad arguments for algorithm %s: unknown attribute %.*s",
                    v->flat ? "FLAT" : "HNSW", shown(word), (const char *)word.ptr);
