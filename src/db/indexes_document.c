@@ -128,6 +128,10 @@ static enum err put_point(struct key_index *x, const struct index_field *f, stru
 
 static void read_floats(const struct index_vector *v, struct slice blob, float *out)
 {
+    for (uint32_t i = 0; i < v->dim && v->type == INDEX_UINT8; i++)
+        out[i] = blob.ptr[i];
+    if (v->type == INDEX_UINT8)
+        return;
     if (v->type != INDEX_FLOAT64 && v->type != INDEX_FLOAT32) {
         type_decode(index_vector_kept(v->type), blob.ptr, v->dim, out);
         return;
@@ -143,16 +147,24 @@ static void read_floats(const struct index_vector *v, struct slice blob, float *
     }
 }
 
-static enum err store_floats(struct key_index *x, const struct index_vector *v,
-                             const struct collection_spec *spec, struct slice blob, uint8_t *out,
-                             float *norm, struct why *why)
+/* From its bytes in a document to floats, of which there is one at a time; NULL: no memory. */
+static float *floats_of(struct key_index *x, const struct index_vector *v, struct slice blob)
 {
     struct buf *room = &x->document.floats;
     buf_clear(room, SIZE_MAX);
     float *floats = (float *)(void *)buf_reserve(room, v->dim * sizeof(float));
+    if (floats != NULL)
+        read_floats(v, blob, floats);
+    return floats;
+}
+
+static enum err store_floats(struct key_index *x, const struct index_vector *v,
+                             const struct collection_spec *spec, struct slice blob, uint8_t *out,
+                             float *norm, struct why *why)
+{
+    float *floats = floats_of(x, v, blob);
     if (floats == NULL)
         return ERR_NOMEM;
-    read_floats(v, blob, floats);
     for (uint32_t i = 0; i < v->dim; i++)
         if (!isfinite(floats[i]))
             return why_set(why, ERR_ARG, "value %u of the vector is not a finite number", i);
@@ -177,6 +189,12 @@ static enum err put_vector(struct key_index *x, const struct index_field *f, siz
     if (spec->type == TYPE_FP32)
         return store_floats(x, &f->vector, spec, blob, out, &d->norms[at], why);
     size_t bad;
+    if (f->vector.type == INDEX_UINT8) {
+        const float *floats = floats_of(x, &f->vector, blob);
+        if (floats == NULL || type_encode(spec->type, floats, spec->dim, out, &bad) != TYPE_FITS)
+            return ERR_NOMEM; /* every byte fits */
+        return stored_measure(spec, out, &d->norms[at], why);
+    }
     if (!type_finite(spec->type, blob.ptr, spec->dim, &bad))
         return why_set(why, ERR_ARG, "value %zu of the vector is not a finite number", bad);
     memcpy(out, blob.ptr, blob.len);

@@ -1,4 +1,6 @@
 /* From the values of a JSON document to what a field of a hash would have. */
+#include <math.h>
+
 #include "db/documents.h"
 #include "json/numbers.h"
 #include "json/path.h"
@@ -24,6 +26,20 @@ static enum err refuse(struct reading *r, enum jval_kind kind)
 }
 
 /* -- VECTOR ------------------------------------------------------------------------------------ */
+
+/* Whole numbers from 0 to 255 as bytes, which may take the place of the floats; false: *bad is
+ * none. */
+static bool bytes_of(const float *floats, size_t count, uint8_t *out, size_t *bad)
+{
+    for (size_t i = 0; i < count; i++) {
+        float value = floats[i];
+        *bad = i;
+        if (!(value >= 0 && value <= UINT8_MAX) || value != truncf(value))
+            return false;
+        out[i] = (uint8_t)value;
+    }
+    return true;
+}
 
 static enum err read_vector(struct reading *r, struct slice array)
 {
@@ -53,6 +69,12 @@ static enum err read_vector(struct reading *r, struct slice array)
     }
     if (v->type == INDEX_FLOAT32 || v->type == INDEX_FLOAT64) {
         buf_advance(r->room, size);
+        return OK;
+    }
+    if (v->type == INDEX_UINT8) {
+        if (!bytes_of((const float *)(const void *)out, v->dim, out, &bad))
+            return why_set(r->why, ERR_ARG, "Invalid vector element at index %zu", bad);
+        buf_advance(r->room, v->dim);
         return OK;
     }
     uint8_t *blob = out + size;

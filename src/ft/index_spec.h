@@ -34,7 +34,8 @@ const char *index_field_kind_name(enum index_field_kind kind);
     X(INDEX_FLOAT64, "FLOAT64", TYPE_FP32, 8)                                                      \
     X(INDEX_FLOAT16, "FLOAT16", TYPE_FP16, 2)                                                      \
     X(INDEX_BFLOAT16, "BFLOAT16", TYPE_BF16, 2)                                                    \
-    X(INDEX_INT8, "INT8", TYPE_INT8, 1)
+    X(INDEX_INT8, "INT8", TYPE_INT8, 1)                                                            \
+    X(INDEX_UINT8, "UINT8", TYPE_FP16, 1) /* which has all of its numbers */
 
 enum index_vector_type {
 #define X(type, word, kept, size) type,
