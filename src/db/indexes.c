@@ -72,8 +72,7 @@ static enum err make_schema(const struct index_spec *spec, struct schema *out, s
 
 static void set_docs_spec(struct collection_spec *out)
 {
-    *out = spec_default(1);
-    out->type = TYPE_INT8;
+    *out = spec_default(1); /* of floats, whose rows take 4 bytes; those of others take 64 */
     out->metric = METRIC_L2;
     out->quant = QUANT_NONE;
     out->index = INDEX_FLAT;
@@ -237,7 +236,7 @@ static void forget(struct key_index *x, struct slice key, uint32_t slot, uint64_
 /* What a collection of the index is to hold of x->document. */
 static struct mutation_element element_of(const struct key_index *x, size_t part, struct slice key)
 {
-    static const int8_t nothing = 0;
+    static const float nothing = 0;
     const struct index_document *d = &x->document;
     struct mutation_element element = {.id = key,
                                        .vector = &nothing,
