@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/double_text.h"
 #include "base/geo.h"
 #include "db/documents.h"
 #include "db/hashes.h"
@@ -69,9 +70,21 @@ static bool next_tag(uint8_t separator, struct slice *rest, struct slice *out)
     return false;
 }
 
+/* ,"f<number>": written from its end, since this runs for each field of each document. */
 static void put_name(struct buf *out, size_t number)
 {
-    buf_printf(out, "%s\"f%zu\":", out->len > 1 ? "," : "", number);
+    char text[24], *at = text + sizeof(text);
+    *--at = ':';
+    *--at = '"';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    *--at = 'f';
+    *--at = '"';
+    if (out->len > 1)
+        *--at = ',';
+    buf_append(out, at, (size_t)(text + sizeof(text) - at));
 }
 
 static void put_tags(struct key_index *x, const struct index_field *f, struct slice value)
@@ -106,7 +119,8 @@ static enum err put_number(struct key_index *x, const struct index_field *f, str
     /* JSON has no infinity; nothing finite lies beyond these. */
     number = number > DBL_MAX ? DBL_MAX : number < -DBL_MAX ? -DBL_MAX : number;
     put_name(&x->document.attribute, index_field_number(x, f));
-    buf_printf(&x->document.attribute, "%.17g", number);
+    char text[DOUBLE_TEXT_MAX];
+    buf_append(&x->document.attribute, text, double_to_text(number, text));
     return OK;
 }
 
