@@ -33,6 +33,8 @@ enum {
     LIMIT_ALIASES = 1024,                 /* of all of them */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
     LIMIT_HYBRID = 10000,                 /* K and WINDOW of FT.HYBRID */
+    LIMIT_PIECES = 1000000,               /* FRAGS and LEN of SUMMARIZE */
+    LIMIT_MARK_SIZE = 4096,               /* bytes of its SEPARATOR, and of TAGS of HIGHLIGHT */
     LIMIT_AGGREGATE_SIZE = 1 << 30,       /* bytes of the rows of an FT.AGGREGATE */
     LIMIT_SCHEMA_FIELDS = 16,             /* fields of a SCHEMA */
     LIMIT_SCHEMA_NAMES = 256,             /* bytes of all their names */

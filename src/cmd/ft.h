@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "cmd/env.h"
+#include "cmd/ft_marks.h"
 #include "cmd/ft_words.h"
 #include "db/key_filter.h"
 
@@ -38,6 +39,7 @@ struct ft_options {
     size_t param_count;
     struct query_clause *clauses; /* GEOFILTER */
     size_t clause_count;
+    struct ft_marks marks;
 };
 
 /* Reads the words behind the query, which stay until ft_options_fini. */

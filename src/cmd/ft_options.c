@@ -275,6 +275,10 @@ static enum err read_one(struct ft_words *w, struct ft_options *o)
         return read_filter(w, o);
     else if (ft_words_next_is(w, "GEOFILTER"))
         return read_geo_filter(w, o);
+    else if (ft_words_next_is(w, "SUMMARIZE"))
+        return ft_marks_read_pieces(w, &o->marks);
+    else if (ft_words_next_is(w, "HIGHLIGHT"))
+        return ft_marks_read(w, &o->marks);
     else {
         enum err e = ft_options_shared(w, o, &found);
         return e == OK && !found ? ft_words_unknown(w) : e;
@@ -293,6 +297,20 @@ void ft_options_init(struct ft_options *o, const struct config *config)
                              .words = {.slop = TEXT_NO_SLOP}};
 }
 
+/* FIELDS of SUMMARIZE and HIGHLIGHT stand for RETURN where there is none, as in RediSearch. */
+static enum err return_marked(struct ft_options *o)
+{
+    o->returns = mem_try_calloc(MEM_SCRATCH, o->marks.count * sizeof(*o->returns));
+    if (o->returns == NULL)
+        return ERR_NOMEM;
+    o->has_return = true;
+    for (; o->return_count < o->marks.count; o->return_count++) {
+        struct slice name = o->marks.fields[o->return_count].name;
+        o->returns[o->return_count] = (struct ft_return){name, name};
+    }
+    return OK;
+}
+
 enum err ft_options_read(const struct slices *words, const struct config *config,
                          struct ft_options *out, struct why *why)
 {
@@ -301,6 +319,9 @@ enum err ft_options_read(const struct slices *words, const struct config *config
     ft_options_init(out, config);
     while (e == OK && w.at < w.end)
         e = read_one(&w, out);
+    if (e == OK && out->marks.count > 0 && !out->has_return)
+        e = return_marked(out);
+    ft_marks_settle(&out->marks);
     if (e != OK)
         ft_options_fini(out);
     return e;
@@ -311,5 +332,6 @@ void ft_options_fini(struct ft_options *o)
     mem_free(MEM_SCRATCH, o->returns);
     mem_free(MEM_SCRATCH, o->params);
     mem_free(MEM_SCRATCH, o->clauses);
+    ft_marks_fini(&o->marks);
     *o = (struct ft_options){0};
 }

@@ -12,6 +12,7 @@
 static void end_search(struct search *s)
 {
     struct ft_search *f = s->extra;
+    buf_fini(&f->spots);
     ft_options_fini(&f->options);
     ft_ask_fini(&f->ask);
 }
@@ -122,6 +123,7 @@ static void show(struct search *s, void *env, void *user)
     arena_init(&texts, SIZE_MAX);
     struct showing w = {.db = ((struct cmd_env *)env)->db,
                         .f = f,
+                        .reply_at = client->out.len,
                         .late = s->cost.stopped,
                         .room = &room,
                         .texts = &texts};
@@ -153,13 +155,23 @@ static void show(struct search *s, void *env, void *user)
     profile->loader_us = ft_profile_now(profile, s->db) - start_us;
     profile->timed_out = s->cost.stopped;
     ft_profile_end(&r, profile, s);
-    if (room.failed || texts.failed) { /* something is shown wrongly, or miscounted */
+    if (room.failed || texts.failed || buf_failed(&f->spots)) { /* shown wrongly, or miscounted */
         client->out.len = before;
+        buf_clear(&f->spots, SIZE_MAX);
         reply_err(&r, ERR_NOMEM, NULL);
     }
     mem_free(MEM_SCRATCH, all);
     arena_fini(&texts);
     buf_fini(&room.bytes);
+}
+
+/* [lane] Marks what was noted. */
+static enum err finish(struct search *s)
+{
+    const struct ft_search *f = s->extra;
+    enum text_language language =
+        f->options.has_language ? f->options.words.language : f->ask.spec->language;
+    return ft_marks_write(&f->spots, f->ask.spec, language, f->ask.text, &s->reply);
 }
 
 /* -- planning ---------------------------------------------------------------------------------- */
@@ -195,6 +207,16 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     return json_pick_new("SORTBY", &names, 1, &f->ask.rows.sort_by, why);
 }
 
+static enum err plan_marks(struct ft_search *f, struct why *why)
+{
+    if (f->ask.spec->no_highlight || f->ask.spec->no_offsets)
+        return why_set(why, ERR_ARG,
+                       "Cannot use highlight/summarize because NOHL was specified at index level");
+    if (f->ask.text != NULL)
+        f->ask.text->rarities = true;
+    return OK;
+}
+
 static enum err plan(const struct ft_call *a, const struct config *config, struct key_index *x,
                      struct ft_search *f, struct search **out, struct why *why)
 {
@@ -206,6 +228,8 @@ static enum err plan(const struct ft_call *a, const struct config *config, struc
         e = ft_plan(x, &f->ask, a->query, &f->options, out, why);
     if (e == OK)
         e = plan_sort(x, f, why);
+    if (e == OK && f->options.marks.given)
+        e = plan_marks(f, why);
     f->ask.profile.planned_us = ft_profile_now(&f->ask.profile, x->db);
     return e;
 }
@@ -223,6 +247,7 @@ void ft_search_run(struct request *rq, const struct ft_call *a)
         return;
     }
     f->ask.spec = index_spec_ref(x->spec);
+    f->spots = BUF_INIT(MEM_SCRATCH);
     f->ask.profile = a->profile;
     enum err e = plan(a, rq->env->config, x, f, &s, &why);
     if (e != OK) {
@@ -237,6 +262,8 @@ void ft_search_run(struct request *rq, const struct ft_call *a)
     s->extra = f;
     s->end_extra = end_search;
     s->show = show;
+    if (f->options.marks.given)
+        s->finish = finish;
     if (f->options.timeout_ms > 0)
         s->deadline_us = rq->env->io->ops->mono_us(rq->env->io) + f->options.timeout_ms * 1000;
     search_for_client(rq, s);

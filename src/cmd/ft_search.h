@@ -13,6 +13,7 @@ struct ft_search {
     bool sort_number;
     bool sorts_late;   /* by values that the index does not have: all that is found comes */
     int sort_distance; /* SORTBY a distance; to the first vector they come so */
+    struct buf spots;  /* of the reply, where values are to be marked: struct ft_spot */
 };
 
 /* A document that was found. */
@@ -26,7 +27,8 @@ struct found {
 /* What a reply is made of. owner: the turn of the loop that makes it */
 struct showing {
     const struct db *db;
-    const struct ft_search *f;
+    struct ft_search *f;
+    size_t reply_at; /* in the client's output */
     struct found *items;
     size_t count;
     bool late;                  /* the time was over before all was found */

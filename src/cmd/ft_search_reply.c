@@ -23,6 +23,19 @@ static void reply_value(struct reply *r, const struct value *v)
         reply_bulk(r, value_to_text(v, number));
 }
 
+/* The same, noted when it is to be marked. */
+static void reply_marked(struct reply *r, const struct showing *w, const struct value *v,
+                         struct ft_target target)
+{
+    size_t at = r->out->len - w->reply_at;
+    bool list = documents_are_lists(w->f->ask.spec, w->f->options.dialect);
+    reply_value(r, v);
+    if (v->kind != VALUE_TEXT || target.how == NULL || list)
+        return;
+    struct ft_spot spot = {target, at, r->out->len - w->reply_at, value_slice(v).len};
+    buf_append(&w->f->spots, &spot, sizeof(spot));
+}
+
 /* The hash's field that a name of RETURN means: one of the schema, or any. */
 static struct slice path_of(const struct ft_search *f, struct slice name)
 {
@@ -33,6 +46,7 @@ static struct slice path_of(const struct ft_search *f, struct slice name)
 /* Name and value for each of RETURN that is there; or only how many (r NULL). */
 static size_t reply_returns(struct reply *r, const struct showing *w, const struct found *item)
 {
+    const struct ft_marks *marks = &w->f->options.marks;
     size_t count = 0;
     for (size_t i = 0; i < w->f->options.return_count; i++) {
         const struct ft_return *ret = &w->f->options.returns[i];
@@ -50,7 +64,7 @@ static size_t reply_returns(struct reply *r, const struct showing *w, const stru
         if (distance >= 0)
             reply_score(r, ft_hit_distance(&item->hit, distance));
         else
-            reply_value(r, &v);
+            reply_marked(r, w, &v, ft_marks_of_return(marks, w->f->ask.spec, ret->what, ret->as));
     }
     return count;
 }
@@ -93,8 +107,9 @@ static size_t reply_whole(struct reply *r, const struct showing *w, const struct
         count++;
         if (r == NULL)
             continue;
+        struct value v = value_of(field.value);
         reply_bulk(r, field.name);
-        reply_bulk(r, field.value);
+        reply_marked(r, w, &v, ft_marks_of(&w->f->options.marks, w->f->ask.spec, field.name));
     }
     return count;
 }

@@ -6,14 +6,31 @@
 #include "cmd/explain.h"
 #include "cmd/gate.h"
 
-/* What the search found, or its error, as the client's reply; and the counters. */
+static void count(struct cmd_env *env, const struct search *s)
+{
+    CHECK(s->error != OK || s->answered == s->query_count);
+    env->stats->searches_total += s->query_count;
+    env->stats->search_distance_computations += s->cost.distances;
+}
+
+/* Lets show() write, and moves that to s->reply, where a lane may read it. */
+static void show_aside(struct cmd_env *env, struct client *client, struct search *s)
+{
+    size_t before = client->out.len;
+    s->show(s, env, client);
+    buf_clear(&s->reply, SIZE_MAX);
+    buf_append(&s->reply, client->out.ptr + before, client->out.len - before);
+    client->out.len = before;
+    s->show = NULL;
+    if (buf_failed(&s->reply))
+        s->error = ERR_NOMEM;
+}
+
+/* What the search found, or its error, as the client's reply. */
 static void answer(struct cmd_env *env, struct client *client, struct search *s)
 {
     struct reply reply = {&client->out, client->proto};
     size_t before = client->out.len;
-    CHECK(s->error != OK || s->answered == s->query_count);
-    env->stats->searches_total += s->query_count;
-    env->stats->search_distance_computations += s->cost.distances;
     if (s->error != OK)
         reply_err(&reply, s->error, NULL);
     else if (s->explain == EXPLAIN_PLAN || s->explain == EXPLAIN_ANALYZE)
@@ -26,8 +43,7 @@ static void answer(struct cmd_env *env, struct client *client, struct search *s)
         gate_replies(env, client, before, false);
 }
 
-/* user: the client, or NULL when it has gone. */
-static void on_done(struct search *s)
+static void end(struct search *s)
 {
     struct client *client = s->user;
     struct cmd_env *env = s->env;
@@ -39,6 +55,48 @@ static void on_done(struct search *s)
     search_free(s);
     if (client != NULL)
         client_unblock(env, client);
+}
+
+static void run_finish(struct job *job, struct lane *lane)
+{
+    struct search *s = (struct search *)job;
+    (void)lane;
+    s->error = s->finish(s);
+}
+
+static void on_finished(struct job *job)
+{
+    end((struct search *)job);
+}
+
+/* user: the client, or NULL when it has gone. */
+static void on_done(struct search *s)
+{
+    struct client *client = s->user;
+    struct cmd_env *env = s->env;
+    if (client != NULL) {
+        count(env, s);
+        if (s->error == OK && s->finish != NULL)
+            show_aside(env, client, s);
+    }
+    if (client == NULL || s->error != OK || s->finish == NULL) {
+        end(s);
+        return;
+    }
+    s->job = (struct job){.run = run_finish, .done = on_finished, .class = JOB_SEARCH};
+    env->io->ops->submit(env->io, &s->job);
+}
+
+/* Within the command. */
+static void answer_here(struct cmd_env *env, struct client *client, struct search *s)
+{
+    count(env, s);
+    if (s->error == OK && s->finish != NULL)
+        show_aside(env, client, s);
+    if (s->error == OK && s->finish != NULL)
+        s->error = s->finish(s);
+    answer(env, client, s);
+    search_free(s);
 }
 
 void search_for_client(struct request *rq, struct search *s)
@@ -53,8 +111,7 @@ void search_for_client(struct request *rq, struct search *s)
     if (here)
         search_run_here(s);
     if (here || search_start(s)) {
-        answer(rq->env, rq->client, s);
-        search_free(s);
+        answer_here(rq->env, rq->client, s);
         return;
     }
     rq->client->search = s;

@@ -101,8 +101,7 @@ struct value document_value(const struct db *db, const struct index_spec *s, con
 struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,
                             struct slice path, unsigned dialect, struct document_room *room)
 {
-    enum { DIALECT_OF_ALL = 3 };
-    if (!s->on_json || dialect < DIALECT_OF_ALL)
+    if (!documents_are_lists(s, dialect))
         return document_value(db, s, o, path, room);
     return read_json(s, object_value(o), path, true, room);
 }

@@ -22,6 +22,12 @@ static inline enum object_type document_type(const struct index_spec *s)
 struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
                             struct slice path, struct document_room *room);
 
+/* Do queries of a dialect see of JSON an array of all that a path leads to? */
+static inline bool documents_are_lists(const struct index_spec *s, unsigned dialect)
+{
+    return s->on_json && dialect >= 3;
+}
+
 /* The same as queries of that dialect are shown it: from 3 on JSON comes as an array of all that
  * the path leads to. */
 struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,

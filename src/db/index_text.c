@@ -52,21 +52,19 @@ static void set_options(const struct index_spec *spec, struct text_options *o)
 struct index_text *index_text_new(struct db *db, const struct index_spec *spec)
 {
     struct text_options *options = mem_try(MEM_SCRATCH, sizeof(*options));
-    struct slice *words = mem_try(MEM_SCRATCH, text_stop_word_count * sizeof(*words));
+    struct slice words[TEXT_STOP_WORD_COUNT];
     struct index_text *t = mem_try_calloc(MEM_TEXT, sizeof(*t));
-    if (options != NULL && words != NULL && t != NULL) {
+    if (options != NULL && t != NULL) {
         set_options(spec, options);
         if (!spec->own_stop_words) {
-            for (size_t i = 0; i < text_stop_word_count; i++)
-                words[i] = slice_of(text_stop_words[i]);
+            text_usual_stop_words(words);
             options->stop_words = words;
-            options->stop_word_count = text_stop_word_count;
+            options->stop_word_count = TEXT_STOP_WORD_COUNT;
         }
         t->db = db;
         t->index = text_index_new(&db->epoch, db->env.hash_seed, options);
     }
     mem_free(MEM_SCRATCH, options);
-    mem_free(MEM_SCRATCH, words);
     if (t != NULL && t->index == NULL) {
         mem_free(MEM_TEXT, t);
         return NULL;

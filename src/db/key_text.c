@@ -60,6 +60,7 @@ void key_text_free(struct key_text *t)
     for (size_t i = 0; i < t->count; i++) {
         text_query_fini(&t->groups[i]->query);
         text_set_fini(&t->groups[i]->set);
+        mem_free(MEM_SCRATCH, t->groups[i]->rarity);
         mem_free(MEM_SCRATCH, t->groups[i]);
     }
     mem_free(MEM_SCRATCH, t->scores);
@@ -199,10 +200,7 @@ static enum err on_word(void *user, const struct text_token *token)
 /* Stop words say nothing even where there is no TEXT field: redisvl joins clauses by AND. */
 static bool is_stop_word(const struct index_spec *s, struct slice word)
 {
-    for (size_t i = 0; i < text_stop_word_count && !s->own_stop_words; i++)
-        if (slice_eq_nocase(word, text_stop_words[i]))
-            return true;
-    return false;
+    return !s->own_stop_words && text_is_usual_stop_word(word);
 }
 
 /* *out: TEXT_NO_NODE when it says nothing. */
@@ -510,6 +508,20 @@ static void refine(struct key_text *t, struct search *s)
         drive(t, s, least);
 }
 
+static enum err match_group(struct key_text *t, struct key_words *w)
+{
+    struct text_ask ask = t->ask;
+    if (t->view.index == NULL) /* there are no words */
+        return OK;
+    if (t->rarities) {
+        w->rarity = mem_try_calloc(MEM_SCRATCH, w->query.count * sizeof(*w->rarity));
+        if (w->rarity == NULL)
+            return ERR_NOMEM;
+        ask.rarity = w->rarity;
+    }
+    return text_match(&t->view, &w->query, &ask, &w->set);
+}
+
 enum err key_text_run(struct key_text *t, struct search *s, struct lane *lane)
 {
     enum err e = OK;
@@ -517,13 +529,8 @@ enum err key_text_run(struct key_text *t, struct search *s, struct lane *lane)
     t->lane = lane;
     t->ask.stops = stops;
     t->ask.user = t;
-    for (size_t i = 0; i < t->count && e == OK; i++) {
-        struct key_words *w = t->groups[i];
-        if (t->view.index == NULL) /* there are no words */
-            w->set.count = 0;
-        else
-            e = text_match(&t->view, &w->query, &t->ask, &w->set);
-    }
+    for (size_t i = 0; i < t->count && e == OK; i++)
+        e = match_group(t, t->groups[i]);
     if (e == OK && t->view.index != NULL)
         e = sum_scores(t);
     if (e == OK && search_selects(s) && !s->named)

@@ -29,7 +29,8 @@ struct key_text_options {
 struct key_words {
     struct text_query query;
     struct text_set set;
-    bool required; /* a document that is not in it does not match */
+    double *rarity; /* of its leaves, by node; NULL: not wanted, or not run */
+    bool required;  /* a document that is not in it does not match */
 };
 
 /* owner: whoever asked for it */
@@ -40,6 +41,7 @@ struct key_text {
     struct key_words *groups[LIMIT_PARAMS];
     size_t count;
     bool alone;    /* nothing but one group decides */
+    bool rarities; /* are wanted */
     float *scores; /* by slot; NULL: not wanted, or not run */
     uint32_t scores_end;
     struct search *search;

@@ -73,6 +73,8 @@ struct search {
     /* [loop] Without an error: makes the client's reply of what encode() left in `reply`. NULL:
      * that is the reply. */
     void (*show)(struct search *s, void *env, void *client);
+    /* [lane] NULL, or: makes the client's reply of what show() wrote, which is in `reply`. */
+    enum err (*finish)(struct search *s);
     /* [loop] The search is over: error says how. The callee calls search_free. */
     void (*done)(struct search *s);
     /* [loop] NULL, or: whom it is for has gone, and it waits on the loop, not for a lane. The

@@ -104,7 +104,11 @@ struct text_stops *text_stops_new(struct text_tokenizer *t, const struct slice *
 
 bool text_is_stop_word(const struct text_index *x, struct slice word)
 {
-    const struct text_stops *s = x->stops;
+    return text_stops_have(x->stops, word);
+}
+
+bool text_stops_have(const struct text_stops *s, struct slice word)
+{
     return s->count > 0 && bsearch(&word, s->words, s->count, sizeof(*s->words), by_text) != NULL;
 }
 

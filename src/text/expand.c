@@ -6,75 +6,9 @@
 #include <stdlib.h>
 
 #include "text/match_own.h"
+#include "text/patterns.h"
 
-enum { LETTERS_MAX = TEXT_WORD_MAX + 4, NO_LETTER = 0x110000 /* and a byte */ };
-
-/* -- letters ----------------------------------------------------------------------------------- */
-
-/* The next letter of text; bytes that are not UTF-8 are letters of their own. */
-static uint32_t next_letter(struct slice text, size_t *at)
-{
-    uint8_t c = text.ptr[*at];
-    size_t size = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    uint32_t letter = size == 1 ? c : c & (0xffu >> (size + 1));
-    if (*at + size > text.len)
-        size = 1;
-    for (size_t i = 1; i < size; i++) {
-        uint8_t more = text.ptr[*at + i];
-        if ((more & 0xc0) != 0x80) {
-            ++*at;
-            return (uint32_t)NO_LETTER + c;
-        }
-        letter = letter << 6 | (more & 0x3f);
-    }
-    *at += size;
-    return size == 1 && c >= 0x80 ? (uint32_t)NO_LETTER + c : letter;
-}
-
-static size_t letters_of(struct slice text, uint32_t *out)
-{
-    size_t count = 0;
-    for (size_t at = 0; at < text.len && count < LETTERS_MAX;)
-        out[count++] = next_letter(text, &at);
-    return count;
-}
-
-/* -- patterns ---------------------------------------------------------------------------------- */
-
-/* Goes back to the last * only: linear but for what it stands for. */
-static bool matches_pattern(struct slice text, struct slice pattern)
-{
-    size_t t = 0, p = 0, star = SIZE_MAX, star_text = 0;
-    while (t < text.len) {
-        size_t text_next = t, pattern_next = p;
-        bool same = false;
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = ++p;
-            star_text = t;
-            continue;
-        }
-        if (p < pattern.len) {
-            bool any = pattern.ptr[p] == '?';
-            if (pattern.ptr[p] == '\\' && p + 1 < pattern.len)
-                pattern_next++;
-            uint32_t wanted = next_letter(pattern, &pattern_next);
-            same = next_letter(text, &text_next) == wanted || any;
-        }
-        if (same) {
-            t = text_next;
-            p = pattern_next;
-        } else if (star == SIZE_MAX) {
-            return false;
-        } else {
-            (void)next_letter(text, &star_text);
-            t = star_text;
-            p = star;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*')
-        p++;
-    return p == pattern.len;
-}
+/* -- walks ------------------------------------------------------------------------------------- */
 
 /* What every text begins with that the pattern matches. */
 static struct slice pattern_prefix(struct slice pattern)
@@ -90,22 +24,6 @@ static bool begins_with(struct slice text, struct slice prefix)
     return text.len >= prefix.len &&
            (prefix.len == 0 || memcmp(text.ptr, prefix.ptr, prefix.len) == 0);
 }
-
-static bool ends_with(struct slice text, struct slice end)
-{
-    return text.len >= end.len && memcmp(text.ptr + text.len - end.len, end.ptr, end.len) == 0;
-}
-
-static bool fits(const struct text_node *n, struct slice pattern, struct slice term)
-{
-    if (n->kind == TEXT_SUFFIX)
-        return ends_with(term, pattern);
-    if (n->kind == TEXT_INFIX)
-        return memmem(term.ptr, term.len, pattern.ptr, pattern.len) != NULL;
-    return n->kind == TEXT_PREFIX || matches_pattern(term, pattern);
-}
-
-/* -- walks ------------------------------------------------------------------------------------- */
 
 static bool add(struct text_leaf_terms *l, const struct text_term *term)
 {
@@ -134,7 +52,7 @@ static void walk_pattern(struct text_matching *m, const struct text_node *n,
         struct slice text = text_term_text(term);
         if (!begins_with(text, prefix))
             return;
-        if (is_word(term) && fits(n, pattern, text) && !add(l, term))
+        if (is_word(term) && text_fits(n->kind, pattern, text) && !add(l, term))
             return;
     }
 }
@@ -142,11 +60,12 @@ static void walk_pattern(struct text_matching *m, const struct text_node *n,
 /* -- fuzzy words ------------------------------------------------------------------------------- */
 
 struct fuzzy {
-    uint32_t word[LETTERS_MAX], term[LETTERS_MAX];
+    uint32_t word[TEXT_LETTERS_MAX], term[TEXT_LETTERS_MAX];
     size_t word_size, term_size;
     size_t edits;
     size_t good; /* rows below it are those of the first letters of `term` */
-    uint16_t rows[LETTERS_MAX + 1][LETTERS_MAX + 1]; /* of which a short word needs a corner */
+    uint16_t rows[TEXT_LETTERS_MAX + 1]
+                 [TEXT_LETTERS_MAX + 1]; /* of which a short word needs a corner */
 };
 
 /* Row `at` from the one before; its least entry. */
@@ -173,15 +92,15 @@ static size_t bytes_of(struct slice text, size_t letters)
 {
     size_t at = 0;
     while (letters-- > 0 && at < text.len)
-        (void)next_letter(text, &at);
+        (void)text_next_letter(text, &at);
     return at;
 }
 
 /* Is the term near enough? *dead: nothing is that begins with so many of its letters. */
 static bool is_near(struct fuzzy *f, struct slice text, size_t *dead)
 {
-    uint32_t letters[LETTERS_MAX];
-    size_t count = letters_of(text, letters), same = 0;
+    uint32_t letters[TEXT_LETTERS_MAX];
+    size_t count = text_letters_of(text, letters), same = 0;
     while (same < count && same < f->term_size && letters[same] == f->term[same])
         same++;
     if (same < f->good)
@@ -192,7 +111,7 @@ static bool is_near(struct fuzzy *f, struct slice text, size_t *dead)
     while (f->good < count) {
         if (make_row(f, f->good + 1) > f->edits) {
             /* What is no letter may become one by the bytes that follow. */
-            *dead = letters[f->good] < NO_LETTER ? f->good + 1 : 0;
+            *dead = letters[f->good] < TEXT_NO_LETTER ? f->good + 1 : 0;
             return false;
         }
         f->good++;
@@ -224,7 +143,7 @@ static enum err walk_fuzzy(struct text_matching *m, const struct text_node *n,
         return ERR_NOMEM;
     f->term_size = f->good = 0;
     f->edits = n->edits;
-    f->word_size = letters_of(text_node_text(m->query, n), f->word);
+    f->word_size = text_letters_of(text_node_text(m->query, n), f->word);
     for (size_t i = 0; i <= f->word_size; i++)
         f->rows[0][i] = (uint16_t)i;
     const struct text_terms *terms = &m->view->index->terms;

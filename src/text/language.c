@@ -8,11 +8,24 @@ static const char *const names[] = {
 #undef X
 };
 
-const char *const text_stop_words[] = {
+static const char *const stop_words[TEXT_STOP_WORD_COUNT] = {
     "a",    "is",    "the",  "an",    "and",   "are",  "as",   "at", "be",  "but",  "by",
     "for",  "if",    "in",   "into",  "it",    "no",   "not",  "of", "on",  "or",   "such",
     "that", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with"};
-const size_t text_stop_word_count = sizeof(text_stop_words) / sizeof(*text_stop_words);
+
+void text_usual_stop_words(struct slice out[TEXT_STOP_WORD_COUNT])
+{
+    for (size_t i = 0; i < TEXT_STOP_WORD_COUNT; i++)
+        out[i] = slice_of(stop_words[i]);
+}
+
+bool text_is_usual_stop_word(struct slice word)
+{
+    for (size_t i = 0; i < TEXT_STOP_WORD_COUNT; i++)
+        if (slice_eq_nocase(word, stop_words[i]))
+            return true;
+    return false;
+}
 
 const char *text_language_name(enum text_language language)
 {

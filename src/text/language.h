@@ -61,7 +61,9 @@ void text_stemmers_fini(struct text_stemmers *s);
 struct slice text_stem(struct text_stemmers *s, enum text_language language, struct slice word);
 
 /* Words that an index leaves out unless FT.CREATE names others: those of RediSearch. */
-extern const char *const text_stop_words[];
-extern const size_t text_stop_word_count;
+enum { TEXT_STOP_WORD_COUNT = 33 };
+void text_usual_stop_words(struct slice out[TEXT_STOP_WORD_COUNT]);
+/* Case does not matter. */
+bool text_is_usual_stop_word(struct slice word);
 
 #endif

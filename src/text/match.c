@@ -469,6 +469,15 @@ static void order_children(struct machine *x, uint32_t node, struct ranked *room
         x->order[(*used)++] = room[i].child;
 }
 
+static void tell_rarity(const struct machine *x, uint32_t leaf)
+{
+    const struct text_leaf_terms *l = &x->m.leaves[leaf];
+    double least = l->count > 0 ? l->idf[0] : 0;
+    for (uint32_t i = 1; i < l->count; i++)
+        least = l->idf[i] < least ? l->idf[i] : least;
+    x->m.ask->rarity[leaf] = least;
+}
+
 static enum err prepare(struct machine *x)
 {
     uint32_t count = x->m.query->count, used = 0;
@@ -486,6 +495,8 @@ static enum err prepare(struct machine *x)
             e = text_expand(&x->m, i);
         if (e != OK)
             break;
+        if (x->m.ask->rarity != NULL && is_leaf(x->m.query->nodes[i].kind))
+            tell_rarity(x, i);
         x->weight[i] = weigh(x, i);
         order_children(x, i, room, &used);
     }

@@ -48,6 +48,7 @@ struct text_ask {
     bool scores;               /* they are wanted */
     bool (*stops)(void *user); /* asked now and then: is the time over? */
     void *user;
+    double *rarity; /* NULL, or by node: set for leaves; that of several terms is the commonest's */
 };
 
 /* Documents by slot. owner: caller */

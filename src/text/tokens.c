@@ -45,7 +45,7 @@ void text_tokenizer_free(struct text_tokenizer *t)
 
 /* -- bytes ------------------------------------------------------------------------------------- */
 
-static bool is_separator(uint8_t c)
+bool text_is_separator(uint8_t c)
 {
     if (c >= 0x80 || c == '_' || c == '\\')
         return false;
@@ -61,7 +61,7 @@ static bool is_control(uint8_t c)
 /* May it be a part of a word behind a backslash? */
 static bool is_escapable(uint8_t c)
 {
-    return (is_separator(c) && !is_control(c)) || c == '\\' || c == '_';
+    return (text_is_separator(c) && !is_control(c)) || c == '\\' || c == '_';
 }
 
 static uint8_t folded(uint8_t c)
@@ -90,11 +90,11 @@ struct run {
 static bool next_run(struct text_tokenizer *t, struct slice source, size_t *at, struct run *out)
 {
     size_t i = *at;
-    while (i < source.len && is_separator(source.ptr[i]))
+    while (i < source.len && text_is_separator(source.ptr[i]))
         i++;
     *out = (struct run){.at = i};
     buf_clear(&t->run, SIZE_MAX);
-    for (; i < source.len && !is_separator(source.ptr[i]); i++) {
+    for (; i < source.len && !text_is_separator(source.ptr[i]); i++) {
         uint8_t c = source.ptr[i];
         if (c == '\\') {
             if (i + 1 == source.len)
@@ -174,8 +174,10 @@ static UChar32 next_char(const UChar *text, int32_t *at, int32_t end)
 static size_t utf8_size(const UChar *text, int32_t from, int32_t end)
 {
     size_t size = 0;
-    while (from < end)
-        size += (size_t)U8_LENGTH((uint32_t)next_char(text, &from, end));
+    while (from < end) {
+        UChar32 c = next_char(text, &from, end); /* which the macro names more than once */
+        size += (size_t)U8_LENGTH((uint32_t)c);
+    }
     return size;
 }
 
@@ -260,7 +262,7 @@ enum err text_break_word(struct text_tokenizer *t, struct slice word, text_on_to
         if (is_control(word.ptr[i])) /* no word has one */
             continue;
         run.wide |= word.ptr[i] >= 0x80;
-        run.escaped |= is_separator(word.ptr[i]); /* it would not be here otherwise */
+        run.escaped |= text_is_separator(word.ptr[i]); /* it would not be here otherwise */
         buf_append_byte(&t->run, folded(word.ptr[i]));
     }
     return buf_failed(&t->run) ? ERR_NOMEM : take_run(t, &run, fn, user);

@@ -23,6 +23,9 @@ struct text_token {
     size_t at, size;   /* where in the source, as written */
 };
 
+/* Does a byte of ASCII separate words? */
+bool text_is_separator(uint8_t c);
+
 /* NULL when memory is short, or ICU's data is not there. */
 MUST_USE struct text_tokenizer *text_tokenizer_new(void);
 void text_tokenizer_free(struct text_tokenizer *t);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text/marker.h"
 #include "text/match.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -52,6 +53,28 @@ static enum err check_token(void *user, const struct text_token *token)
     return OK;
 }
 
+/* Marks that nobody sees leave a text as it is. */
+static void show(struct slice text, enum text_kind kind, struct slice pattern)
+{
+    struct text_query q;
+    struct text_show how = {.marked = true, .pieces = 2, .piece_words = 3};
+    struct buf out = BUF_INIT(MEM_SCRATCH);
+    text_query_init(&q);
+    CHECK(text_query_add(&q, kind, pattern, &q.root) == OK);
+    q.nodes[q.root].edits = 1;
+    struct text_marker *m = text_marker_new(TEXT_ENGLISH, NULL, 0);
+    CHECK(m != NULL && text_marker_add(m, &q, NULL) == OK);
+    CHECK(text_marker_show(m, text, true, &how, &out) == OK);
+    CHECK(slice_eq(buf_slice(&out), text));
+    how.in_pieces = true;
+    CHECK(text_marker_show(m, text, true, &how, &out) == OK && out.len <= 2 * text.len);
+    how.marked = false;
+    CHECK(text_marker_show(m, text, true, &how, &out) == OK && out.len <= 3 * text.len);
+    buf_fini(&out);
+    text_marker_free(m);
+    text_query_fini(&q);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     enum { FUZZED_MAX = 2000 };
@@ -76,9 +99,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct text_tokenizer *own = text_tokenizer_new(); /* it calls back while it reads */
     CHECK(own != NULL && text_tokenize(own, text, check_token, &c) == OK);
     CHECK((find(&c, TEXT_WILDCARD, slice_of("*")) == 1) == (c.words > 0));
-    for (int kind = TEXT_TERM; kind <= TEXT_FUZZY; kind++)
+    for (int kind = TEXT_TERM; kind <= TEXT_FUZZY; kind++) {
         if (find(&c, (enum text_kind)kind, pattern) == 1)
             CHECK(c.words > 0);
+        show(text, (enum text_kind)kind, pattern);
+    }
     text_tokenizer_free(own);
     text_index_free(c.index);
     return 0;
