@@ -55,7 +55,7 @@ enum {
     LIMIT_MULTI_COMMANDS = 1024 * 1024,   /* that wait for EXEC */
     LIMIT_MULTI_SIZE = 256 * 1024 * 1024, /* bytes of these */
     LIMIT_WATCHED_KEYS = 64 * 1024,       /* of one client */
-    LIMIT_ELEMENT_TTL_S = 0x7fffffff,     /* ELEMENTTTL */
+    LIMIT_ELEMENT_TTL_S = 0x7fffffff,     /* ELEMENTTTL, TEMPORARY of FT.CREATE */
     LIMIT_ROWS = 0x7fffffff,              /* elements of a collection */
     LIMIT_STRING_SIZE = 1 << 30,          /* bytes of a string; proto-max-bulk-len has less */
     LIMIT_LCS_CELLS = 1 << 20,            /* of LCS: (length + 1) of one string times the other's */

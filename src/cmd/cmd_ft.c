@@ -15,6 +15,10 @@ struct key_index *ft_index(struct request *rq, struct slice name)
 {
     struct key_index *x = indexes_find(rq->env->db, name);
     int shown = (int)(name.len < 64 ? name.len : 64);
+    if (x != NULL && x->ends)
+        x = NULL;
+    if (x != NULL)
+        x->used_ms = rq->env->db->now_ms;
     /* Clients look for either half of this. */
     if (x == NULL)
         reply_errorf(&rq->reply, "Unknown index name: %.*s: no such index", shown,
@@ -198,10 +202,11 @@ void cmd_ft_list(struct request *rq)
 {
     size_t count = 0;
     for (const struct key_index *x = rq->env->db->indexes; x != NULL; x = x->next)
-        count++;
+        count += !x->ends;
     reply_set(&rq->reply, count);
     for (const struct key_index *x = rq->env->db->indexes; x != NULL; x = x->next)
-        reply_bulk(&rq->reply, x->spec->name);
+        if (!x->ends)
+            reply_bulk(&rq->reply, x->spec->name);
 }
 
 /* The tree of a query as text. */

@@ -2,16 +2,17 @@
 
 #include "cmd/command_keys.h"
 #include "cmd/env.h"
+#include "cmd/ft_temporary.h"
 #include "db/aging.h"
 #include "db/hashes.h"
 
 enum {
-    SLICE_US = 300,    /* of the loop's time */
-    SLICE_OF_KEY_US = 250, /* for the fields of a key that a command names */
-    SLICE_KEYS = 2000, /* in one record */
-    LOOK_EVERY = 16,   /* keys between two looks at the clock */
-    SLICE_FIELDS = 64,     /* in one mutation */
-    SLICE_ELEMENTS = 32,   /* in one mutation */
+    SLICE_US = 300,          /* of the loop's time */
+    SLICE_OF_KEY_US = 250,   /* for the fields of a key that a command names */
+    SLICE_KEYS = 2000,       /* in one record */
+    LOOK_EVERY = 16,         /* keys between two looks at the clock */
+    SLICE_FIELDS = 64,       /* in one mutation */
+    SLICE_ELEMENTS = 32,     /* in one mutation */
     SLICE_COLLECTIONS = 4096 /* looked at */
 };
 
@@ -114,8 +115,8 @@ bool expire_keys_of(struct request *rq)
     const struct command *c = rq->command;
     struct why why = {{0}};
     enum err e = OK;
-    bool due = expiry_is_due(&db->keys.expiry, db->now_ms) ||
-               expiry_is_due(&db->keys.fields, db->now_ms);
+    bool due =
+        expiry_is_due(&db->keys.expiry, db->now_ms) || expiry_is_due(&db->keys.fields, db->now_ms);
     bool searches = c->group == GROUP_SEARCH && (c->flags & CMD_READONLY) != 0;
     if (!due || (!command_has_keys(c) && !searches))
         return true;
@@ -210,7 +211,8 @@ bool expire_some(struct cmd_env *env)
     db->now_ms = io->ops->wall_us(io) / 1000;
     bool keys = expiry_is_due(&db->keys.expiry, db->now_ms), more = false;
     bool fields = expiry_is_due(&db->keys.fields, db->now_ms);
-    if ((!keys && !fields && next_due(db) == NULL) || !mlog_accepts(&db->log) ||
+    bool indexes = ft_temporary_is_due(db);
+    if ((!keys && !fields && !indexes && next_due(db) == NULL) || !mlog_accepts(&db->log) ||
         pause_is_on(&env->pause) || env->keeps_expired)
         return false;
     uint64_t start = io->ops->mono_us(io);
@@ -220,12 +222,15 @@ bool expire_some(struct cmd_env *env)
         e = expire_fields(env, start + SLICE_US);
     if (e == OK)
         e = expire_elements(env, start + SLICE_US, &more);
+    if (e == OK && indexes)
+        e = ft_temporary_end_some(env, start + SLICE_US);
     db_commit(db);
     uint64_t took = io->ops->mono_us(io) - start;
     env->expire_us += took;
     latency_note(env, LATENCY_EXPIRE, took);
-    more = e == OK && (more || expiry_is_due(&db->keys.expiry, db->now_ms) ||
-                       expiry_is_due(&db->keys.fields, db->now_ms));
+    more = e == OK &&
+           (more || ft_temporary_is_due(db) || expiry_is_due(&db->keys.expiry, db->now_ms) ||
+            expiry_is_due(&db->keys.fields, db->now_ms));
     env->stats->expired_time_cap_reached_count += more;
     return more;
 }

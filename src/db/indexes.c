@@ -138,8 +138,8 @@ struct collection **index_part(struct key_index *x, size_t number)
     return number == 0 ? &x->docs : &x->vectors[number - 1];
 }
 
-static enum err make_part(struct key_index *x, size_t number, uint64_t uid,
-                          struct collection **out, struct why *why)
+static enum err make_part(struct key_index *x, size_t number, uint64_t uid, struct collection **out,
+                          struct why *why)
 {
     struct collection_spec spec;
     enum err e = index_collection_spec(x->spec, number, &spec, why);
@@ -250,8 +250,8 @@ static struct mutation_element element_of(const struct key_index *x, size_t part
     return element;
 }
 
-static enum err put(struct key_index *x, struct collection *c,
-                    struct mutation_element *element, uint64_t lsn)
+static enum err put(struct key_index *x, struct collection *c, struct mutation_element *element,
+                    uint64_t lsn)
 {
     struct mutation m = {.kind = MUTATION_PUT,
                          .dim = c->spec.dim,
@@ -336,9 +336,11 @@ static void follow_key(struct key_index *x, struct slice key, uint64_t lsn)
     if (e != OK) {
         forget(x, key, slot, lsn);
         note_failure(x, key, e, &why);
-    } else if (x->text != NULL) {
-        index_text_note_rows(x, slot, key);
+        return;
     }
+    x->used_ms = x->db->now_ms;
+    if (x->text != NULL)
+        index_text_note_rows(x, slot, key);
 }
 
 static void follow_all(struct db *db, struct slice key, uint64_t lsn)
@@ -414,6 +416,8 @@ static void take_over(struct key_index *x)
     x->next = old->next;
     x->aliases = old->aliases;
     x->uses = old->uses;
+    x->used_ms = old->used_ms;
+    x->ends = old->ends;
     x->serial = old->serial;
     x->succeeds = NULL;
     old->aliases = NULL;

@@ -32,8 +32,8 @@ struct index_document {
     size_t *vector_at;  /* in vectors */
     struct buf floats;
     struct document_room json; /* of JSON: a value as hashes have it */
-    struct buf texts;  /* of the TEXT fields, one after the other */
-    struct buf pieces; /* of struct index_piece */
+    struct buf texts;          /* of the TEXT fields, one after the other */
+    struct buf pieces;         /* of struct index_piece */
     enum text_language language;
     double score;
 };
@@ -62,6 +62,10 @@ struct key_index {
     struct index_text *text;     /* index_text.h; NULL: there is no TEXT field */
     struct index_document document;
     uint64_t failures, uses;
+    uint64_t
+        used_ms; /* TEMPORARY: when it was last named, or got a document; 0: not since a start */
+    uint64_t end_at; /* of the map of docs, while they are removed */
+    bool ends;       /* its time is over: it is not there for anybody */
     struct buf last_error, last_error_key;
     struct io_timer scan_timer;
     struct key_index *successor; /* the same with more fields, until it has all documents */

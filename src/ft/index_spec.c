@@ -414,6 +414,16 @@ static enum err read_filter(struct words *w, struct index_spec *s)
     return e == OK ? index_filter_new(text, &s->filter, w->why) : e;
 }
 
+static enum err read_temporary(struct words *w, struct index_spec *s)
+{
+    uint64_t seconds = 0;
+    enum err e = take_count(w, "TEMPORARY", LIMIT_ELEMENT_TTL_S, &seconds);
+    if (e == OK && seconds == 0)
+        e = bad_value(w, "TEMPORARY", "Value is outside acceptable bounds");
+    s->idle_ms = seconds * 1000;
+    return e;
+}
+
 static enum err read_stop_words(struct words *w, struct index_spec *s)
 {
     s->own_stop_words = true;
@@ -461,6 +471,8 @@ static enum err read_options(struct words *w, struct index_spec *s)
             e = take(w, "LANGUAGE_FIELD", &s->language_field);
         else if (next_is(w, "STOPWORDS"))
             e = read_stop_words(w, s);
+        else if (next_is(w, "TEMPORARY"))
+            e = read_temporary(w, s);
         else if (next_is(w, "SKIPINITIALSCAN"))
             s->skip_scan = true;
         else if (!read_text_flag(w, s))

@@ -91,6 +91,7 @@ struct index_spec {
     size_t text_count;
     bool on_json; /* documents are JSON, not hashes */
     bool skip_scan;
+    uint64_t idle_ms; /* TEMPORARY: so long unused, it goes; 0: it stays */
     double score;
     struct slice score_field;    /* empty: none */
     struct slice payload_field;  /* empty: none */
