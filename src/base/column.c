@@ -242,6 +242,60 @@ enum err columns_make_large(struct columns *c)
     return become_large(c, c->capacity);
 }
 
+static enum err add_to_slab(struct columns *c)
+{
+    if (c->capacity == 0)
+        return OK;
+    return slab_size(c, c->capacity) <= COLUMNS_SLAB_MAX ? grow_slab(c, c->capacity)
+                                                         : become_large(c, c->capacity);
+}
+
+static enum err add_to_large(struct columns *c, unsigned i)
+{
+    c->base[i] = address_space(reservation(c, i));
+    if (c->base[i] == NULL)
+        return ERR_NOMEM;
+    if (commit(c, i, c->capacity))
+        return OK;
+    (void)munmap(c->base[i], reservation(c, i)); /* cannot fail for a range of our own */
+    c->base[i] = NULL;
+    return ERR_NOMEM;
+}
+
+enum err columns_add(struct columns *c, unsigned i, struct column_spec spec)
+{
+    CHECK(i < c->count && c->spec[i].stride == 0 && spec.stride > 0 && c->committed[i] == 0);
+    c->spec[i] = spec;
+    c->base[i] = NULL;
+    enum err e = c->large ? add_to_large(c, i) : add_to_slab(c);
+    if (e != OK)
+        c->spec[i].stride = 0;
+    return e;
+}
+
+struct column_left columns_remove(struct columns *c, unsigned i)
+{
+    CHECK(i < c->count && c->spec[i].stride > 0);
+    struct column_left left = {.tag = c->spec[i].tag};
+    if (c->large) {
+        left.base = c->base[i];
+        left.reserved = reservation(c, i);
+        left.committed = c->committed[i];
+    }
+    c->spec[i].stride = 0;
+    c->base[i] = NULL;
+    c->committed[i] = 0;
+    return left;
+}
+
+void column_left_free(struct column_left *left)
+{
+    mem_book_pages(left->tag, -(int64_t)left->committed);
+    if (left->base != NULL)
+        (void)munmap(left->base, left->reserved); /* cannot fail for a range of our own */
+    *left = (struct column_left){0};
+}
+
 /* What a column of so many rows would have committed had it never been longer. */
 static size_t committed_for(const struct columns *c, unsigned i, uint32_t rows)
 {

@@ -57,6 +57,22 @@ MUST_USE enum err columns_reserve(struct columns *c, uint32_t rows);
 /* Leaves the slab now, however small the set is. */
 MUST_USE enum err columns_make_large(struct columns *c);
 
+/* A column that was not there (stride 0), its rows 0. ERR_NOMEM: nothing has changed. base[] may
+ * change while the set is small. */
+MUST_USE enum err columns_add(struct columns *c, unsigned i, struct column_spec spec);
+
+/* A column that is not there any more, for readers that still have its base. immutable */
+struct column_left {
+    uint8_t *base;
+    size_t reserved, committed;
+    enum mem_tag tag;
+};
+
+/* Takes a column away. A small set's stays in its slab until that grows. */
+struct column_left columns_remove(struct columns *c, unsigned i);
+/* [any thread] No reader is left. */
+void column_left_free(struct column_left *left);
+
 /* The rows from `rows` on are no longer used, and no reader looks at them any more: gives memory
  * behind them back to the system, at most bytes_max (a multiple of COLUMNS_SHRINK_STEP) or one
  * column's share below a step, so that the loop is not held up; false: there is no more to give.

@@ -19,7 +19,7 @@ static bool has_room(const struct client *client, const struct collection *c)
 {
     if (c->dropped)
         return true;
-    return client->retry ? pending_count(&c->pending) == 0 : !collection_pending_full(c);
+    return client->retry ? pending_count(&c->side->pending) == 0 : !collection_pending_full(c);
 }
 
 /* Writers that wait hear of it when rows were linked. */

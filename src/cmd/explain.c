@@ -23,7 +23,8 @@ static void put_collection(struct reply *r, const struct search *s, struct buf *
 {
     const struct collection *c = s->view.collection;
     const char *walked =
-        c->spec.quant == QUANT_NONE ? type_name(c->spec.type) : quant_name(c->spec.quant);
+        spec_has_codes(&s->view.side->shape) ? quant_name(s->view.side->shape.quant)
+                                             : type_name(c->spec.type);
     buf_printf(line, "%zu elements of %u dimensions, %s over %s, %zu not linked yet", s->view.live,
                c->spec.dim, s->view.graph == NULL ? "FLAT" : s->view.graph->ops->name, walked,
                (size_t)(s->view.pending.tail - s->view.pending.head));

@@ -68,7 +68,7 @@ bool wait_longer_for_room(struct cmd_env *env, struct client *client, struct col
 
 void retry_when_linked(struct request *rq, struct collection *c)
 {
-    CHECK(pending_count(&c->pending) > 0);
+    CHECK(pending_count(&c->side->pending) > 0);
     rq->client->retry = true;
     wait_for(rq, c);
 }

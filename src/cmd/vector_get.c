@@ -167,7 +167,7 @@ static void reply_links(struct request *rq, const struct collection_view *v, uin
                         int level, bool with_scores, const uint8_t *query, uint32_t *links)
 {
     struct reply *r = &rq->reply;
-    size_t most = 2 * (size_t)v->collection->spec.m;
+    size_t most = 2 * (size_t)v->side->shape.m;
     size_t count = hnsw_neighbours(v->graph, row, level, links, most);
     CHECK(count <= most);
     size_t live = 0;
@@ -204,26 +204,27 @@ void cmd_vlinks(struct request *rq)
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
     }
-    if (pending_count(&c->pending) > 0 && (rq->client->flags & CLIENT_IN_EXEC)) {
+    if (pending_count(&c->side->pending) > 0 && (rq->client->flags & CLIENT_IN_EXEC)) {
         reply_error(&rq->reply, "ERR VLINKS cannot wait inside MULTI until all rows are linked");
         return;
     }
-    if (pending_count(&c->pending) > 0) {
+    if (pending_count(&c->side->pending) > 0) {
         retry_when_linked(rq, c);
         return;
     }
     struct collection_view v;
     db_view(rq->env->db, c, &v);
     struct lane *lane = &rq->env->db->lane;
-    uint32_t *links = scratch_get(lane, SCRATCH_LIST_A, 2 * (size_t)c->spec.m * sizeof(*links));
+    uint32_t *links =
+        scratch_get(lane, SCRATCH_LIST_A, 2 * (size_t)c->side->shape.m * sizeof(*links));
     uint8_t *query = scratch_get(lane, SCRATCH_QUERY_A, v.exact.codec->query_size);
     if (links == NULL || query == NULL) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;
     }
     codec_query_of_row(v.exact.codec, row_code(&v.exact, row), query);
-    CHECK(v.graph != NULL && v.graph == c->graph);
-    int top = hnsw_level(c->graph, row);
+    CHECK(v.graph != NULL && v.graph == c->side->graph);
+    int top = hnsw_level(c->side->graph, row);
     CHECK(top >= 0 && top < HNSW_LEVELS_MAX);
     reply_array(&rq->reply, (size_t)top + 1);
     for (int level = top; level >= 0; level--)

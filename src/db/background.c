@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "db/alter.h"
 #include "db/collection.h"
 #include "db/relink.h"
 #include "db/relocate.h"
@@ -12,7 +13,7 @@ enum {
     MOVE_DELAY_US = 2 * 1000 * 1000,
     RETRY_US = 100 * 1000, /* when memory was short */
     LINK_JOB_ROWS = 16,
-    LINK_LOOKS = 512,      /* at rows that may have died, for one job */
+    LINK_LOOKS = 512,           /* at rows that may have died, for one job */
     SWEEP_SHARE = 50,           /* a sweep starts when 1 row in so many is dead */
     SWEEP_IDLE_US = 1000 * 1000 /* fewer are swept when nothing else has happened for so long */
 };
@@ -21,7 +22,7 @@ enum {
 struct link_job {
     struct job job;
     struct background *background;
-    struct collection *collection;
+    struct side *side;
     uint64_t guard;
     struct index_rows rows;
     struct index *graph;
@@ -96,34 +97,40 @@ static void run_link(struct job *job, struct lane *lane)
 }
 
 /* Rows that the head of the queue may pass: linked ones, and dead ones that no job has. */
-static void advance_head(struct collection *c)
+static void advance_head(struct side *s)
 {
     uint32_t row;
-    while (pending_head(&c->pending, &row)) {
-        enum row_state state = collection_state(c, row);
+    while (pending_head(&s->pending, &row)) {
+        enum row_state state = side_state(s, row);
         if (state == ROW_PENDING || state == ROW_LINKING || state == ROW_MOVED)
             return;
-        pending_drop_head(&c->pending);
+        pending_drop_head(&s->pending);
     }
+}
+
+static void leave_queue(struct side *s, uint32_t row)
+{
+    if (side_leave_queue(s, row))
+        collection_let_row_go(s->collection, row);
 }
 
 /* A row has come back from its job. */
 static void finish_row(struct link_job *l, size_t i)
 {
-    struct collection *c = l->collection;
+    struct side *s = l->side;
     uint32_t row = l->list[i];
-    if (collection_state(c, row) == ROW_LINKING && i >= l->linked) {
-        collection_set_state(c, row, ROW_PENDING);
-        pending_return(&c->pending, row);
+    if (side_state(s, row) == ROW_LINKING && i >= l->linked) {
+        side_set_state(s, row, ROW_PENDING);
+        pending_return(&s->pending, row);
         return;
     }
-    pending_settle(&c->pending);
-    if (collection_state(c, row) == ROW_DEAD_QUEUED) {
-        collection_leave_queue(c, row);
+    pending_settle(&s->pending);
+    if (side_state(s, row) == ROW_DEAD_QUEUED) {
+        leave_queue(s, row);
         return;
     }
-    CHECK(collection_state(c, row) == ROW_LINKING);
-    collection_set_state(c, row, ROW_LINKED);
+    CHECK(side_state(s, row) == ROW_LINKING);
+    side_set_state(s, row, ROW_LINKED);
     l->background->rows_linked++;
 }
 
@@ -135,38 +142,45 @@ static void tell_of_room(struct background *b, struct collection *c)
 
 void background_moved(struct background *b, struct collection *c)
 {
-    advance_head(c);
+    advance_head(c->side);
     background_wake(b, c);
     tell_of_room(b, c);
 }
 
 /* Half of what is linked makes room for writers, as long as rows of others are owed. */
-static void owe_less(struct collection *c, size_t rows)
+static void owe_less(struct side *s, size_t rows)
 {
-    size_t pending = pending_count(&c->pending);
-    c->pending_owed -= c->pending_owed < rows ? c->pending_owed : rows;
-    if (c->pending_owed > pending)
-        c->pending_owed = pending;
+    size_t pending = pending_count(&s->pending);
+    s->pending_owed -= s->pending_owed < rows ? s->pending_owed : rows;
+    if (s->pending_owed > pending)
+        s->pending_owed = pending;
+}
+
+/* Rows of a job are where they should be. */
+static void finish_rows(struct link_job *l)
+{
+    struct side *s = l->side;
+    for (size_t i = 0; i < l->count; i++)
+        finish_row(l, i);
+    advance_head(s);
+    owe_less(s, l->linked / 2);
+    relocate_on_link_done(s->collection);
+    background_wake(l->background, s->collection);
+    tell_of_room(l->background, s->collection);
 }
 
 static void done_link(struct job *job)
 {
     struct link_job *l = (struct link_job *)job;
     struct background *b = l->background;
-    struct collection *c = l->collection;
     uint64_t guard = l->guard;
-    CHECK(b->jobs > 0 && c->link_jobs > 0);
+    CHECK(b->jobs > 0 && l->side->link_jobs > 0);
     b->jobs--;
-    c->link_jobs--;
-    for (size_t i = 0; i < l->count; i++)
-        finish_row(l, i);
-    advance_head(c);
-    owe_less(c, l->linked / 2);
+    l->side->link_jobs--;
+    if (!l->side->retired)
+        finish_rows(l);
     mem_free(MEM_SCRATCH, l);
-    relocate_on_link_done(c);
-    background_wake(b, c);
-    tell_of_room(b, c);
-    epoch_leave(b->epoch, guard); /* the end of c, if it was dropped */
+    epoch_leave(b->epoch, guard); /* the end of the side, if it was retired */
     start_work(b);
 }
 
@@ -186,36 +200,37 @@ static void go_on_later(struct background *b)
 
 /* Fills a job with the oldest rows that still want linking. False: it has looked at many that have
  * died, and there are more. */
-static bool take_rows(struct collection *c, struct link_job *l)
+static bool take_rows(struct side *s, struct link_job *l)
 {
     uint32_t row;
     int looks = 0;
-    while (l->count < LINK_JOB_ROWS && looks < LINK_LOOKS && pending_take(&c->pending, &row)) {
+    while (l->count < LINK_JOB_ROWS && looks < LINK_LOOKS && pending_take(&s->pending, &row)) {
         looks++;
-        if (collection_state(c, row) == ROW_PENDING) {
-            collection_set_state(c, row, ROW_LINKING);
+        if (side_state(s, row) == ROW_PENDING) {
+            side_set_state(s, row, ROW_LINKING);
             l->list[l->count++] = row;
             continue;
         }
-        pending_settle(&c->pending);
-        if (collection_state(c, row) == ROW_DEAD_QUEUED)
-            collection_leave_queue(c, row);
+        pending_settle(&s->pending);
+        if (side_state(s, row) == ROW_DEAD_QUEUED)
+            leave_queue(s, row);
     }
     return l->count == LINK_JOB_ROWS || looks < LINK_LOOKS;
 }
 
-static bool start_link(struct background *b, struct collection *c)
+static bool start_link(struct background *b, struct side *s)
 {
-    if (c->graph == NULL || pending_count(&c->pending) == 0 || relocate_stops_links(c))
+    struct collection *c = s->collection;
+    if (s->graph == NULL || pending_count(&s->pending) == 0 || relocate_stops_links(c))
         return false;
     struct link_job *l = mem_try_calloc(MEM_SCRATCH, sizeof(*l));
     if (l == NULL) {
         wait_for_memory(b);
         return false;
     }
-    if (!take_rows(c, l))
+    if (!take_rows(s, l))
         go_on_later(b);
-    advance_head(c);
+    advance_head(s);
     if (l->count == 0) {
         /* They had all died. No job will come back to say so, and who waits must not run here. */
         if (c->pending_waiters > 0)
@@ -223,34 +238,32 @@ static bool start_link(struct background *b, struct collection *c)
         mem_free(MEM_SCRATCH, l);
         return false;
     }
-    struct collection_view view;
-    collection_view(c, *b->last_lsn, &view);
     l->job = (struct job){.run = run_link, .done = done_link, .class = JOB_LINK};
     l->background = b;
-    l->collection = c;
-    l->rows = view.codes;
-    l->graph = c->graph;
+    l->side = s;
+    l->rows = side_rows(s, *b->last_lsn);
+    l->graph = s->graph;
     l->guard = epoch_enter(b->epoch);
     b->jobs++;
-    c->link_jobs++;
+    s->link_jobs++;
     b->io->ops->submit(b->io, &l->job);
     return true;
 }
 
 /* -- sweeping ---------------------------------------------------------------------------------- */
 
-static bool sweep_due(const struct collection *c)
+static bool sweep_due(const struct side *s)
 {
-    if (c->dead_linked == 0 || c->sweep != NULL || relocate_stops_sweeps(c))
+    if (s->dead_linked == 0 || s->sweep != NULL || relocate_stops_sweeps(s->collection))
         return false;
-    return c->sweep_anyway || c->dead_linked * SWEEP_SHARE > c->live + c->dead_linked;
+    return s->sweep_anyway || s->dead_linked * SWEEP_SHARE > s->collection->live + s->dead_linked;
 }
 
-static bool start_sweep(struct background *b, struct collection *c)
+static bool start_sweep(struct background *b, struct side *s)
 {
-    if (!sweep_due(c) || !sweep_start(b, c))
+    if (!sweep_due(s) || !sweep_start(b, s))
         return false;
-    c->sweep_anyway = false;
+    s->sweep_anyway = false;
     return true;
 }
 
@@ -261,9 +274,9 @@ void background_go_on(struct background *b)
 
 static void on_sweep_timer(struct io_timer *timer)
 {
-    struct collection *c = timer->user;
-    c->sweep_anyway = true;
-    background_wake(c->env->background, c);
+    struct side *s = timer->user;
+    s->sweep_anyway = true;
+    background_wake(s->collection->env->background, s->collection);
 }
 
 /* -- heaps ------------------------------------------------------------------------------------- */
@@ -295,6 +308,7 @@ static bool move_record(void *user, uint32_t row, heap_ref old, heap_ref to)
     case ROW_DEAD_QUEUED:
     case ROW_DEAD_LINKED:
     case ROW_SWEEPING:
+    case ROW_OUT:
     case ROW_LIMBO:
         return false;
     }
@@ -335,25 +349,51 @@ static void compact_soon(struct collection *c)
 
 /* -- taking turns ------------------------------------------------------------------------------ */
 
+static bool start_side(struct background *b, struct side *s)
+{
+    return start_sweep(b, s) || start_link(b, s) || relink_start(b, s);
+}
+
+/* The one that is made has three turns of four: writers wait for the one that serves when it does
+ * not keep up, so the other one does. */
+static bool start_some(struct background *b, struct collection *c)
+{
+    enum { TURNS = 4 };
+    if (c->next == NULL)
+        return start_side(b, c->side);
+    bool first = c->turn++ % TURNS != 0;
+    if (first && alter_start(b, c))
+        return true;
+    return start_side(b, first ? c->next : c->side) || start_side(b, first ? c->side : c->next) ||
+           alter_start(b, c);
+}
+
+/* When nothing else happens for a while, the few that are dead are swept, too. */
+static void sweep_later(struct background *b, struct side *s)
+{
+    if (s->dead_linked == 0 || s->sweep != NULL)
+        return;
+    s->sweep_timer.fn = on_sweep_timer;
+    s->sweep_timer.user = s;
+    b->io->ops->timer_start(b->io, &s->sweep_timer, SWEEP_IDLE_US);
+}
+
 static void start_work(struct background *b)
 {
     unsigned lanes = b->io->ops->lane_count(b->io);
-    while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory &&
-           !b->later) {
+    while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory && !b->later) {
         struct collection *c = b->work;
         compact_soon(c);
-        if (start_sweep(b, c) || start_link(b, c) || relink_start(b, c)) {
+        if (start_some(b, c)) {
             b->work = c->work_next;
             continue;
         }
         if (b->short_of_memory || b->later)
             return;
         ring_remove(b, c);
-        if (c->dead_linked > 0 && c->sweep == NULL) {
-            c->sweep_timer.fn = on_sweep_timer;
-            c->sweep_timer.user = c;
-            b->io->ops->timer_start(b->io, &c->sweep_timer, SWEEP_IDLE_US);
-        }
+        struct side *sides[2];
+        for (size_t i = collection_sides(c, sides); i-- > 0;)
+            sweep_later(b, sides[i]);
     }
 }
 
@@ -368,9 +408,12 @@ void background_wake(struct background *b, struct collection *c)
 void background_forget(struct background *b, struct collection *c)
 {
     ring_remove(b, c);
-    b->io->ops->timer_stop(b->io, &c->sweep_timer);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;)
+        b->io->ops->timer_stop(b->io, &sides[i]->sweep_timer);
     b->io->ops->timer_stop(b->io, &c->compact_timer);
     relocate_forget(c);
+    alter_forget(c);
 }
 
 void background_give_way(struct background *b, bool gives_way)

@@ -42,6 +42,12 @@ struct background {
     uint64_t rows_linked, rows_freed, link_sweeps; /* counters */
     uint64_t rows_moved, rows_relinked;
 
+    /* alter.c */
+    bool (*has_room)(void *user, size_t bytes); /* user: tick_user */
+    /* A second side was given up; NULL: nobody asks. */
+    void (*on_alter_short)(void *user, struct collection *c);
+    uint64_t alters_short;
+
     /* relocate.c */
     /* Logs MUTATION_TICK; false: not now. */
     bool (*tick)(void *user, uint64_t *lsn);

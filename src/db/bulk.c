@@ -61,8 +61,8 @@ void bulk_spans(const struct bulk *b, const struct bulk_size *size, struct bulk_
     out->count = columns_spans(&c->columns, first, end, list);
     if (c->aging != NULL)
         out->count += columns_spans(&c->aging->columns, first, end, list + out->count);
-    if (c->graph != NULL)
-        out->count += c->graph->ops->spans(c->graph, first, end, list + out->count);
+    if (c->side->graph != NULL)
+        out->count += c->side->graph->ops->spans(c->side->graph, first, end, list + out->count);
     if (room > size->heap_bytes)
         room = size->heap_bytes;
     if (room > 0)

@@ -50,6 +50,7 @@ static struct captured capture_object(struct object *o, uint32_t place)
     if (o->type == OBJECT_COLLECTION) {
         const struct partitions *p = o->collection->partitions;
         captured.tuning = o->collection->spec.tuning;
+        captured.wish = spec_shape(&o->collection->spec);
         captured.partitions = p == NULL ? NULL : p->table;
         captured.schema = collection_shown_schema(o->collection);
     }

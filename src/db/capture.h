@@ -31,6 +31,7 @@ struct captured {
     uint64_t expire_ms;
     const struct collection_view *view; /* OBJECT_COLLECTION */
     struct spec_tuning tuning;          /* likewise: it may change in place, */
+    struct spec_shape wish;             /* so may that of the spec, */
     const struct partition_table *partitions; /* and so may these; NULL: there was _default alone */
     const struct schema *schema;        /* likewise; NULL: none */
     bool large;                         /* it has columns of its own, has left its slab */

@@ -5,18 +5,13 @@
 
 #include "base/limits.h"
 #include "base/rng.h"
+#include "db/alter.h"
 #include "db/background.h"
 #include "db/bulk.h"
 #include "db/capture.h"
 #include "db/collection_fields.h"
 #include "db/projection.h"
 #include "db/relocate.h"
-#include "index/hnsw.h"
-
-enum {
-    SEARCHED_US = 1000 * 1000, /* a collection is being searched for so long after a search */
-    SEARCHED_SHARE = 8         /* of pending_scan_bytes may then be pending */
-};
 
 static bool id_equal(const void *owner, uint32_t row, struct slice id)
 {
@@ -39,8 +34,7 @@ uint64_t collection_level_hash(const struct collection *c, struct slice id)
 
 static void init_columns(struct collection *c)
 {
-    bool codes = c->spec.quant != QUANT_NONE;
-    bool vectors = c->spec.keep_originals || !codes;
+    bool vectors = spec_has_vectors(&c->side->shape);
     struct column_spec spec[COL_COUNT] = {
         [COL_BIRTH] = {sizeof(uint64_t), MEM_ROW},
         [COL_DEATH] = {sizeof(uint64_t), MEM_ROW},
@@ -49,7 +43,7 @@ static void init_columns(struct collection *c)
         [COL_NORM] = {sizeof(float), MEM_ROW},
         [COL_STATE] = {sizeof(uint8_t), MEM_ROW},
         [COL_PARTITION] = {c->spec.implicit ? 0 : sizeof(uint16_t), MEM_ROW},
-        [COL_CODE] = {codes ? c->codec.row_size : 0, MEM_CODE},
+        [COL_CODE] = {side_code_bytes(c->side), MEM_CODE},
         [COL_VECTOR] = {vectors ? c->exact.row_size : 0, MEM_VECTOR},
     };
     columns_init(&c->columns, c->env->epoch, spec, COL_COUNT, c->env->machine_bytes);
@@ -77,6 +71,21 @@ static void free_rooms(struct collection *c)
     mem_free(MEM_VECTOR, c->unit);
 }
 
+/* What can fail of making one. */
+static bool make_parts(struct collection *c)
+{
+    const struct collection_spec *spec = &c->spec;
+    const struct spec_shape shape = spec_shape(spec);
+    codec_init_exact(&c->exact, spec->type, spec->metric, spec->dim, c->env->kernels);
+    c->side = side_new(c, &shape, COL_STATE, spec_has_codes(&shape) ? COL_CODE : COL_VECTOR);
+    if (c->side == NULL || !make_rooms(c))
+        return false;
+    init_columns(c);
+    if (spec->schema.count > 0)
+        c->fields = collection_new_fields(c);
+    return spec->schema.count == 0 || c->fields != NULL;
+}
+
 struct collection *collection_new(const struct collection_env *env,
                                   const struct collection_spec *spec, uint64_t uid)
 {
@@ -86,30 +95,16 @@ struct collection *collection_new(const struct collection_env *env,
     c->env = env;
     c->spec = *spec;
     c->uid = uid;
-    if (!make_rooms(c)) {
+    if (!make_parts(c)) {
+        columns_fini(&c->columns);
         free_rooms(c);
+        side_free(c->side);
         mem_free(MEM_KEYSPACE, c);
         return NULL;
-    }
-    codec_init_exact(&c->exact, spec->type, spec->metric, spec->dim, env->kernels);
-    if (spec->quant == QUANT_NONE)
-        c->codec = c->exact;
-    else
-        codec_init(&c->codec, spec->quant, spec->metric, spec->dim, env->kernels);
-    init_columns(c);
-    if (spec->schema.count > 0) {
-        c->fields = collection_new_fields(c);
-        if (c->fields == NULL) {
-            columns_fini(&c->columns);
-            free_rooms(c);
-            mem_free(MEM_KEYSPACE, c);
-            return NULL;
-        }
     }
     collection_show_schema(c);
     heap_init(&c->heap, env->epoch, MEM_ID);
     map_init(&c->ids, MEM_ID, id_equal, c);
-    pending_init(&c->pending, env->epoch);
     return c;
 }
 
@@ -119,21 +114,21 @@ static void free_all(struct job *job, struct lane *lane)
     (void)lane;
     struct collection *c =
         (struct collection *)((char *)job - offsetof(struct collection, end_job));
-    CHECK(c->link_jobs == 0 && c->sweep == NULL && c->relocation == NULL);
-    if (c->graph != NULL)
-        c->graph->ops->free(c->graph);
+    CHECK(c->relocation == NULL);
+    side_free(c->side);
+    side_free(c->next);
+    alter_free(c);
     columns_fini(&c->columns);
     fields_free(c->fields);
     fields_free(c->next_fields);
     mem_free(MEM_ROW, c->shown_schema);
     heap_fini(&c->heap);
     map_fini(&c->ids);
-    pending_fini(&c->pending);
     rowset_fini(&c->free_rows);
     aging_free(c->aging);
     partitions_free(c->partitions);
     free_rooms(c);
-    c->graph = NULL;
+    c->side = c->next = NULL;
 }
 
 static void free_rest(struct job *job)
@@ -298,8 +293,9 @@ size_t collection_growth(const struct collection *c, size_t count, size_t heap_s
 {
     uint32_t end = end_after(c, count);
     size_t cost = columns_cost(&c->columns, end) + heap_cost(&c->heap, heap_size);
-    if (c->graph != NULL)
-        cost += c->graph->ops->cost(c->graph, end);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;)
+        cost += side_cost(sides[i], end);
     cost += collection_fields_cost(c, end, count);
     if (c->aging != NULL)
         cost += aging_cost(c->aging, end, count);
@@ -311,69 +307,32 @@ size_t collection_put_cost(const struct collection *c, const struct mutation *m)
     return collection_growth(c, m->count, put_size(c, m));
 }
 
-static bool wants_graph(const struct collection *c, uint32_t end)
+static struct slice id_at(const struct collection *c, uint32_t row)
 {
-    switch (c->spec.index) {
-    case INDEX_FLAT:
-        return c->wants_graph;
-    case INDEX_HNSW:
-        return c->columns.large || c->wants_graph;
-    case INDEX_AUTO:
-        return end > c->env->flat_rows_max || c->wants_graph;
-    case INDEX_KIND_COUNT:
-        break;
-    }
-    CHECK(false);
-    return false;
-}
-
-/* The rows a graph is given address space for: what the collection may have, and no more than links
- * alone would fill the machine with. */
-static uint32_t graph_rows_max(const struct collection *c)
-{
-    size_t fit = c->env->machine_bytes / (2 * (size_t)c->spec.m * sizeof(uint32_t)) + 1;
-    return fit < c->columns.rows_max ? (uint32_t)fit : c->columns.rows_max;
-}
-
-enum err collection_make_graph(struct collection *c, uint32_t rows)
-{
-    CHECK(c->graph == NULL && c->columns.large);
-    struct index *graph = hnsw_new(c->env->epoch, c->spec.m, c->spec.ef_build, graph_rows_max(c));
-    if (graph == NULL)
-        return ERR_NOMEM;
-    enum err e = graph->ops->reserve(graph, rows);
-    if (e == OK)
-        c->graph = graph;
-    else
-        graph->ops->free(graph);
-    return e;
+    heap_ref id =
+        atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
+    return heap_get(&c->heap, id);
 }
 
 /* From scanning everything to walking: all rows become pending. */
 static enum err build_graph(struct collection *c, uint32_t end)
 {
-    if (columns_make_large(&c->columns) != OK || !pending_reserve(&c->pending, c->live))
+    struct side *s = c->side;
+    if (columns_make_large(&c->columns) != OK || !pending_reserve(&s->pending, c->live))
         return ERR_NOMEM;
-    enum err e = collection_make_graph(c, end);
+    enum err e = side_make_graph(s, end);
     if (e != OK)
         return e;
-    struct index *graph = c->graph;
-    for (uint32_t row = 0; row < c->rows_end; row++) {
-        if (collection_state(c, row) != ROW_FLAT)
-            continue;
-        heap_ref id =
-            atomic_load_explicit(column_ref(c->columns.base, COL_ID, row), memory_order_relaxed);
-        graph->ops->row_init(graph, row, collection_level_hash(c, heap_get(&c->heap, id)));
-        collection_set_state(c, row, ROW_PENDING);
-        pending_push(&c->pending, row);
-    }
+    for (uint32_t row = 0; row < c->rows_end; row++)
+        if (side_state(s, row) == ROW_FLAT)
+            side_take(s, row, collection_level_hash(c, id_at(c, row)));
     background_wake(c->env->background, c);
     return OK;
 }
 
 enum err collection_need_graph(struct collection *c)
 {
-    if (c->graph != NULL)
+    if (c->side->graph != NULL)
         return OK;
     if (c->bulk != NULL) /* what it has set aside is for a collection without one */
         bulk_settle(c->bulk->db, (struct slice){0});
@@ -423,10 +382,12 @@ static uint32_t access_of_now(const struct collection *c)
 
 size_t collection_row_bytes(const struct collection *c)
 {
-    size_t sum = c->spec.index == INDEX_FLAT ? 0 : 2 * (size_t)c->spec.m * sizeof(uint32_t);
+    const struct side *s = c->side;
+    size_t sum = s->shape.index == INDEX_FLAT ? 0 : 2 * (size_t)s->shape.m * sizeof(uint32_t);
     for (unsigned i = 0; i < c->columns.count; i++)
-        sum += c->columns.spec[i].stride;
-    return sum;
+        if (i != COL_STATE_2 && i != COL_CODE && i != COL_CODE_2)
+            sum += c->columns.spec[i].stride;
+    return sum + side_code_bytes(s);
 }
 
 size_t collection_element_bytes(const struct collection *c)
@@ -437,12 +398,16 @@ size_t collection_element_bytes(const struct collection *c)
 
 enum err collection_prepare_alter(struct collection *c, const struct collection_spec *spec)
 {
+    const struct spec_shape shape = spec_shape(spec);
+    if (!spec_shape_equal(&shape, &c->side->shape) && alter_prepare(c) != OK)
+        return ERR_NOMEM;
     return spec_ages(&spec->tuning) ? need_aging(c, c->rows_end, 0) : OK;
 }
 
 void collection_alter(struct collection *c, const struct collection_spec *spec)
 {
     const struct spec_tuning *tuning = &spec->tuning;
+    const struct spec_shape shape = spec_shape(spec);
     if (!schema_equal(&c->spec.schema, &spec->schema))
         collection_change_schema(c, &spec->schema);
     bool other = spec_counts_use(tuning) &&
@@ -450,6 +415,11 @@ void collection_alter(struct collection *c, const struct collection_spec *spec)
     c->spec.tuning = *tuning;
     if (other)
         collection_use_all(c);
+    if (shape.index == INDEX_FLAT && c->spec.index != INDEX_FLAT)
+        c->wants_graph = false;
+    spec_set_shape(&c->spec, &shape);
+    if (c->alteration != NULL)
+        alter_begin(c);
 }
 
 void collection_use_all(struct collection *c)
@@ -468,7 +438,7 @@ static bool any_expires(const struct mutation *m)
     return false;
 }
 
-enum err collection_prepare_rows(struct collection *c, size_t count, size_t heap_size, bool expires)
+static enum err prepare_rows(struct collection *c, size_t count, size_t heap_size, bool expires)
 {
     uint32_t end = end_after(c, count);
     if (end > LIMIT_ROWS)
@@ -484,14 +454,21 @@ enum err collection_prepare_rows(struct collection *c, size_t count, size_t heap
         e = ERR_NOMEM;
     if (e == OK && !rowset_reserve(&c->free_rows, end))
         e = ERR_NOMEM;
-    if (e == OK && c->graph == NULL && wants_graph(c, end))
+    if (e == OK && c->side->graph == NULL && side_wants_graph(c->side, end))
         e = build_graph(c, end);
-    if (e == OK && c->graph != NULL) {
-        e = c->graph->ops->reserve(c->graph, end);
-        if (e == OK && !pending_reserve(&c->pending, count))
-            e = ERR_NOMEM;
-    }
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0 && e == OK;)
+        e = side_reserve(sides[i], end, count);
     return e;
+}
+
+enum err collection_prepare_rows(struct collection *c, size_t count, size_t heap_size, bool expires)
+{
+    enum err e = prepare_rows(c, count, heap_size, expires);
+    if (e != ERR_NOMEM || c->next == NULL)
+        return e;
+    alter_give_up(c);
+    return prepare_rows(c, count, heap_size, expires);
 }
 
 enum err collection_prepare_put(struct collection *c, const struct mutation *m)
@@ -559,27 +536,12 @@ static void kill_row(struct collection *c, uint32_t row, uint64_t lsn)
     count_row(c, row, &before);
     if (c->partitions != NULL)
         partitions_remove(c->partitions, collection_partition(c, row), row);
-    switch (collection_state(c, row)) {
-    case ROW_FLAT:
-        collection_retire(c, row);
-        break;
-    case ROW_PENDING:
-    case ROW_LINKING:
-        collection_set_state(c, row, ROW_DEAD_QUEUED);
-        break;
-    case ROW_LINKED:
-        collection_set_state(c, row, ROW_DEAD_LINKED);
-        c->dead_linked++;
-        break;
-    case ROW_MOVED: /* until links lead to it: relocate.c */
-        break;
-    case ROW_FREE:
-    case ROW_DEAD_QUEUED:
-    case ROW_DEAD_LINKED:
-    case ROW_SWEEPING:
-    case ROW_LIMBO:
-        CHECK(false);
-    }
+    struct side *sides[2];
+    bool through = false;
+    for (size_t i = collection_sides(c, sides); i-- > 0;)
+        through |= side_forget(sides[i], row);
+    if (through)
+        collection_let_row_go(c, row);
     background_wake(c->env->background, c);
 }
 
@@ -602,9 +564,10 @@ static void fill_row(struct collection *c, uint32_t row, const struct mutation_e
     const struct column_spec *spec = c->columns.spec;
     if (spec[COL_VECTOR].stride > 0)
         codec_store(&c->exact, e->vector, base[COL_VECTOR] + (size_t)row * spec[COL_VECTOR].stride);
-    if (spec[COL_CODE].stride > 0)
-        codec_encode(&c->codec, unit_of(c, e),
-                     base[COL_CODE] + (size_t)row * spec[COL_CODE].stride);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;)
+        if (side_code_bytes(sides[i]) > 0)
+            codec_encode(&sides[i]->codec, unit_of(c, e), side_code(sides[i], row));
     ((float *)(void *)base[COL_NORM])[row] = e->norm;
     heap_ref id = heap_put(&c->heap, row, e->id);
     atomic_store_explicit(column_ref(base, COL_ID, row), id, memory_order_relaxed);
@@ -618,14 +581,15 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct
     atomic_store_explicit(&death[row], LSN_NEVER, memory_order_release);
     atomic_store_explicit(&birth[row], lsn, memory_order_release);
     c->live++;
-    if (c->graph == NULL) {
-        collection_set_state(c, row, ROW_FLAT);
-        return;
+    struct side *sides[2];
+    bool links = false;
+    for (size_t i = collection_sides(c, sides); i-- > 0;) {
+        bool walked = sides[i]->graph != NULL;
+        side_take(sides[i], row, walked ? collection_level_hash(c, id) : 0);
+        links |= walked;
     }
-    c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id));
-    collection_set_state(c, row, ROW_PENDING);
-    pending_push(&c->pending, row);
-    background_wake(c->env->background, c);
+    if (links)
+        background_wake(c->env->background, c);
 }
 
 static uint64_t dying_lsn(const struct collection *c, uint32_t row)
@@ -729,16 +693,21 @@ void collection_set_attribute(struct collection *c, struct slice id, struct slic
 
 /* -- states ------------------------------------------------------------------------------------ */
 
+size_t collection_sides(const struct collection *c, struct side *out[2])
+{
+    out[0] = c->side;
+    out[1] = c->next;
+    return c->next == NULL ? 1 : 2;
+}
+
 enum row_state collection_state(const struct collection *c, uint32_t row)
 {
-    CHECK(row < c->rows_end);
-    return (enum row_state)c->columns.base[COL_STATE][row];
+    return side_state(c->side, row);
 }
 
 void collection_set_state(struct collection *c, uint32_t row, enum row_state state)
 {
-    CHECK(row < c->rows_end);
-    c->columns.base[COL_STATE][row] = (uint8_t)state;
+    side_set_state(c->side, row, state);
 }
 
 /* A dead row on its way to the free ones. owner: the epoch */
@@ -752,9 +721,12 @@ void collection_free_row(struct collection *c, uint32_t row)
 {
     _Atomic uint64_t *birth = (_Atomic uint64_t *)c->columns.base[COL_BIRTH];
     atomic_store_explicit(&birth[row], LSN_NEVER, memory_order_release);
-    if (c->graph != NULL)
-        c->graph->ops->row_free(c->graph, row);
-    collection_set_state(c, row, ROW_FREE);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;) {
+        if (sides[i]->graph != NULL)
+            sides[i]->graph->ops->row_free(sides[i]->graph, row);
+        side_set_state(sides[i], row, ROW_FREE);
+    }
     rowset_add(&c->free_rows, row);
     c->env->background->rows_freed++;
 }
@@ -778,27 +750,26 @@ void collection_retire(struct collection *c, uint32_t row)
     struct limbo *limbo = mem_alloc(MEM_ROW, sizeof(*limbo));
     limbo->collection = c;
     limbo->row = row;
-    collection_set_state(c, row, ROW_LIMBO);
-    if (c->graph != NULL)
-        c->graph->ops->row_retire(c->graph, row);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;) {
+        side_set_state(sides[i], row, ROW_LIMBO);
+        if (sides[i]->graph != NULL)
+            sides[i]->graph->ops->row_retire(sides[i]->graph, row);
+    }
     epoch_defer(c->env->epoch, &limbo->item, free_limbo);
 }
 
-void collection_leave_queue(struct collection *c, uint32_t row)
+void collection_let_row_go(struct collection *c, uint32_t row)
 {
-    CHECK(collection_state(c, row) == ROW_DEAD_QUEUED && c->graph != NULL);
-    if (!c->graph->ops->was_linked(c->graph, row)) {
+    if (side_is_through(c->side, row) && (c->next == NULL || side_is_through(c->next, row)))
         collection_retire(c, row);
-        return;
-    }
-    collection_set_state(c, row, ROW_DEAD_LINKED);
-    c->dead_linked++;
 }
 
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn)
 {
     uint8_t *const *base = c->columns.base;
-    static const enum collection_column copied[] = {COL_NORM, COL_CODE, COL_VECTOR, COL_PARTITION};
+    static const enum collection_column copied[] = {COL_NORM, COL_CODE, COL_CODE_2, COL_VECTOR,
+                                                    COL_PARTITION};
     static const enum collection_column refs[] = {COL_ID, COL_ATTR};
     CHECK(collection_state(c, to) == ROW_FREE);
     for (size_t i = 0; i < COUNT_OF(copied); i++) {
@@ -829,31 +800,17 @@ void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t 
     atomic_store_explicit(&death[from], lsn, memory_order_release);
 }
 
-size_t collection_pending_rows(const struct collection *c)
-{
-    return c->env->pending_scan_bytes / SEARCHED_SHARE / c->codec.row_size;
-}
-
 bool collection_pending_full(const struct collection *c)
 {
-    if (c->graph == NULL)
-        return false;
-    struct io *io = c->env->background->io;
-    size_t count = pending_count(&c->pending);
-    size_t owed = c->pending_owed < count ? c->pending_owed : count;
-    size_t scan_bytes = (count - owed) * c->codec.row_size;
-    size_t most = c->env->pending_scan_bytes;
-    if (scan_bytes <= most / SEARCHED_SHARE)
-        return false;
-    bool searched = c->searched_us > 0 && io->ops->mono_us(io) - c->searched_us < SEARCHED_US;
-    return scan_bytes > (searched ? most / SEARCHED_SHARE : most);
+    return side_is_full(c->side) || (c->next != NULL && side_is_full(c->next));
 }
 
 size_t collection_bytes(const struct collection *c)
 {
     size_t sum = sizeof(*c) + columns_bytes(&c->columns) + c->heap.held_bytes + map_bytes(&c->ids);
-    if (c->graph != NULL)
-        sum += c->graph->ops->bytes(c->graph);
+    struct side *sides[2];
+    for (size_t i = collection_sides(c, sides); i-- > 0;)
+        sum += side_bytes(sides[i]);
     sum += collection_fields_bytes(c);
     if (c->projection != NULL)
         sum += mem_size(c->projection);

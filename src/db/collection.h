@@ -9,6 +9,9 @@
  *   PENDING, LINKING ─► DEAD_QUEUED ─► LIMBO or DEAD_LINKED
  *   LINKED ─► DEAD_LINKED ─► SWEEPING ─► FREE  dead; links to it are taken out first
  *
+ * These are states in one side (side.h). While there is a second one, a dead row that leaves one
+ * side is OUT there until it has left the other, too, and then goes through LIMBO.
+ *
  * An element may move to a lower row, so that memory at the end can be given back (relocate.c):
  *
  *   LINKED ─► SWEEPING ─► FREE                 its old row
@@ -28,9 +31,10 @@
 #include "db/fields.h"
 #include "db/mutation.h"
 #include "db/partitions.h"
-#include "db/pending.h"
+#include "db/side.h"
 #include "index/index.h"
 
+struct alteration;
 struct background;
 struct bulk;
 struct capture;
@@ -44,24 +48,13 @@ enum collection_column {
     COL_ID,        /* heap_ref, atomic */
     COL_ATTR,      /* heap_ref or HEAP_NONE, atomic */
     COL_NORM,      /* float: length of the vector as it came (struct mutation_element) */
-    COL_STATE,     /* enum row_state; the loop's alone */
+    COL_STATE,     /* enum row_state of a side; the loop's alone */
     COL_PARTITION, /* uint16_t; not there in implicit sets */
     COL_CODE,      /* what walks read; not there with QUANT_NONE */
-    COL_VECTOR,    /* exact vectors; not there with keep_originals off */
+    COL_STATE_2,   /* the same of the second side; when it serves alone, the first are its */
+    COL_CODE_2,
+    COL_VECTOR, /* exact vectors; not there with keep_originals off */
     COL_COUNT
-};
-
-enum row_state {
-    ROW_FREE,
-    ROW_FLAT,
-    ROW_PENDING,
-    ROW_LINKING,
-    ROW_LINKED,
-    ROW_MOVED, /* death says whether it is alive */
-    ROW_DEAD_QUEUED,
-    ROW_DEAD_LINKED,
-    ROW_SWEEPING,
-    ROW_LIMBO
 };
 
 /* What all collections share. owner: db.h; immutable but for the options */
@@ -83,20 +76,21 @@ struct collection {
     struct job end_job;
     const struct collection_env *env;
     struct collection_spec spec;
-    struct codec codec;           /* of what walks read */
-    struct codec exact;           /* of the exact vectors */
-    float *projection;            /* dim x projection_from, or NULL */
-    float *unit;                  /* room for a vector that codes are made of; NULL: not needed */
-    struct fields *fields;        /* NULL: there is no schema, or they are still to be made */
-    struct fields *next_fields;   /* made for a schema that has changed; or NULL */
-    bool fields_late;             /* the schema has changed, and fields are not its yet */
-    struct io_timer fields_timer; /* the next slice of building them */
+    struct side *side;             /* the one that serves */
+    struct side *next;             /* what becomes the wish, beside it (alter.h); or NULL */
+    struct alteration *alteration; /* NULL: what serves is as the spec says */
+    uint64_t side_changes;         /* how often one went */
+    struct codec exact;            /* of the exact vectors */
+    float *projection;             /* dim x projection_from, or NULL */
+    float *unit;                   /* room for a vector that codes are made of; NULL: not needed */
+    struct fields *fields;         /* NULL: there is no schema, or they are still to be made */
+    struct fields *next_fields;    /* made for a schema that has changed; or NULL */
+    bool fields_late;              /* the schema has changed, and fields are not its yet */
+    struct io_timer fields_timer;  /* the next slice of building them */
     struct shown_schema *shown_schema; /* the schema, for captures; NULL: no field is in it */
     struct columns columns;
     struct heap heap;
     struct map ids;
-    struct index *graph; /* NULL while flat */
-    struct pending pending;
     struct rowset free_rows;
     uint64_t evicted;              /* elements that made room for others, since the start */
     struct aging *aging;           /* NULL: no element expires */
@@ -106,8 +100,6 @@ struct collection {
     uint32_t rows_end;             /* rows ever used: 0 .. rows_end - 1 */
     size_t live;                   /* with those of dying partitions */
     size_t attributes;             /* likewise */
-    size_t dead_linked;            /* rows a sweep would take out */
-    size_t sweeping;               /* rows that are ROW_SWEEPING */
     _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
     uint64_t uid;
     struct retired *retired; /* once it is dropped */
@@ -119,19 +111,11 @@ struct collection {
     /* background.c */
     struct collection *work_next, *work_prev;
     bool has_work;
-    unsigned link_jobs;
-    struct sweep *sweep;
+    unsigned turn; /* of its sides */
     struct relocation *relocation;
-    uint32_t relink_next, relink_end; /* rows where some may have to be linked again, */
-    unsigned relink_wear;             /* of this wear (enum hnsw_wear) */
-    size_t relink_peak;               /* most live rows since the collection has halved */
-    struct io_timer
-        sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
-    bool sweep_anyway;
     struct io_timer compact_timer; /* the next slice of compacting the heap */
     bool compacts;
     uint64_t searched_us;   /* when the last search started; monotonic */
-    size_t pending_owed;    /* of pending rows: no writer's who is there now; they hold up none */
     size_t pending_waiters; /* sessions whose reply waits for the pending set */
 };
 
@@ -197,15 +181,13 @@ MUST_USE enum err collection_need_graph(struct collection *c);
  * ingest costs about twice one at rest. */
 bool collection_pending_full(const struct collection *c);
 
-/* So many rows may be pending while somebody searches. */
-size_t collection_pending_rows(const struct collection *c);
-
 /* Memory of everything the collection holds. */
 size_t collection_bytes(const struct collection *c);
 
 /* Rows as a lane sees them. base[] are the columns; lsn is what it reads at. */
 struct collection_view {
     struct collection *collection; /* for what never changes, the heap and the graph */
+    const struct side *side;       /* that served then */
     const struct index *graph;
     struct index_rows codes; /* what walks read */
     struct index_rows exact; /* exact vectors; codes.codes when there are none */
@@ -263,10 +245,10 @@ MUST_USE enum err collection_make_aging(struct collection *c);
 uint32_t collection_id_hash(const struct collection *c, struct slice id);
 /* Decides the level of a row in the graph: the same on every node and after every restart. */
 uint64_t collection_level_hash(const struct collection *c, struct slice id);
-/* An empty graph with room for so many rows. The columns are large. */
-MUST_USE enum err collection_make_graph(struct collection *c, uint32_t rows);
 
-/* For background.c: the loop's book-keeping of row states. */
+/* Its sides; how many. */
+size_t collection_sides(const struct collection *c, struct side *out[2]);
+/* For background.c: the loop's book-keeping of row states. Of the side that serves. */
 enum row_state collection_state(const struct collection *c, uint32_t row);
 void collection_set_state(struct collection *c, uint32_t row, enum row_state state);
 /* A dead row that nothing leads to: free once no reader holds it; or now, since none does. */
@@ -274,7 +256,7 @@ void collection_retire(struct collection *c, uint32_t row);
 void collection_free_row(struct collection *c, uint32_t row);
 /* Its element stands in row `to`, which was free, from lsn on: all but links. */
 void collection_move(struct collection *c, uint32_t from, uint32_t to, uint64_t lsn);
-/* A dead row has left the pending queue: was it ever linked? */
-void collection_leave_queue(struct collection *c, uint32_t row);
+/* Nothing of one side leads to a dead row any more: when that is so of all, it is retired. */
+void collection_let_row_go(struct collection *c, uint32_t row);
 
 #endif

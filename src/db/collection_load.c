@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "db/alter.h"
 #include "db/background.h"
 #include "db/relink.h"
 #include "index/hnsw.h"
@@ -32,15 +33,15 @@ static enum err begin_graph(struct collection_load *l, uint32_t upper_lists)
 {
     struct collection *c = l->c;
     CHECK(l->large);
-    enum err e = collection_make_graph(c, l->end);
-    return e == OK ? hnsw_image_begin(&l->graph, c->graph, l->end, upper_lists) : e;
+    enum err e = side_make_graph(c->side, l->end);
+    return e == OK ? hnsw_image_begin(&l->graph, c->side->graph, l->end, upper_lists) : e;
 }
 
 enum err collection_load_begin(struct collection_load *l, struct collection *c, uint32_t end,
                                bool large, bool has_graph, uint32_t upper_lists, size_t heap_size,
                                unsigned lanes)
 {
-    CHECK(c->rows_end == 0 && c->graph == NULL && (large || !has_graph));
+    CHECK(c->rows_end == 0 && c->side->graph == NULL && (large || !has_graph));
     *l = (struct collection_load){
         .c = c, .end = end, .room = heap_size, .large = large, .has_graph = has_graph};
     atomic_init(&l->live, 0);
@@ -134,15 +135,14 @@ enum err collection_load_row(struct collection_load *l, struct heap_cursor *curs
     ((float *)(void *)base[COL_NORM])[at] = row->norm;
     if (spec[COL_PARTITION].stride > 0)
         ((uint16_t *)(void *)base[COL_PARTITION])[at] = row->partition;
-    if (spec[COL_CODE].stride > 0)
-        memcpy(base[COL_CODE] + (size_t)at * spec[COL_CODE].stride, row->code,
-               spec[COL_CODE].stride);
+    if (side_code_bytes(c->side) > 0)
+        memcpy(side_code(c->side, at), row->code, side_code_bytes(c->side));
     if (spec[COL_VECTOR].stride > 0)
         codec_store(&c->exact, row->vector,
                     base[COL_VECTOR] + (size_t)at * spec[COL_VECTOR].stride);
     atomic_store_explicit(lsn_at(l, COL_DEATH, at), LSN_NEVER, memory_order_relaxed);
     atomic_store_explicit(lsn_at(l, COL_BIRTH, at), row->birth, memory_order_relaxed);
-    base[COL_STATE][at] = ROW_FLAT;
+    base[c->side->state_column][at] = ROW_FLAT;
     return OK;
 }
 
@@ -236,11 +236,11 @@ enum err collection_load_graph(struct collection_load *l, struct lane *lane)
 static enum err finish_graph(struct collection_load *l)
 {
     struct collection *c = l->c;
-    CHECK(pending_count(&c->pending) == 0 && l->graph.end == l->end);
+    CHECK(pending_count(&c->side->pending) == 0 && l->graph.end == l->end);
     size_t waiting = l->graph.orphan_count;
     for (uint32_t row = 0; row < l->end; row++)
         waiting += collection_load_is_alive(l, row) && !hnsw_image_has(&l->graph, row);
-    if (!pending_reserve(&c->pending, waiting))
+    if (!pending_reserve(&c->side->pending, waiting))
         return ERR_NOMEM;
     size_t worn = 0;
     hnsw_image_end(&l->graph);
@@ -249,17 +249,15 @@ static enum err finish_graph(struct collection_load *l)
             continue;
         if (hnsw_image_has(&l->graph, row)) {
             collection_set_state(c, row, ROW_LINKED);
-            worn += hnsw_has_wear(c->graph, row, HNSW_WORN);
+            worn += hnsw_has_wear(c->side->graph, row, HNSW_WORN);
             continue;
         }
-        c->graph->ops->row_init(c->graph, row, collection_level_hash(c, id_of(c, row)));
-        collection_set_state(c, row, ROW_PENDING);
-        pending_push(&c->pending, row);
+        side_take(c->side, row, collection_level_hash(c, id_of(c, row)));
     }
     relink_on_loaded(c, worn);
     for (size_t i = 0; i < l->graph.orphan_count; i++) {
         collection_set_state(c, l->graph.orphans[i], ROW_PENDING);
-        pending_push(&c->pending, l->graph.orphans[i]);
+        pending_push(&c->side->pending, l->graph.orphans[i]);
     }
     return OK;
 }
@@ -309,6 +307,9 @@ enum err collection_load_finish(struct collection_load *l)
         return ERR_NOMEM;
     if (c->partitions != NULL)
         finish_partitions(l);
+    const struct spec_shape wish = spec_shape(&c->spec);
+    if (!spec_shape_equal(&wish, &c->side->shape) && alter_prepare(c) != OK)
+        return ERR_NOMEM;
     return l->has_graph ? finish_graph(l) : OK;
 }
 
@@ -318,7 +319,7 @@ void collection_load_end(struct collection_load *l)
     if (l->dropped)
         drop_attributes(l);
     CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
-    if (c->graph != NULL && (pending_count(&c->pending) > 0 || c->relink_end > 0))
+    if (c->side->graph != NULL && (pending_count(&c->side->pending) > 0 || c->side->relink_end > 0))
         background_wake(c->env->background, c);
     if (c->fields != NULL && c->rows_end > 0)
         collection_build_fields(c);
@@ -326,5 +327,7 @@ void collection_load_end(struct collection_load *l)
         aging_list(c->aging, c->env->agings);
     if (spec_counts_use(&c->spec.tuning))
         collection_use_all(c);
+    if (c->alteration != NULL)
+        alter_begin(c);
     collection_load_abandon(l);
 }

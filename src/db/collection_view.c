@@ -4,7 +4,7 @@
 #include "db/collection.h"
 
 static struct index_rows rows_of(const struct collection *c, const struct codec *codec,
-                                 enum collection_column column, uint64_t lsn)
+                                 unsigned column, uint64_t lsn)
 {
     uint8_t *const *base = c->columns.base;
     return (struct index_rows){
@@ -19,20 +19,21 @@ static struct index_rows rows_of(const struct collection *c, const struct codec 
 
 void collection_view(struct collection *c, uint64_t lsn, struct collection_view *out)
 {
-    bool codes = c->columns.spec[COL_CODE].stride > 0;
+    const struct side *side = c->side;
     bool vectors = c->columns.spec[COL_VECTOR].stride > 0;
-    CHECK(codes || vectors);
+    CHECK(vectors || side_code_bytes(side) > 0);
     *out = (struct collection_view){
         .collection = c,
-        .graph = c->graph,
-        .codes = rows_of(c, &c->codec, codes ? COL_CODE : COL_VECTOR, lsn),
-        .exact =
-            vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn) : rows_of(c, &c->codec, COL_CODE, lsn),
+        .side = side,
+        .graph = side->graph,
+        .codes = rows_of(c, &side->codec, side->code_column, lsn),
+        .exact = vectors ? rows_of(c, &c->exact, COL_VECTOR, lsn)
+                         : rows_of(c, &side->codec, side->code_column, lsn),
         .has_exact = vectors,
         .expire =
             c->aging == NULL ? NULL : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
         .ef = c->spec.tuning.ef,
-        .pending = pending_span(&c->pending),
+        .pending = pending_span(&c->side->pending),
         .live = collection_sums(c).count,
     };
     memcpy(out->base, c->columns.base, sizeof(out->base));
@@ -47,6 +48,15 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
     out->builds_fields = c->fields_late || (c->fields != NULL && c->fields->building);
     if (out->has_fields)
         memcpy(out->field_base, c->fields->columns.base, sizeof(out->field_base));
+}
+
+struct index_rows side_rows(const struct side *s, uint64_t lsn)
+{
+    struct collection_view v;
+    collection_view(s->collection, lsn, &v);
+    v.codes.codec = &s->codec;
+    v.codes.codes = s->collection->columns.base[s->code_column];
+    return v.codes;
 }
 
 void collection_view_partitions(struct collection_view *v, const struct partition_table *table)
@@ -116,7 +126,7 @@ void view_vector(const struct collection_view *v, uint32_t row, float *out)
 {
     const struct collection_spec *spec = &v->collection->spec;
     codec_decode(v->exact.codec, row_code(&v->exact, row), out);
-    if (rows_are_units(spec) && (v->has_exact || spec->quant != QUANT_BIN))
+    if (rows_are_units(spec) && (v->has_exact || v->exact.codec->quant != QUANT_BIN))
         multiply(out, spec->dim, view_norm(v, row));
 }
 

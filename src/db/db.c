@@ -1,6 +1,7 @@
 #include "db/db.h"
 
 #include "base/plant.h"
+#include "db/alter.h"
 #include "db/batch.h"
 #include "db/bulk.h"
 #include "db/change.h"
@@ -33,6 +34,11 @@ static bool tick(void *user, uint64_t *lsn)
            db_write(db, &(struct mutation){.kind = MUTATION_TICK}, lsn, NULL) == OK;
 }
 
+static bool has_room(void *user, size_t bytes)
+{
+    return db_has_room(user, bytes);
+}
+
 static void on_epoch_timer(struct io_timer *timer)
 {
     struct db *db = timer->user;
@@ -57,6 +63,7 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     mlog_init(&db->log);
     background_init(&db->background, io, &db->epoch, &db->log.last_lsn);
     db->background.tick = tick;
+    db->background.has_room = has_room;
     db->background.tick_user = db;
     uint64_t seed[2];
     io->ops->random(io, seed, sizeof(seed));
@@ -259,6 +266,8 @@ static enum err prepare_put(struct db *db, const struct mutation *m, struct why 
         (c->partitions == NULL ||
          partition_table_find(c->partitions->table, m->partition) == PARTITION_NONE))
         return why_set(why, ERR_NOT_FOUND, "no such partition");
+    if (!db_has_room(db, collection_put_cost(c, m)) && c->next != NULL)
+        alter_give_up(c);
     if (!db_has_room(db, collection_put_cost(c, m)))
         return ERR_NOMEM;
     return collection_prepare_put(c, m);
@@ -299,9 +308,16 @@ static enum err prepare_alter(struct db *db, const struct mutation *m, struct wh
         return e;
     if (c == NULL)
         return why_set(why, ERR_NOT_FOUND, "no such collection");
-    e = spec_same_fixed(&c->spec, &m->spec);
+    e = spec_may_become(&c->spec, &m->spec);
     if (e != OK)
         return why_set(why, e, "an alteration of what is fixed");
+    const struct spec_shape shape = spec_shape(&m->spec);
+    size_t cost = alter_cost(c, &shape);
+    if (cost > 0 && !db_has_room(db, cost))
+        return why_set(why, ERR_NOMEM,
+                       "the second index takes about %zu bytes beside the one that serves, more "
+                       "than maxmemory leaves",
+                       cost);
     bool other = !schema_equal(&c->spec.schema, &m->spec.schema);
     if (other && !db_has_room(db, collection_schema_cost(c, &m->spec.schema)))
         return ERR_NOMEM;

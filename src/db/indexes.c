@@ -444,7 +444,7 @@ static void scan_until(struct key_index *x, uint64_t end_us)
     }
     x->scans = x->scan_at < db->keys.used;
     for (size_t i = 0; i < x->spec->vector_count; i++)
-        x->vectors[i]->pending_owed = pending_count(&x->vectors[i]->pending);
+        x->vectors[i]->side->pending_owed = pending_count(&x->vectors[i]->side->pending);
 }
 
 static void scan_some(struct key_index *x, uint64_t us)

@@ -25,7 +25,7 @@ enum err near_scale_init(struct near_scale *scale, const struct collection_view 
                          const float *vector)
 {
     const struct collection *c = v->collection;
-    scale->codec = v->has_exact ? &c->exact : &c->codec;
+    scale->codec = v->exact.codec;
     scale->rows = v->has_exact ? &v->exact : &v->codes;
     scale->cosine = c->spec.metric == METRIC_COSINE;
     scale->room = mem_try(MEM_SCRATCH, scale->codec->query_size + ALIGNMENT);

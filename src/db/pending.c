@@ -50,6 +50,14 @@ bool pending_reserve(struct pending *p, size_t count)
     return true;
 }
 
+bool pending_reserve_more(struct pending *p, size_t count)
+{
+    if (!keep_places(p, p->promised + count + p->owed))
+        return false;
+    p->promised += count;
+    return true;
+}
+
 static void append_chunk(struct pending *p)
 {
     struct pending_chunk *chunk = p->spare;

@@ -43,6 +43,8 @@ void pending_fini(struct pending *p);
 
 /* Makes sure that the next count pushes succeed, whatever is taken and returned in between. */
 MUST_USE bool pending_reserve(struct pending *p, size_t count);
+/* The same for count pushes more than were promised, which come at once. */
+MUST_USE bool pending_reserve_more(struct pending *p, size_t count);
 void pending_push(struct pending *p, uint32_t row);
 
 /* The next row nobody took; false when there is none, or no memory to keep a place for its return.

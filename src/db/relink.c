@@ -8,7 +8,7 @@ enum { JOB_ROWS = 4096, STEP_ROWS = 64, ROWS_LINKED_MAX = 16, WORN_SHARE = 16 };
 struct relink_job {
     struct job job;
     struct background *background;
-    struct collection *collection;
+    struct side *side;
     uint64_t guard;
     struct index_rows rows;
     struct index *graph;
@@ -43,47 +43,51 @@ static void done_relink(struct job *job)
 {
     struct relink_job *j = (struct relink_job *)job;
     struct background *b = j->background;
-    struct collection *c = j->collection;
+    struct side *s = j->side;
     uint64_t guard = j->guard;
-    CHECK(b->jobs > 0 && c->link_jobs > 0);
+    CHECK(b->jobs > 0 && s->link_jobs > 0);
     b->jobs--;
-    c->link_jobs--;
+    s->link_jobs--;
     b->rows_relinked += j->linked;
     /* Jobs behind this one have looked at their rows: looking again costs next to nothing. */
-    if (j->next < j->end && j->next < c->relink_next)
-        c->relink_next = j->next;
+    if (j->next < j->end && j->next < s->relink_next)
+        s->relink_next = j->next;
     mem_free(MEM_SCRATCH, j);
-    relocate_on_link_done(c);
-    background_wake(b, c);
-    epoch_leave(b->epoch, guard); /* the end of c, if it was dropped */
+    if (!s->retired) {
+        relocate_on_link_done(s->collection);
+        background_wake(b, s->collection);
+    }
+    epoch_leave(b->epoch, guard); /* the end of the side, if it was retired */
     background_go_on(b);
 }
 
-static void look(struct collection *c, enum hnsw_wear wear)
+static void look(struct side *s, enum hnsw_wear wear)
 {
-    CHECK(c->graph != NULL && c->graph->ops->is_graph);
+    CHECK(s->graph != NULL && s->graph->ops->is_graph);
     /* A pass for rows of less wear goes on as such. */
-    if (c->relink_next >= c->relink_end || wear > c->relink_wear)
-        c->relink_wear = wear;
-    c->relink_next = 0;
-    c->relink_end = c->rows_end;
+    if (s->relink_next >= s->relink_end || wear > s->relink_wear)
+        s->relink_wear = wear;
+    s->relink_next = 0;
+    s->relink_end = s->collection->rows_end;
 }
 
-void relink_on_sweep(struct collection *c)
+void relink_on_sweep(struct side *s)
 {
-    if (c->relink_peak < c->live + c->dead_linked)
-        c->relink_peak = c->live + c->dead_linked;
+    size_t rows = s->collection->live + s->dead_linked;
+    if (s->relink_peak < rows)
+        s->relink_peak = rows;
 }
 
-void relink_on_swept(struct collection *c, bool worn)
+void relink_on_swept(struct side *s, bool worn)
 {
-    if (!c->graph->ops->is_graph)
+    if (!s->graph->ops->is_graph)
         return; /* no links, no wear */
-    if (c->live <= c->relink_peak / 2) {
-        c->relink_peak = c->live;
-        look(c, HNSW_THINNED);
+    size_t live = s->collection->live;
+    if (live <= s->relink_peak / 2) {
+        s->relink_peak = live;
+        look(s, HNSW_THINNED);
     } else if (worn) {
-        look(c, HNSW_WORN);
+        look(s, HNSW_WORN);
     }
 }
 
@@ -91,38 +95,38 @@ void relink_on_swept(struct collection *c, bool worn)
 void relink_on_loaded(struct collection *c, size_t worn)
 {
     if (worn > 0)
-        look(c, worn > c->live / WORN_SHARE ? HNSW_THINNED : HNSW_WORN);
+        look(c->side, worn > c->live / WORN_SHARE ? HNSW_THINNED : HNSW_WORN);
 }
 
 void relink_on_moved(struct collection *c)
 {
-    CHECK(c->link_jobs == 0);
-    if (c->relink_next < c->relink_end)
-        c->relink_next = 0;
+    struct side *s = c->side;
+    CHECK(s->link_jobs == 0 && c->next == NULL);
+    if (s->relink_next < s->relink_end)
+        s->relink_next = 0;
 }
 
-bool relink_start(struct background *b, struct collection *c)
+bool relink_start(struct background *b, struct side *s)
 {
-    uint32_t end = c->relink_end < c->rows_end ? c->relink_end : c->rows_end;
-    if (c->relink_next >= end || c->sweep != NULL || relocate_stops_sweeps(c))
+    struct collection *c = s->collection;
+    uint32_t end = s->relink_end < c->rows_end ? s->relink_end : c->rows_end;
+    if (s->relink_next >= end || s->sweep != NULL || relocate_stops_sweeps(c))
         return false;
     struct relink_job *j = mem_try_calloc(MEM_SCRATCH, sizeof(*j));
     if (j == NULL)
         return false; /* whoever wakes the collection next tries again */
-    struct collection_view view;
-    collection_view(c, *b->last_lsn, &view);
     j->job = (struct job){.run = run_relink, .done = done_relink, .class = JOB_LINK};
     j->background = b;
-    j->collection = c;
-    j->rows = view.codes;
-    j->graph = c->graph;
-    j->wear = c->relink_wear;
-    j->next = c->relink_next;
+    j->side = s;
+    j->rows = side_rows(s, *b->last_lsn);
+    j->graph = s->graph;
+    j->wear = s->relink_wear;
+    j->next = s->relink_next;
     j->end = end - j->next < JOB_ROWS ? end : j->next + JOB_ROWS;
-    c->relink_next = j->end;
+    s->relink_next = j->end;
     j->guard = epoch_enter(b->epoch);
     b->jobs++;
-    c->link_jobs++;
+    s->link_jobs++;
     b->io->ops->submit(b->io, &j->job);
     return true;
 }

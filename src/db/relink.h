@@ -21,14 +21,14 @@
 #include "index/hnsw.h"
 
 /* A sweep begins. */
-void relink_on_sweep(struct collection *c);
+void relink_on_sweep(struct side *s);
 /* It has ended; or the collection comes from a snapshot, with so many worn rows. The caller wakes
  * the collection. */
-void relink_on_swept(struct collection *c, bool worn);
+void relink_on_swept(struct side *s, bool worn);
 void relink_on_loaded(struct collection *c, size_t worn);
 /* Elements have moved to rows that jobs may have passed. No job is out. */
 void relink_on_moved(struct collection *c);
 /* Starts a job when there is something to do and no better time for it; false: it did not. */
-bool relink_start(struct background *b, struct collection *c);
+bool relink_start(struct background *b, struct side *s);
 
 #endif

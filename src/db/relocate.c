@@ -1,13 +1,14 @@
 #include "db/relocate.h"
 
+#include "db/alter.h"
 #include "db/background.h"
 #include "db/relink.h"
 #include "db/retire.h"
 
 enum {
-    FREE_SHARE = 16,           /* one row in so many must be free */
-    ROUND_ROWS_MAX = 16384,    /* moved in a round */
-    ROUND_SHARE = 8,           /* and not more than one live row in so many */
+    FREE_SHARE = 16,        /* one row in so many must be free */
+    ROUND_ROWS_MAX = 16384, /* moved in a round */
+    ROUND_SHARE = 8,        /* and not more than one live row in so many */
     ROUND_ROWS_MIN = 64,
     ROUND_RANGE = 1024 * 1024, /* rows a round looks at */
     PENDING_SHARE = 4,         /* of what may be pending while there are searches */
@@ -40,19 +41,19 @@ struct relocation {
     struct io_timer timer;
     struct collection *collection;
     enum phase phase;
-    bool wants_turn;      /* no sweep may start: a round is about to */
-    bool under_way;       /* the last round left rows to move */
-    uint64_t guard;       /* of the job */
+    bool wants_turn; /* no sweep may start: a round is about to */
+    bool under_way;  /* the last round left rows to move */
+    uint64_t guard;  /* of the job */
 
     /* the round; to and bits NULL: none */
-    uint32_t floor;       /* lowest row it looks at */
-    uint32_t end;         /* the end when it began */
-    uint32_t *to;         /* by row - floor, from moves.first on */
-    uint64_t *bits;       /* rows that elements have left */
+    uint32_t floor; /* lowest row it looks at */
+    uint32_t end;   /* the end when it began */
+    uint32_t *to;   /* by row - floor, from moves.first on */
+    uint64_t *bits; /* rows that elements have left */
     struct index_moves moves;
     size_t count, most;
-    uint32_t listed;      /* lists of rows below it stand at their new places */
-    uint32_t turned;      /* links of rows below it are turned */
+    uint32_t listed; /* lists of rows below it stand at their new places */
+    uint32_t turned; /* links of rows below it are turned */
     uint32_t turn_end;
 };
 
@@ -135,14 +136,14 @@ static void note_highest(void *user, const uint32_t *rows, size_t count)
 static uint32_t queue_end(const struct collection *c)
 {
     uint32_t end = 0;
-    struct pending_span span = pending_span(&c->pending);
+    struct pending_span span = pending_span(&c->side->pending);
     pending_each(&span, note_highest, &end);
     return end;
 }
 
 static void trim(struct collection *c)
 {
-    CHECK(c->sweep == NULL); /* it goes to the end that it knows */
+    CHECK(c->side->sweep == NULL); /* it goes to the end that it knows */
     uint32_t least = queue_end(c);
     if (least < c->rows_end)
         c->rows_end = rowset_trim(&c->free_rows, c->rows_end, least);
@@ -153,8 +154,8 @@ static void trim(struct collection *c)
 static size_t excess(const struct collection *c)
 {
     size_t sum = columns_excess(&c->columns, c->rows_end);
-    if (c->graph != NULL)
-        sum += c->graph->ops->excess(c->graph, c->rows_end);
+    if (c->side->graph != NULL)
+        sum += c->side->graph->ops->excess(c->side->graph, c->rows_end);
     if (c->fields != NULL)
         sum += columns_excess(&c->fields->columns, c->rows_end);
     return sum;
@@ -176,10 +177,10 @@ static void shrink_slice(struct relocation *r)
     struct collection *c = r->collection;
     if (c->env->background->rows_held == 0 &&
         (columns_shrink(&c->columns, c->rows_end, SHRINK_BYTES) ||
-         (c->fields != NULL &&
-          columns_shrink(&c->fields->columns, c->rows_end, SHRINK_BYTES)) ||
+         (c->fields != NULL && columns_shrink(&c->fields->columns, c->rows_end, SHRINK_BYTES)) ||
          (c->aging != NULL && columns_shrink(&c->aging->columns, c->rows_end, SHRINK_BYTES)) ||
-         (c->graph != NULL && c->graph->ops->shrink(c->graph, c->rows_end, SHRINK_BYTES)) ||
+         (c->side->graph != NULL &&
+          c->side->graph->ops->shrink(c->side->graph, c->rows_end, SHRINK_BYTES)) ||
          background_compact(c))) {
         start_timer(r, SLICE_GAP_US);
         return;
@@ -194,8 +195,8 @@ static size_t round_rows(const struct collection *c)
     size_t most = c->live / ROUND_SHARE;
     if (most > ROUND_ROWS_MAX)
         most = ROUND_ROWS_MAX;
-    size_t rows = collection_pending_rows(c) / PENDING_SHARE;
-    if (c->graph != NULL && most > rows)
+    size_t rows = side_pending_rows(c->side) / PENDING_SHARE;
+    if (c->side->graph != NULL && most > rows)
         most = rows;
     return most > ROUND_ROWS_MIN ? most : ROUND_ROWS_MIN;
 }
@@ -229,15 +230,15 @@ static void move_row(struct relocation *r, uint32_t from, uint32_t to, uint64_t 
     c->env->background->rows_moved++;
     r->count++;
     r->to[from - r->floor] = ROW_NONE;
-    if (c->graph == NULL) {
+    if (c->side->graph == NULL) {
         collection_set_state(c, to, ROW_FLAT);
         collection_retire(c, from);
         return;
     }
     collection_set_state(c, to, ROW_MOVED);
-    pending_push(&c->pending, to);
+    pending_push(&c->side->pending, to);
     collection_set_state(c, from, ROW_SWEEPING);
-    c->sweeping++;
+    c->side->sweeping++;
     r->to[from - r->floor] = to;
     r->bits[from / 64] |= (uint64_t)1 << (from % 64);
 }
@@ -258,7 +259,7 @@ static enum step move_next(struct relocation *r, uint64_t *lsn)
     if (state == ROW_LINKED || state == ROW_FLAT) {
         if (*lsn == 0 && !b->tick(b->tick_user, lsn))
             return STEP_NOT_NOW;
-        if (c->graph != NULL && !c->graph->ops->move_init(c->graph, row, low))
+        if (c->side->graph != NULL && !c->side->graph->ops->move_init(c->side->graph, row, low))
             return STEP_NOT_NOW;
         move_row(r, row, low, *lsn);
         r->moves.first = row;
@@ -277,7 +278,7 @@ static void after_moves(struct relocation *r, enum step step)
 {
     struct collection *c = r->collection;
     bool none = r->count == 0;
-    if (c->graph == NULL || none) {
+    if (c->side->graph == NULL || none) {
         end_round(r);
         wait(r, step == STEP_NOT_NOW ? RETRY_US
                 : none               ? c->env->background->move_delay_us
@@ -297,7 +298,7 @@ static void move_slice(struct relocation *r)
     enum step step = STEP_NOT_NOW;
     uint64_t lsn = 0;
     if (c->env->background->rows_held == 0 &&
-        (c->graph == NULL || pending_reserve(&c->pending, most)))
+        (c->side->graph == NULL || pending_reserve(&c->side->pending, most)))
         step = STEP_ON;
     for (size_t looks = 0; looks < SLICE_LOOKS && moved < most; looks++) {
         if (step != STEP_ON && step != STEP_MOVED)
@@ -330,7 +331,7 @@ static uint32_t step_end(uint32_t at, uint32_t end)
 static void run_turn(struct job *job, struct lane *lane)
 {
     struct relocation *r = (struct relocation *)job;
-    struct index *graph = r->collection->graph;
+    struct index *graph = r->collection->side->graph;
     uint32_t left = TURN_JOB_ROWS;
     while (r->listed < r->moves.end) {
         for (uint32_t end = step_end(r->listed, r->moves.end); r->listed < end; r->listed++)
@@ -351,7 +352,7 @@ static void submit_turn(struct relocation *r)
 {
     struct collection *c = r->collection;
     struct background *b = c->env->background;
-    CHECK(c->link_jobs == 0 && c->sweep == NULL); /* no list has a second writer */
+    CHECK(c->side->link_jobs == 0 && c->side->sweep == NULL); /* no list has a second writer */
     r->guard = epoch_enter(b->epoch);
     b->jobs++;
     b->io->ops->submit(b->io, &r->job);
@@ -369,9 +370,9 @@ static void finish_rows(struct relocation *r)
         CHECK(collection_state(c, to) == ROW_MOVED && collection_state(c, row) == ROW_SWEEPING);
         bool dead = atomic_load_explicit(&death[to], memory_order_relaxed) != LSN_NEVER;
         collection_set_state(c, to, dead ? ROW_DEAD_LINKED : ROW_LINKED);
-        c->dead_linked += dead;
+        c->side->dead_linked += dead;
     }
-    retire_rows(c, r->bits, r->end);
+    retire_rows(c->side, r->bits, r->end);
     r->bits = NULL;
 }
 
@@ -387,7 +388,7 @@ static void go_on_turning(struct relocation *r)
         submit_turn(r);
         return;
     }
-    c->graph->ops->move_finish(c->graph, &r->moves);
+    c->side->graph->ops->move_finish(c->side->graph, &r->moves);
     finish_rows(r);
     relink_on_moved(c);
     end_round(r);
@@ -411,7 +412,7 @@ void relocate_on_link_done(struct collection *c)
 {
     struct relocation *r = c->relocation;
     CHECK(r == NULL || r->phase != TURNING);
-    if (r == NULL || r->phase != DRAINING || c->link_jobs > 0)
+    if (r == NULL || r->phase != DRAINING || c->side->link_jobs > 0)
         return;
     CHECK(!c->dropped);
     r->phase = TURNING;
@@ -441,12 +442,12 @@ static void look(struct relocation *r)
 {
     struct collection *c = r->collection;
     struct background *b = c->env->background;
-    if (b->rows_held > 0) {
+    if (b->rows_held > 0 || alter_phase(c) != ALTER_IDLE) {
         r->wants_turn = false;
         wait(r, RETRY_US);
         return;
     }
-    if (c->sweep != NULL || c->sweeping > 0) {
+    if (c->side->sweep != NULL || c->side->sweeping > 0) {
         r->wants_turn = true;
         wait(r, BUSY_US);
         return;
@@ -508,13 +509,18 @@ void relocate_forget(struct collection *c)
     }
 }
 
+bool relocate_rests(const struct collection *c)
+{
+    return c->relocation == NULL || c->relocation->phase == WAITING;
+}
+
 bool relocate_stops_sweeps(const struct collection *c)
 {
     const struct relocation *r = c->relocation;
     if (r == NULL)
         return false;
-    bool round = r->phase == MOVING || r->phase == GRACE || r->phase == DRAINING ||
-                 r->phase == TURNING;
+    bool round =
+        r->phase == MOVING || r->phase == GRACE || r->phase == DRAINING || r->phase == TURNING;
     return round || r->wants_turn;
 }
 
@@ -523,7 +529,7 @@ bool relocate_stops_sweeps(const struct collection *c)
 static bool few_stay(const struct relocation *r)
 {
     const struct collection *c = r->collection;
-    size_t queued = pending_count(&c->pending);
+    size_t queued = pending_count(&c->side->pending);
     size_t linked = c->live > queued ? c->live - queued : 0; /* at least */
     return r->count > linked;
 }

@@ -24,6 +24,8 @@
 /* Rows have become free: starts when that pays. */
 void relocate_consider(struct collection *c);
 /* The collection is being dropped. */
+/* No element is on its way to another row. */
+bool relocate_rests(const struct collection *c);
 void relocate_forget(struct collection *c);
 
 /* Must sweeps and links of the collection wait? */

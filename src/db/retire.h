@@ -9,6 +9,6 @@
 
 /* The rows of bits below end are ROW_SWEEPING and nothing leads to them. Takes bits over (MEM_ROW).
  */
-void retire_rows(struct collection *c, uint64_t *bits, uint32_t end);
+void retire_rows(struct side *side, uint64_t *bits, uint32_t end);
 
 #endif

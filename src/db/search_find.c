@@ -377,7 +377,7 @@ static size_t match_effort(const struct query_run *r)
 /* Each row that is followed has its links tested, and those of others while few of them match. */
 static double match_walk_ns(const struct query_run *r, double look)
 {
-    double links = 2 * (double)r->view->collection->spec.m;
+    double links = 2 * (double)r->view->side->shape.m;
     double share = r->search->plan.matches / (double)r->view->live;
     double few = links / 2 - links * share;
     double tests = links + (few > 0 ? few / share : 0);

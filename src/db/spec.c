@@ -55,20 +55,45 @@ bool spec_type_fits(const struct collection_spec *s)
     return s->type != TYPE_BIT || s->dim % TYPE_BIT_DIM == 0;
 }
 
-void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
+struct spec_shape spec_shape(const struct collection_spec *s)
 {
-    memcpy(to, from, offsetof(struct collection_spec, schema));
+    return (struct spec_shape){.quant = s->quant,
+                               .index = s->index,
+                               .m = s->m,
+                               .ef_build = s->ef_build,
+                               .keep_originals = s->keep_originals};
 }
 
-enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b)
+void spec_set_shape(struct collection_spec *s, const struct spec_shape *shape)
 {
-    struct collection_spec same;
+    s->quant = shape->quant;
+    s->index = shape->index;
+    s->m = shape->m;
+    s->ef_build = shape->ef_build;
+    s->keep_originals = shape->keep_originals;
+}
+
+bool spec_shape_equal(const struct spec_shape *a, const struct spec_shape *b)
+{
+    return a->quant == b->quant && a->index == b->index && a->m == b->m &&
+           a->ef_build == b->ef_build && a->keep_originals == b->keep_originals;
+}
+
+void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
+{
+    memcpy(to, from, offsetof(struct collection_spec, quant));
+}
+
+enum err spec_may_become(const struct collection_spec *from, const struct collection_spec *to)
+{
+    struct collection_spec same = *to;
     struct buf x = BUF_INIT(MEM_SCRATCH), y = BUF_INIT(MEM_SCRATCH);
-    spec_copy_fixed(&same, a);
-    same.schema = b->schema;
-    same.tuning = b->tuning;
+    struct spec_shape before = spec_shape(from), after = spec_shape(to);
+    if (!spec_has_vectors(&before) && (spec_has_vectors(&after) || after.quant != before.quant))
+        return ERR_CORRUPT;
+    spec_copy_fixed(&same, from);
     spec_encode(&same, &x);
-    spec_encode(b, &y);
+    spec_encode(to, &y);
     enum err e = buf_failed(&x) || buf_failed(&y)         ? ERR_NOMEM
                  : slice_eq(buf_slice(&x), buf_slice(&y)) ? OK
                                                           : ERR_CORRUPT;
@@ -77,17 +102,46 @@ enum err spec_same_fixed(const struct collection_spec *a, const struct collectio
     return e;
 }
 
+void spec_shape_encode(const struct spec_shape *s, struct buf *out)
+{
+    bytes_put_u8(out, (uint8_t)s->quant);
+    bytes_put_u8(out, (uint8_t)s->index);
+    bytes_put_u32(out, s->m);
+    bytes_put_u32(out, s->ef_build);
+    bytes_put_u8(out, s->keep_originals);
+}
+
+static bool shape_read(struct bytes_reader *r, struct spec_shape *s)
+{
+    uint8_t quant = bytes_get_u8(r), index = bytes_get_u8(r);
+    s->m = bytes_get_u32(r);
+    s->ef_build = bytes_get_u32(r);
+    s->keep_originals = bytes_get_bool(r);
+    if (r->broken || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
+        return false;
+    s->quant = (enum quant)quant;
+    s->index = (enum index_kind)index;
+    return s->m >= LIMIT_M_MIN && s->m <= LIMIT_M && s->ef_build >= 1 && s->ef_build <= LIMIT_EF;
+}
+
+bool spec_shape_decode(struct bytes_reader *r, const struct collection_spec *spec,
+                       struct spec_shape *out)
+{
+    struct collection_spec shaped = *spec;
+    if (!shape_read(r, out))
+        return false;
+    spec_set_shape(&shaped, out);
+    return spec_type_fits(&shaped);
+}
+
 void spec_encode(const struct collection_spec *s, struct buf *out)
 {
     bytes_put_u32(out, s->dim);
     bytes_put_u8(out, (uint8_t)s->type);
     bytes_put_u8(out, (uint8_t)s->metric);
-    bytes_put_u8(out, (uint8_t)s->quant);
-    bytes_put_u8(out, (uint8_t)s->index);
-    bytes_put_u32(out, s->m);
-    bytes_put_u32(out, s->ef_build);
+    const struct spec_shape shape = spec_shape(s);
+    spec_shape_encode(&shape, out);
     bytes_put_u32(out, s->tuning.ef);
-    bytes_put_u8(out, s->keep_originals);
     bytes_put_u8(out, s->implicit);
     bytes_put_u32(out, s->projection_from);
     bytes_put_u32(out, s->projection_version);
@@ -103,11 +157,11 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
 {
     s->dim = bytes_get_u32(r);
     uint8_t type = bytes_get_u8(r), metric = bytes_get_u8(r);
-    uint8_t quant = bytes_get_u8(r), index = bytes_get_u8(r);
-    s->m = bytes_get_u32(r);
-    s->ef_build = bytes_get_u32(r);
+    struct spec_shape shape;
+    if (!shape_read(r, &shape))
+        return false;
+    spec_set_shape(s, &shape);
     s->tuning.ef = bytes_get_u32(r);
-    s->keep_originals = bytes_get_bool(r);
     s->implicit = bytes_get_bool(r);
     s->projection_from = bytes_get_u32(r);
     s->projection_version = bytes_get_u32(r);
@@ -118,19 +172,15 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
     uint8_t evict = bytes_get_u8(r);
     if (!schema_decode(r, &s->schema) || r->broken)
         return false;
-    if (type >= TYPE_COUNT || metric >= METRIC_COUNT || quant >= QUANT_COUNT ||
-        index >= INDEX_KIND_COUNT)
+    if (type >= TYPE_COUNT || metric >= METRIC_COUNT)
         return false;
     s->type = (enum vec_type)type;
     s->metric = (enum metric)metric;
-    s->quant = (enum quant)quant;
-    s->index = (enum index_kind)index;
     s->tuning.evict = (enum eviction)evict;
     if (evict >= EVICTION_COUNT || s->tuning.element_ttl_s > LIMIT_ELEMENT_TTL_S ||
         s->tuning.max_len > LIMIT_ROWS || s->tuning.max_bytes > INT64_MAX)
         return false;
-    return spec_type_fits(s) && s->dim >= 1 && s->dim <= LIMIT_DIM && s->m >= LIMIT_M_MIN &&
-           s->m <= LIMIT_M && s->ef_build >= 1 && s->ef_build <= LIMIT_EF && s->tuning.ef >= 1 &&
+    return spec_type_fits(s) && s->dim >= 1 && s->dim <= LIMIT_DIM && s->tuning.ef >= 1 &&
            s->tuning.ef <= LIMIT_EF && s->projection_from <= LIMIT_DIM &&
            s->projection_version <= PROJECTION_VERSION &&
            (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);

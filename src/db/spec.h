@@ -1,4 +1,4 @@
-/* spec.h: what a collection is made to be, fixed when it is created. */
+/* spec.h: what a collection is made to be: fixed when it is created, or changed by VALTER. */
 #ifndef VDB_DB_SPEC_H
 #define VDB_DB_SPEC_H
 
@@ -52,21 +52,31 @@ struct spec_tuning {
     enum eviction evict;
 };
 
-struct collection_spec {
-    uint32_t dim; /* of stored vectors */
-    enum vec_type type;
-    enum metric metric;
+/* How rows are indexed and what is kept of them: a wish, which alter.h makes true. */
+struct spec_shape {
     enum quant quant;
     enum index_kind index;
     uint32_t m;
     uint32_t ef_build;
-    bool keep_originals;
+    bool keep_originals; /* once they are gone, neither they nor other codes can come back */
+};
+
+struct collection_spec {
+    uint32_t dim; /* of stored vectors */
+    enum vec_type type;
+    enum metric metric;
     bool implicit; /* made by VADD, as Redis does: gone with its last element */
     /* REDUCE: vectors of projection_from floats are projected to dim. */
     uint32_t projection_from;
     uint32_t projection_version;
     uint64_t seed; /* of the projection and of the levels of the graph */
-    /* The last members, which VALTER changes: spec_copy_fixed goes as far as here. */
+    /* The last members, which VALTER changes: spec_copy_fixed goes as far as here. Up to the
+     * schema they are those of struct spec_shape. */
+    enum quant quant;
+    enum index_kind index;
+    uint32_t m;
+    uint32_t ef_build;
+    bool keep_originals;
     struct schema schema;
     struct spec_tuning tuning;
 };
@@ -81,8 +91,7 @@ bool spec_type_fits(const struct collection_spec *s);
 /* Is it known of elements when they were used? */
 static inline bool spec_counts_use(const struct spec_tuning *s)
 {
-    return (s->max_len > 0 || s->max_bytes > 0) &&
-           (s->evict == EVICT_LRU || s->evict == EVICT_LFU);
+    return (s->max_len > 0 || s->max_bytes > 0) && (s->evict == EVICT_LRU || s->evict == EVICT_LFU);
 }
 
 /* Has every collection of it a struct aging, whatever is put? */
@@ -91,14 +100,33 @@ static inline bool spec_ages(const struct spec_tuning *s)
     return s->element_ttl_s > 0 || spec_counts_use(s);
 }
 
-/* All but schema and tuning, from a spec that may be altered meanwhile. */
+struct spec_shape spec_shape(const struct collection_spec *s);
+void spec_set_shape(struct collection_spec *s, const struct spec_shape *shape);
+bool spec_shape_equal(const struct spec_shape *a, const struct spec_shape *b);
+/* Are there codes besides the exact vectors? And those? */
+static inline bool spec_has_codes(const struct spec_shape *s)
+{
+    return s->quant != QUANT_NONE;
+}
+
+static inline bool spec_has_vectors(const struct spec_shape *s)
+{
+    return s->keep_originals || !spec_has_codes(s);
+}
+
+/* All but shape, schema and tuning, from a spec that may be altered meanwhile. */
 void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from);
-/* Do they differ in schema and tuning at most? ERR_CORRUPT, ERR_NOMEM. */
-MUST_USE enum err spec_same_fixed(const struct collection_spec *a, const struct collection_spec *b);
+/* Can a collection of spec `from` become one of spec `to`? ERR_CORRUPT, ERR_NOMEM. */
+MUST_USE enum err spec_may_become(const struct collection_spec *from,
+                                  const struct collection_spec *to);
 
 /* Its bytes, in the log and in snapshots; spec_decode is false when they are not one that a command
  * could have made. */
 void spec_encode(const struct collection_spec *s, struct buf *out);
 MUST_USE bool spec_decode(struct bytes_reader *r, struct collection_spec *s);
+/* Likewise, of a shape that a collection of that spec may have. */
+void spec_shape_encode(const struct spec_shape *s, struct buf *out);
+MUST_USE bool spec_shape_decode(struct bytes_reader *r, const struct collection_spec *spec,
+                                struct spec_shape *out);
 
 #endif

@@ -16,7 +16,7 @@ struct sweep {
     struct job job;
     struct epoch_item item;
     struct background *background;
-    struct collection *collection;
+    struct side *side;
     struct io_timer retry;
     uint64_t guard;
     struct index_rows rows;
@@ -30,7 +30,7 @@ struct sweep {
 static void run_sweep(struct job *job, struct lane *lane)
 {
     struct sweep *s = (struct sweep *)job;
-    struct index *graph = s->collection->graph;
+    struct index *graph = s->side->graph;
     uint32_t first = s->next;
     s->short_of_memory = false;
     while (s->next < s->rows.end && s->next - first < SWEEP_JOB_ROWS) {
@@ -56,13 +56,13 @@ static void free_sweep(struct sweep *s)
 
 static void link_orphans(struct sweep *s)
 {
-    struct collection *c = s->collection;
+    struct side *side = s->side;
     for (size_t i = 0; i < s->found.orphan_count; i++) {
         uint32_t row = s->found.orphans[i];
-        if (collection_state(c, row) != ROW_LINKED)
+        if (side_state(side, row) != ROW_LINKED)
             continue;
-        collection_set_state(c, row, ROW_PENDING);
-        pending_push(&c->pending, row);
+        side_set_state(side, row, ROW_PENDING);
+        pending_push(&side->pending, row);
     }
 }
 
@@ -79,14 +79,16 @@ static void on_retry(struct io_timer *timer);
 static void go_on(struct sweep *s)
 {
     struct background *b = s->background;
-    struct collection *c = s->collection;
+    struct side *side = s->side;
+    struct collection *c = side->collection;
     bool over = s->next == s->rows.end;
-    if (c->dropped) {
-        c->sweep = NULL;
+    if (side->retired || c->dropped) {
+        side->sweep = NULL;
         free_sweep(s);
         return;
     }
-    if (s->short_of_memory || (over && !pending_reserve(&c->pending, s->found.orphan_count))) {
+    if (s->short_of_memory ||
+        (over && !pending_reserve_more(&side->pending, s->found.orphan_count))) {
         s->short_of_memory = false;
         s->retry = (struct io_timer){.fn = on_retry, .user = s, .impl = s->retry.impl};
         s->guard = epoch_enter(b->epoch); /* the collection may be dropped meanwhile */
@@ -97,12 +99,12 @@ static void go_on(struct sweep *s)
         submit(s);
         return;
     }
-    c->graph->ops->sweep_finish(c->graph, &s->dead, &s->found);
-    retire_rows(c, s->bits, s->dead.end); /* nothing leads to them any more */
+    side->graph->ops->sweep_finish(side->graph, &s->dead, &s->found);
+    retire_rows(side, s->bits, s->dead.end); /* nothing leads to them any more */
     s->bits = NULL;
     link_orphans(s);
-    relink_on_swept(c, s->found.worn > 0);
-    c->sweep = NULL;
+    relink_on_swept(side, s->found.worn > 0);
+    side->sweep = NULL;
     b->link_sweeps++;
     free_sweep(s);
     background_wake(b, c);
@@ -135,17 +137,18 @@ static void done_sweep(struct job *job)
 static void on_quiet(struct epoch_item *item)
 {
     struct sweep *s = (struct sweep *)((char *)item - offsetof(struct sweep, item));
-    if (!s->collection->dropped) {
+    if (!s->side->retired && !s->side->collection->dropped) {
         submit(s);
         return;
     }
-    s->collection->sweep = NULL;
+    s->side->sweep = NULL;
     free_sweep(s);
 }
 
-bool sweep_start(struct background *b, struct collection *c)
+bool sweep_start(struct background *b, struct side *side)
 {
-    CHECK(c->sweep == NULL && c->graph != NULL && !c->dropped);
+    struct collection *c = side->collection;
+    CHECK(side->sweep == NULL && side->graph != NULL && !c->dropped && !side->retired);
     size_t words = ((size_t)c->rows_end + 63) / 64;
     struct sweep *s = mem_try_calloc(MEM_ROW, sizeof(*s));
     uint64_t *bits = mem_try_calloc(MEM_ROW, words * sizeof(*bits));
@@ -155,24 +158,22 @@ bool sweep_start(struct background *b, struct collection *c)
         return false;
     }
     for (uint32_t row = 0; row < c->rows_end; row++) {
-        if (collection_state(c, row) != ROW_DEAD_LINKED)
+        if (side_state(side, row) != ROW_DEAD_LINKED)
             continue;
-        collection_set_state(c, row, ROW_SWEEPING);
+        side_set_state(side, row, ROW_SWEEPING);
         bits[row / 64] |= (uint64_t)1 << (row % 64);
     }
-    relink_on_sweep(c);
-    c->sweeping += c->dead_linked;
-    c->dead_linked = 0;
-    struct collection_view view;
-    collection_view(c, *b->last_lsn, &view);
+    relink_on_sweep(side);
+    side->sweeping += side->dead_linked;
+    side->dead_linked = 0;
     s->job = (struct job){.run = run_sweep, .done = done_sweep, .class = JOB_LINK};
     s->background = b;
-    s->collection = c;
-    s->rows = view.codes;
+    s->side = side;
+    s->rows = side_rows(side, *b->last_lsn);
     s->bits = bits;
     s->dead = (struct index_dead){bits, c->rows_end};
     s->found = (struct index_sweep){.best_row = ROW_NONE, .best_level = -1};
-    c->sweep = s;
+    side->sweep = s;
     epoch_defer(b->epoch, &s->item, on_quiet);
     return true;
 }

@@ -6,6 +6,6 @@
 #include "db/collection.h"
 
 /* Takes the rows that are dead now and starts taking them out. False when memory is short. */
-MUST_USE bool sweep_start(struct background *b, struct collection *c);
+MUST_USE bool sweep_start(struct background *b, struct side *side);
 
 #endif

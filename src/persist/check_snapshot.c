@@ -139,8 +139,9 @@ static void note_collection(struct keys *k, const struct image_key *key)
         check_say_chunk(k->shot, k->chunk, "a collection has the uid %" PRIu64, key->uid);
         return;
     }
-    const struct check_found found = {
+    struct check_found found = {
         .uid = key->uid, .spec = key->spec, .partitions = partition_bits(key)};
+    spec_set_shape(&found.spec, &key->shape);
     note_found(k, &found, key->key);
 }
 

@@ -135,6 +135,7 @@ void image_key_put(struct buf *out, const struct image_key *key)
     }
     bytes_put_u64(out, key->uid);
     spec_encode(&key->spec, out);
+    spec_shape_encode(&key->shape, out);
     const struct partition_table *t = key->partitions;
     CHECK(t == NULL || t->count > 0); /* _default, which is not said */
     bytes_put_u32(out, t == NULL ? 0 : t->count - 1);
@@ -232,7 +233,8 @@ static bool get_value(struct bytes_reader *keys, uint8_t type, struct image_key 
     case KEY_COLLECTION:
         out->type = OBJECT_COLLECTION;
         out->uid = bytes_get_u64(keys);
-        return spec_decode(keys, &out->spec) && get_partitions(keys, out);
+        return spec_decode(keys, &out->spec) &&
+               spec_shape_decode(keys, &out->spec, &out->shape) && get_partitions(keys, out);
     case KEY_HASH:
     case KEY_HASH_MORE:
         return get_entries(keys, OBJECT_HASH, type == KEY_HASH_MORE, out);

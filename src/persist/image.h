@@ -44,6 +44,7 @@ struct image_key {
     uint32_t count;              /* of entries in such a value; image_key_get sets it */
     uint64_t uid;                /* OBJECT_COLLECTION */
     struct collection_spec spec; /* OBJECT_COLLECTION */
+    struct spec_shape shape; /* likewise: of what is there, while that is to become the spec's */
     /* OBJECT_COLLECTION: beside _default. To put, a table, or NULL; what was read, its bytes. */
     const struct partition_table *partitions;
     struct slice partition_bytes;

@@ -44,7 +44,7 @@ static void put_collection(struct buf *out, const struct manifest_collection *c)
     bytes_put_u32(out, c->attributes_span);
     bytes_put_u32(out, c->alive_span);
     bytes_put_u32(out, c->has_graph ? FLAG_GRAPH : 0);
-    bytes_put_u32(out, 0);
+    bytes_put_u32(out, c->layout);
     bytes_put_u64(out, c->heap_bytes);
 }
 
@@ -181,16 +181,17 @@ static enum err get_collections(struct bytes_reader *r, struct manifest *m, stru
         c->links_span = bytes_get_u32(r);
         c->attributes_span = bytes_get_u32(r);
         c->alive_span = bytes_get_u32(r);
-        uint32_t flags = bytes_get_u32(r), zero = bytes_get_u32(r);
+        uint32_t flags = bytes_get_u32(r);
+        c->layout = bytes_get_u32(r);
         c->heap_bytes = bytes_get_u64(r);
         c->has_graph = (flags & FLAG_GRAPH) != 0;
         /* The graph's spans hold whole words of the bits that are set in parallel. */
         bool spans = c->rows_span > 0 && c->links_span > 0 && c->links_span % 64 == 0 &&
                      c->attributes_span > 0 && c->attributes_span <= UINT16_MAX + 1u &&
                      c->alive_span > 0 && c->alive_span % 64 == 0;
-        if (zero != 0 || (flags & ~(uint32_t)FLAG_GRAPH) != 0 || !spans || c->uid == 0 ||
-            c->uid >= m->next_uid || c->rows_end > LIMIT_ROWS || c->live > c->rows_end ||
-            c->attributes > c->live || (i > 0 && c[-1].uid >= c->uid))
+        if (c->layout >= QUANT_COUNT << 1 || (flags & ~(uint32_t)FLAG_GRAPH) != 0 || !spans ||
+            c->uid == 0 || c->uid >= m->next_uid || c->rows_end > LIMIT_ROWS ||
+            c->live > c->rows_end || c->attributes > c->live || (i > 0 && c[-1].uid >= c->uid))
             return why_set(why, ERR_CORRUPT, "collection %u is described wrongly", i);
     }
     return OK;

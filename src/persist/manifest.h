@@ -13,6 +13,7 @@
 #ifndef VDB_PERSIST_MANIFEST_H
 #define VDB_PERSIST_MANIFEST_H
 
+#include "db/spec.h"
 #include "persist/chunk.h"
 
 enum {
@@ -41,7 +42,14 @@ struct manifest_collection {
     uint32_t alive_span;
     uint64_t heap_bytes;  /* of ids and attributes, as records of a heap */
     bool has_graph;
+    /* What a row consists of (manifest_layout): chunks of rows of another cannot stay. */
+    uint32_t layout;
 };
+
+static inline uint32_t manifest_layout(const struct spec_shape *shape)
+{
+    return (uint32_t)shape->quant << 1 | spec_has_vectors(shape);
+}
 
 struct manifest {
     uint64_t lsn;

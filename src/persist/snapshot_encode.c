@@ -64,7 +64,7 @@ enum err snapshot_append_rows(const struct collection_encoding *e, uint32_t firs
         .first = first,
         .span = span,
         .count = count,
-        .code_size = e->c->spec.quant == QUANT_NONE ? 0 : e->c->codec.row_size,
+        .code_size = side_code_bytes(e->view->side),
         .vector_size = v->has_exact ? (uint32_t)type_size(e->c->spec.type, e->c->spec.dim) : 0,
     };
     for (uint32_t i = 0; i < count; i++) {
@@ -266,6 +266,8 @@ static bool append_key(struct snapshot_encoder *x, const struct captured *key, s
         image.uid = key->view->collection->uid;
         spec_copy_fixed(&image.spec, &key->view->collection->spec);
         image.spec.tuning = key->tuning;
+        spec_set_shape(&image.spec, &key->wish);
+        image.shape = key->view->side->shape;
         image.partitions = key->partitions;
         if (key->schema != NULL)
             image.spec.schema = *key->schema;

@@ -48,6 +48,7 @@ struct collection_encoding {
     const struct collection_view *view;
     const struct collection *c; /* for what never changes */
     struct manifest_collection entry;
+    bool same_layout; /* as in the last snapshot: chunks of rows may stay */
 };
 
 /* Room for so many rows in x->rows. */

@@ -25,11 +25,12 @@ static void choose_spans(struct collection_encoding *e)
         m->links_span = before->links_span;
         m->attributes_span = before->attributes_span;
         m->alive_span = before->alive_span;
+        e->same_layout = before->layout == m->layout;
         return;
     }
-    uint32_t row = ROW_BESIDES + (e->c->spec.quant == QUANT_NONE ? 0 : e->c->codec.row_size) +
+    uint32_t row = ROW_BESIDES + side_code_bytes(e->view->side) +
                    (e->view->has_exact ? e->c->exact.row_size : 0);
-    uint32_t list = ROW_BESIDES + 2 * e->c->spec.m * 3;
+    uint32_t list = ROW_BESIDES + 2 * e->view->side->shape.m * 3;
     m->rows_span = e->x->chunk_bytes / row > 0 ? e->x->chunk_bytes / row : 1;
     m->links_span = (e->x->chunk_bytes / 2 / list + IMAGE_BITS) / IMAGE_BITS * IMAGE_BITS;
     m->attributes_span = ATTRIBUTES_SPAN;
@@ -92,7 +93,8 @@ static enum err encode_rows(struct collection_encoding *e, uint32_t index)
     struct snapshot_encoder *x = e->x;
     const uint64_t uid = e->c->uid;
     uint32_t first = index * e->entry.rows_span, span = e->entry.rows_span;
-    const struct chunk *base = pack_writer_last(x->packs, uid, CHUNK_ROWS, index, 0);
+    const struct chunk *base =
+        e->same_layout ? pack_writer_last(x->packs, uid, CHUNK_ROWS, index, 0) : NULL;
     uint32_t alive = snapshot_list_rows(e, first, span, 0);
     if (alive == 0)
         return OK;
@@ -268,6 +270,7 @@ enum err snapshot_encode_large(struct collection_encoding *e)
     e->entry.uid = e->c->uid;
     e->entry.rows_end = e->view->codes.end;
     e->entry.has_graph = e->view->graph != NULL && e->view->graph->ops->is_graph;
+    e->entry.layout = manifest_layout(&e->view->side->shape);
     choose_spans(e);
     enum err err = reserve(e);
     if (err == OK)

@@ -257,8 +257,11 @@ static enum err make_key(struct snapshot_load *l, const struct image_key *key, s
         out->object->count = key->count;
     if (key->type != OBJECT_COLLECTION)
         return OK;
-    out->object->collection = collection_new(&l->db->env, &key->spec, key->uid);
+    struct collection_spec served = key->spec;
+    spec_set_shape(&served, &key->shape);
+    out->object->collection = collection_new(&l->db->env, &served, key->uid);
     if (out->object->collection != NULL) {
+        out->object->collection->spec = key->spec; /* from here on a wish */
         out->object->collection->object = out->object;
         return make_partitions(out->object->collection, key);
     }

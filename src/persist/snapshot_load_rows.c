@@ -41,12 +41,13 @@ static bool rows_fit(const struct collection *c, const struct image_rows *image)
 {
     const struct collection_spec *spec = &c->spec;
     bool vectors = c->columns.spec[COL_VECTOR].stride > 0;
-    if (image->code_size != c->columns.spec[COL_CODE].stride ||
+    if (image->code_size != side_code_bytes(c->side) ||
         image->vector_size != (vectors ? type_size(spec->type, spec->dim) : 0))
         return false;
     bool finite = !vectors || image_vectors_finite(image, spec->type, spec->dim);
     for (uint32_t i = 0; i < image->count && image->code_size > 0; i++)
-        finite = finite && codec_row_finite(&c->codec, image->codes + (size_t)i * image->code_size);
+        finite = finite &&
+                 codec_row_finite(&c->side->codec, image->codes + (size_t)i * image->code_size);
     return finite;
 }
 
@@ -303,7 +304,7 @@ static enum err put_links(struct load_lane *lane, struct load_collection *lc,
         if (!image_bit(links->present, offset))
             continue;
         row.level = image_level(links->levels[at]);
-        row.lost = hnsw_image_lost(l->c->graph, image_wear(links->levels[at]));
+        row.lost = hnsw_image_lost(l->c->side->graph, image_wear(links->levels[at]));
         image_unpack(links->parents + (size_t)at * links->width, &row.parent, 1, links->width);
         CHECK(offset < links->span && list + (uint32_t)row.level < links->lists);
         for (int level = 0; level <= row.level; level++) {

@@ -101,7 +101,7 @@ struct slice dump_partition(const struct dump *d, const struct snapshot_element 
 static bool on_element(void *user, const struct snapshot_element *e)
 {
     struct source *s = user;
-    uint32_t code_size = s->key->spec.quant == QUANT_NONE ? 0 : s->dump.codec.row_size;
+    uint32_t code_size = spec_has_codes(&s->key->shape) ? s->dump.codec.row_size : 0;
     bool codes_do = code_size > 0 && s->key->spec.type == TYPE_FP32;
     if (e->vector == NULL && (e->code == NULL || !codes_do)) {
         s->result = why_set(&s->why, ERR_CORRUPT, "an element has neither a vector nor a code");
@@ -119,8 +119,8 @@ static bool on_key(void *user, const struct image_key *key)
     note_partitions(d, key);
     d->ops->key(d, key);
     if (key->type == OBJECT_COLLECTION) {
-        if (key->spec.quant != QUANT_NONE)
-            codec_init(&d->codec, key->spec.quant, key->spec.metric, key->spec.dim,
+        if (spec_has_codes(&key->shape))
+            codec_init(&d->codec, key->shape.quant, key->spec.metric, key->spec.dim,
                        vec_kernels_at(0));
         d->vector = mem_realloc(MEM_SCRATCH, d->vector, key->spec.dim * sizeof(float));
         enum err e = snapshot_read_elements(&s->reader, key->uid, on_element, s, &s->why);

@@ -260,6 +260,20 @@ static void put_schema(struct dump *d, const struct schema *s)
     }
 }
 
+static void put_shape(struct dump *d, const struct collection_spec *s)
+{
+    put_text(d, "INDEX");
+    put_text(d, index_kind_name(s->index));
+    put_text(d, "QUANT");
+    put_text(d, quant_name(s->quant));
+    if (s->index == INDEX_FLAT)
+        return;
+    put_text(d, "M");
+    put_number(d, s->m);
+    put_text(d, "EFC");
+    put_number(d, s->ef_build);
+}
+
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
     bool flat = s->index == INDEX_FLAT;
@@ -272,19 +286,10 @@ static void put_create(struct dump *d, struct slice key, const struct collection
     put_text(d, type_name(s->type));
     put_text(d, "METRIC");
     put_text(d, metric_name(s->metric));
-    put_text(d, "INDEX");
-    put_text(d, index_kind_name(s->index));
-    put_text(d, "QUANT");
-    put_text(d, quant_name(s->quant));
+    put_shape(d, s);
     put_text(d, "ORIGINALS");
     put_text(d, s->keep_originals ? "KEEP" : "DROP");
     put_tuning(d, &s->tuning);
-    if (!flat) {
-        put_text(d, "M");
-        put_number(d, s->m);
-        put_text(d, "EFC");
-        put_number(d, s->ef_build);
-    }
     put_schema(d, &s->schema);
 }
 
@@ -565,9 +570,16 @@ static void put_set_change(struct dump *d, const struct mutation *m)
 
 static void put_alter(struct dump *d, const struct mutation *m)
 {
-    put_command(d, "VALTER", 2 + TUNING_WORDS);
+    const struct collection_spec *s = &m->spec;
+    bool flat = s->index == INDEX_FLAT;
+    put_command(d, "VALTER", (flat ? 6u : 10u) + (s->keep_originals ? 0u : 2u) + TUNING_WORDS);
     put_slice(d, m->key);
-    put_tuning(d, &m->spec.tuning);
+    put_shape(d, s);
+    if (!s->keep_originals) {
+        put_text(d, "ORIGINALS");
+        put_text(d, "DROP");
+    }
+    put_tuning(d, &s->tuning);
 }
 
 static void on_mutation(struct dump *d, const struct mutation *m)

@@ -183,11 +183,13 @@ static void add_keys(struct maker *m)
                               .key = slice_of("small"),
                               .uid = SMALL_UID,
                               .spec = spec_of(true)};
+    small.shape = spec_shape(&small.spec);
     struct image_key large = {.place = 3,
                               .type = OBJECT_COLLECTION,
                               .key = slice_of("large"),
                               .uid = m->flaw == FLAW_UID_TWICE ? SMALL_UID : LARGE_UID,
                               .spec = spec_of(false)};
+    large.shape = spec_shape(&large.spec);
     if (m->flaw == FLAW_KEY_TWICE)
         small.key = text.key;
     if (m->flaw == FLAW_KEY_PLACE)

@@ -54,8 +54,8 @@ static void store(struct fixture *f, const float *drawn, struct mutation_element
 static bool all_linked(void *user)
 {
     const struct fixture *f = user;
-    return pending_count(&f->c->pending) == 0 && f->c->dead_linked == 0 && f->c->sweep == NULL &&
-           db_idle(&f->db);
+    return pending_count(&f->c->side->pending) == 0 && f->c->side->dead_linked == 0 &&
+           f->c->side->sweep == NULL && db_idle(&f->db);
 }
 
 /* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100,
@@ -125,7 +125,7 @@ void fixture_open(struct fixture *f, const struct collection_spec *spec, unsigne
     for (unsigned first = 0; first < rows; first += FIXTURE_BATCH)
         fixture_put(f, first, FIXTURE_BATCH);
     fixture_link_all(f);
-    REQUIRE(f->c->graph != NULL);
+    REQUIRE(f->c->side->graph != NULL);
 }
 
 static bool idle(void *user)

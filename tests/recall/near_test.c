@@ -111,7 +111,7 @@ TEST(near, walks_find_what_is_within_a_distance)
             fixture_remove(f, id);
         fixture_put(f, ROWS, FIXTURE_BATCH);
         fixture_put(f, 1, FIXTURE_BATCH); /* none of them is linked yet */
-        EXPECT(pending_count(&f->c->pending) > 0);
+        EXPECT(pending_count(&f->c->side->pending) > 0);
         expect_recall(f, &lane, 0.1);
         expect_no_walk(f, &lane);
         graph_lane_fini(&lane);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "db/alter.h"
 #include "db/documents.h"
 #include "db/hashes.h"
 #include "db/index_text.h"
@@ -20,6 +21,7 @@ enum { LINKS_MAX = 8192 };
 /* One collection being looked at. */
 struct inspection {
     const struct collection *c;
+    struct side *side; /* of its links */
     uint64_t lsn;
     bool quiet;
     size_t states[ROW_STATES];
@@ -118,9 +120,9 @@ static const char *look_at_row(struct inspection *in, uint32_t row)
     bool live = is_live(c, row);
     if (queued && in->queued[row] == 0)
         return "a row that waits for its links is not in the queue";
-    if (c->graph == NULL && (queued || state == ROW_LINKED))
+    if (c->side->graph == NULL && (queued || state == ROW_LINKED))
         return "a row of a graph without a graph";
-    if (c->graph != NULL && state == ROW_FLAT)
+    if (c->side->graph != NULL && state == ROW_FLAT)
         return "a flat row in a graph";
     if (live)
         return look_at_live(in, row);
@@ -151,7 +153,7 @@ static const char *look_at_counters(const struct inspection *in)
         return "the number of live rows is wrong";
     if (c->free_rows.count != n[ROW_FREE])
         return "the number of free rows is wrong";
-    if (c->dead_linked != n[ROW_DEAD_LINKED] || c->sweeping != n[ROW_SWEEPING])
+    if (c->side->dead_linked != n[ROW_DEAD_LINKED] || c->side->sweeping != n[ROW_SWEEPING])
         return "the number of dead rows is wrong";
     if (c->aging != NULL && (c->aging->count != in->expiring || !aging_check(c->aging)))
         return "the heap of elements that expire is wrong";
@@ -161,18 +163,21 @@ static const char *look_at_counters(const struct inspection *in)
         return "the heap's live bytes are not the sum of its records";
     if (c->heap.held_bytes < c->heap.live_bytes)
         return "the heap holds less than what is live";
-    if (c->pending.owed < n[ROW_LINKING])
+    if (c->side->pending.owed < n[ROW_LINKING])
         return "fewer places are owed than rows are being linked";
     if (!in->quiet)
         return NULL;
-    if (pending_count(&c->pending) != 0 || c->pending.owed != 0)
+    if (pending_count(&c->side->pending) != 0 || c->side->pending.owed != 0)
         return "rows wait for links for ever";
     if (in->live + n[ROW_FREE] != c->rows_end)
         return "dead rows are not freed";
     if (n[ROW_MOVED] != 0)
         return "elements move for ever";
-    if (c->link_jobs != 0 || c->sweep != NULL || c->has_work || c->pending_waiters != 0)
+    if (c->side->link_jobs != 0 || c->side->sweep != NULL || c->has_work || c->pending_waiters != 0)
         return "there is work that nobody does";
+    const struct spec_shape wish = spec_shape(&c->spec);
+    if (c->next != NULL || c->alteration != NULL || !spec_shape_equal(&wish, &c->side->shape))
+        return "an alteration never ends";
     return NULL;
 }
 
@@ -213,29 +218,31 @@ static const char *look_at_partitions(const struct inspection *in)
 
 static bool is_linked(void *user, uint32_t row)
 {
-    return collection_state(user, row) == ROW_LINKED;
+    return side_state(user, row) == ROW_LINKED;
 }
 
 /* No list that may be read leads to a row that may be written. */
 static const char *look_at_links(const struct inspection *in, uint32_t row)
 {
     const struct collection *c = in->c;
-    enum row_state from = collection_state(c, row);
+    enum row_state from = side_state(in->side, row);
     static uint32_t links[LINKS_MAX];
-    if (from == ROW_FREE || node_stage(hnsw_node((const struct hnsw *)c->graph, row)) == NODE_OUT)
+    if (from == ROW_FREE ||
+        node_stage(hnsw_node((const struct hnsw *)in->side->graph, row)) == NODE_OUT)
         return NULL;
-    for (int level = 0; level <= hnsw_level(c->graph, row); level++) {
-        size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
+    for (int level = 0; level <= hnsw_level(in->side->graph, row); level++) {
+        size_t count = hnsw_neighbours(in->side->graph, row, level, links, LINKS_MAX);
         for (size_t i = 0; i < count; i++) {
             if (links[i] >= c->rows_end)
                 return "a link leads past the end";
-            enum row_state to = collection_state(c, links[i]);
+            enum row_state to = side_state(in->side, links[i]);
             if (to == ROW_FREE)
                 return "a link leads to a free row";
             if (to == ROW_LIMBO && from != ROW_LIMBO && from != ROW_SWEEPING)
                 return "a link leads to a row about to be free";
-            bool out = node_stage(hnsw_node((const struct hnsw *)c->graph, links[i])) == NODE_OUT;
-            if (out && c->sweep == NULL && c->relocation == NULL)
+            bool out =
+                node_stage(hnsw_node((const struct hnsw *)in->side->graph, links[i])) == NODE_OUT;
+            if (out && in->side->sweep == NULL && c->relocation == NULL)
                 return "a link leads to a row that was taken apart";
             if (in->quiet && to != ROW_LINKED)
                 return "a link leads to a row that is not linked";
@@ -249,13 +256,13 @@ static const char *look_at_links(const struct inspection *in, uint32_t row)
 static const char *look_at_tree(const struct inspection *in)
 {
     const struct collection *c = in->c;
-    const struct hnsw *h = (const struct hnsw *)c->graph;
+    const struct hnsw *h = (const struct hnsw *)in->side->graph;
     for (uint32_t row = 0; row < c->rows_end; row++) {
-        if (collection_state(c, row) != ROW_LINKED)
+        if (side_state(in->side, row) != ROW_LINKED)
             continue;
         uint32_t at = row, steps = 0;
         for (; at != ROW_NONE && node_parent(h, at) != at; at = node_parent(h, at)) {
-            if (collection_state(c, at) == ROW_FREE)
+            if (side_state(in->side, at) == ROW_FREE)
                 return "a parent is a free row";
             if (++steps > c->rows_end)
                 return "rows are their own parents' parents";
@@ -270,8 +277,8 @@ static const char *look_at_tree(const struct inspection *in)
 
 static const char *look_at_graph(const struct inspection *in)
 {
-    struct collection *c = (struct collection *)in->c;
-    const struct hnsw *h = (const struct hnsw *)c->graph;
+    const struct collection *c = in->c;
+    const struct hnsw *h = (const struct hnsw *)in->side->graph;
     for (uint32_t row = 0; row < c->rows_end; row++) {
         const char *broken = look_at_links(in, row);
         if (broken != NULL)
@@ -280,15 +287,56 @@ static const char *look_at_graph(const struct inspection *in)
     const char *broken = look_at_tree(in);
     if (broken != NULL || !in->quiet)
         return broken;
-    struct collection_view view;
-    collection_view(c, in->lsn, &view);
-    broken = hnsw_check(c->graph, &view.codes, is_linked, c);
+    const struct index_rows rows = side_rows(in->side, in->lsn);
+    broken = hnsw_check(in->side->graph, &rows, is_linked, in->side);
     if (broken != NULL)
         return broken;
     uint64_t entry = atomic_load(&((struct hnsw *)h)->entry);
-    if (c->live > 0 && (entry == ENTRY_NONE || !is_linked(c, entry_row(entry))))
+    if (c->live > 0 && (entry == ENTRY_NONE || !is_linked(in->side, entry_row(entry))))
         return "walks do not start at a linked row";
     return NULL;
+}
+
+/* -- the second side -----------------------------------------------------------------------------
+ */
+
+static const char *look_at_second_row(struct inspection *in, uint32_t row)
+{
+    enum row_state state = side_state(in->side, row);
+    bool live = is_live(in->c, row), free = collection_state(in->c, row) == ROW_FREE;
+    if ((size_t)state >= ROW_STATES || state == ROW_MOVED)
+        return "a row has no state in the second side";
+    in->states[state]++;
+    bool queued = state == ROW_PENDING || state == ROW_LINKING;
+    bool serves = queued || state == ROW_LINKED || state == ROW_FLAT;
+    if (queued && in->queued[row] == 0)
+        return "a row that waits for links of the second side is not in its queue";
+    if (serves != live && !(live && state == ROW_FREE))
+        return "the sides do not agree who is alive";
+    if (free && state != ROW_FREE)
+        return "a free row is not free in the second side";
+    if ((collection_state(in->c, row) == ROW_LIMBO) != (state == ROW_LIMBO) && state != ROW_FREE)
+        return "a row is about to be free in one side alone";
+    bool filling = alter_phase(in->c) == ALTER_FILLING;
+    return live && state == ROW_FREE && !filling ? "the second side lacks a row" : NULL;
+}
+
+static const char *look_at_second(struct inspection *in)
+{
+    const struct collection *c = in->c;
+    const struct side *s = c->next;
+    struct pending_span span = pending_span(&s->pending);
+    in->side = c->next;
+    memset(in->queued, 0, c->rows_end);
+    memset(in->states, 0, sizeof(in->states));
+    pending_each(&span, note_queued, in);
+    const char *broken = in->quiet ? "an alteration never ends" : NULL;
+    for (uint32_t row = 0; row < c->rows_end && broken == NULL; row++)
+        broken = look_at_second_row(in, row);
+    if (broken == NULL &&
+        (s->dead_linked != in->states[ROW_DEAD_LINKED] || s->sweeping != in->states[ROW_SWEEPING]))
+        broken = "the number of dead rows of the second side is wrong";
+    return broken == NULL && s->graph != NULL ? look_at_graph(in) : broken;
 }
 
 /* -- the whole -----------------------------------------------------------------------------------
@@ -297,9 +345,9 @@ static const char *look_at_graph(const struct inspection *in)
 static const char *look_at_collection(const struct collection *c, uint64_t lsn, bool quiet)
 {
     static struct inspection in; /* large; one collection is looked at at a time */
-    in = (struct inspection){.c = c, .lsn = lsn, .quiet = quiet};
+    in = (struct inspection){.c = c, .side = c->side, .lsn = lsn, .quiet = quiet};
     in.queued = mem_calloc(MEM_TEST, c->rows_end + 1);
-    struct pending_span span = pending_span(&c->pending);
+    struct pending_span span = pending_span(&c->side->pending);
     pending_each(&span, note_queued, &in);
     const char *broken = NULL;
     for (uint32_t row = 0; row < c->rows_end && broken == NULL; row++)
@@ -308,8 +356,10 @@ static const char *look_at_collection(const struct collection *c, uint64_t lsn, 
         broken = look_at_counters(&in);
     if (broken == NULL)
         broken = look_at_partitions(&in);
-    if (broken == NULL && c->graph != NULL)
+    if (broken == NULL && c->side->graph != NULL)
         broken = look_at_graph(&in);
+    if (broken == NULL && c->next != NULL)
+        broken = look_at_second(&in);
     mem_free(MEM_TEST, in.queued);
     return broken;
 }
@@ -495,7 +545,7 @@ const char *inspect_db(const struct db *db, bool quiet)
 static const uint8_t *vector_at(const struct collection *c, uint32_t row, size_t *size)
 {
     bool exact = c->columns.spec[COL_VECTOR].stride > 0;
-    enum collection_column column = exact ? COL_VECTOR : COL_CODE;
+    unsigned column = exact ? COL_VECTOR : c->side->code_column;
     *size = c->columns.spec[column].stride;
     return c->columns.base[column] + (size_t)row * *size;
 }
@@ -753,7 +803,7 @@ static void digest_object(void *user, const struct object *o)
         return;
     }
     mix(&v->digest, &c->uid, sizeof(c->uid));
-    mix(&v->digest, c->columns.base[COL_STATE], c->rows_end);
+    mix(&v->digest, c->columns.base[c->side->state_column], c->rows_end);
     for (uint32_t row = 0; row < c->rows_end; row++) {
         if (!is_live(c, row))
             continue;
@@ -771,8 +821,9 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, &expire_ms, sizeof(expire_ms));
         mix(&v->digest, &partition, sizeof(partition));
         mix(&v->digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
-        for (int level = 0; c->graph != NULL && level <= hnsw_level(c->graph, row); level++) {
-            size_t count = hnsw_neighbours(c->graph, row, level, links, LINKS_MAX);
+        for (int level = 0; c->side->graph != NULL && level <= hnsw_level(c->side->graph, row);
+             level++) {
+            size_t count = hnsw_neighbours(c->side->graph, row, level, links, LINKS_MAX);
             mix(&v->digest, links, count * sizeof(links[0]));
         }
     }

@@ -196,6 +196,12 @@ const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint
     return t == NULL ? &c->spec.tuning : &t->tuning;
 }
 
+struct spec_shape model_shape_at(const struct model_collection *c, uint64_t at)
+{
+    const struct model_tuning *t = altered_at(c, at);
+    return t == NULL ? spec_shape(&c->spec) : t->shape;
+}
+
 unsigned model_partitions_at(const struct model_collection *c, uint64_t at)
 {
     const struct model_partitions *p = c->partitions;
@@ -658,7 +664,7 @@ static const char *alter(struct model *m, unsigned key, const struct collection_
     if (c == NULL)
         return "no collection is altered";
     struct model_tuning *t = mem_calloc(MEM_TEST, sizeof(*t));
-    *t = (struct model_tuning){m->at, spec->tuning, spec->schema, c->tuning};
+    *t = (struct model_tuning){m->at, spec->tuning, spec->schema, spec_shape(spec), c->tuning};
     c->tuning = t;
     return NULL;
 }

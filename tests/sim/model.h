@@ -54,6 +54,7 @@ struct model_tuning {
     uint64_t from;
     struct spec_tuning tuning;
     struct schema schema;
+    struct spec_shape shape;
     struct model_tuning *before;
 };
 
@@ -66,7 +67,7 @@ struct model_partitions {
 
 /* owner: the model, whatever key it is held by */
 struct model_collection {
-    struct collection_spec spec;         /* its tuning is that of its birth */
+    struct collection_spec spec;         /* its tuning and shape are those of its birth */
     struct model_tuning *tuning;         /* the newest; NULL: that of its birth */
     struct model_partitions *partitions; /* the newest; NULL: _default alone */
     float *projection;                   /* dim x projection_from, or NULL */
@@ -170,6 +171,7 @@ bool model_element_over(const struct model_element *e, uint64_t now_ms);
 struct slice model_attribute_at(const struct model_element *e, uint64_t at);
 /* What VALTER changes, as it was. */
 const struct spec_tuning *model_tuning_at(const struct model_collection *c, uint64_t at);
+struct spec_shape model_shape_at(const struct model_collection *c, uint64_t at);
 /* Bits of the partitions that are there. */
 unsigned model_partitions_at(const struct model_collection *c, uint64_t at);
 /* How the log names a partition ("" for _default), and which it is; MODEL_PARTITIONS: none. */

@@ -13,8 +13,8 @@ enum {
     ANSWER_MAX_US = 120 * SECOND_US, /* virtual; longer is never */
     HEARD_US = 10 * 1000,            /* by then an accept that was under way has come */
     QUIET_TRIES = 5,
-    QUIET_US = 5 * SECOND_US,        /* sweeps of few rows start after one */
-    WAITING_MAX = 40,                /* commands of one peer without a reply */
+    QUIET_US = 5 * SECOND_US, /* sweeps of few rows start after one */
+    WAITING_MAX = 40,         /* commands of one peer without a reply */
     INSPECT_STEPS = 100
 };
 
@@ -82,9 +82,10 @@ static void look_at_pending(struct run *r, struct ask *ask)
     struct collection *c = NULL;
     if (ask->op != OP_SEARCH && ask->op != OP_VMSEARCH)
         return;
-    if (db_collection(&r->server->db, slice_of(key), &c) != OK || c == NULL || c->graph == NULL)
+    if (db_collection(&r->server->db, slice_of(key), &c) != OK || c == NULL ||
+        c->side->graph == NULL)
         return;
-    struct pending_span span = pending_span(&c->pending);
+    struct pending_span span = pending_span(&c->side->pending);
     if (span.head == span.tail)
         return;
     struct pending_note note = {c, mem_calloc(MEM_TEST, MODEL_IDS + 1)};

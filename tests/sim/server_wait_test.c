@@ -55,7 +55,8 @@ static bool k_is_linked(void *user)
 {
     struct server *server = user;
     struct collection *c = NULL;
-    return db_collection(&server->db, slice_of("k"), &c) == OK && c != NULL && c->link_jobs > 0;
+    return db_collection(&server->db, slice_of("k"), &c) == OK && c != NULL &&
+           c->side->link_jobs > 0;
 }
 
 /* All elements but the first. */

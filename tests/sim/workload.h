@@ -190,7 +190,9 @@ struct ask {
     bool has_attributes;
     char attributes[ASK_IDS_MAX][ATTRIBUTE_MAX];
     bool has_quant, has_m, flag; /* flag: IFNOTEXISTS */
-    enum quant quant;
+    bool has_index;
+    enum index_kind index;
+    enum quant quant; /* VALTER: QUANT_COUNT: AUTO */
     uint32_t m, reduce; /* reduce 0: not said */
     struct search_want want;
     struct spec_tuning tuning; /* VALTER: ef 0: not said; max_len UINT64_MAX: not said */

@@ -97,17 +97,18 @@ static bool takes(const struct collection_spec *spec, const float *vector, uint3
            (spec->metric != METRIC_COSINE || spec->implicit || !is_zero(vector, dim));
 }
 
-static bool vadd_fits(const struct model_collection *c, const struct ask *cmd)
+static bool vadd_fits(const struct model_collection *c, const struct ask *cmd, uint64_t at)
 {
     if ((c == NULL || c->spec.implicit) && cmd->type != TYPE_FP32)
         return false;
     if (c == NULL)
         return true;
     const struct collection_spec *spec = &c->spec;
-    enum quant quant = cmd->has_quant ? cmd->quant : spec->implicit ? QUANT_SQ8 : spec->quant;
-    uint32_t m = cmd->has_m ? cmd->m : spec->implicit ? SPEC_M_DEFAULT : spec->m;
+    const struct spec_shape shape = model_shape_at(c, at);
+    enum quant quant = cmd->has_quant ? cmd->quant : spec->implicit ? QUANT_SQ8 : shape.quant;
+    uint32_t m = cmd->has_m ? cmd->m : spec->implicit ? SPEC_M_DEFAULT : shape.m;
     bool reduce = cmd->reduce == 0 || (spec->projection_from > 0 && cmd->reduce == spec->dim);
-    return reduce && cmd->dim == input_dim_of(spec) && quant == spec->quant && m == spec->m &&
+    return reduce && cmd->dim == input_dim_of(spec) && quant == shape.quant && m == shape.m &&
            takes(spec, cmd->vectors, cmd->dim);
 }
 
@@ -226,14 +227,35 @@ static bool alters_schema(const struct ask *cmd, const struct model_collection *
                       : schema_add(out, name, cmd->field_kind, NULL) == OK;
 }
 
+/* What it leaves of index and codes; false: it cannot be. */
+static bool alters_shape(const struct ask *cmd, const struct model_collection *c, uint64_t at,
+                         struct spec_shape *out)
+{
+    const struct spec_shape before = model_shape_at(c, at);
+    bool walked = c->spec.type == TYPE_BIT || c->spec.type == TYPE_INT8;
+    *out = before;
+    if (cmd->has_index)
+        out->index = cmd->index;
+    if (cmd->has_quant)
+        out->quant = cmd->quant != QUANT_COUNT            ? cmd->quant
+                     : walked || out->index == INDEX_FLAT ? QUANT_NONE
+                                                          : QUANT_SQ8;
+    if (cmd->has_m)
+        out->m = cmd->m;
+    if (!before.keep_originals && before.quant != QUANT_NONE && out->quant != before.quant)
+        return false;
+    return !(cmd->has_m && out->index == INDEX_FLAT) && !(walked && out->quant != QUANT_NONE);
+}
+
 /* Does the command change the collection, or make it? */
 static bool changes(const struct ask *cmd, const struct model_collection *c, uint64_t at)
 {
     struct schema schema;
+    struct spec_shape shape;
     bool fits = c != NULL && cmd->dim == input_dim_of(&c->spec);
     switch ((int)cmd->op) {
     case OP_VADD:
-        return vadd_fits(c, cmd) && partition_fits(cmd, c, at) && !skips(cmd, c, at) &&
+        return vadd_fits(c, cmd, at) && partition_fits(cmd, c, at) && !skips(cmd, c, at) &&
                !is_refused(cmd, c, at);
     case OP_VMADD:
         for (size_t i = 0; fits && partition_fits(cmd, c, at) && i < cmd->id_count; i++)
@@ -249,7 +271,8 @@ static bool changes(const struct ask *cmd, const struct model_collection *c, uin
     case OP_VCREATE:
         return c == NULL;
     case OP_VALTER:
-        return c != NULL && !c->spec.implicit && alters_schema(cmd, c, at, &schema);
+        return c != NULL && !c->spec.implicit && alters_schema(cmd, c, at, &schema) &&
+               alters_shape(cmd, c, at, &shape);
     case OP_PARTITION_NEW:
     case OP_PARTITION_DROP:
         return c != NULL && !c->spec.implicit && cmd->partition > 0 &&
@@ -370,7 +393,9 @@ static const char *check_alter(const struct ask *cmd, const struct model_collect
     const struct spec_tuning *before = model_tuning_at(c, at), *after = &m->spec.tuning;
     uint32_t ef = cmd->tuning.ef == 0 ? before->ef : cmd->tuning.ef;
     struct schema schema;
+    struct spec_shape shape, made = spec_shape(&m->spec);
     bool is = alters_schema(cmd, c, at, &schema) && schema_equal(&schema, &m->spec.schema) &&
+              alters_shape(cmd, c, at, &shape) && spec_shape_equal(&shape, &made) &&
               after->ef == ef && after->max_len == cmd->tuning.max_len &&
               after->evict == cmd->tuning.evict && after->max_bytes == before->max_bytes &&
               after->element_ttl_s == before->element_ttl_s;
@@ -594,7 +619,7 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         right = reply_is_int(r, 0);
         break;
     case OP_VADD:
-        right = !vadd_fits(c, cmd) || !partition_fits(cmd, c, at) ? reply_is_error(r, "ERR")
+        right = !vadd_fits(c, cmd, at) || !partition_fits(cmd, c, at) ? reply_is_error(r, "ERR")
                 : skips(cmd, c, at)                               ? reply_is_nil(r)
                                                                   : reply_is_error(r, "full");
         break;

@@ -51,6 +51,8 @@ static bool same_spec(const struct ask *cmd, const struct model_collection *c,
 {
     struct collection_spec wanted = c->spec;
     struct buf a = BUF_INIT(MEM_TEST), b = BUF_INIT(MEM_TEST);
+    const struct spec_shape shape = model_shape_at(c, cmd->before);
+    spec_set_shape(&wanted, &shape);
     wanted.tuning = *model_tuning_at(c, cmd->before);
     wanted.schema = *model_schema_at(c, cmd->before);
     spec_encode(&wanted, &a);

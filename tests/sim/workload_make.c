@@ -425,6 +425,32 @@ static void add_schema_change(struct world *w, struct ask *c, struct ask_args *a
         ask_add_text(a, of_n ? "NUMERIC" : "TAG");
 }
 
+/* Another index, or other codes; sometimes what does not go together. */
+static void add_shape(struct world *w, struct ask *c, struct ask_args *a)
+{
+    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
+    static const enum quant meant[] = {QUANT_NONE, QUANT_SQ8, QUANT_COUNT};
+    c->has_index = one_in(w, 2);
+    c->has_quant = one_in(w, 2);
+    c->has_m = one_in(w, 3);
+    if (c->has_index) {
+        c->index = (enum index_kind)below(w, INDEX_KIND_COUNT);
+        ask_add_text(a, "INDEX");
+        ask_add_text(a, index_kind_name(c->index));
+    }
+    if (c->has_quant) {
+        size_t quant = below(w, COUNT_OF(quants));
+        c->quant = meant[quant];
+        ask_add_text(a, "QUANT");
+        ask_add_text(a, quants[quant]);
+    }
+    if (c->has_m) {
+        c->m = 4 + (uint32_t)below(w, 20);
+        ask_add_text(a, "M");
+        ask_add_number(a, c->m);
+    }
+}
+
 /* A collection that is full, mostly. */
 static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
 {
@@ -442,6 +468,8 @@ static void make_valter(struct world *w, struct ask *c, struct ask_args *a)
     ask_add_number(a, c->tuning.max_len);
     ask_add_text(a, "EVICT");
     ask_add_text(a, evictions[c->tuning.evict]);
+    if (one_in(w, 2))
+        add_shape(w, c, a);
     if (one_in(w, 2))
         add_schema_change(w, c, a);
 }

@@ -86,17 +86,17 @@ TEST(cmd_index_wait, an_index_over_many_keys_makes_no_writer_wait)
                  OK_);
     const struct key_index *x = indexes_find(&h->db, slice_of("i"));
     const struct collection *c = x->vectors[0];
-    h->config.pending_scan_bytes = PENDING_ROWS * c->codec.row_size;
+    h->config.pending_scan_bytes = PENDING_ROWS * c->side->codec.row_size;
     harness_reconfigure(h);
     while (x->scans)
         sim_run_for(h->sim, 100);
-    REQUIRE(pending_count(&c->pending) > PENDING_ROWS);
+    REQUIRE(pending_count(&c->side->pending) > PENDING_ROWS);
     run_line(h, "HSET d:new v aaa?bbb?");
     EXPECT(!h->client->blocked);
     EXPECT_EQ(h->stats.writes_waited_pending, 0);
     sim_run_for(h->sim, 10 * 1000 * 1000);
-    EXPECT_EQ(pending_count(&c->pending), 0);
-    EXPECT_EQ(c->pending_owed, 0);
+    EXPECT_EQ(pending_count(&c->side->pending), 0);
+    EXPECT_EQ(c->side->pending_owed, 0);
     harness_free(h);
 }
 

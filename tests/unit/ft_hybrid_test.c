@@ -7,7 +7,7 @@
 enum { KEYS = 40 };
 
 /* Keys that one search has found: the rank of each from 1, or 0, and its score or distance. */
-struct side {
+struct merged_side {
     size_t rank[KEYS];
     float value[KEYS];
 };
@@ -22,9 +22,9 @@ static void put(struct buf *out, unsigned key, float distance, float score)
 }
 
 /* Some keys, the best first. */
-static void make_side(uint64_t *seed, bool by_vector, struct side *side, struct buf *out)
+static void make_side(uint64_t *seed, bool by_vector, struct merged_side *side, struct buf *out)
 {
-    *side = (struct side){0};
+    *side = (struct merged_side){0};
     *out = BUF_INIT(MEM_CLIENT);
     size_t rank = 0;
     float value = by_vector ? 0 : 100;
@@ -40,8 +40,8 @@ static void make_side(uint64_t *seed, bool by_vector, struct side *side, struct 
     }
 }
 
-static double wanted(const struct hybrid_words *w, const struct side *words,
-                     const struct side *vector, unsigned key)
+static double wanted(const struct hybrid_words *w, const struct merged_side *words,
+                     const struct merged_side *vector, unsigned key)
 {
     double score = 0;
     size_t a = words->rank[key], b = vector->rank[key];
@@ -61,7 +61,7 @@ static void check_one(uint64_t *seed, bool linear)
                                     .alpha = 0.3,
                                     .beta = 0.7,
                                     .window = 1 + rng_below(seed, 20)};
-    struct side words, vector;
+    struct merged_side words, vector;
     struct ft_ask ask = {0};
     struct search s = {.extra = &ask};
     make_side(seed, false, &words, &s.reply);

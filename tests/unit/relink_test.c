@@ -232,7 +232,7 @@ static struct world *world_new(uint64_t seed)
     for (uint32_t id = 0; id < IDS; id++)
         put_new(w, id);
     run_for(w, REST_US);
-    EXPECT_EQ(pending_count(&w->c->pending), 0);
+    EXPECT_EQ(pending_count(&w->c->side->pending), 0);
     return w;
 }
 
@@ -266,7 +266,7 @@ static unsigned rows_of_wear(const struct collection *c, enum hnsw_wear wear)
 {
     unsigned count = 0;
     for (uint32_t row = 0; row < c->rows_end; row++)
-        count += collection_state(c, row) == ROW_LINKED && hnsw_has_wear(c->graph, row, wear);
+        count += collection_state(c, row) == ROW_LINKED && hnsw_has_wear(c->side->graph, row, wear);
     return count;
 }
 
@@ -330,7 +330,8 @@ TEST(relink, what_is_left_of_a_collection_is_found_as_in_a_new_one)
         run_for(w, REST_US);
         EXPECT(gone < 60 || w->db.background.rows_relinked > 0);
         EXPECT_EQ(worn_rows(w->c), 0);
-        EXPECT(w->c->relink_next >= w->c->relink_end || w->c->relink_next >= w->c->rows_end);
+        EXPECT(w->c->side->relink_next >= w->c->side->relink_end ||
+               w->c->side->relink_next >= w->c->rows_end);
         double recall = recall_in(&w->db, w->c), best = recall_of_new(w, seed);
         printf("  %u %% gone: %.3f, in a new one %.3f\n", gone, recall, best);
         EXPECT(recall >= best - near_enough);
@@ -392,7 +393,7 @@ TEST(relink, goes_on_among_changes_and_ends_with_the_collection)
         struct world *w = world_new(seed);
         remove_some(w, 80);
         run_into_relinking(w);
-        for (unsigned i = 0; i < 300 && w->c->relink_next < w->c->relink_end; i++) {
+        for (unsigned i = 0; i < 300 && w->c->side->relink_next < w->c->side->relink_end; i++) {
             uint32_t id = (uint32_t)rng_below(&w->random, IDS);
             if (w->versions[id] != 0 && i % 2 == 0)
                 remove_one(w, id);

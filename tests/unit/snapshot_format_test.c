@@ -276,6 +276,8 @@ TEST(snapshot_format, keys_are_read_back_as_they_were_written)
                             .key = slice_of("words"),
                             .uid = 12,
                             .spec = spec_default(100)};
+    set.shape = (struct spec_shape){
+        .quant = QUANT_NONE, .index = INDEX_FLAT, .m = 4, .ef_build = 9, .keep_originals = true};
     image_keys_begin(&bytes, 128);
     image_key_put(&bytes, &string);
     image_key_put(&bytes, &set);

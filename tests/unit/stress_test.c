@@ -330,7 +330,8 @@ static void go_on(struct slot *slot)
 static bool settled(struct stress *t)
 {
     const struct collection *c = collection_at(t, "lasting");
-    return t->out == 0 && (c == NULL || (pending_count(&c->pending) == 0 && c->sweep == NULL));
+    return t->out == 0 &&
+           (c == NULL || (pending_count(&c->side->pending) == 0 && c->side->sweep == NULL));
 }
 
 static void on_poll(struct io_timer *timer)

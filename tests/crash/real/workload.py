@@ -571,7 +571,10 @@ def make_valter(client):
     if key is None or not client.sent[key].created:
         return None
     effort = client.rng.randrange(10, 200)
-    return Command([('VALTER', key, 'EF', effort)], fx.alter(key, effort))
+    shape = client.rng.choice([(), ('INDEX', 'FLAT'), ('INDEX', 'HNSW', 'QUANT', 'NONE'),
+                               ('INDEX', 'HNSW', 'M', client.rng.randrange(4, 20)),
+                               ('INDEX', 'AUTO', 'QUANT', 'SQ8')])
+    return Command([('VALTER', key, 'EF', effort) + shape], fx.alter(key, effort))
 
 
 def make_vdrop(client):

@@ -1,0 +1,146 @@
+#include "cmd/vector_options.h"
+
+#include "base/limits.h"
+
+enum err option_pick(const char *option, struct slice word, const char *const *words, size_t count,
+                     int *out, struct why *why)
+{
+    char known[128] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq_nocase(word, words[i])) {
+            *out = (int)i;
+            return OK;
+        }
+        size_t len = strlen(words[i]);
+        if (used + len + 2 < sizeof(known)) {
+            if (used > 0)
+                known[used++] = ' ';
+            memcpy(known + used, words[i], len + 1);
+            used += len;
+        }
+    }
+    CHECK(used < sizeof(known));
+    return why_set(why, ERR_ARG, "%s: '%.*s' is not one of: %s", option,
+                   (int)(word.len < 32 ? word.len : 32), (const char *)word.ptr, known);
+}
+
+enum err options_read_schema(struct slices words, struct schema *schema, struct why *why)
+{
+    static const char *const kinds[] = {"TAG", "NUMERIC", "BOOL", "GEO", "TEXT"};
+    for (size_t i = 0; i < words.count; i += 2) {
+        struct slice name = words.items[i];
+        int shown = (int)(name.len < 64 ? name.len : 64), kind = 0;
+        if (i + 1 == words.count)
+            return why_set(why, ERR_ARG,
+                           "SCHEMA: the field '%.*s' lacks its type (SCHEMA is the "
+                           "last option)",
+                           shown, (const char *)name.ptr);
+        enum err e = option_pick("SCHEMA", words.items[i + 1], kinds, COUNT_OF(kinds), &kind, why);
+        if (e == OK && kind >= SCHEMA_KIND_COUNT)
+            return why_set(why, ERR_UNSUPPORTED, "SCHEMA: %s fields are not in this version",
+                           kinds[kind]);
+        CHECK(e != OK || strcmp(kinds[kind], schema_kind_name((enum schema_kind)kind)) == 0);
+        if (e == OK)
+            e = schema_add(schema, name, (enum schema_kind)kind, why);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err options_read_tuning(const struct tuning_options *o, struct spec_tuning *t, struct why *why)
+{
+    static const char *const evictions[] = {"REFUSE", "LRU", "LFU", "TTL"};
+    int evict = (int)t->evict;
+    enum err e = OK;
+    if (o->has_evict)
+        e = option_pick("EVICT", o->evict, evictions, COUNT_OF(evictions), &evict, why);
+    t->evict = (enum eviction)evict;
+    CHECK(strcmp(evictions[evict], eviction_name(t->evict)) == 0);
+    if (o->has_ef)
+        t->ef = (uint32_t)o->ef;
+    if (o->has_element_ttl)
+        t->element_ttl_s = (uint32_t)o->element_ttl;
+    if (o->has_max_len)
+        t->max_len = (uint64_t)o->max_len;
+    if (o->has_max_bytes)
+        t->max_bytes = (uint64_t)o->max_bytes;
+    return e;
+}
+
+/* -- index and codes --------------------------------------------------------------------------- */
+
+/* What AUTO means. A flat collection reads every vector anyway: exact ones are as good as codes. */
+static enum quant quant_auto(const struct collection_spec *spec)
+{
+    bool as_they_are = spec->type == TYPE_BIT || spec->type == TYPE_INT8;
+    return as_they_are || spec->index == INDEX_FLAT ? QUANT_NONE : QUANT_SQ8;
+}
+
+/* What QUANT and ORIGINALS may be depends on TYPE. */
+static enum err fit_type(const struct collection_spec *spec, struct why *why)
+{
+    bool codes = spec->quant != QUANT_NONE;
+    if (codes && (spec->type == TYPE_BIT || spec->type == TYPE_INT8))
+        return why_set(why, ERR_ARG,
+                       "QUANT %s does not go with TYPE %s: searches walk its vectors as they are",
+                       quant_name(spec->quant), type_name(spec->type));
+    if (!codes && !spec->keep_originals)
+        return why_set(why, ERR_ARG, "ORIGINALS DROP needs a QUANT that keeps codes");
+    if (spec->type != TYPE_FP32 && !spec->keep_originals)
+        return why_set(why, ERR_ARG,
+                       "ORIGINALS DROP keeps no vectors, of which TYPE %s would say how "
+                       "they are kept",
+                       type_name(spec->type));
+    CHECK(spec_type_fits(spec));
+    return OK;
+}
+
+/* The options that are words. The lists stand in the order of the enums. */
+static enum err read_shape_words(const struct shape_options *o, struct collection_spec *spec,
+                                 struct why *why)
+{
+    static const char *const indexes[] = {"AUTO", "HNSW", "FLAT"};
+    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
+    static const enum quant known[] = {QUANT_NONE, QUANT_SQ8};
+    static const char *const originals[] = {"DROP", "KEEP"};
+    int index = (int)spec->index, quant = -1, keep = spec->keep_originals;
+    enum err e = OK;
+    if (o->has_index)
+        e = option_pick("INDEX", o->index, indexes, COUNT_OF(indexes), &index, why);
+    if (e == OK && o->has_quant)
+        e = option_pick("QUANT", o->quant, quants, COUNT_OF(quants), &quant, why);
+    if (e == OK && o->has_originals)
+        e = option_pick("ORIGINALS", o->originals, originals, COUNT_OF(originals), &keep, why);
+    spec->index = (enum index_kind)index;
+    CHECK(strcmp(indexes[index], index_kind_name(spec->index)) == 0);
+    spec->keep_originals = keep == 1;
+    if (e == OK && o->has_quant)
+        spec->quant = (size_t)quant < COUNT_OF(known) ? known[quant] : quant_auto(spec);
+    return e;
+}
+
+enum err options_read_shape(const struct shape_options *o, struct collection_spec *spec,
+                            struct why *why)
+{
+    const enum quant before = spec->quant;
+    enum err e = read_shape_words(o, spec, why);
+    if (e == OK && o->no_vectors && (spec->quant != before || spec->keep_originals))
+        return why_set(why, ERR_ARG,
+                       "this collection keeps no vectors (ORIGINALS DROP), so %s cannot be made. "
+                       "Make another with VCREATE, and import into it",
+                       spec->keep_originals ? "they" : "other codes");
+    if (e == OK)
+        e = fit_type(spec, why);
+    if (e != OK)
+        return e;
+    if (spec->index == INDEX_FLAT && (o->has_m || o->has_efc))
+        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT",
+                       o->has_m ? "M" : "EFC");
+    if (o->has_m)
+        spec->m = (uint32_t)o->m;
+    if (o->has_efc)
+        spec->ef_build = (uint32_t)o->efc;
+    return OK;
+}
