@@ -42,6 +42,11 @@ enum {
     LIMIT_PARTITION_NAME = 255,           /* bytes of the name of one */
     LIMIT_TAG_SIZE = 1024,                /* bytes of a string that a TAG column holds */
     LIMIT_RETURN_FIELDS = 64,             /* fields of RETURN */
+    LIMIT_EXAMPLES = 1000,                /* elements of POSITIVE, and of NEGATIVE */
+    LIMIT_GROUPS = 10000,                 /* GROUPBY: groups, and how many hits are looked at, */
+    LIMIT_GROUP_SIZE = 1000,              /* and hits of one */
+    LIMIT_MMR = 1000,                     /* hits chosen by MMR, */
+    LIMIT_MMR_FETCH = 10000,              /* and hits to choose from */
     LIMIT_TIMEOUT_MS = 3600 * 1000,       /* TIMEOUT of a search */
     LIMIT_PARAMS = 256,                   /* name value pairs after PARAMS */
     LIMIT_JSON_DEPTH = 128,               /* nesting of an attribute that a filter reads */

@@ -138,6 +138,55 @@ static bool names_type(struct slice word, enum vec_type *out)
     return false;
 }
 
+/* A count, and so many of something that `what` names. */
+static enum err read_announced(struct reading *r, const struct arg *arg, const char *what,
+                               int64_t most, struct slices *out)
+{
+    int64_t count;
+    if (left(r) == 0)
+        return bad(r, arg, "a value is missing after it");
+    if (!slice_to_i64(r->argv[r->at], &count) || count < 1 || count > most)
+        return why_set(r->why, ERR_ARG, "%s: %s takes the number of ids first, 1 to %lld",
+                       arg->name, what, (long long)most);
+    r->at++;
+    if ((size_t)count > left(r))
+        return why_set(r->why, ERR_ARG, "%s: fewer ids follow than %s announced", arg->name, what);
+    *out = (struct slices){r->argv + r->at, (size_t)count};
+    r->at += (size_t)count;
+    return OK;
+}
+
+/* POSITIVE n id .. [NEGATIVE n id ..] */
+static enum err read_examples(struct reading *r, const struct arg *arg, struct vector_arg *out)
+{
+    struct slices positive;
+    out->form = VECTOR_EXAMPLES;
+    enum err e = read_announced(r, arg, "POSITIVE", LIMIT_EXAMPLES, &positive);
+    if (e != OK)
+        return e;
+    out->values = positive.items;
+    out->count = positive.count;
+    if (left(r) == 0 || !slice_eq_nocase(r->argv[r->at], "NEGATIVE"))
+        return OK;
+    r->at++;
+    return read_announced(r, arg, "NEGATIVE", LIMIT_EXAMPLES, &out->negative);
+}
+
+static const char *expected_vector(int64_t takes)
+{
+    static const char *const texts[] = {
+        [VECTOR_ALONE] = "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]' (blobs also FP16, "
+                         "BF16, INT8, BIT)",
+        [VECTOR_OR_ELEMENT] = "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id "
+                              "(blobs also FP16, BF16, INT8, BIT)",
+        [VECTOR_OR_EXAMPLES] = "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]', ELE id or "
+                               "POSITIVE n id .. [NEGATIVE n id ..] (blobs also FP16, BF16, INT8, "
+                               "BIT)",
+    };
+    CHECK(takes >= 0 && (size_t)takes < COUNT_OF(texts));
+    return texts[takes];
+}
+
 /* Only takes note of where the numbers stand: reading them can cost, and the collection says first
  * whether their count fits. */
 static enum err read_vector(struct reading *r, const struct arg *arg, struct vector_arg *out)
@@ -150,15 +199,15 @@ static enum err read_vector(struct reading *r, const struct arg *arg, struct vec
         out->form = VECTOR_VALUES;
     else if (slice_eq_nocase(form, "JSON"))
         out->form = VECTOR_JSON;
-    else if (arg->min == 1 && slice_eq_nocase(form, "ELE"))
+    else if (arg->min != VECTOR_ALONE && slice_eq_nocase(form, "ELE"))
         out->form = VECTOR_ELEMENT;
+    else if (arg->min == VECTOR_OR_EXAMPLES && slice_eq_nocase(form, "POSITIVE"))
+        out->form = VECTOR_EXAMPLES;
     else
-        return bad(r, arg,
-                   arg->min == 1 ? "expected FP32 blob, VALUES n v1 .. vn, JSON '[...]' or ELE id "
-                                   "(blobs also FP16, BF16, INT8, BIT)"
-                                 : "expected FP32 blob, VALUES n v1 .. vn or JSON '[...]' "
-                                   "(blobs also FP16, BF16, INT8, BIT)");
+        return bad(r, arg, expected_vector(arg->min));
     r->at++;
+    if (out->form == VECTOR_EXAMPLES)
+        return read_examples(r, arg, out);
     if (left(r) == 0)
         return bad(r, arg, "a value is missing after it");
     if (out->form != VECTOR_VALUES) {

@@ -10,21 +10,32 @@
 #include "base/slice.h"
 #include "vec/type.h"
 
+/* Some consecutive arguments. */
+struct slices {
+    const struct slice *items;
+    size_t count;
+};
+
 /* A vector as a client writes it, not yet read. */
-enum vector_form { VECTOR_NONE, VECTOR_BLOB, VECTOR_VALUES, VECTOR_JSON, VECTOR_ELEMENT };
+enum vector_form {
+    VECTOR_NONE,
+    VECTOR_BLOB,
+    VECTOR_VALUES,
+    VECTOR_JSON,
+    VECTOR_ELEMENT,
+    VECTOR_EXAMPLES
+};
+
+/* Which forms a command takes, besides vectors. */
+enum vector_takes { VECTOR_ALONE, VECTOR_OR_ELEMENT, VECTOR_OR_EXAMPLES };
 
 struct vector_arg {
     enum vector_form form;
     enum vec_type type;          /* of the blob */
     struct slice bytes;          /* blob, JSON text, or the element's id */
-    const struct slice *values;  /* VALUES */
+    const struct slice *values;  /* VALUES; ids of POSITIVE */
     size_t count;
-};
-
-/* Some consecutive arguments. */
-struct slices {
-    const struct slice *items;
-    size_t count;
+    struct slices negative;      /* ids */
 };
 
 enum arg_kind {
@@ -33,7 +44,7 @@ enum arg_kind {
     ARG_KEY,     /* struct slice */
     ARG_BULK,    /* struct slice */
     ARG_INT,     /* int64_t within min .. max */
-    ARG_VECTOR,  /* struct vector_arg; ELE is allowed when min is 1 */
+    ARG_VECTOR,  /* struct vector_arg; min: enum vector_takes */
     ARG_REST,    /* struct slices: all that is left, at least min */
     ARG_COUNTED, /* struct slices: a count and so many arguments, at least min */
     ARG_MAYBE,   /* struct slice: one argument that may be missing at the end, or

@@ -92,14 +92,28 @@ static void reply_repeated(struct reply *r, const struct command *c, const char 
     CHECK(left.len == 0); /* as many names as blanks said */
 }
 
+static void reply_examples(struct reply *r)
+{
+    reply_doc(r, &(struct doc){slice_of("examples"), "block", NULL, 0, 2});
+    for (int negative = 0; negative < 2; negative++) {
+        reply_doc(r, &(struct doc){slice_of(negative ? "negative" : "positive"), "block",
+                                   negative ? "NEGATIVE" : "POSITIVE",
+                                   negative ? DOC_OPTIONAL : 0, 2});
+        reply_plain(r, "num", "integer", NULL, 0);
+        reply_plain(r, "element", "string", NULL, DOC_MULTIPLE);
+    }
+}
+
 /* The forms a vector comes in (args.h), as one choice. */
 static void reply_vector(struct reply *r, const struct arg *arg)
 {
-    bool element = arg->min == 1;
-    size_t forms = TYPE_COUNT + (element ? 3u : 2u);
+    bool element = arg->min != VECTOR_ALONE, examples = arg->min == VECTOR_OR_EXAMPLES;
+    size_t forms = TYPE_COUNT + 2u + element + examples;
     reply_doc(r, &(struct doc){slice_of(arg->name), "oneof", NULL, 0, forms});
     if (element)
         reply_plain(r, "element", "string", "ELE", 0);
+    if (examples)
+        reply_examples(r);
     for (int type = 0; type < TYPE_COUNT; type++)
         reply_plain(r, "blob", "string", type_name((enum vec_type)type), 0);
     reply_doc(r, &(struct doc){slice_of("values"), "block", "VALUES", 0, 2});

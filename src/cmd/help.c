@@ -14,10 +14,12 @@ static void upper_case(char *to, size_t size, struct slice name)
     to[n] = '\0';
 }
 
-/* The forms of args.h; ELE where min says so. */
+/* The forms of args.h; ELE and POSITIVE where min says so. */
 static void print_vector(const struct arg *arg, struct buf *out)
 {
-    buf_append_text(out, arg->min == 1 ? "(ELE <element> | " : "(");
+    buf_append_text(out, arg->min == VECTOR_ALONE ? "(" : "(ELE <element> | ");
+    if (arg->min == VECTOR_OR_EXAMPLES)
+        buf_append_text(out, "POSITIVE <n> <element> ... [NEGATIVE <n> <element> ...] | ");
     buf_append_text(out, "FP32 <blob> | VALUES <n> <value> ... | JSON <array>)");
 }
 

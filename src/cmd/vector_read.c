@@ -69,6 +69,7 @@ size_t vector_count(const struct vector_arg *arg)
         return json_count(arg->bytes);
     case VECTOR_NONE:
     case VECTOR_ELEMENT:
+    case VECTOR_EXAMPLES:
         break;
     }
     return 0;
@@ -136,6 +137,7 @@ enum err vector_read(const struct vector_arg *arg, float *out, size_t count, str
         return read_json(arg, out, count, why);
     case VECTOR_NONE:
     case VECTOR_ELEMENT:
+    case VECTOR_EXAMPLES:
         break;
     }
     CHECK(false);

@@ -1,5 +1,8 @@
 #include "cmd/vector_row.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "base/limits.h"
 #include "cmd/vector.h"
 
@@ -47,7 +50,7 @@ void reply_attribute(struct reply *r, const struct collection_view *view, uint32
 
 /* Strings without their quotes, everything else as it is written: a number of the client keeps all
  * its digits. */
-static void reply_field(struct reply *r, const struct json_value *v)
+void reply_field(struct reply *r, const struct json_value *v)
 {
     if (v->kind == JSON_MISSING || v->kind == JSON_NULL) {
         reply_null(r);
@@ -87,6 +90,14 @@ static void reply_partition(struct reply *r, const struct row_shape *shape, uint
         shape->partitions == NULL ? NULL : shape->partitions[view_partition(shape->view, row)];
     CHECK(name != NULL || shape->partitions == NULL); /* or the row would not be visible */
     reply_bulk(r, name == NULL ? partition_default_name() : *name);
+}
+
+/* Under COSINE a float dot product of a vector with itself misses 1 by its last bit: what is below
+ * that is nothing. */
+double shown_distance(const struct collection_view *v, float dist)
+{
+    bool cosine = v->collection->spec.metric == METRIC_COSINE;
+    return cosine && fabsf(dist) <= FLT_EPSILON ? 0 : (double)dist;
 }
 
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist)

@@ -34,6 +34,12 @@ void row_shape_fini(struct row_shape *shape);
  * left, partition, in this order. dist: with WITH_SCORE. [lane or loop] */
 void reply_row(struct reply *r, const struct row_shape *shape, uint32_t row, double dist);
 
+/* The distance of a hit as replies have it. */
+double shown_distance(const struct collection_view *v, float dist);
+
+/* A field as RETURN shows it. */
+void reply_field(struct reply *r, const struct json_value *v);
+
 /* The attribute of a row as it was set, null when there is none. */
 void reply_attribute(struct reply *r, const struct collection_view *view, uint32_t row);
 

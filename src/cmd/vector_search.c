@@ -1,21 +1,13 @@
 /* Commands that search: VSIM, VSEARCH, VMSEARCH. */
-#include <float.h>
 #include <math.h>
 
 #include "base/limits.h"
 #include "cmd/vector.h"
 #include "cmd/vector_job.h"
+#include "cmd/vector_refine.h"
 #include "cmd/vector_row.h"
 
 /* -- encoding, on a lane ----------------------------------------------------------------------- */
-
-/* Under COSINE a float dot product of a vector with itself misses 1 by its last bit: what is below
- * that is nothing. */
-static double shown_distance(const struct search *s, float dist)
-{
-    bool cosine = s->view.collection->spec.metric == METRIC_COSINE;
-    return cosine && fabsf(dist) <= FLT_EPSILON ? 0 : (double)dist;
-}
 
 /* VSIM's shapes: a flat array, or in RESP3 with WITHSCORES or WITHATTRIBS a map. */
 static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
@@ -37,7 +29,7 @@ static void encode_vsim(struct search *s, const struct hit *hits, size_t count)
         if (s->proto == 3 && score && attribute)
             reply_array(&r, 2);
         if (score)
-            reply_double(&r, 1 - shown_distance(s, hits[i].dist) / 2);
+            reply_double(&r, 1 - shown_distance(&s->view, hits[i].dist) / 2);
         if (attribute)
             reply_attribute(&r, &s->view, hits[i].row);
     }
@@ -56,7 +48,7 @@ static void encode_vsearch(struct search *s, const struct hit *hits, size_t coun
     reply_status(&r, s);
     reply_array(&r, count - first);
     for (size_t i = first; i < count; i++)
-        reply_row(&r, &shape, hits[i].row, shown_distance(s, hits[i].dist));
+        reply_row(&r, &shape, hits[i].row, shown_distance(&s->view, hits[i].dist));
     row_shape_fini(&shape);
 }
 
@@ -120,10 +112,12 @@ static enum err query_of_vector(struct request *rq, struct collection *c,
     return e;
 }
 
-/* What VSIM and VSEARCH search for: an element of the collection, or a vector. */
+/* What VSIM and VSEARCH search for: an element of the collection, some, or a vector. */
 static enum err read_query(struct request *rq, struct collection *c, const struct vector_arg *arg,
                            float *out, struct why *why)
 {
+    if (arg->form == VECTOR_EXAMPLES)
+        return query_of_examples(rq->env->db, c, arg, out, why);
     if (arg->form != VECTOR_ELEMENT)
         return query_of_vector(rq, c, arg, out, why);
     struct collection_view view;
@@ -181,6 +175,7 @@ struct search_options {
     struct slice key, filter;
     struct slices params, fields, partitions;
     unsigned with;
+    struct refine_options refine;
 };
 
 /* The fields have the same names in both structs of arguments. */
@@ -193,6 +188,14 @@ struct search_options {
         .params = (a)->params, .has_offset = (a)->has_offset, .offset = (a)->offset,               \
         .has_radius = (a)->has_radius, .radius = (a)->radius, .has_fields = (a)->has_fields,       \
         .fields = (a)->fields, .has_timeout = (a)->has_timeout, .timeout = (a)->timeout,           \
+        .refine = {.has_group_by = (a)->has_group_by,                                              \
+                   .has_group_size = (a)->has_group_size,                                          \
+                   .has_lambda = (a)->has_lambda,                                                  \
+                   .has_fetch = (a)->has_fetch,                                                    \
+                   .group_by = (a)->group_by,                                                      \
+                   .group_size = (a)->group_size,                                                  \
+                   .fetch = (a)->fetch,                                                            \
+                   .lambda = (a)->lambda},                                                         \
         .with = ((a)->with_dist ? WITH_SCORE : 0u) |                                               \
                 ((a)->with_attributes ? WITH_ATTRIBUTE : 0u) |                                     \
                 ((a)->with_vectors ? WITH_VECTOR : 0u) | ((a)->raw ? WITH_RAW : 0u) |              \
@@ -222,6 +225,7 @@ static enum err check_options(const struct request *rq, const struct search_opti
 /* On an error the caller frees s, with whatever was set. */
 static enum err apply_options(struct search *s, const struct search_options *o, struct why *why)
 {
+    struct refine_options refine = o->refine;
     CHECK(!o->has_count || (o->count >= 1 && o->count <= LIMIT_EF));
     CHECK(!o->has_ef || (o->ef >= 1 && o->ef <= LIMIT_EF));
     s->offset = o->has_offset ? (size_t)o->offset : 0;
@@ -230,10 +234,13 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
     s->radius = o->has_radius ? (float)o->radius : INFINITY;
     s->exact = o->exact;
     s->with = o->with;
-    s->encode = encode_vsearch;
+    s->encode = refine.has_group_by ? encode_groups : encode_vsearch;
+    refine.wanted = (int64_t)s->count;
     if (o->has_timeout)
         s->deadline_us = s->db->io->ops->mono_us(s->db->io) + (uint64_t)o->timeout * 1000;
-    enum err e = read_return(&o->fields, o->has_fields, &s->pick, why);
+    enum err e = read_refine(&refine, &s->refine, why);
+    if (e == OK)
+        e = read_return(&o->fields, o->has_fields, &s->pick, why);
     if (e == OK)
         e = choose_partitions(s->view.collection, o->key, &o->partitions, o->has_partitions,
                               &s->choice, why);
@@ -245,7 +252,8 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
 void cmd_vsearch(struct request *rq)
 {
     const struct vsearch_args *a = rq->args;
-    const struct search_options options = SEARCH_OPTIONS(a);
+    struct search_options options = SEARCH_OPTIONS(a);
+    options.refine.examples = a->vector.form == VECTOR_EXAMPLES ? &a->vector : NULL;
     struct why why = {{0}};
     struct collection *c = need_collection(rq, a->key);
     if (c == NULL)

@@ -394,6 +394,18 @@ static inline bool read_next(struct reader *r)
     return s->p < s->end && read_child(r, f, find_element(r, f->node, f->count - 1));
 }
 
+int json_text_cmp(struct slice a, bool a_escaped, struct slice b, bool b_escaped)
+{
+    if (!a_escaped && !b_escaped)
+        return slice_cmp(a, b);
+    struct json_chars x = json_chars_of(a, a_escaped), y = json_chars_of(b, b_escaped);
+    for (;;) {
+        int p = json_chars_next(&x), q = json_chars_next(&y);
+        if (p != q || p < 0)
+            return (p > q) - (p < q);
+    }
+}
+
 bool json_read(struct slice json, const struct json_paths *paths, struct json_value *values)
 {
     CHECK(paths->count > 0);

@@ -103,6 +103,9 @@ static inline int json_chars_next(struct json_chars *c)
     return c->p < c->end ? *c->p++ : -1;
 }
 
+/* Texts of JSON_STRINGs, in the order of their decoded bytes: below 0, 0 or above. */
+int json_text_cmp(struct slice a, bool a_escaped, struct slice b, bool b_escaped);
+
 /* Decodes the escape that starts at the backslash p. Returns the bytes read (of both escapes when
  * they are a surrogate pair), 0 when it is not one that JSON knows. */
 size_t json_escape_decode(const uint8_t *p, const uint8_t *end, uint8_t out[4], uint8_t *out_size);

@@ -61,19 +61,6 @@ struct sorting {
     size_t count, capacity;
 };
 
-static int text_order(const struct item *a, const struct item *b)
-{
-    if (!a->escaped && !b->escaped)
-        return slice_cmp(a->text, b->text);
-    struct json_chars x = json_chars_of(a->text, a->escaped);
-    struct json_chars y = json_chars_of(b->text, b->escaped);
-    for (;;) {
-        int p = json_chars_next(&x), q = json_chars_next(&y);
-        if (p != q || p < 0)
-            return (p > q) - (p < q);
-    }
-}
-
 /* Below 0: a comes first. */
 static int item_order(const struct item *a, const struct item *b, const struct query *q)
 {
@@ -84,7 +71,7 @@ static int item_order(const struct item *a, const struct item *b, const struct q
                     ? (a->rank == RANK_REST ? 1 : -1) * (descending ? -1 : 1)
                     : (int)a->rank - (int)b->rank;
     else if (a->rank == RANK_STRING)
-        order = text_order(a, b);
+        order = json_text_cmp(a->text, a->escaped, b->text, b->escaped);
     else if (a->rank != RANK_REST)
         order = (a->number > b->number) - (a->number < b->number);
     if (order != 0)

@@ -192,6 +192,7 @@ void search_free(struct search *s)
     plan_fini(&s->plan);
     predicate_free(s->predicate);
     filter_free(s->filter);
+    refine_free(s->refine);
     mem_free(MEM_SCRATCH, s->choice);
     json_pick_free(s->pick);
     mem_free(MEM_SCRATCH, s->queries);

@@ -11,6 +11,7 @@
 #include "db/filter.h"
 #include "db/json_pick.h"
 #include "db/plan.h"
+#include "db/refine.h"
 
 /* How a search finds its hits. */
 enum search_way {
@@ -57,6 +58,7 @@ struct search {
     size_t effort;         /* ef; 0: the collection's default */
     bool exact;
     float radius;          /* hits farther than this do not count; INFINITY: all do */
+    struct refine *refine; /* what is made of the hits; NULL: nothing; owned */
     struct filter *filter; /* NULL: none; owned */
     struct partition_choice *choice; /* NULL: all; owned */
     bool named;            /* the rows of plan are all that may be hits: search_name_rows */
@@ -68,7 +70,8 @@ struct search {
     enum err (*work)(struct search *s, struct lane *lane);
     void *extra;           /* of work; owned, MEM_SCRATCH */
     void (*end_extra)(struct search *s); /* [loop] frees what extra owns; NULL: nothing */
-    /* [lane] Called for each query in order with its hits, nearest first. */
+    /* [lane] Called for each query in order with its hits, nearest first. With groups these are in
+     * refine. */
     void (*encode)(struct search *s, const struct hit *hits, size_t count);
     /* [loop] Without an error: makes the client's reply of what encode() left in `reply`. NULL:
      * that is the reply. */

@@ -416,10 +416,10 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
     return best;
 }
 
-static struct query_run run_of(const struct search *s)
+static struct query_run run_of(const struct search *s, size_t wanted)
 {
     struct query_run r = {.view = &s->view};
-    r.wanted = s->count < s->view.live ? s->count : s->view.live;
+    r.wanted = wanted < s->view.live ? wanted : s->view.live;
     r.effort = s->effort > 0 ? s->effort : s->view.ef;
     if (r.effort < r.wanted)
         r.effort = r.wanted;
@@ -428,12 +428,17 @@ static struct query_run run_of(const struct search *s)
     return r;
 }
 
+static size_t first_wanted(const struct search *s)
+{
+    return s->refine == NULL ? s->count : refine_first(s->refine, s->count);
+}
+
 bool search_wants_rows(const struct search *s)
 {
     double ns[WAY_COUNT];
     if (!s->plan.can_name || s->work != NULL)
         return s->plan.can_name;
-    struct query_run r = run_of(s);
+    struct query_run r = run_of(s, first_wanted(s));
     r.search = (struct search *)(uintptr_t)s; /* only read */
     return choose(&r, s->plan.matches, ns) == WAY_CANDIDATES;
 }
@@ -530,24 +535,51 @@ static enum err find(struct query_run *r, struct hit **hits, size_t *count)
     return s->explain == EXPLAIN_PLAN ? OK : scan_all(r, hits, count);
 }
 
-enum err search_find(struct search *s, struct lane *lane, const float *query)
+/* The nearest `wanted` of a query, at most, within the radius. */
+static enum err find_nearest(struct search *s, struct lane *lane, const float *query,
+                             size_t wanted, struct hit **hits, size_t *count)
 {
-    struct query_run r = run_of(s);
+    struct query_run r = run_of(s, wanted);
     r.search = s;
     r.lane = lane;
     r.query = query;
     if (search_selects(s))
         r.filter = (struct index_filter){.accept = accept, .fetch = fetch, .user = s};
+    *count = 0;
+    enum err e = find(&r, hits, count);
+    if (*count > r.wanted)
+        *count = r.wanted;
+    while (e == OK && *count > 0 && (*hits)[*count - 1].dist > s->radius)
+        --*count;
+    return e;
+}
+
+/* What is made of the hits may need more of them. */
+static enum err find_refined(struct search *s, struct lane *lane, const float *query,
+                             struct hit **hits, size_t *count)
+{
+    size_t wanted = first_wanted(s);
+    while (wanted > 0) {
+        enum err e = find_nearest(s, lane, query, wanted, hits, count);
+        if (e != OK || s->wants_rows || s->explain == EXPLAIN_PLAN)
+            return e;
+        bool all = *count < wanted || s->cost.stopped;
+        e = refine_hits(s->refine, &s->view, lane, s->count, all, *hits, count, &wanted);
+        if (e != OK)
+            return e;
+    }
+    return OK;
+}
+
+enum err search_find(struct search *s, struct lane *lane, const float *query)
+{
     struct hit *hits = NULL;
     size_t count = 0;
     s->cost.stopped = false;
-    enum err e = find(&r, &hits, &count);
+    enum err e = s->refine == NULL ? find_nearest(s, lane, query, s->count, &hits, &count)
+                                   : find_refined(s, lane, query, &hits, &count);
     if (e != OK || s->wants_rows)
         return e;
-    if (count > r.wanted)
-        count = r.wanted;
-    while (count > 0 && hits[count - 1].dist > s->radius)
-        count--;
     search_stage(s, STAGE_ENCODE);
     if (s->explain != EXPLAIN_PLAN)
         s->encode(s, hits, count);

@@ -132,9 +132,26 @@ static size_t some_count(struct grammar *g, size_t min)
     return min + chance_below(&g->chance, 4);
 }
 
+static void put_element(struct grammar *g)
+{
+    begin_word(g);
+    value_element(g);
+    end_word(g);
+}
+
+static void put_elements(struct grammar *g)
+{
+    unsigned count = 1 + (unsigned)chance_below(&g->chance, 3);
+    char text[16];
+    (void)snprintf(text, sizeof(text), "%u", count);
+    grammar_put_text(g, text);
+    for (unsigned i = 0; i < count; i++)
+        put_element(g);
+}
+
 static void put_vector(struct grammar *g, const struct arg *arg)
 {
-    unsigned forms = arg->min == 1 ? 4 : 3;
+    unsigned forms = 3u + (unsigned)arg->min;
     switch (chance_below(&g->chance, forms)) {
     case 0: /* what any type takes, unless the values are none of its */
         grammar_put_text(g, "VALUES");
@@ -153,11 +170,17 @@ static void put_vector(struct grammar *g, const struct arg *arg)
         buf_append_text(&g->bytes, value_json_vector(g));
         end_word(g);
         return;
-    default:
+    case 3:
         grammar_put_text(g, "ELE");
-        begin_word(g);
-        value_element(g);
-        end_word(g);
+        put_element(g);
+        return;
+    default:
+        grammar_put_text(g, "POSITIVE");
+        put_elements(g);
+        if (chance_below(&g->chance, 2) == 0)
+            return;
+        grammar_put_text(g, "NEGATIVE");
+        put_elements(g);
     }
 }
 

@@ -556,11 +556,22 @@ static int find_alternative(const char *name, const char *word)
     return -1;
 }
 
+/* Is an option refused without this word? */
+static bool goes_with(const char *option, const char *word)
+{
+    static const struct {
+        const char *option, *word;
+    } pairs[] = {{"ASC", "SORTBY"}, {"DESC", "SORTBY"}, {"GROUPSIZE", "GROUPBY"}, {"FETCH", "MMR"}};
+    for (size_t i = 0; i < COUNT_OF(pairs) && option != NULL; i++)
+        if (strcmp(pairs[i].option, option) == 0 && strcmp(pairs[i].word, word) == 0)
+            return true;
+    return false;
+}
+
 bool value_is_needed(const struct command *c, const struct arg *arg, const struct target *must,
                      int *word)
 {
     const char *aim = must != NULL ? must->arg->word : NULL;
-    bool sorted = aim != NULL && (strcmp(aim, "ASC") == 0 || strcmp(aim, "DESC") == 0);
     bool bits = must != NULL && must->word >= 0 &&
                 (slice_eq(value_alternative(must->arg->name, must->word), slice_of("HAMMING")) ||
                  slice_eq(value_alternative(must->arg->name, must->word), slice_of("JACCARD")));
@@ -569,7 +580,7 @@ bool value_is_needed(const struct command *c, const struct arg *arg, const struc
         return true;
     }
     return (c->run == cmd_vcreate && strcmp(arg->word, "DIM") == 0) ||
-           strcmp(arg->word, "FIELDS") == 0 || (sorted && strcmp(arg->word, "SORTBY") == 0) ||
+           strcmp(arg->word, "FIELDS") == 0 || goes_with(aim, arg->word) ||
            (c->run == cmd_vmadd && strcmp(arg->word, "FP32") == 0 &&
             (must == NULL || !value_is_type(must->arg->word)));
 }
