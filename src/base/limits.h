@@ -23,6 +23,7 @@ enum {
     LIMIT_QUERY_SIZE = 1024 * 1024,       /* bytes of a query of FT.SEARCH */
     LIMIT_QUERY_DEPTH = 129,              /* its nesting, plus one */
     LIMIT_QUERY_NODES = 65536,            /* its words and clauses */
+    LIMIT_QUERY_WIDE = 16 * 1024,         /* bytes beyond ASCII in its words, which ICU breaks */
     LIMIT_QUERY_OPERANDS = 30000,         /* its values, comparisons and what joins them */
     LIMIT_MONITOR_WORD = 16384,           /* bytes that MONITOR shows of a word */
     LIMIT_MONITOR_LINE = 65536,           /* and of a command, about */

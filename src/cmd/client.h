@@ -17,6 +17,7 @@ struct offload_request;
 struct collection;
 struct watch;
 struct blocked;
+struct texts_ahead;
 struct subscription;
 
 enum { CLIENT_NAME_MAX = 512 };
@@ -81,6 +82,8 @@ struct client {
     bool waits_for_pause;              /* for a CLIENT PAUSE to end */
     struct key_list *key_list;         /* KEYS under way */
     bool waits_for_eviction;           /* for room in memory */
+    bool waits_for_text;               /* for text_ahead to be read */
+    struct texts_ahead *text_ahead;    /* of its command (text_ahead.h); NULL: none */
     struct offload_request *backup;    /* the one that VBACKUP waits for */
     struct rewriting *rewriting;       /* CONFIG REWRITE under way */
     struct blocked *blocking;          /* keys that it waits for (blocking.h); NULL: none */

@@ -15,6 +15,7 @@
 #include "cmd/log_wait.h"
 #include "cmd/monitor.h"
 #include "cmd/multi.h"
+#include "cmd/text_ahead.h"
 #include "cmd/vector.h"
 #include "persist/persist.h"
 
@@ -511,7 +512,8 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     mute_begin(client);
     evict_set_clock(env);
     bool runs = admitted(&rq);
-    if (runs && (pause_takes(&rq) || bulk_add_holds(&rq) || evict_takes(&rq))) {
+    if (runs &&
+        (pause_takes(&rq) || bulk_add_holds(&rq) || evict_takes(&rq) || text_ahead_takes(&rq))) {
         mute_again(client);
         return;
     }
@@ -525,6 +527,8 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
         run(&rq);
         db_commit(env->db);
     }
+    if (!client->retry)
+        text_ahead_end(client);
     if (env->deferred) {
         env->deferred = false;
         env->hooks->deferred(env);

@@ -12,6 +12,7 @@
 #include "cmd/saving.h"
 #include "cmd/multi.h"
 #include "cmd/removal.h"
+#include "cmd/text_ahead.h"
 #include "db/search.h"
 
 /* May a client go on that waits for the pending rows of c? */
@@ -88,9 +89,9 @@ void cmd_env_fini(struct cmd_env *env)
 static int reasons(const struct client *client)
 {
     return (client->search != NULL) + (client->removal != NULL) + (client->waits_for_room != NULL) +
-           (client->key_list != NULL) + (client->bulk_add != NULL) +
-           client->waits_for_bulk + client->waits_for_save + client->waits_for_pause +
-           client->waits_for_eviction + (client->backup != NULL) + (client->rewriting != NULL) +
+           (client->key_list != NULL) + (client->bulk_add != NULL) + client->waits_for_bulk +
+           client->waits_for_save + client->waits_for_pause + client->waits_for_eviction +
+           client->waits_for_text + (client->backup != NULL) + (client->rewriting != NULL) +
            (client->blocking != NULL) + (client->waits_for_log != CLIENT_LOG_NOTHING);
 }
 
@@ -140,6 +141,7 @@ void client_abandon(struct cmd_env *env, struct client *client)
     bulk_add_forget(client);
     pause_forget(client);
     evict_forget(env, client);
+    text_ahead_forget(client);
     key_list_forget(client);
     slowlog_drop(client->slow);
     client->slow = NULL;

@@ -2,8 +2,16 @@
 
 #include "base/rng.h"
 #include "db/background.h"
+#include "text/ahead.h"
 
 enum { SLICE_US = 200, GAP_US = 300, LOOK_EVERY = 8, COLLECT_AFTER_US = 100 * 1000 };
+
+/* owner: whoever asked for it */
+struct index_ahead {
+    struct index_ahead *next, **link; /* of the index; NULL: it is gone */
+    struct text_ahead *read;
+    bool failed;
+};
 
 struct index_text {
     struct epoch_item item; /* of collecting, then of the end */
@@ -14,8 +22,9 @@ struct index_text {
     struct text_collecting collecting;
     struct retired *retired; /* once it is dropped */
     size_t retired_bytes;
-    bool collects; /* the timer runs, or the item waits */
-    bool waits;    /* the item is in the epoch */
+    struct index_ahead *ahead; /* those that are under way, or wait for their document */
+    bool collects;             /* the timer runs, or the item waits */
+    bool waits;                /* the item is in the epoch */
     bool dropped;
 };
 
@@ -72,6 +81,66 @@ struct index_text *index_text_new(struct db *db, const struct index_spec *spec)
     return t;
 }
 
+/* -- texts ahead of their documents ------------------------------------------------------------ */
+
+struct index_ahead *index_ahead_new(struct key_index *x, const struct index_field *f,
+                                    struct slice text)
+{
+    struct index_ahead *a = mem_try_calloc(MEM_TEXT, sizeof(*a));
+    CHECK(f->kind == INDEX_TEXT && x->text != NULL);
+    if (a == NULL)
+        return NULL;
+    a->read = text_ahead_new(x->text->index, x->spec->language, f->text_number, text);
+    if (a->read == NULL) {
+        mem_free(MEM_TEXT, a);
+        return NULL;
+    }
+    a->link = &x->text->ahead;
+    a->next = x->text->ahead;
+    if (a->next != NULL)
+        a->next->link = &a->next;
+    x->text->ahead = a;
+    return a;
+}
+
+static void leave(struct index_ahead *a)
+{
+    if (a->link == NULL)
+        return;
+    *a->link = a->next;
+    if (a->next != NULL)
+        a->next->link = a->link;
+    a->next = NULL;
+    a->link = NULL;
+}
+
+bool index_ahead_step(struct index_ahead *a)
+{
+    bool done = true;
+    if (a->link == NULL || a->failed)
+        return true;
+    a->failed = text_ahead_step(a->read, &done) != OK;
+    return done || a->failed;
+}
+
+void index_ahead_free(struct index_ahead *a)
+{
+    if (a == NULL)
+        return;
+    leave(a);
+    text_ahead_free(a->read);
+    mem_free(MEM_TEXT, a);
+}
+
+static enum err put_field(struct key_index *x, const struct index_document *d, unsigned field,
+                          struct slice text)
+{
+    for (struct index_ahead *a = x->text->ahead; a != NULL; a = a->next)
+        if (!a->failed && text_ahead_is(a->read, d->language, field, text))
+            return text_put_ahead(x->text->index, a->read);
+    return text_put_field(x->text->index, field, text);
+}
+
 /* -- the end ----------------------------------------------------------------------------------- */
 
 static struct index_text *of_job(struct job *job)
@@ -108,6 +177,8 @@ void index_text_drop(struct index_text *t)
         return;
     CHECK(!t->dropped);
     t->dropped = true;
+    while (t->ahead != NULL)
+        leave(t->ahead);
     t->db->io->ops->timer_stop(t->db->io, &t->timer);
     t->retired_bytes = index_text_bytes(t);
     t->retired = t->db->background.retired;
@@ -125,7 +196,8 @@ static void on_collect(struct io_timer *timer)
     struct io *io = t->db->io;
     uint64_t end = io->ops->mono_us(io) + SLICE_US;
     bool done = false;
-    for (unsigned i = 1; !done; i++) {
+    /* Terms without postings may be those of a text that is read ahead. */
+    for (unsigned i = 1; !done && t->ahead == NULL; i++) {
         done = text_collect_step(t->index, &t->collecting);
         if (i % LOOK_EVERY == 0 && io->ops->mono_us(io) >= end)
             break;
@@ -227,8 +299,8 @@ enum err index_text_put(struct key_index *x, uint32_t slot, uint64_t lsn)
         return OK;
     text_put_begin(t, d->language, (float)d->score, digest_of(d));
     for (size_t i = 0; i < d->pieces.len / sizeof(*pieces) && e == OK; i++)
-        e = text_put_field(t, pieces[i].field,
-                           (struct slice){d->texts.ptr + pieces[i].at, pieces[i].size});
+        e = put_field(x, d, pieces[i].field,
+                      (struct slice){d->texts.ptr + pieces[i].at, pieces[i].size});
     if (e == OK)
         e = text_put_end(t, slot, lsn);
     collect_if_wanted(x->text);

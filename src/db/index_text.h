@@ -35,6 +35,15 @@ void index_text_note_rows(struct key_index *x, uint32_t slot, struct slice key);
  * index_text_slot and is not in an attribute yet. */
 void index_text_forget(struct key_index *x, struct slice key, uint32_t slot, uint64_t lsn);
 
+/* A text that a field of a document is going to have is read ahead of that, in steps, and found by
+ * index_text_put. NULL: memory is short, or there is nothing to be read. */
+struct index_ahead;
+MUST_USE struct index_ahead *index_ahead_new(struct key_index *x, const struct index_field *f,
+                                             struct slice text);
+/* A tenth of a millisecond or so; true: it is done, or of no use any more. */
+bool index_ahead_step(struct index_ahead *a);
+void index_ahead_free(struct index_ahead *a); /* NULL is allowed */
+
 /* [lane] The slot of a row's document; TEXT_NO_SLOT: it has none. */
 uint32_t index_text_row_slot(const struct collection_view *v, uint32_t row);
 

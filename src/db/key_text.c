@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/limits.h"
+
 enum { STACK_MAX = TEXT_DEPTH_MAX, DRIVE_ANYWAY = 1000 };
 
 /* A node whose children are being copied. */
@@ -203,6 +205,17 @@ static bool is_stop_word(const struct index_spec *s, struct slice word)
     return !s->own_stop_words && text_is_usual_stop_word(word);
 }
 
+/* Breaking these takes the loop a tenth of a microsecond a byte. */
+static enum err count_wide(struct copying *c, struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        c->text->wide += word.ptr[i] >= 0x80;
+    if (c->text->wide <= LIMIT_QUERY_WIDE)
+        return OK;
+    return why_set(c->why, ERR_LIMIT, "The words of a query have at most %d bytes beyond ASCII",
+                   LIMIT_QUERY_WIDE);
+}
+
 /* *out: TEXT_NO_NODE when it says nothing. */
 static enum err copy_word(struct copying *c, const struct query_node *n, uint32_t *out)
 {
@@ -215,7 +228,9 @@ static enum err copy_word(struct copying *c, const struct query_node *n, uint32_
         return says_nothing ? OK : add_leaf(c, kind, n->text, out);
     }
     b.stems = !c->exact && !c->options->verbatim;
-    enum err e = text_break_word(index_text_of(x->text)->tokenizer, n->text, on_word, &b);
+    enum err e = count_wide(c, n->text);
+    if (e == OK)
+        e = text_break_word(index_text_of(x->text)->tokenizer, n->text, on_word, &b);
     if (e != OK || (b.count == 0 && b.stopped))
         return e;
     if (b.count == 0)

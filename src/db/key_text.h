@@ -40,6 +40,7 @@ struct key_text {
     struct text_ask ask;
     struct key_words *groups[LIMIT_PARAMS];
     size_t count;
+    size_t wide;   /* bytes beyond ASCII in all words */
     bool alone;    /* nothing but one group decides */
     bool rarities; /* are wanted */
     float *scores; /* by slot; NULL: not wanted, or not run */

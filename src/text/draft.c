@@ -20,6 +20,7 @@ struct group {
 };
 
 struct text_draft {
+    struct text_index *index;
     enum text_language language;
     float score;
     uint64_t digest;
@@ -35,11 +36,13 @@ struct text_draft {
     struct buf record, stem;
 };
 
-struct text_draft *text_draft_new(void)
+struct text_draft *text_draft_new(struct text_index *index)
 {
     struct text_draft *d = mem_try_calloc(MEM_TEXT, sizeof(*d));
-    if (d != NULL)
+    if (d != NULL) {
+        d->index = index;
         d->record = d->stem = BUF_INIT(MEM_TEXT);
+    }
     return d;
 }
 
@@ -114,15 +117,19 @@ bool text_stops_have(const struct text_stops *s, struct slice word)
 
 /* -- gathering --------------------------------------------------------------------------------- */
 
-void text_put_begin(struct text_index *x, enum text_language language, float score, uint64_t digest)
+static void begin(struct text_draft *d, enum text_language language)
 {
-    struct text_draft *d = x->draft;
     d->language = language;
-    d->score = score;
-    d->digest = digest;
     d->place_count = d->group_count = d->length = d->position = 0;
     if (d->table != NULL)
         memset(d->table, 0, ((size_t)1 << d->table_bits) * sizeof(*d->table));
+}
+
+void text_put_begin(struct text_index *x, enum text_language language, float score, uint64_t digest)
+{
+    begin(x->draft, language);
+    x->draft->score = score;
+    x->draft->digest = digest;
 }
 
 static uint32_t *table_place(const struct text_draft *d, uint32_t term)
@@ -169,11 +176,10 @@ static bool grow_places(struct text_draft *d)
     return true;
 }
 
-static enum err take_word(struct text_index *x, struct slice word)
+/* A place of a term, behind those it has. ERR_NOMEM. */
+static enum err add_place(struct text_draft *d, struct text_term *term, uint32_t position)
 {
-    struct text_draft *d = x->draft;
-    struct text_term *term = text_terms_add(&x->terms, word);
-    if (term == NULL || !grow_groups(d) || !grow_places(d))
+    if (!grow_groups(d) || !grow_places(d))
         return ERR_NOMEM;
     uint32_t *at = table_place(d, term->number), place = d->place_count++;
     if (*at == 0) {
@@ -184,19 +190,25 @@ static enum err take_word(struct text_index *x, struct slice word)
         d->places[g->last].next = place;
         g->last = place;
     }
-    d->places[place] = (struct place){d->position, NONE, d->field};
+    d->places[place] = (struct place){position, NONE, d->field};
     return OK;
+}
+
+static enum err take_word(struct text_draft *d, struct slice word)
+{
+    struct text_term *term = text_terms_add(&d->index->terms, word);
+    return term == NULL ? ERR_NOMEM : add_place(d, term, d->position);
 }
 
 static enum err on_token(void *user, const struct text_token *token)
 {
-    struct text_index *x = user;
-    struct text_draft *d = x->draft;
+    struct text_draft *d = user;
+    struct text_index *x = d->index;
     if (text_is_stop_word(x, token->text))
         return OK;
     d->position++;
     d->length++;
-    enum err e = take_word(x, token->text);
+    enum err e = take_word(d, token->text);
     if (e != OK || !d->stems)
         return e;
     struct slice stem = text_stem(&x->stemmers, d->language, token->text);
@@ -205,20 +217,70 @@ static enum err on_token(void *user, const struct text_token *token)
     buf_clear(&d->stem, SIZE_MAX);
     buf_append_byte(&d->stem, TEXT_STEM_MARK);
     buf_append_slice(&d->stem, stem);
-    return buf_failed(&d->stem) ? ERR_NOMEM : take_word(x, buf_slice(&d->stem));
+    return buf_failed(&d->stem) ? ERR_NOMEM : take_word(d, buf_slice(&d->stem));
+}
+
+/* The words that come are those of a field. */
+static void begin_field(struct text_draft *d, unsigned field)
+{
+    enum { BETWEEN_FIELDS = 100 /* words that no phrase reaches over */ };
+    const struct text_format *format = &d->index->format;
+    CHECK(field < format->field_count);
+    d->stems = !d->index->no_stem[field];
+    d->field = format->fields ? field : 0;
+    d->position = format->fields ? 0 : d->position + BETWEEN_FIELDS;
 }
 
 enum err text_put_field(struct text_index *x, unsigned field, struct slice text)
 {
-    enum { BETWEEN_FIELDS = 100 /* words that no phrase reaches over */ };
-    struct text_draft *d = x->draft;
-    CHECK(field < x->format.field_count);
-    d->stems = !x->no_stem[field];
-    d->field = x->format.fields ? field : 0;
-    d->position = x->format.fields ? 0 : d->position + BETWEEN_FIELDS;
-    enum err e = text_tokenize(x->tokenizer, text, on_token, x);
+    begin_field(x->draft, field);
+    enum err e = text_tokenize(x->tokenizer, text, on_token, x->draft);
     text_graves_close(&x->graves);
     return e;
+}
+
+/* -- ahead of a document ----------------------------------------------------------------------- */
+
+void text_draft_begin(struct text_draft *d, enum text_language language, unsigned field)
+{
+    begin(d, language);
+    begin_field(d, field);
+}
+
+enum err text_draft_read(struct text_draft *d, struct slice text)
+{
+    enum err e = text_tokenize(d->index->tokenizer, text, on_token, d);
+    text_graves_close(&d->index->graves);
+    return e;
+}
+
+/* The places of a field that was read by itself, behind what there is. */
+static enum err append(struct text_draft *d, const struct text_draft *read)
+{
+    uint32_t base = d->index->format.fields ? 0 : d->position;
+    enum err e = OK;
+    d->field = read->field;
+    for (uint32_t i = 0; i < read->group_count && e == OK; i++) {
+        const struct group *g = &read->groups[i];
+        for (uint32_t at = g->first; at != NONE && e == OK; at = read->places[at].next)
+            e = add_place(d, g->term, base + read->places[at].position);
+    }
+    d->position = base + read->position;
+    d->length += read->length;
+    return e;
+}
+
+enum err text_put_read(struct text_index *x, struct text_draft *read)
+{
+    struct text_draft *d = x->draft, mine = *d;
+    CHECK(read->index == x && read->language == d->language);
+    if (d->place_count > 0 || d->position > 0)
+        return append(d, read);
+    *d = *read; /* the first field: it is the draft */
+    *read = mine;
+    d->score = mine.score;
+    d->digest = mine.digest;
+    return OK;
 }
 
 /* -- one posting for each term ----------------------------------------------------------------- */

@@ -6,8 +6,13 @@
 
 #include "text/index.h"
 
-struct text_draft *text_draft_new(void);
+struct text_draft *text_draft_new(struct text_index *index);
 void text_draft_free(struct text_draft *d);
+/* ahead.c: one field by itself, in several parts that end between words. ERR_NOMEM. */
+void text_draft_begin(struct text_draft *d, enum text_language language, unsigned field);
+MUST_USE enum err text_draft_read(struct text_draft *d, struct slice text);
+/* It is the next field of the document that is being put; read is of no use then. ERR_NOMEM. */
+MUST_USE enum err text_put_read(struct text_index *x, struct text_draft *read);
 
 struct text_stops *text_stops_new(struct text_tokenizer *t, const struct slice *words,
                                   size_t count);

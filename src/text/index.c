@@ -15,7 +15,7 @@ struct text_index *text_index_new(struct epoch *epoch, const uint64_t seed[2],
     text_terms_init(&x->terms, &x->graves, seed);
     bool documents = text_documents_init(&x->documents, &x->graves, options->collection_count);
     x->tokenizer = text_tokenizer_new();
-    x->draft = text_draft_new();
+    x->draft = text_draft_new(x);
     x->stops = text_stops_new(x->tokenizer, options->stop_words, options->stop_word_count);
     if (!documents || x->tokenizer == NULL || x->draft == NULL || x->stops == NULL) {
         text_index_free(x);

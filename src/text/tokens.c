@@ -137,6 +137,19 @@ static int32_t widen(struct text_tokenizer *t, struct slice bytes)
     return size;
 }
 
+bool text_is_utf8(struct slice text, size_t *size)
+{
+    enum { LETTER_MAX = 4 };
+    int64_t at = 0, end = (int64_t)text.len;
+    for (*size = 0; at < end; *size = (size_t)at) {
+        UChar32 c;
+        U8_NEXT(text.ptr, at, end, c);
+        if (c < 0)
+            return end - (int64_t)*size < LETTER_MAX && at == end && text.ptr[*size] >= 0xc2;
+    }
+    return true;
+}
+
 /* Appends a word in its folded form, of a very long one the start. ERR_NOMEM. */
 static enum err fold_wide(struct text_tokenizer *t, const UChar *text, int32_t size,
                           struct buf *out)

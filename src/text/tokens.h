@@ -26,6 +26,9 @@ struct text_token {
 /* Does a byte of ASCII separate words? */
 bool text_is_separator(uint8_t c);
 
+/* Is all of it UTF-8, but for a letter that ends behind it? *size: of what is before such a one. */
+bool text_is_utf8(struct slice text, size_t *size);
+
 /* NULL when memory is short, or ICU's data is not there. */
 MUST_USE struct text_tokenizer *text_tokenizer_new(void);
 void text_tokenizer_free(struct text_tokenizer *t);

@@ -318,3 +318,20 @@ TEST(text_search, info_counts_words)
     EXPECT_PART(h, 2, "FT.INFO i", "WEIGHT\r\n$3\r\n1.5\r\n$6\r\nNOSTEM\r\n");
     harness_free(h);
 }
+
+TEST(text_search, words_beyond_ascii_have_a_limit)
+{
+    enum { LETTER = 3 /* bytes */ };
+    struct harness *h = open_words();
+    struct buf query = BUF_INIT(MEM_SCRATCH);
+    for (size_t i = 0; i < LIMIT_QUERY_WIDE / LETTER; i++)
+        buf_append_text(&query, i % 100 == 99 ? "\xe4\xbd\xa0 " : "\xe4\xbd\xa0");
+    for (size_t over = 0; over < 2; over++) {
+        struct slice line[] = {slice_of("FT.SEARCH"), slice_of("i"), buf_slice(&query)};
+        struct slice reply = harness_run_args(h, 2, line, COUNT_OF(line));
+        EXPECT((reply.ptr[0] == '-') == (over == 1));
+        buf_append_text(&query, "\xe4\xbd\xa0");
+    }
+    buf_fini(&query);
+    harness_free(h);
+}
