@@ -18,6 +18,10 @@ static void show_aside(struct cmd_env *env, struct client *client, struct search
 {
     size_t before = client->out.len;
     s->show(s, env, client);
+    if (buf_failed(&client->out)) { /* nothing is left of it, and the connection ends */
+        s->error = ERR_NOMEM;
+        return;
+    }
     buf_clear(&s->reply, SIZE_MAX);
     buf_append(&s->reply, client->out.ptr + before, client->out.len - before);
     client->out.len = before;
