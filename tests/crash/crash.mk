@@ -1,7 +1,7 @@
 # Crashes, faults and power losses: tests/sim/README.md has what is simulated, tests/crash/real what
 # happens on the real system.
 
-CRASH_SRC := $(wildcard tests/crash/*.c) $(filter-out %_test.c %_rig.c,$(wildcard tests/sim/*.c))
+CRASH_SRC := $(wildcard tests/crash/*.c) $(filter-out %_test.c %_rig.c %/churn.c,$(wildcard tests/sim/*.c))
 $(OBJ)/crash-tests: $(call objects,$(CRASH_SRC)) $(OBJ)/libvdb.a
 	$(CC) $(LDFLAGS) -o $@ $^ -lhiredis $(LDLIBS)
 .PHONY: crash-tests test-crash
