@@ -200,8 +200,27 @@ static void make_two(struct world *w, struct ask *c, struct ask_args *a)
 
 /* Of the one index that there may be. */
 static const char *const added_words[] = {"added", "TAG"};
-static const char *const index_words[] = {"PREFIX",  "1",  "k",   "SCHEMA", "f0",
-                                          "NUMERIC", "f1", "TAG", "f2",     "TEXT"};
+/* Values are numbers as text: those of four digits are vectors. */
+static const char *const index_words[] = {"PREFIX",
+                                          "1",
+                                          "k",
+                                          "SCHEMA",
+                                          "f0",
+                                          "NUMERIC",
+                                          "f1",
+                                          "TAG",
+                                          "f2",
+                                          "TEXT",
+                                          "f3",
+                                          "VECTOR",
+                                          "HNSW",
+                                          "6",
+                                          "TYPE",
+                                          "INT8",
+                                          "DIM",
+                                          "4",
+                                          "DISTANCE_METRIC",
+                                          "L2"};
 
 static void make_index(const struct ask *c, struct ask_args *a)
 {
@@ -302,9 +321,8 @@ static struct model_held *seen(const struct run_of *r, size_t i)
 
 struct slice keys_name(unsigned key)
 {
-    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6",
-                                              "k7", "k8", "k9", "k:", "k;", "k<", "k=",
-                                              "k>", "k?"};
+    static const char names[MODEL_KEYS][3] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7",
+                                              "k8", "k9", "k:", "k;", "k<", "k=", "k>", "k?"};
     return slice_of(names[key]);
 }
 
@@ -849,8 +867,7 @@ bool keys_same(const struct mutation *a, const struct mutation *b)
     return a->kind == b->kind && slice_eq(a->key, b->key) && slice_eq(a->value, b->value) &&
            a->expire_ms == b->expire_ms && a->offset == b->offset &&
            slice_eq(a->new_key, b->new_key) && a->limit == b->limit && a->at_head == b->at_head &&
-           a->replaces == b->replaces &&
-           a->to_head == b->to_head && slice_eq(a->path, b->path);
+           a->replaces == b->replaces && a->to_head == b->to_head && slice_eq(a->path, b->path);
 }
 
 const char *keys_check_reply(const struct expectation *e, const redisReply *r)

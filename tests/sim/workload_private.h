@@ -55,7 +55,7 @@ struct expectation {
     uint64_t now_ms;
     struct hash_field fields[ASK_KEYS_MAX]; /* of a change */
     struct slice names[ASK_KEYS_MAX];
-    struct slice index_words[10];
+    struct slice index_words[20];
     struct slice members[EXPECT_MEMBERS_MAX]; /* of a change too */
     struct scored scored[EXPECT_MEMBERS_MAX];
     const struct model_members *set; /* NULL: empty */
