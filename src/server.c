@@ -275,6 +275,15 @@ static void on_prepared(struct offload *o, enum err e)
     stop(server, PERSIST_NO_SAVE);
 }
 
+static void on_alter_short(void *user, struct collection *c)
+{
+    struct server *server = user;
+    struct slice key = object_key(c->object);
+    log_line(&server->log, LOG_WARNING,
+             "no memory for another index of '%.*s': it stays as it is, and this is tried again",
+             (int)(key.len < 64 ? key.len : 64), (const char *)key.ptr);
+}
+
 static const char *environment(const char *name)
 {
     return getenv(name);
@@ -482,6 +491,8 @@ enum err server_start(struct server *server, struct io *io, const struct config 
         .pending_scan_bytes = config->pending_scan_bytes,
     };
     db_init(&server->db, io, &options);
+    server->db.background.on_alter_short = on_alter_short;
+    server->db.background.alter_user = server;
     cmd_env_init(&server->env, io, &server->db, &server->config, &server->stats);
     server->env.hooks = &hooks;
     server->env.server = server;

@@ -20,6 +20,7 @@ struct alteration {
     uint32_t end;  /* there were so many when the second side began */
     unsigned jobs; /* that fill it */
     bool short_of_memory;
+    bool told;       /* of that */
     uint64_t filled; /* its queue had so many when all were in it */
 };
 
@@ -147,15 +148,26 @@ static void end_next(struct alteration *a)
     clear(a);
 }
 
+static void tell_of_shortage(struct alteration *a)
+{
+    struct background *b = a->collection->env->background;
+    if (!a->told && b->on_alter_short != NULL)
+        b->on_alter_short(b->alter_user, a->collection);
+    a->told = true;
+}
+
+static void try_later(struct alteration *a)
+{
+    wait(a, ALTER_SHORT_OF_MEMORY, AGAIN_US);
+    tell_of_shortage(a);
+}
+
 void alter_give_up(struct collection *c)
 {
-    struct background *b = c->env->background;
     CHECK(c->next != NULL && c->alteration != NULL);
     end_next(c->alteration);
     c->alteration->short_of_memory = true;
-    b->alters_short++;
-    if (b->on_alter_short != NULL)
-        b->on_alter_short(b->user, c);
+    tell_of_shortage(c->alteration);
 }
 
 /* -- making the second side -------------------------------------------------------------------- */
@@ -454,7 +466,7 @@ static void change_in_place(struct alteration *a)
     struct spec_shape *now = &c->side->shape;
     const struct spec_shape wish = spec_shape(&c->spec);
     if (!spec_has_vectors(&wish) && c->columns.spec[COL_VECTOR].stride > 0 && !drop_vectors(c)) {
-        wait(a, ALTER_SHORT_OF_MEMORY, AGAIN_US);
+        try_later(a);
         return;
     }
     /* No lane looks at these of a side: of m it does, where it walks, and then it stays. */
@@ -519,7 +531,7 @@ static void make_side(struct alteration *a)
         if (c->next != NULL)
             alter_give_up(c);
         else
-            wait(a, ALTER_SHORT_OF_MEMORY, AGAIN_US);
+            try_later(a);
         return;
     }
     a->row = 0;

@@ -44,9 +44,9 @@ struct background {
 
     /* alter.c */
     bool (*has_room)(void *user, size_t bytes); /* user: tick_user */
-    /* A second side was given up; NULL: nobody asks. */
+    /* Memory is short for a second side, the first time that it is; NULL: nobody asks. */
     void (*on_alter_short)(void *user, struct collection *c);
-    uint64_t alters_short;
+    void *alter_user;
 
     /* relocate.c */
     /* Logs MUTATION_TICK; false: not now. */

@@ -144,3 +144,79 @@ TEST(alter, what_is_gone_does_not_come_back)
     churn_settle(w);
     churn_free(w);
 }
+
+static void note_shortage(void *user, struct collection *c)
+{
+    EXPECT(alter_phase(c) != ALTER_IDLE);
+    (*(unsigned *)user)++;
+}
+
+/* The nth allocation fails, for every n: what serves goes on, and what was asked for comes later.
+ */
+TEST(alter, memory_may_end_at_any_moment_of_it)
+{
+    enum { MOST = 200 };
+    struct churn *w = churn_new(2, INDEX_AUTO);
+    unsigned told = 0, refused = 0, n = 1;
+    churn_settle(w);
+    w->db.background.on_alter_short = note_shortage;
+    w->db.background.alter_user = &told;
+    for (bool fired = true; fired && n < MOST; n++) {
+        struct collection_spec wish = w->c->spec;
+        struct mutation m = {.kind = MUTATION_COLLECTION_ALTER, .key = slice_of("c")};
+        uint64_t lsn;
+        wish.m = 4 + n % 2;
+        wish.quant = n % 2 == 0 ? QUANT_SQ8 : QUANT_NONE;
+        m.spec = wish;
+        (void)mem_fail_nth(n);
+        enum err e = db_write(&w->db, &m, &lsn, NULL);
+        sim_run_for(w->sim, 300 * 1000);
+        fired = mem_fail_nth(0);
+        EXPECT(e == OK || (e == ERR_NOMEM && fired));
+        refused += e != OK;
+        churn_expect_sound(w, false, __LINE__);
+        if (e != OK)
+            alter(w, &wish);
+        REQUIRE(sim_run_until(w->sim, is_over, w, CHURN_HOUR_US));
+        expect_serves(w, &wish);
+        churn_run(w, 20, 0, false);
+    }
+    EXPECT(n < MOST && refused > 0 && told > 0);
+    churn_settle(w);
+    churn_free(w);
+}
+
+TEST(alter, a_side_that_does_not_fit_is_refused)
+{
+    struct churn *w = churn_new(2, INDEX_AUTO);
+    struct collection_spec wish = w->c->spec;
+    struct why why = {{0}};
+    uint64_t lsn;
+    churn_settle(w);
+    wish.m = 9;
+    wish.quant = QUANT_NONE;
+    struct mutation m = {.kind = MUTATION_COLLECTION_ALTER, .key = slice_of("c"), .spec = wish};
+    const struct spec_shape shape = spec_shape(&wish);
+    size_t cost = alter_cost(w->c, &shape);
+    w->db.maxmemory = mem_used_total() + cost - 1;
+    EXPECT(db_write(&w->db, &m, &lsn, &why) == ERR_NOMEM);
+    EXPECT(strstr(why.text, "the second index takes about ") != NULL);
+    EXPECT(w->c->alteration == NULL && w->c->spec.m != 9);
+    w->db.maxmemory = mem_used_total() + cost + 4096;
+    EXPECT(db_write(&w->db, &m, &lsn, &why) == OK);
+    EXPECT(w->c->next != NULL);
+    w->db.maxmemory = 1; /* a put that does not fit ends the second side */
+    struct mutation_element e = {.id = slice_of("x"), .vector = (float[CHURN_DIM]){1}, .norm = 1};
+    struct mutation put = {
+        .kind = MUTATION_PUT, .key = slice_of("c"), .dim = CHURN_DIM, .elements = &e, .count = 1};
+    EXPECT(db_write(&w->db, &put, &lsn, NULL) == ERR_NOMEM);
+    EXPECT(w->c->next == NULL && w->c->side->graph != NULL);
+    sim_run_for(w->sim, 5 * 1000 * 1000);
+    EXPECT(alter_phase(w->c) == ALTER_SHORT_OF_MEMORY);
+    churn_run(w, 100, 0, false);
+    w->db.maxmemory = 0;
+    REQUIRE(sim_run_until(w->sim, is_over, w, CHURN_HOUR_US));
+    expect_serves(w, &wish);
+    churn_settle(w);
+    churn_free(w);
+}

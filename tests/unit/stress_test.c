@@ -52,7 +52,7 @@ struct stress {
     uint32_t next_version;
     size_t live;
     size_t passing_rows; /* 0: it is not there */
-    unsigned drops;
+    unsigned drops, alters;
     bool ending;
     const char *wrong;
 };
@@ -196,6 +196,22 @@ static void change_passing(struct stress *t)
     t->drops++;
 }
 
+/* Another index or other codes, half of the time before the last ones are complete. */
+static void alter_lasting(struct stress *t)
+{
+    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8};
+    const struct collection *c = collection_at(t, "lasting");
+    if (c->alteration != NULL && rng_below(&t->random, 50) > 0)
+        return;
+    struct mutation m = {
+        .kind = MUTATION_COLLECTION_ALTER, .key = slice_of("lasting"), .spec = c->spec};
+    m.spec.quant = quants[rng_below(&t->random, COUNT_OF(quants))];
+    m.spec.m = 5 + (uint32_t)rng_below(&t->random, 4);
+    m.spec.index = rng_below(&t->random, 8) == 0 ? INDEX_FLAT : INDEX_AUTO;
+    CHECK(write(t, &m));
+    t->alters++;
+}
+
 /* One random change. As commands do, it waits while too much is pending. */
 static void change(struct stress *t)
 {
@@ -204,8 +220,10 @@ static void change(struct stress *t)
     bool full = collection_pending_full(collection_at(t, "lasting"));
     if (kind < 50 && !full)
         put(t, "lasting", id, 1);
-    else if (kind >= 50 && kind < 64)
+    else if (kind >= 50 && kind < 63)
         remove_one(t, id);
+    else if (kind == 63)
+        alter_lasting(t);
     else if (kind >= 64 && kind < 98)
         set_attribute(t, id);
     else if (kind == 98 || (kind == 99 && t->passing_rows >= PASSING_ROWS))
@@ -414,6 +432,7 @@ TEST(stress, workers_search_and_link_while_everything_changes)
     EXPECT(t->db.background.rows_freed > 0);
     EXPECT(t->db.background.link_sweeps > 0);
     EXPECT(t->drops > 0);
+    EXPECT(t->alters > 1 && collection_at(t, "lasting")->side_changes > 1);
     unsigned at_rest = misses_at_rest(t);
     printf(
         "  %u searches, %u of %u stored vectors missed under change, %u of %zu at rest; %zu rows "
