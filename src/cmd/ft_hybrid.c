@@ -38,6 +38,8 @@ static void write_query(const struct hybrid_words *w, struct buf *out)
     if (w->effort > 0)
         buf_printf(out, " EF_RUNTIME %llu", (unsigned long long)w->effort);
     buf_append_byte(out, ']');
+    if (w->epsilon > 0)
+        buf_printf(out, "=>{$EPSILON: %.17g}", w->epsilon);
 }
 
 static enum err plan_vector(struct key_index *x, struct ft_aggregate *a, struct search **out)

@@ -18,6 +18,7 @@ struct hybrid_words {
     bool by_radius;
     uint64_t k, effort; /* effort 0: the index's */
     double radius;
+    double epsilon;               /* 0: the field's */
     struct slice filter;          /* empty: none */
     struct slice vector_score_as; /* empty: not shown */
     bool linear;

@@ -60,7 +60,6 @@ static enum err read_knn(struct ft_words *w, struct hybrid_words *out)
 static enum err read_range(struct ft_words *w, struct hybrid_words *out)
 {
     struct ft_words own = {0};
-    double epsilon;
     bool given = false;
     enum err e = read_pairs(w, "RANGE", &own);
     while (e == OK && own.at < own.end) {
@@ -68,7 +67,9 @@ static enum err read_range(struct ft_words *w, struct hybrid_words *out)
             e = ft_words_number(&own, "RADIUS", &out->radius);
             given = true;
         } else if (ft_words_next_is(&own, "EPSILON")) {
-            e = ft_words_number(&own, "EPSILON", &epsilon); /* all within the radius are found */
+            e = ft_words_number(&own, "EPSILON", &out->epsilon);
+            if (e == OK && !(out->epsilon > 0))
+                e = why_set(w->why, ERR_ARG, "Invalid EPSILON value");
         } else {
             return unknown(&own, "RANGE");
         }
