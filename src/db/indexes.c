@@ -176,7 +176,7 @@ static enum err make_index(struct db *db, struct index_spec *spec, struct why *w
         .attribute = BUF_INIT(MEM_KEYSPACE),
         .vectors = BUF_INIT(MEM_KEYSPACE),
         .floats = BUF_INIT(MEM_KEYSPACE),
-        .json = BUF_INIT(MEM_KEYSPACE),
+        .json = {.bytes = BUF_INIT(MEM_KEYSPACE)},
         .texts = BUF_INIT(MEM_KEYSPACE),
         .pieces = BUF_INIT(MEM_KEYSPACE),
         .norms = mem_try_calloc(MEM_KEYSPACE, vectors * sizeof(float)),
