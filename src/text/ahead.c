@@ -13,7 +13,7 @@ struct text_ahead {
     size_t at;      /* so much has been read */
     size_t checked; /* so much is UTF-8, before anything is read */
     bool joined;    /* it has escapes, or is not UTF-8: a word may go on behind any sign */
-    bool used;
+    bool ready, used;
 };
 
 struct text_ahead *text_ahead_new(struct text_index *x, enum text_language language, unsigned field,
@@ -85,17 +85,20 @@ enum err text_ahead_step(struct text_ahead *a, bool *done)
     *done = false;
     if (check_some(a))
         return OK;
+    if (a->at == a->text.len) {
+        *done = a->ready = text_draft_pack(a->draft);
+        return OK;
+    }
     size_t end = part_end(a);
     enum err e = text_draft_read(a->draft, (struct slice){a->text.ptr + a->at, end - a->at});
     a->at = end;
-    *done = end == a->text.len;
     return e;
 }
 
 bool text_ahead_is(const struct text_ahead *a, enum text_language language, unsigned field,
                    struct slice text)
 {
-    return !a->used && a->at == a->text.len && a->language == language && a->field == field &&
+    return a->ready && !a->used && a->language == language && a->field == field &&
            slice_eq(buf_slice(&a->text), text);
 }
 

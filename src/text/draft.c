@@ -1,8 +1,7 @@
 /* A document's words gather by term: a table of groups, each a chain of places in the order in
  * which they came. Then each group is one posting. */
 #include "text/draft.h"
-
-#include <stdlib.h>
+#include "text/stops.h"
 
 enum { FIRST_WORDS = 64 };
 #define NONE UINT32_MAX
@@ -34,6 +33,9 @@ struct text_draft {
     bool stems;
     uint32_t position;
     struct buf record, stem;
+
+    struct place *packed; /* while places are packed; NULL otherwise */
+    uint32_t packed_count, packed_groups, pack_at;
 };
 
 struct text_draft *text_draft_new(struct text_index *index)
@@ -51,6 +53,7 @@ void text_draft_free(struct text_draft *d)
     if (d == NULL)
         return;
     mem_free(MEM_TEXT, d->places);
+    mem_free(MEM_TEXT, d->packed);
     mem_free(MEM_TEXT, d->groups);
     mem_free(MEM_TEXT, d->table);
     buf_fini(&d->record);
@@ -58,61 +61,9 @@ void text_draft_free(struct text_draft *d)
     mem_free(MEM_TEXT, d);
 }
 
-/* -- stop words -------------------------------------------------------------------------------- */
-
-struct text_stops {
-    struct buf text;     /* folded, one after the other */
-    struct slice *words; /* sorted */
-    size_t count;
-};
-
-static int by_text(const void *a, const void *b)
-{
-    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-void text_stops_free(struct text_stops *s)
-{
-    if (s == NULL)
-        return;
-    buf_fini(&s->text);
-    mem_free(MEM_TEXT, s->words);
-    mem_free(MEM_TEXT, s);
-}
-
-struct text_stops *text_stops_new(struct text_tokenizer *t, const struct slice *words, size_t count)
-{
-    struct text_stops *s = t == NULL ? NULL : mem_try_calloc(MEM_TEXT, sizeof(*s));
-    if (s == NULL)
-        return NULL;
-    s->text = BUF_INIT(MEM_TEXT);
-    s->words = mem_try_calloc(MEM_TEXT, (count + 1) * sizeof(*s->words));
-    bool ok = s->words != NULL;
-    for (size_t i = 0; ok && i < count; i++) {
-        size_t from = s->text.len;
-        ok = text_fold(t, words[i], &s->text) == OK;
-        s->words[i].len = s->text.len - from;
-    }
-    if (!ok) {
-        text_stops_free(s);
-        return NULL;
-    }
-    for (size_t i = 0, at = 0; i < count; at += s->words[i++].len)
-        s->words[i].ptr = s->text.ptr == NULL ? NULL : s->text.ptr + at;
-    s->count = count;
-    if (count > 1)
-        qsort(s->words, count, sizeof(*s->words), by_text);
-    return s;
-}
-
 bool text_is_stop_word(const struct text_index *x, struct slice word)
 {
     return text_stops_have(x->stops, word);
-}
-
-bool text_stops_have(const struct text_stops *s, struct slice word)
-{
-    return s->count > 0 && bsearch(&word, s->words, s->count, sizeof(*s->words), by_text) != NULL;
 }
 
 /* -- gathering --------------------------------------------------------------------------------- */
@@ -252,6 +203,54 @@ enum err text_draft_read(struct text_draft *d, struct slice text)
     enum err e = text_tokenize(d->index->tokenizer, text, on_token, d);
     text_graves_close(&d->index->graves);
     return e;
+}
+
+/* The places of a group are the next ones. */
+static void pack_from(struct text_draft *d)
+{
+    struct group *g = &d->groups[d->packed_groups];
+    d->pack_at = g->first;
+    g->first = d->packed_count;
+}
+
+/* The next place goes where it belongs: behind those of its group, and of the groups before. */
+static void pack_one(struct text_draft *d)
+{
+    struct group *g = &d->groups[d->packed_groups];
+    uint32_t to = d->packed_count++, next = d->places[d->pack_at].next;
+    CHECK(to < d->place_count);
+    d->packed[to] = d->places[d->pack_at];
+    d->packed[to].next = next == NONE ? NONE : to + 1;
+    d->pack_at = next;
+    if (next != NONE)
+        return;
+    g->last = to;
+    if (++d->packed_groups < d->group_count)
+        pack_from(d);
+}
+
+bool text_draft_pack(struct text_draft *d)
+{
+    enum { PLACES = 2048 };
+    if (d->group_count == 0)
+        return true;
+    if (d->packed == NULL) {
+        d->packed = mem_try(MEM_TEXT, d->place_capacity * sizeof(*d->packed));
+        d->packed_count = d->packed_groups = 0;
+        if (d->packed == NULL)
+            return true; /* they may as well stay as they are */
+        pack_from(d);
+        return false;
+    }
+    for (unsigned i = 0; i < PLACES && d->packed_groups < d->group_count; i++)
+        pack_one(d);
+    if (d->packed_groups < d->group_count)
+        return false;
+    CHECK(d->packed_count == d->place_count);
+    mem_free(MEM_TEXT, d->places);
+    d->places = d->packed;
+    d->packed = NULL;
+    return true;
 }
 
 /* The places of a field that was read by itself, behind what there is. */

@@ -1,6 +1,7 @@
 #include "text/index.h"
 
 #include "text/draft.h"
+#include "text/stops.h"
 
 struct text_index *text_index_new(struct epoch *epoch, const uint64_t seed[2],
                                   const struct text_options *options)

@@ -27,7 +27,7 @@ struct text_options {
     size_t collection_count; /* whose rows documents have */
 };
 
-struct text_stops; /* index_put.c: words that are left out */
+struct text_stops; /* words that are left out */
 struct text_draft; /* the document that is being put */
 
 struct text_index {

@@ -2,10 +2,11 @@
 
 #include <stdlib.h>
 
-#include "text/draft.h"
+#include "text/index.h"
 #include "text/match.h"
 #include "text/patterns.h"
 #include "text/pieces.h"
+#include "text/stops.h"
 
 /* A leaf of a query. */
 struct sought {
