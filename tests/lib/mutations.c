@@ -214,6 +214,19 @@ struct mutation mutations_put(struct mutations *m, const struct db *db, struct s
     return out;
 }
 
+/* Another index, and other codes where there can be some. */
+static void change_shape(struct mutations *m, struct collection_spec *spec)
+{
+    bool walked = spec->type == TYPE_INT8 || spec->type == TYPE_BIT;
+    const struct spec_shape before = spec_shape(spec);
+    spec->index = (enum index_kind)below(m, INDEX_KIND_COUNT);
+    spec->m = 4 + below(m, 3);
+    if (!spec_has_vectors(&before) || spec->implicit)
+        return;
+    spec->quant = walked || below(m, 2) == 0 ? QUANT_NONE : QUANT_SQ8;
+    spec->keep_originals = true; /* or it would be a matter of time what they are */
+}
+
 static struct mutation alter_of(struct mutations *m, const struct db *db)
 {
     struct mutation out = {.kind = MUTATION_COLLECTION_ALTER,
@@ -226,6 +239,8 @@ static struct mutation alter_of(struct mutations *m, const struct db *db)
     out.spec.tuning.max_len = below(m, 1000);
     out.spec.tuning.evict = (enum eviction)below(m, EVICTION_COUNT);
     change_schema(m, &out.spec.schema);
+    if (below(m, 2) == 0)
+        change_shape(m, &out.spec);
     return out;
 }
 
