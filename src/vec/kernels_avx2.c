@@ -118,6 +118,39 @@ static inline vi vi_dot(vi acc, vq q, const uint8_t *p)
     return acc;
 }
 
+/* Adds a part of the query times numbers of 16 bits. */
+static inline vi vi_dot_words(vi acc, vq q, size_t part, __m256i numbers)
+{
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(q.part[part], numbers));
+}
+
+/* Each lane of a part keeps the bit of its place, and is all ones when that is set. */
+static inline vi vi_dot_bits(vi acc, vq q, const uint8_t *p)
+{
+    const __m256i place = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
+                                            8192, 16384, (short)-32768);
+    const __m256i ones = _mm256_set1_epi16(1);
+    uint16_t bits[4];
+    memcpy(bits, p, sizeof(bits));
+    for (size_t i = 0; i < 4; i++) {
+        __m256i kept = _mm256_and_si256(_mm256_set1_epi16((short)bits[i]), place);
+        __m256i set = _mm256_and_si256(_mm256_cmpeq_epi16(kept, place), ones);
+        acc = vi_dot_words(acc, q, i, set);
+    }
+    return acc;
+}
+
+static inline vi vi_dot_nibbles(vi acc, vq q, const uint8_t *p)
+{
+    const __m256i low = _mm256_set1_epi16(15);
+    for (size_t i = 0; i < 2; i++) {
+        __m256i both = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(p + 16 * i)));
+        acc = vi_dot_words(acc, q, i, _mm256_and_si256(both, low));
+        acc = vi_dot_words(acc, q, i + 2, _mm256_srli_epi16(both, 4));
+    }
+    return acc;
+}
+
 static inline v4 vi_sums(const vi *v)
 {
     vi all = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));

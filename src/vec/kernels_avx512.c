@@ -5,6 +5,8 @@
 #if defined(__x86_64__)
 #include "vec/kernels_x86.h"
 
+#include <string.h>
+
 enum { VF_LANES = 16, F32_CHAINS = 4, VH_WORDS = 8 };
 
 typedef __m512 vf;
@@ -96,6 +98,22 @@ static inline vq vq_load(const uint8_t *p)
 static inline vi vi_dot(vi acc, vq q, const uint8_t *p)
 {
     return _mm512_dpbusd_epi32(acc, q, _mm512_loadu_si512(p));
+}
+
+static inline vi vi_dot_bits(vi acc, vq q, const uint8_t *p)
+{
+    uint64_t bits;
+    memcpy(&bits, p, sizeof(bits));
+    return _mm512_dpbusd_epi32(acc, _mm512_maskz_mov_epi8(bits, q), _mm512_set1_epi8(1));
+}
+
+static inline vi vi_dot_nibbles(vi acc, vq q, const uint8_t *p)
+{
+    __m256i both = _mm256_loadu_si256((const __m256i *)p), low = _mm256_set1_epi8(15);
+    __m256i first = _mm256_and_si256(both, low);
+    __m256i second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+    return _mm512_dpbusd_epi32(acc, q,
+                               _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1));
 }
 
 static inline v4 vi_sums(const vi *v)

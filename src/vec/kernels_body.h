@@ -12,6 +12,7 @@
  *   vh          counts of bits in VH_WORDS 64-bit words: vh_zero, vh_step(acc, a, b),
  *               vh_step_part(acc, a, b, n) (n < VH_WORDS words), vh_sums(v, out): the sums of
  *               GROUP of them
+ *               vi_dot_bits, vi_dot_nibbles: the same of 64 bits, of 64 nibbles (vec.h)
  *   F32_CHAINS  sums kept per row of floats, 2 or more, as the registers allow
  *
  * GROUP rows are scored side by side, so that neither the latency of an addition nor that of a
@@ -19,6 +20,8 @@
  * operations in the same order, so a row's result does not depend on its company. */
 #ifndef VDB_VEC_KERNELS_BODY_H
 #define VDB_VEC_KERNELS_BODY_H
+
+#include "vec/kernels_rotate.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -237,8 +240,19 @@ MANY_AND_RANGE(l2_fp16, KEPT_FP16, true)
 MANY_AND_RANGE(dot_bf16, KEPT_BF16, false)
 MANY_AND_RANGE(l2_bf16, KEPT_BF16, true)
 
+/* What the integers of a row are; each is 8, 4 or 1 bits. */
+enum packed { PACKED_BYTES = 8, PACKED_NIBBLES = 4, PACKED_BITS = 1 };
+
+INLINE vi packed_dot(enum packed packed, vi acc, vq q, const uint8_t *p)
+{
+    return packed == PACKED_BYTES     ? vi_dot(acc, q, p)
+           : packed == PACKED_NIBBLES ? vi_dot_nibbles(acc, q, p)
+                                      : vi_dot_bits(acc, q, p);
+}
+
 /* The sums of group rows, GROUP or 1 (then repeated). size is a multiple of 64. */
-INLINE v4 u8s8_group(size_t group, const uint8_t *q, const uint8_t *const *row, size_t size)
+INLINE v4 u8_group(enum packed packed, size_t group, const uint8_t *q, const uint8_t *const *row,
+                   size_t size)
 {
     vi acc[GROUP];
     for (size_t r = 0; r < group; r++)
@@ -246,26 +260,27 @@ INLINE v4 u8s8_group(size_t group, const uint8_t *q, const uint8_t *const *row, 
     for (size_t i = 0; i < size; i += LINE_SIZE) {
         vq bytes = vq_load(q + i);
         for (size_t r = 0; r < group; r++)
-            acc[r] = vi_dot(acc[r], bytes, row[r] + i);
+            acc[r] = packed_dot(packed, acc[r], bytes, row[r] + i * packed / PACKED_BYTES);
     }
     for (size_t r = group; r < GROUP; r++)
         acc[r] = acc[0];
     return vi_sums(acc);
 }
 
-INLINE int32_t u8s8_one(const uint8_t *q, const uint8_t *row, size_t size)
+INLINE int32_t u8_one(enum packed packed, const uint8_t *q, const uint8_t *row, size_t size)
 {
     int32_t sums[GROUP];
-    v4_store(u8s8_group(1, q, &row, size), sums);
+    v4_store(u8_group(packed, 1, q, &row, size), sums);
     return sums[0];
 }
 
 static int32_t dot_u8s8(const uint8_t *q, const int8_t *c, size_t size)
 {
-    return u8s8_one(q, (const uint8_t *)c, size);
+    return u8_one(PACKED_BYTES, q, (const uint8_t *)c, size);
 }
 
-INLINE void u8s8_rows(const uint8_t *q, const struct rows *rows, size_t size, int32_t *out)
+INLINE void u8_rows(enum packed packed, const uint8_t *q, const struct rows *rows, size_t size,
+                    int32_t *out)
 {
     const uint8_t *row[GROUP];
     size_t i = 0;
@@ -273,29 +288,36 @@ INLINE void u8s8_rows(const uint8_t *q, const struct rows *rows, size_t size, in
     for (; i + GROUP <= rows->count; i += GROUP) {
         fetch_rows(rows, i + rows->ahead, i + rows->ahead + GROUP);
         group_at(rows, i, GROUP, row);
-        v4_store(u8s8_group(GROUP, q, row, size), out + i);
+        v4_store(u8_group(packed, GROUP, q, row, size), out + i);
     }
     for (; i < rows->count; i++)
-        out[i] = u8s8_one(q, row_at(rows, i), size);
+        out[i] = u8_one(packed, q, row_at(rows, i), size);
 }
 
-static void dot_u8s8_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
-                          const uint32_t *ids, size_t count, size_t size, int32_t *out)
-{
-    const struct rows rows = rows_named(base, stride_bytes, ids, count, size);
-    u8s8_rows(q, &rows, size, out);
-}
+/* The forms for many rows of one kind of integers. */
+#define PACKED_MANY_AND_RANGE(name, packed)                                                        \
+    static void name##_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,            \
+                            const uint32_t *ids, size_t count, size_t size, int32_t *out)          \
+    {                                                                                              \
+        const struct rows rows =                                                                   \
+            rows_named(base, stride_bytes, ids, count, size * (packed) / PACKED_BYTES);            \
+        u8_rows(packed, q, &rows, size, out);                                                      \
+    }                                                                                              \
+    static void name##_range(const uint8_t *q, const uint8_t *base, size_t stride_bytes,           \
+                             uint32_t first, size_t count, size_t size, int32_t *out)              \
+    {                                                                                              \
+        const struct rows rows =                                                                   \
+            rows_from(base, stride_bytes, first, count, size * (packed) / PACKED_BYTES);           \
+        u8_rows(packed, q, &rows, size, out);                                                      \
+    }
 
-static void dot_u8s8_range(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
-                           uint32_t first, size_t count, size_t size, int32_t *out)
-{
-    const struct rows rows = rows_from(base, stride_bytes, first, count, size);
-    u8s8_rows(q, &rows, size, out);
-}
+PACKED_MANY_AND_RANGE(dot_u8s8, PACKED_BYTES)
+PACKED_MANY_AND_RANGE(dot_bits, PACKED_BITS)
+PACKED_MANY_AND_RANGE(dot_nibbles, PACKED_NIBBLES)
 
 INLINE void sq8_group(const struct sq8_scan *s, size_t group, const uint8_t *const *row, float *out)
 {
-    v4 dots = u8s8_group(group, s->query, row, s->size);
+    v4 dots = u8_group(PACKED_BYTES, group, s->query, row, s->size);
     const uint8_t *tail[GROUP];
     for (size_t r = 0; r < GROUP; r++)
         tail[r] = row[r < group ? r : 0] + s->tail_offset;
@@ -403,8 +425,9 @@ static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_
     .l2_f32_many = l2_f32_many, .dot_f32_range = dot_f32_range, .l2_f32_range = l2_f32_range,      \
     .dot_u8s8 = dot_u8s8, .dot_u8s8_many = dot_u8s8_many, .dot_u8s8_range = dot_u8s8_range,        \
     .fp16 = {dot_fp16_many, l2_fp16_many, dot_fp16_range, l2_fp16_range},                          \
-    .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range}, .sq8_many = sq8_many,    \
-    .sq8_range = sq8_range, .hamming = hamming, .hamming_many = hamming_many,                      \
-    .hamming_range = hamming_range
+    .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range},                          \
+    .bits = {dot_bits_many, dot_bits_range}, .nibbles = {dot_nibbles_many, dot_nibbles_range},     \
+    .rotate = rotate, .sq8_many = sq8_many, .sq8_range = sq8_range, .hamming = hamming,            \
+    .hamming_many = hamming_many, .hamming_range = hamming_range
 
 #endif

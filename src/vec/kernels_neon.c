@@ -102,6 +102,34 @@ static inline vi vi_dot(vi acc, vq q, const uint8_t *p)
     return acc;
 }
 
+static inline vi vi_dot_bits(vi acc, vq q, const uint8_t *p)
+{
+    static const uint16_t places[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    const uint16x8_t place = vld1q_u16(places);
+    for (size_t i = 0; i < 8; i++) {
+        uint16x8_t set = vtstq_u16(vdupq_n_u16(p[i]), place);
+        acc = vpadalq_s16(acc, vandq_s16(q.part[i], vreinterpretq_s16_u16(set)));
+    }
+    return acc;
+}
+
+static inline vi vi_dot_words(vi acc, int16x8_t q, uint8x8_t numbers)
+{
+    int16x8_t c = vreinterpretq_s16_u16(vmovl_u8(numbers));
+    acc = vmlal_s16(acc, vget_low_s16(q), vget_low_s16(c));
+    return vmlal_high_s16(acc, q, c);
+}
+
+static inline vi vi_dot_nibbles(vi acc, vq q, const uint8_t *p)
+{
+    for (size_t i = 0; i < 4; i++) {
+        uint8x8_t both = vld1_u8(p + 8 * i);
+        acc = vi_dot_words(acc, q.part[i], vand_u8(both, vdup_n_u8(15)));
+        acc = vi_dot_words(acc, q.part[i + 4], vshr_n_u8(both, 4));
+    }
+    return acc;
+}
+
 static inline v4 vi_sums(const vi *v)
 {
     return vpaddq_s32(vpaddq_s32(v[0], v[1]), vpaddq_s32(v[2], v[3]));

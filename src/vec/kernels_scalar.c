@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vec/half.h"
+#include "vec/kernels_rotate.h"
 
 static const uint8_t *row_at(const uint8_t *base, size_t stride_bytes, size_t id)
 {
@@ -149,6 +150,40 @@ static void dot_u8s8_range(const uint8_t *q, const uint8_t *base, size_t stride_
         out[i] = dot_u8s8(q, (const int8_t *)row_at(base, stride_bytes, first + i), size);
 }
 
+static int32_t dot_bits(const uint8_t *q, const uint8_t *row, size_t size)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += q[i] * (row[i / 8] >> (i % 8) & 1);
+    return sum;
+}
+
+static int32_t dot_nibbles(const uint8_t *q, const uint8_t *row, size_t size)
+{
+    int32_t sum = 0;
+    for (size_t at = 0; at < size; at += 64, row += 32)
+        for (size_t i = 0; i < 32; i++)
+            sum += q[at + i] * (row[i] & 15) + q[at + 32 + i] * (row[i] >> 4);
+    return sum;
+}
+
+#define PACKED_FORMS(sum)                                                                          \
+    static void sum##_many(const uint8_t *q, const uint8_t *base, size_t stride_bytes,             \
+                           const uint32_t *ids, size_t count, size_t size, int32_t *out)           \
+    {                                                                                              \
+        for (size_t i = 0; i < count; i++)                                                         \
+            out[i] = sum(q, row_at(base, stride_bytes, ids[i]), size);                             \
+    }                                                                                              \
+    static void sum##_range(const uint8_t *q, const uint8_t *base, size_t stride_bytes,            \
+                            uint32_t first, size_t count, size_t size, int32_t *out)               \
+    {                                                                                              \
+        for (size_t i = 0; i < count; i++)                                                         \
+            out[i] = sum(q, row_at(base, stride_bytes, first + i), size);                          \
+    }
+
+PACKED_FORMS(dot_bits)
+PACKED_FORMS(dot_nibbles)
+
 static float sq8_score(const struct sq8_scan *s, const uint8_t *row)
 {
     struct sq8_tail tail;
@@ -213,6 +248,9 @@ const struct vec_kernels vec_kernels_scalar = {
     .dot_u8s8_range = dot_u8s8_range,
     .fp16 = {dot_fp16_many, l2_fp16_many, dot_fp16_range, l2_fp16_range},
     .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range},
+    .bits = {dot_bits_many, dot_bits_range},
+    .nibbles = {dot_nibbles_many, dot_nibbles_range},
+    .rotate = rotate,
     .sq8_many = sq8_many,
     .sq8_range = sq8_range,
     .hamming = hamming,

@@ -64,6 +64,16 @@ struct half_kernels {
                      size_t count, size_t dim, float *out);
 };
 
+/* Sums over rows of numbers that take less than a byte, out[i] = sum of q[j] * number j of the row,
+ * for size numbers, a multiple of 64 and at most 65,536. Of bits the j-th is bit j % 8 of byte
+ * j / 8. Nibbles stand in blocks of 64, which are 32 bytes: the low halves are the first 32. */
+struct packed_kernels {
+    void (*dot_many)(const uint8_t *q, const uint8_t *base, size_t stride_bytes,
+                     const uint32_t *ids, size_t count, size_t size, int32_t *out);
+    void (*dot_range)(const uint8_t *q, const uint8_t *base, size_t stride_bytes, uint32_t first,
+                      size_t count, size_t size, int32_t *out);
+};
+
 /* immutable */
 struct vec_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -87,6 +97,11 @@ struct vec_kernels {
                           const uint32_t *ids, size_t count, size_t size, int32_t *out);
 
     struct half_kernels fp16, bf16;
+    struct packed_kernels bits, nibbles;
+
+    /* One round of a rotation over size floats, a multiple of 16 (rabitq.c): signs from seed, then
+     * a Hadamard transform. The same bits in every table. */
+    void (*rotate)(float *v, size_t size, uint64_t seed);
 
     /* Scores of SQ8 rows: by id, fetched ahead, or first, first + 1, ... */
     void (*sq8_many)(const struct sq8_scan *s, const uint8_t *base, const uint32_t *ids,
