@@ -171,6 +171,8 @@ static const char *quant_type(const struct collection *c)
         return "int8";
     case QUANT_BIN:
         return "bin";
+    case QUANT_RABITQ:
+        return "rabitq";
     case QUANT_COUNT:
         break;
     }

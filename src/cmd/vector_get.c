@@ -44,10 +44,12 @@ static void reply_raw(struct reply *r, const struct collection_view *v, uint32_t
     }
     const struct codec *codec = v->codes.codec;
     const uint8_t *code = row_code(&v->codes, row);
-    bool sq8 = codec->quant == QUANT_SQ8;
+    bool sq8 = codec->quant == QUANT_SQ8, rabitq = codec->quant == QUANT_RABITQ;
     reply_array(r, sq8 ? 4 : 3);
-    reply_simple(r, sq8 ? "int8" : "bin");
-    size_t size = sq8 ? codec->dim : (codec->dim + 63) / 64 * sizeof(uint64_t);
+    reply_simple(r, sq8 ? "int8" : rabitq ? "rabitq" : "bin");
+    size_t size = sq8      ? codec->dim
+                  : rabitq ? codec->row_size
+                           : (codec->dim + 63) / 64 * sizeof(uint64_t);
     CHECK(size <= codec->row_size);
     reply_bulk(r, (struct slice){code, size});
     reply_double(r, (double)view_norm(v, row));

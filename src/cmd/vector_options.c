@@ -102,8 +102,8 @@ static enum err read_shape_words(const struct shape_options *o, struct collectio
                                  struct why *why)
 {
     static const char *const indexes[] = {"AUTO", "HNSW", "FLAT"};
-    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
-    static const enum quant known[] = {QUANT_NONE, QUANT_SQ8};
+    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "AUTO"};
+    static const enum quant known[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ};
     static const char *const originals[] = {"DROP", "KEEP"};
     int index = (int)spec->index, quant = -1, keep = spec->keep_originals;
     enum err e = OK;

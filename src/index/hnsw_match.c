@@ -121,7 +121,7 @@ static bool begin(struct match_walk *m, const struct hnsw *h, const struct index
     w->prepared = query->prepared;
     w->level = 0;
     w->ef = query->effort;
-    w->beam = w->ef / BEAM_POOL < BEAM_MAX ? 1 + w->ef / BEAM_POOL : BEAM_MAX;
+    walk_set_width(w);
     w->pool = pool;
     w->count = w->next = w->found_count = 0;
     w->cost = cost;

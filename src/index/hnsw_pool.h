@@ -10,7 +10,14 @@
 
 /* BEAM_MAX rows are followed in a step; a narrow pool takes fewer, since what is followed too early
  * is followed in vain. */
-enum { BATCH = 64, BEAM_MAX = 4, BEAM_POOL = 16, FOUND_MAX = BEAM_MAX * BATCH, YIELD_STEPS = 16 };
+enum {
+    BATCH = 64,
+    BEAM_MAX = 4,
+    BEAM_POOL = 16,
+    BEAM_POOL_SCREENED = 8, /* most of what is followed in vain costs two lines */
+    FOUND_MAX = BEAM_MAX * BATCH,
+    YIELD_STEPS = 16
+};
 
 /* A pool row whose links were followed carries this bit; rows stay below it (LIMIT_ROWS). */
 #define FOLLOWED 0x80000000u
@@ -23,6 +30,7 @@ struct walk {
     int level;
     size_t ef;
     size_t beam;
+    bool screens;     /* codec_screens */
     struct hit *pool; /* the nearest rows met, sorted */
     size_t count;
     size_t next; /* the rows of all places before it were followed */
@@ -31,6 +39,14 @@ struct walk {
     size_t found_count;
     struct index_cost *cost;
 };
+
+/* How a walk with this ef looks at rows. */
+static inline void walk_set_width(struct walk *w)
+{
+    w->screens = codec_screens(w->rows->codec);
+    const size_t pool = w->screens ? BEAM_POOL_SCREENED : BEAM_POOL;
+    w->beam = w->ef / pool < BEAM_MAX ? 1 + w->ef / pool : BEAM_MAX;
+}
 
 static inline void fetch_links(const struct hnsw *h, uint32_t row, int level)
 {
@@ -85,14 +101,26 @@ static inline void pool_merge(struct walk *w, const struct hit *near, size_t nea
         w->next = out;
 }
 
+/* Drops the rows found that a look at the first lines of their codes tells to be too far. The links
+ * of the others are likely to be followed next. */
+static inline void screen_found(struct walk *w, float limit)
+{
+    w->found_count =
+        codec_screen(w->rows->codec, w->prepared, w->rows->codes, w->found, w->found_count, limit);
+    for (size_t i = 0; i < w->found_count; i++)
+        fetch_links(w->h, w->found[i], w->level);
+}
+
 static inline void score_found(struct walk *w)
 {
     float scores[FOUND_MAX];
     struct hit near[FOUND_MAX];
     const float limit = w->count == w->ef ? w->pool[w->ef - 1].dist : INFINITY;
+    w->cost->distances += w->found_count;
+    if (w->screens && w->count == w->ef)
+        screen_found(w, limit);
     const size_t count = w->found_count;
     codec_score_many(w->rows->codec, w->prepared, w->rows->codes, w->found, count, scores);
-    w->cost->distances += count;
     w->found_count = 0;
 
     /* No branch on what chance decides: near[kept] is written either way. */

@@ -7,6 +7,8 @@
  * near enough is sorted and merged into the pool in one pass. */
 #include "index/hnsw_pool.h"
 
+#include <string.h>
+
 /* Adds the unvisited neighbours of a row to found. */
 static inline void gather(struct walk *w, uint32_t row)
 {
@@ -42,7 +44,7 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     w.prepared = prepared;
     w.level = level;
     w.ef = ef;
-    w.beam = ef / BEAM_POOL < BEAM_MAX ? 1 + ef / BEAM_POOL : BEAM_MAX;
+    walk_set_width(&w);
     w.pool = pool;
     w.count = count;
     w.next = 0;
@@ -72,11 +74,32 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     return w.count;
 }
 
+/* Rows that a descent has scored: what was no better then is no better now. A row that another has
+ * taken the place of is scored again. */
+struct scored {
+    uint32_t rows[256];
+};
+
+/* Keeps those that were not; they are from now on. */
+static size_t drop_scored(struct scored *s, uint32_t *ids, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = ids[i], *place = &s->rows[id % COUNT_OF(s->rows)];
+        ids[kept] = id;
+        kept += *place != id;
+        *place = id;
+    }
+    return kept;
+}
+
 struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
                         const uint8_t *prepared, uint64_t entry, int level, struct index_cost *cost)
 {
     CHECK(entry != ENTRY_NONE && entry_level(entry) < HNSW_LEVELS_MAX && level >= 0);
     struct hit best = {.row = entry_row(entry)};
+    struct scored scored;
+    memset(&scored, 0xff, sizeof(scored)); /* ROW_NONE */
     best.dist = codec_score(rows->codec, prepared, row_code(rows, best.row));
     for (int at = entry_level(entry); at > level; at--) {
         for (bool better = true; better;) {
@@ -84,8 +107,10 @@ struct hit hnsw_descend(const struct hnsw *h, const struct index_rows *rows,
             uint32_t ids[BATCH];
             float scores[BATCH];
             size_t count = hnsw_neighbours(&h->index, best.row, at, ids, BATCH);
-            codec_score_many(rows->codec, prepared, rows->codes, ids, count, scores);
+            count = drop_scored(&scored, ids, count);
             cost->distances += count;
+            count = codec_screen(rows->codec, prepared, rows->codes, ids, count, best.dist);
+            codec_score_many(rows->codec, prepared, rows->codes, ids, count, scores);
             for (size_t i = 0; i < count; i++) {
                 if (scores[i] < best.dist && ids[i] < rows->end) {
                     best = (struct hit){scores[i], ids[i]};

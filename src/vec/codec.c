@@ -79,9 +79,16 @@ static void none_decode(const struct codec *c, const uint8_t *row, float *vector
     memcpy(vector, row, c->row_size);
 }
 
-const struct codec_form codec_fp32 = {none_init,        none_encode,       none_store,
-                                      none_query,       none_query_of_row, none_score_many,
-                                      none_score_range, none_decode};
+const struct codec_form codec_fp32 = {
+    .init = none_init,
+    .encode = none_encode,
+    .store = none_store,
+    .query = none_query,
+    .query_of_row = none_query_of_row,
+    .score_many = none_score_many,
+    .score_range = none_score_range,
+    .decode = none_decode,
+};
 
 static void init_form(struct codec *c)
 {
@@ -95,8 +102,10 @@ static void init_form(struct codec *c)
 void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t dim,
                 const struct vec_kernels *kernels)
 {
-    static const struct codec_form *const forms[QUANT_COUNT] = {
-        [QUANT_NONE] = &codec_fp32, [QUANT_SQ8] = &codec_sq8, [QUANT_BIN] = &codec_bin};
+    static const struct codec_form *const forms[QUANT_COUNT] = {[QUANT_NONE] = &codec_fp32,
+                                                                [QUANT_SQ8] = &codec_sq8,
+                                                                [QUANT_BIN] = &codec_bin,
+                                                                [QUANT_RABITQ] = &codec_rabitq};
     CHECK(quant < QUANT_COUNT && metric < METRIC_FLOAT_COUNT);
     CHECK(quant != QUANT_BIN || metric == METRIC_COSINE);
     *c = (struct codec){
@@ -162,13 +171,20 @@ float codec_score(const struct codec *c, const uint8_t *query, const uint8_t *ro
     return score;
 }
 
+bool codec_screens(const struct codec *c)
+{
+    return c->form->screen != NULL;
+}
+
+size_t codec_screen(const struct codec *c, const uint8_t *query, const uint8_t *base, uint32_t *ids,
+                    size_t count, float limit)
+{
+    return codec_screens(c) ? c->form->screen(c, query, base, ids, count, limit) : count;
+}
+
 bool codec_row_finite(const struct codec *c, const uint8_t *row)
 {
-    if (c->quant != QUANT_SQ8)
-        return true;
-    struct sq8_tail tail;
-    memcpy(&tail, row + c->tail_offset, sizeof(tail));
-    return isfinite(tail.scale) && isfinite(tail.add) && isfinite(tail.range);
+    return c->form->finite == NULL || c->form->finite(c, row);
 }
 
 void codec_decode(const struct codec *c, const uint8_t *row, float *vector)

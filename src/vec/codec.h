@@ -3,7 +3,7 @@
  * A codec turns a vector into a code row (encode) and a query into a prepared query (query), and
  * scores prepared queries against code rows. Scores are in the unit of the metric's distance
  * (vec.h), nearer is smaller, so that scores of codes and exact distances can stand in one list.
- * Scores of SQ8 and BIN are finite for all finite vectors.
+ * Scores of SQ8, BIN and RABITQ are finite for all finite vectors.
  *
  *   QUANT_NONE  the code row is the vector itself, in its type (type.h); scores are exact
  *   QUANT_SQ8   one signed byte per dimension: round(v / range * 127), range = max |v|; the
@@ -11,6 +11,8 @@
  *               dot product of query and row needs no mask
  *   QUANT_BIN   one bit per dimension, 1 where v > 0; score = 2 * differing bits / dim (COSINE
  *               only)
+ *   QUANT_RABITQ four bits per dimension after a rotation, and one bit beside for codec_screen
+ *               (rabitq.h, codec_rabitq.c)
  *
  * SQ8 row: dim bytes, zeros up to tail_offset (a multiple of 4), then struct sq8_tail (vec.h):
  * float scale (of the codes in a dot product, close to range / 127), float add (L2: the squared
@@ -35,7 +37,8 @@
 #define QUANT_LIST(X)                                                                              \
     X(QUANT_NONE, "NONE")                                                                          \
     X(QUANT_SQ8, "SQ8")                                                                            \
-    X(QUANT_BIN, "BIN")
+    X(QUANT_BIN, "BIN")                                                                            \
+    X(QUANT_RABITQ, "RABITQ")
 
 enum quant {
 #define X(name, word) name,
@@ -55,7 +58,7 @@ struct codec {
     const struct vec_kernels *kernels;
     const struct codec_form *form;
     enum quant quant;
-    enum vec_type type;   /* NONE: of the row; FP32 otherwise */
+    enum vec_type type; /* NONE: of the row; FP32 otherwise */
     enum metric metric;
     uint32_t dim;
     uint32_t row_size;    /* bytes of a code row */
@@ -80,9 +83,17 @@ void codec_store(const struct codec *c, const uint8_t *vector, uint8_t *row);
 /* query: query_size bytes, 64-byte aligned. vector: dim floats that the type has; normalised where
  * type_normalises() says so, and then FP16 and BF16 may be any floats. The second form prepares a
  * stored row as query, and gives the same bytes as the first does of the vector that was encoded
- * (FP16 and BF16 under COSINE: up to rounding). */
+ * (FP16 and BF16 under COSINE: up to rounding; RABITQ: of the vector that the row stands for). */
 void codec_query(const struct codec *c, const float *vector, uint8_t *query);
 void codec_query_of_row(const struct codec *c, const uint8_t *row, uint8_t *query);
+
+/* Does codec_screen tell rows apart? */
+bool codec_screens(const struct codec *c);
+/* Moves up those of the rows whose score may be below limit, in their order; returns how many.
+ * Reads the first bytes of each row. All of them where it does not tell them apart; otherwise a row
+ * just below the limit may be missed, one in 20. */
+size_t codec_screen(const struct codec *c, const uint8_t *query, const uint8_t *base, uint32_t *ids,
+                    size_t count, float limit);
 
 /* out[i] = score of the row at base + ids[i] * row_size. Rows are fetched ahead. */
 void codec_score_many(const struct codec *c, const uint8_t *query, const uint8_t *base,

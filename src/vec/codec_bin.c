@@ -81,6 +81,12 @@ static void bin_decode(const struct codec *c, const uint8_t *row, float *vector)
         vector[i] = row[i / 8] >> (i % 8) & 1 ? 1.0f : -1.0f;
 }
 
-const struct codec_form codec_bin = {bin_init,        bin_encode,       NULL,
-                                     bin_query,       bin_query_of_row, bin_score_many,
-                                     bin_score_range, bin_decode};
+const struct codec_form codec_bin = {
+    .init = bin_init,
+    .encode = bin_encode,
+    .query = bin_query,
+    .query_of_row = bin_query_of_row,
+    .score_many = bin_score_many,
+    .score_range = bin_score_range,
+    .decode = bin_decode,
+};

@@ -108,5 +108,12 @@ static void bit_decode(const struct codec *c, const uint8_t *row, float *vector)
     type_decode(TYPE_BIT, row, c->dim, vector);
 }
 
-const struct codec_form codec_bit = {bit_init,         NULL,           bit_store,       bit_query,
-                                     bit_query_of_row, bit_score_many, bit_score_range, bit_decode};
+const struct codec_form codec_bit = {
+    .init = bit_init,
+    .store = bit_store,
+    .query = bit_query,
+    .query_of_row = bit_query_of_row,
+    .score_many = bit_score_many,
+    .score_range = bit_score_range,
+    .decode = bit_decode,
+};

@@ -15,11 +15,15 @@ struct codec_form {
     void (*score_range)(const struct codec *c, const uint8_t *query, const uint8_t *base,
                         uint32_t first, size_t count, float *out);
     void (*decode)(const struct codec *c, const uint8_t *row, float *vector);
+    /* codec_screen, codec_row_finite; NULL: every row passes */
+    size_t (*screen)(const struct codec *c, const uint8_t *query, const uint8_t *base,
+                     uint32_t *ids, size_t count, float limit);
+    bool (*finite)(const struct codec *c, const uint8_t *row);
 };
 
 /* QUANT_NONE of each type; they have no encode but FP32. The others have no store. */
 extern const struct codec_form codec_fp32, codec_half, codec_int8, codec_bit;
-extern const struct codec_form codec_sq8, codec_bin;
+extern const struct codec_form codec_sq8, codec_bin, codec_rabitq;
 
 enum { CODEC_LINE = 64 }; /* bytes the kernels may read at once; alignment of prepared queries */
 

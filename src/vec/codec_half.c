@@ -99,5 +99,11 @@ static void half_decode(const struct codec *c, const uint8_t *row, float *vector
 }
 
 const struct codec_form codec_half = {
-    half_init,        NULL,       half_store, half_query, half_query_of_row, half_score_many,
-    half_score_range, half_decode};
+    .init = half_init,
+    .store = half_store,
+    .query = half_query,
+    .query_of_row = half_query_of_row,
+    .score_many = half_score_many,
+    .score_range = half_score_range,
+    .decode = half_decode,
+};

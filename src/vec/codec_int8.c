@@ -144,5 +144,11 @@ static void int8_decode(const struct codec *c, const uint8_t *row, float *vector
 }
 
 const struct codec_form codec_int8 = {
-    int8_init,        NULL,       int8_store, int8_query, int8_query_of_row, int8_score_many,
-    int8_score_range, int8_decode};
+    .init = int8_init,
+    .store = int8_store,
+    .query = int8_query,
+    .query_of_row = int8_query_of_row,
+    .score_many = int8_score_many,
+    .score_range = int8_score_range,
+    .decode = int8_decode,
+};

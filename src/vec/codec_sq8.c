@@ -219,9 +219,21 @@ static void sq8_decode(const struct codec *c, const uint8_t *row, float *vector)
         vector[i] = (float)codes[i] / CODE_MAX * tail.range;
 }
 
-const struct codec_form codec_sq8 = {sq8_init,        sq8_encode,       NULL,
-                                     sq8_query,       sq8_query_of_row, sq8_score_many,
-                                     sq8_score_range, sq8_decode};
+static bool sq8_finite(const struct codec *c, const uint8_t *row)
+{
+    struct sq8_tail tail;
+    memcpy(&tail, row + c->tail_offset, sizeof(tail));
+    return isfinite(tail.scale) && isfinite(tail.add) && isfinite(tail.range);
+}
+
+const struct codec_form codec_sq8 = {.init = sq8_init,
+                                     .encode = sq8_encode,
+                                     .query = sq8_query,
+                                     .query_of_row = sq8_query_of_row,
+                                     .score_many = sq8_score_many,
+                                     .score_range = sq8_score_range,
+                                     .decode = sq8_decode,
+                                     .finite = sq8_finite};
 
 float codec_range(const struct codec *c, const uint8_t *row)
 {

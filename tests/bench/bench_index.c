@@ -41,7 +41,7 @@ static const double recalls[] = {0.90, 0.95, 0.98, 0.99};
 enum { RECALLS = 4 };
 
 static const struct bench_system *const systems[] = {
-    &bench_vdb,         &bench_vdb_flat,      &bench_hnswlib,
+    &bench_vdb, &bench_vdb_rabitq,         &bench_vdb_flat,      &bench_hnswlib,
     &bench_faiss_ivfpq, &bench_faiss_ivfflat, &bench_faiss_flat,
 };
 

@@ -41,6 +41,7 @@ struct bench_system {
 };
 
 extern const struct bench_system bench_vdb;
+extern const struct bench_system bench_vdb_rabitq;
 extern const struct bench_system bench_vdb_flat;
 extern const struct bench_system bench_hnswlib;
 extern const struct bench_system bench_faiss_ivfpq;

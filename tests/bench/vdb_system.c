@@ -153,9 +153,10 @@ static void link_all(struct vdb *v, unsigned threads)
     }
 }
 
-static void *build_graph(const struct matrix *train, enum bench_metric metric, unsigned threads)
+static void *build_on(enum quant quant, const struct matrix *train, enum bench_metric metric,
+                      unsigned threads)
 {
-    struct vdb *v = vdb_new(train, metric, QUANT_SQ8);
+    struct vdb *v = vdb_new(train, metric, quant);
     v->graph = hnsw_new(&v->epoch, LINKS, EF_BUILD, train->rows);
     if (v->graph == NULL || v->graph->ops->reserve(v->graph, train->rows) != OK)
         die("no memory for a graph");
@@ -165,6 +166,16 @@ static void *build_graph(const struct matrix *train, enum bench_metric metric, u
     }
     link_all(v, threads);
     return v;
+}
+
+static void *build_graph(const struct matrix *train, enum bench_metric metric, unsigned threads)
+{
+    return build_on(QUANT_SQ8, train, metric, threads);
+}
+
+static void *build_rabitq(const struct matrix *train, enum bench_metric metric, unsigned threads)
+{
+    return build_on(QUANT_RABITQ, train, metric, threads);
 }
 
 static void *build_flat(const struct matrix *train, enum bench_metric metric, unsigned threads)
@@ -300,6 +311,17 @@ const struct bench_system bench_vdb = {
     .search = search_graph,
     .free = vdb_free,
     .code_bytes = code_bytes,
+};
+
+const struct bench_system bench_vdb_rabitq = {
+    .name = "vdb HNSW M16 efC200 RABITQ",
+    .key = "vdb-rabitq",
+    .efforts = efforts,
+    .effort_count = COUNT_OF(efforts),
+    .effort_text = effort_text,
+    .build = build_rabitq,
+    .search = search_graph,
+    .free = vdb_free,
 };
 
 const struct bench_system bench_vdb_flat = {

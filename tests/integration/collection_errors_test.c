@@ -71,7 +71,7 @@ TEST(collection_errors, vcreate_names_the_words_it_takes)
     REFUSED({"VCREATE k DIM 2 METRIC EUCLID", "METRIC: 'EUCLID' is not one of: COSINE L2 IP"},
             {"VCREATE k DIM 2 TYPE FP64", "TYPE: 'FP64' is not one of: FP32"},
             {"VCREATE k DIM 2 INDEX IVF", "INDEX: 'IVF' is not one of: AUTO HNSW FLAT"},
-            {"VCREATE k DIM 2 QUANT PQ", "QUANT: 'PQ' is not one of: NONE SQ8 AUTO"},
+            {"VCREATE k DIM 2 QUANT PQ", "QUANT: 'PQ' is not one of: NONE SQ8 RABITQ AUTO"},
             {"VCREATE k DIM 2 ORIGINALS MAYBE", "ORIGINALS: 'MAYBE' is not one of: DROP KEEP"},
             {"VCREATE k DIM 2 METRIC", "METRIC: a value is missing after it"},
             {"VCREATE k DIM 2 METRIC ''", "METRIC: '' is not one of"},

@@ -166,7 +166,8 @@ TEST(types, vinfo_names_the_type_and_what_searches_walk)
         {"VCREATE a DIM 64 TYPE FP16", "VINFO a", "int8 FP16 SQ8"},
         {"VCREATE b DIM 64 TYPE BF16 QUANT NONE", "VINFO b", "bf16 BF16 NONE"},
         {"VCREATE c DIM 64 TYPE INT8", "VINFO c", "int8 INT8 NONE"},
-        {"VCREATE d DIM 64 TYPE BIT METRIC JACCARD", "VINFO d", "bin BIT NONE"}};
+        {"VCREATE d DIM 64 TYPE BIT METRIC JACCARD", "VINFO d", "bin BIT NONE"},
+        {"VCREATE e DIM 64 QUANT RABITQ", "VINFO e", "rabitq FP32 RABITQ"}};
     struct peer *p = peer_fresh(2);
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
         char quant[16], type[16], codes[16], want[512];
@@ -180,6 +181,20 @@ TEST(types, vinfo_names_the_type_and_what_searches_walk)
                        quant, i == 3 ? "JACCARD" : "COSINE", type, codes);
         SAYS(p, lines[i][1], want);
     }
+}
+
+TEST(types, rotated_codes_find_and_rank_as_the_vectors_do)
+{
+    PLAY({"VCREATE c DIM 2 METRIC L2 INDEX HNSW QUANT RABITQ", "+OK"},
+         {"VADD c VALUES 2 3 4 a", ":1", "#t"}, {"VADD c VALUES 2 0 0 b", ":1", "#t"},
+         {"VSEARCH c VALUES 2 3 3 WITHDIST", "[['a' '1'] ['b' '18']]", "[['a' ,1] ['b' ,18]]"},
+         {"VEMB c a", "['3' '4']", "[,3 ,4]"}, {"VALTER c QUANT SQ8", "+OK"},
+         {"VALTER c QUANT RABITQ", "+OK"},
+         {"VSEARCH c VALUES 2 3 3 WITHDIST", "[['a' '1'] ['b' '18']]", "[['a' ,1] ['b' ,18]]"},
+         {"VCREATE d DIM 2 METRIC L2 QUANT RABITQ ORIGINALS DROP", "+OK"},
+         {"VADD d VALUES 2 0 0 z", ":1", "#t"}, {"VEMB d z", "['0' '0']", "[,0 ,0]"},
+         {"VCREATE e DIM 8 TYPE INT8 QUANT RABITQ",
+          "-ERR QUANT RABITQ does not go with TYPE INT8: searches walk its vectors as they are"});
 }
 
 /* What VINFO says of the bytes of a collection's elements. */

@@ -87,7 +87,7 @@ static struct collection_spec spec_of(struct slice key)
     static const enum vec_type types[] = {TYPE_INT8, TYPE_FP32, TYPE_FP16, TYPE_FP32,
                                           TYPE_BIT,  TYPE_FP32, TYPE_BF16};
     static const enum index_kind indexes[] = {INDEX_AUTO, INDEX_AUTO, INDEX_HNSW, INDEX_FLAT};
-    spec.quant = quants[number % COUNT_OF(quants)];
+    spec.quant = number % 6 == 0 ? QUANT_RABITQ : quants[number % COUNT_OF(quants)];
     spec.index = indexes[number % COUNT_OF(indexes)];
     spec.metric = spec.quant == QUANT_BIN ? METRIC_COSINE : METRIC_L2;
     spec.keep_originals = number % 5 != 1;

@@ -32,6 +32,10 @@ void fixture_draw(struct fixture *f, float *out)
     double square = 0;
     for (uint32_t i = 0; i < spec->dim; i++) {
         out[i] = number_of(spec, centre[i] + 0.6f * normal(&f->random));
+    }
+    if (f->bend != NULL)
+        f->bend(&f->random, out, spec->dim);
+    for (uint32_t i = 0; i < spec->dim; i++) {
         square += (double)out[i] * (double)out[i];
     }
     for (uint32_t i = 0; i < spec->dim && type_normalises(spec->type, spec->metric); i++)

@@ -15,6 +15,8 @@ struct fixture {
     struct collection_spec spec;
     uint64_t random;
     struct slice partition; /* of puts and searches; len 0: not said */
+    void (*bend)(uint64_t *random, float *v, uint32_t dim); /* of what is drawn; NULL: as it is. Set
+                                                               before fixture_open */
     float centres[FIXTURE_CENTRES][FIXTURE_DIM_MAX];
 };
 

@@ -56,6 +56,8 @@ TEST(recall, has_a_floor_for_every_metric_and_quantizer)
         expect_floor(metrics[i], QUANT_NONE, true, 0.97);
         expect_floor(metrics[i], QUANT_SQ8, true, 0.97);
     }
+    for (size_t i = 0; i < COUNT_OF(metrics); i++)
+        expect_floor(metrics[i], QUANT_RABITQ, true, 0.97);
     expect_floor(METRIC_COSINE, QUANT_BIN, true, 0.90);
 }
 
@@ -64,12 +66,14 @@ TEST(recall, of_codes_alone_is_what_codes_can_give)
     /* Exact search scans the codes too then, so this is the graph's recall over them. */
     expect_floor(METRIC_COSINE, QUANT_SQ8, false, 0.95);
     expect_floor(METRIC_L2, QUANT_SQ8, false, 0.95);
+    expect_floor(METRIC_COSINE, QUANT_RABITQ, false, 0.95);
+    expect_floor(METRIC_L2, QUANT_RABITQ, false, 0.95);
 }
 
-TEST(recall, stays_after_replacing_and_removing)
+static void expect_stays(enum quant quant)
 {
     static struct fixture f;
-    open_fixture(&f, METRIC_COSINE, QUANT_SQ8, true);
+    open_fixture(&f, METRIC_COSINE, quant, true);
     double fresh = recall(&f, NULL);
     for (int round = 0; round < 2; round++)
         for (unsigned first = 0; first < ROWS; first += FIXTURE_BATCH) {
@@ -87,6 +91,16 @@ TEST(recall, stays_after_replacing_and_removing)
     EXPECT_EQ(f.c->live, ROWS / 10);
     EXPECT(recall(&f, NULL) >= 0.97);
     fixture_close(&f);
+}
+
+TEST(recall, stays_after_replacing_and_removing)
+{
+    expect_stays(QUANT_SQ8);
+}
+
+TEST(recall, of_rotated_codes_stays_after_replacing_and_removing)
+{
+    expect_stays(QUANT_RABITQ);
 }
 
 TEST(recall, with_a_filter_is_complete_and_near_exact)

@@ -9,7 +9,7 @@ enum { SEEDS = 10, CHANGES = 4 };
 
 static struct collection_spec random_wish(struct churn *w)
 {
-    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8};
+    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ};
     struct collection_spec spec = w->c->spec;
     spec.index = (enum index_kind)rng_below(&w->random, INDEX_KIND_COUNT);
     spec.quant = quants[rng_below(&w->random, COUNT_OF(quants))];
