@@ -24,7 +24,8 @@ TEST(collection, vinfo_tells_the_fields_of_redis_and_its_own)
         "+type +FP32 +index +HNSW +index-now +FLAT +quant +SQ8 +originals +DROP "
         "+ef-construction :77 +ef :55 +pending :0 +dead-rows :0 +free-rows :0 "
         "+memory-bytes :@ +bytes-per-vector :0 +element-ttl :0 +max-len :0 +max-bytes :0 "
-        "+evict +REFUSE +evicted :0 +element-bytes :0 +expiring :0 +partitions :1 +schema []";
+        "+evict +REFUSE +evicted :0 +element-bytes :0 +expiring :0 +partitions :1 +schema [] "
+        "+altering +no +altering-to + +altering-rows :0 +altering-bytes :0 +serving-bytes :@";
     char two[sizeof(fields) + 2], three[sizeof(fields) + 2];
     (void)snprintf(two, sizeof(two), "[%s]", fields);
     (void)snprintf(three, sizeof(three), "{%s}", fields);
