@@ -856,6 +856,8 @@ TOLD_OTHERWISE = {
     ('config|rewrite', 'flags'): 'a lane writes the file, so it cannot run inside EXEC: no_multi',
     ('getex', 'keys'): "without Redis's notes",
     ('set', 'keys'): "without Redis's notes",
+    ('sort', 'keys'): "without Redis's notes",
+    ('sort_ro', 'keys'): "without Redis's notes",
     ('zrank', 'arity'): 'WITHSCORE of Redis 7.2',
     ('zrevrank', 'arity'): 'WITHSCORE of Redis 7.2',
 }
