@@ -6,11 +6,12 @@ SAN      ?=
 PREFIX   ?= /usr/local
 PLANTS   ?=
 
+comma    := ,
+
 # One folder of objects per compiler and set of flags, so that switching never rebuilds the other.
 CC_NAME  := $(notdir $(firstword $(CC)))
 VARIANT  := $(CC_NAME)-$(MODE)$(if $(LIBS3),-libs3)
 VARIANT  := $(VARIANT)$(if $(SAN),-$(subst $(,),-,$(SAN)))$(if $(PLANTS),-plants)
-comma    := ,
 VARIANT  := $(subst $(comma),-,$(VARIANT))
 OBJ      := build/$(VARIANT)
 
@@ -20,6 +21,9 @@ CPPFLAGS += -D_GNU_SOURCE -Isrc -Itests -MMD -MP $(if $(PLANTS),-DVDB_PLANTS)
 CFLAGS   += -std=c17 -g $(WARN) -fno-strict-aliasing -pthread
 LDFLAGS  += -pthread
 LDLIBS   += -luv -lxxhash -lroaring -licuuc -lstemmer -lcurl -lcrypto -lm -ldl
+# Lanes are threads already: the OpenBLAS that has none of its own, where it is there.
+BLAS     := $(firstword $(wildcard /usr/lib/*/openblas-serial))
+LDLIBS   += $(if $(BLAS),-L$(BLAS) -Wl$(comma)-rpath$(comma)$(BLAS)) -lopenblas
 
 ifeq ($(MODE),release)
 CFLAGS   += -O3 -fPIE -fstack-protector-strong -fstack-clash-protection

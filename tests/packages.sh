@@ -8,7 +8,7 @@
 # it prints the one line to run and ends the script.
 
 PACKAGES_BUILD="gcc libc6-dev make libuv1-dev libjemalloc-dev libxxhash-dev libhiredis-dev \
-    libcurl4-openssl-dev libssl-dev libroaring-dev libicu-dev libstemmer-dev"
+    libcurl4-openssl-dev libssl-dev libroaring-dev libicu-dev libstemmer-dev libopenblas-serial-dev"
 PACKAGES_GLOVE100="nodejs npm ca-certificates"
 PACKAGES_FASHION784="nodejs dataset-fashion-mnist"
 PACKAGES_RUN="$PACKAGES_BUILD redis-tools"
