@@ -61,7 +61,8 @@ static void add(struct near_table *t, uint32_t row, float distance)
     *place_of(t, key, hash) = (struct near_row){row, hash, distance};
 }
 
-static enum err fill_by_scan(struct near_table *t, const struct ft_side *side, struct lane *lane)
+static enum err fill_by_scan(struct near_table *t, const struct ft_side *side, struct lane *lane,
+                             struct index_cost *cost)
 {
     struct near_scale scale;
     const struct index_rows *rows = &side->view.codes;
@@ -73,7 +74,10 @@ static enum err fill_by_scan(struct near_table *t, const struct ft_side *side, s
     for (uint32_t row = 0; row < rows->end; row++) {
         if (row % YIELD_ROWS == 0)
             lane_yield(lane);
-        float distance = row_visible(rows, row) ? near_distance(&scale, row) : INFINITY;
+        if (!row_visible(rows, row))
+            continue;
+        float distance = near_distance(&scale, row);
+        cost->distances++;
         if (distance <= side->radius)
             add(t, row, distance);
     }
@@ -90,7 +94,7 @@ static enum err fill(struct near_table *t, const struct ft_side *side, struct la
     const struct near_query q = {&side->view, side->query, side->radius, side->epsilon};
     enum err e = near_walk(&q, lane, cost, &walked, &hits, &count);
     if (e == OK)
-        e = walked ? make_room(t, side, count) : fill_by_scan(t, side, lane);
+        e = walked ? make_room(t, side, count) : fill_by_scan(t, side, lane, cost);
     for (size_t i = 0; e == OK && i < count; i++)
         add(t, hits[i].row, hits[i].dist);
     mem_free(MEM_SCRATCH, hits);
@@ -157,6 +161,7 @@ static bool take_near(void *user, uint32_t row)
 {
     struct near_all *n = user;
     float distance = near_distance(&n->scale, row);
+    n->s->cost.distances++;
     return distance > n->s->radius || take(n, row, distance);
 }
 
