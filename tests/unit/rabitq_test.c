@@ -105,8 +105,8 @@ static int64_t exact_sum(const uint8_t *q, const uint8_t *row, size_t size, bool
 {
     int64_t sum = 0;
     for (size_t i = 0; i < size; i++) {
-        unsigned half = row[i / 64 * 32 + i % 32] >> (i % 64 < 32 ? 0 : 4) & 15;
-        sum += q[i] * (int64_t)(bits ? row[i / 8] >> (i % 8) & 1u : half);
+        unsigned half = (unsigned)row[i / 64 * 32 + i % 32] >> (i % 64 < 32 ? 0 : 4) & 15;
+        sum += q[i] * (int64_t)(bits ? (unsigned)row[i / 8] >> (i % 8) & 1 : half);
     }
     return sum;
 }
