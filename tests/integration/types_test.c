@@ -197,16 +197,39 @@ TEST(types, rotated_codes_find_and_rank_as_the_vectors_do)
           "-ERR QUANT RABITQ does not go with TYPE INT8: searches walk its vectors as they are"});
 }
 
-/* What VINFO says of the bytes of a collection's elements. */
-static unsigned element_bytes(struct peer *p, const char *ask)
+/* What VINFO answers, until the peer's next reply. */
+static const char *info_of(struct peer *p, const char *ask)
 {
     struct buf line = BUF_INIT(MEM_TEST);
-    unsigned bytes = 0;
     command_bytes(ask, &line);
     REQUIRE(peer_send(p, line.ptr, line.len));
-    const char *said = strstr(peer_reply(p, REPLY_MS), "+element-bytes :");
-    REQUIRE(said != NULL && sscanf(said, "+element-bytes :%u ", &bytes) == 1);
     buf_fini(&line);
+    return peer_reply(p, REPLY_MS);
+}
+
+TEST(types, auto_chooses_codes_by_dimension_metric_and_what_is_kept)
+{
+    static const char *const lines[][2] = {
+        {"DIM 512", "+quant +RABITQ "},           {"DIM 511", "+quant +SQ8 "},
+        {"DIM 512 TYPE FP16", "+quant +RABITQ "}, {"DIM 512 METRIC L2", "+quant +SQ8 "},
+        {"DIM 512 METRIC IP", "+quant +SQ8 "},    {"DIM 512 ORIGINALS DROP", "+quant +SQ8 "},
+        {"DIM 512 INDEX FLAT", "+quant +NONE "},  {"DIM 512 TYPE INT8", "+quant +NONE "},
+        {"DIM 512 QUANT SQ8", "+quant +SQ8 "}};
+    struct peer *p = peer_fresh(3);
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        char line[128];
+        (void)snprintf(line, sizeof(line), "VCREATE auto%zu %s", i, lines[i][0]);
+        SAYS(p, line, "+OK");
+        (void)snprintf(line, sizeof(line), "VINFO auto%zu", i);
+        EXPECT(strstr(info_of(p, line), lines[i][1]) != NULL);
+    }
+}
+
+static unsigned element_bytes(struct peer *p, const char *ask)
+{
+    unsigned bytes = 0;
+    const char *said = strstr(info_of(p, ask), "+element-bytes :");
+    REQUIRE(said != NULL && sscanf(said, "+element-bytes :%u ", &bytes) == 1);
     return bytes;
 }
 
@@ -216,8 +239,8 @@ TEST(types, elements_take_the_bytes_of_their_type)
     static const struct {
         const char *create;
         unsigned bytes;
-    } kinds[] = {{"VCREATE a DIM 768", 3072 + 832},
-                 {"VCREATE b DIM 768 TYPE FP16", 1540 + 832},
+    } kinds[] = {{"VCREATE a DIM 768", 3072 + 512},
+                 {"VCREATE b DIM 768 TYPE FP16", 1540 + 512},
                  {"VCREATE c DIM 768 TYPE BF16 METRIC L2", 1536 + 832},
                  {"VCREATE d DIM 768 TYPE INT8", 832},
                  {"VCREATE e DIM 768 TYPE BIT", 96},
