@@ -184,6 +184,47 @@ static inline void vh_sums(const vh *v, uint32_t *out)
         out[r] = (uint32_t)v[r];
 }
 
+/* Sums of odd rows stand in the high bytes until they are shifted down; those of even rows are the
+ * rest, modulo 2^16, of which nothing is lost. */
+static inline void pq_sums(const struct pq4_scan *s, const uint8_t *codes, uint16_t *sums)
+{
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i all = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+    for (size_t pair = 0; pair < s->pairs; pair++) {
+        __m256i code = _mm256_loadu_si256((const __m256i *)(codes + pair * PQ_BLOCK));
+        const __m128i *table = (const __m128i *)(s->tables + pair * 32);
+        __m256i even_table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table));
+        __m256i odd_table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + 1));
+        __m256i a = _mm256_shuffle_epi8(even_table, _mm256_and_si256(code, low));
+        __m256i b = _mm256_shuffle_epi8(odd_table,
+                                        _mm256_and_si256(_mm256_srli_epi16(code, 4), low));
+        all = _mm256_add_epi16(all, _mm256_add_epi16(a, b));
+        odd = _mm256_add_epi16(
+            odd, _mm256_add_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
+    }
+    __m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
+    __m256i first = _mm256_unpacklo_epi16(even, odd), second = _mm256_unpackhi_epi16(even, odd);
+    _mm256_storeu_si256((__m256i *)sums, _mm256_permute2x128_si256(first, second, 0x20));
+    _mm256_storeu_si256((__m256i *)(sums + 16), _mm256_permute2x128_si256(first, second, 0x31));
+}
+
+static inline uint32_t pq_scores(const struct pq4_scan *s, const uint16_t *sums, const float *adds,
+                                 float *scores)
+{
+    uint32_t below = 0;
+    for (size_t i = 0; i < PQ_BLOCK; i += 8) {
+        __m128i part = _mm_loadu_si128((const __m128i *)(sums + i));
+        __m256 score = _mm256_mul_ps(_mm256_set1_ps(s->step),
+                                     _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(part)));
+        score = _mm256_add_ps(_mm256_add_ps(score, _mm256_set1_ps(s->base)),
+                              _mm256_loadu_ps(adds + i));
+        _mm256_storeu_ps(scores + i, score);
+        __m256 less = _mm256_cmp_ps(score, _mm256_set1_ps(s->limit), _CMP_LE_OQ);
+        below |= (uint32_t)_mm256_movemask_ps(less) << i;
+    }
+    return below;
+}
+
 #include "vec/kernels_body.h"
 
 const struct vec_kernels vec_kernels_avx2 = {.name = "avx2", KERNEL_ENTRIES};

@@ -160,6 +160,53 @@ static inline void vh_sums(const vh *v, uint32_t *out)
     _mm_storeu_si128((__m128i *)out, vi_sums(v));
 }
 
+/* Two pairs at a time: 64 bytes, with the tables of four parts in one register. Sums of odd rows
+ * stand in the high bytes until they are shifted down; those of even rows are the rest, modulo
+ * 2^16, of which nothing is lost. */
+static inline void pq_sums(const struct pq4_scan *s, const uint8_t *codes, uint16_t *sums)
+{
+    const __m512i low = _mm512_set1_epi8(15);
+    __m512i all = _mm512_setzero_si512(), odd = _mm512_setzero_si512();
+    for (size_t pair = 0; pair < s->pairs; pair += 2) {
+        /* A last pair that is alone has no bytes behind it: half of the register is 0, and so is
+         * what it looks up. */
+        __mmask8 there = pair + 1 < s->pairs ? 0xff : 0x0f;
+        __m512i code = _mm512_maskz_loadu_epi64(there, codes + pair * PQ_BLOCK);
+        __m512i tables = _mm512_maskz_loadu_epi64(there, s->tables + pair * 32);
+        __m512i even_table = _mm512_shuffle_i64x2(tables, tables, 0xa0);
+        __m512i odd_table = _mm512_shuffle_i64x2(tables, tables, 0xf5);
+        __m512i a = _mm512_shuffle_epi8(even_table, _mm512_and_si512(code, low));
+        __m512i b = _mm512_shuffle_epi8(odd_table,
+                                        _mm512_and_si512(_mm512_srli_epi16(code, 4), low));
+        all = _mm512_add_epi16(all, _mm512_add_epi16(a, b));
+        odd = _mm512_add_epi16(
+            odd, _mm512_add_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8)));
+    }
+    __m256i odds = _mm256_add_epi16(_mm512_castsi512_si256(odd), _mm512_extracti64x4_epi64(odd, 1));
+    __m256i even = _mm256_add_epi16(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    even = _mm256_sub_epi16(even, _mm256_slli_epi16(odds, 8));
+    __m256i first = _mm256_unpacklo_epi16(even, odds), second = _mm256_unpackhi_epi16(even, odds);
+    _mm256_storeu_si256((__m256i *)sums, _mm256_permute2x128_si256(first, second, 0x20));
+    _mm256_storeu_si256((__m256i *)(sums + 16), _mm256_permute2x128_si256(first, second, 0x31));
+}
+
+static inline uint32_t pq_scores(const struct pq4_scan *s, const uint16_t *sums, const float *adds,
+                                 float *scores)
+{
+    uint32_t below = 0;
+    for (size_t i = 0; i < PQ_BLOCK; i += 16) {
+        __m256i part = _mm256_loadu_si256((const __m256i *)(sums + i));
+        __m512 score = _mm512_mul_ps(_mm512_set1_ps(s->step),
+                                     _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(part)));
+        score = _mm512_add_ps(_mm512_add_ps(score, _mm512_set1_ps(s->base)),
+                              _mm512_loadu_ps(adds + i));
+        _mm512_storeu_ps(scores + i, score);
+        __mmask16 less = _mm512_cmp_ps_mask(score, _mm512_set1_ps(s->limit), _CMP_LE_OQ);
+        below |= (uint32_t)less << i;
+    }
+    return below;
+}
+
 #include "vec/kernels_body.h"
 
 const struct vec_kernels vec_kernels_avx512 = {.name = "avx512", KERNEL_ENTRIES};

@@ -13,6 +13,8 @@
  *               vh_step_part(acc, a, b, n) (n < VH_WORDS words), vh_sums(v, out): the sums of
  *               GROUP of them
  *               vi_dot_bits, vi_dot_nibbles: the same of 64 bits, of 64 nibbles (vec.h)
+ *   pq_sums(s, codes, sums): the PQ_BLOCK sums of struct pq4_scan, each 16 bits;
+ *   pq_scores(s, sums, adds, scores): what pq4_block makes of them
  *   F32_CHAINS  sums kept per row of floats, 2 or more, as the registers allow
  *
  * GROUP rows are scored side by side, so that neither the latency of an addition nor that of a
@@ -420,6 +422,14 @@ static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_
     hamming_rows(q, &rows, words, out);
 }
 
+static uint32_t pq4_block(const struct pq4_scan *s, const uint8_t *codes, const float *adds,
+                          float *scores)
+{
+    uint16_t sums[PQ_BLOCK];
+    pq_sums(s, codes, sums);
+    return pq_scores(s, sums, adds, scores);
+}
+
 #define KERNEL_ENTRIES                                                                             \
     .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_many = dot_f32_many,                            \
     .l2_f32_many = l2_f32_many, .dot_f32_range = dot_f32_range, .l2_f32_range = l2_f32_range,      \
@@ -428,6 +438,7 @@ static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_
     .bf16 = {dot_bf16_many, l2_bf16_many, dot_bf16_range, l2_bf16_range},                          \
     .bits = {dot_bits_many, dot_bits_range}, .nibbles = {dot_nibbles_many, dot_nibbles_range},     \
     .rotate = rotate, .sq8_many = sq8_many, .sq8_range = sq8_range, .hamming = hamming,            \
-    .hamming_many = hamming_many, .hamming_range = hamming_range
+    .hamming_many = hamming_many, .hamming_range = hamming_range,                        \
+    .pq4_block = pq4_block
 
 #endif

@@ -187,6 +187,44 @@ static inline void vh_sums(const vh *v, uint32_t *out)
         out[r] = (uint32_t)vaddvq_u64(v[r]);
 }
 
+/* Rows 0 .. 15 and 16 .. 31 of a pair, 8 of which make a register of 16-bit sums. */
+static inline void pq_sums(const struct pq4_scan *s, const uint8_t *codes, uint16_t *sums)
+{
+    const uint8x16_t low = vdupq_n_u8(15);
+    uint16x8_t sum[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
+    for (size_t pair = 0; pair < s->pairs; pair++) {
+        uint8x16_t even_table = vld1q_u8(s->tables + pair * 32);
+        uint8x16_t odd_table = vld1q_u8(s->tables + pair * 32 + 16);
+        for (size_t half = 0; half < 2; half++) {
+            uint8x16_t code = vld1q_u8(codes + pair * PQ_BLOCK + half * 16);
+            uint8x16_t a = vqtbl1q_u8(even_table, vandq_u8(code, low));
+            uint8x16_t b = vqtbl1q_u8(odd_table, vshrq_n_u8(code, 4));
+            uint16x8_t *to = &sum[2 * half];
+            to[0] = vaddq_u16(to[0], vaddl_u8(vget_low_u8(a), vget_low_u8(b)));
+            to[1] = vaddq_u16(to[1], vaddl_u8(vget_high_u8(a), vget_high_u8(b)));
+        }
+    }
+    for (size_t i = 0; i < 4; i++)
+        vst1q_u16(sums + 8 * i, sum[i]);
+}
+
+static inline uint32_t pq_scores(const struct pq4_scan *s, const uint16_t *sums, const float *adds,
+                                 float *scores)
+{
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    const uint32x4_t bit = vld1q_u32(bits);
+    uint32_t below = 0;
+    for (size_t i = 0; i < PQ_BLOCK; i += 4) {
+        float32x4_t sum = vcvtq_f32_u32(vmovl_u16(vld1_u16(sums + i)));
+        float32x4_t score = vaddq_f32(vmulq_f32(vdupq_n_f32(s->step), sum), vdupq_n_f32(s->base));
+        score = vaddq_f32(score, vld1q_f32(adds + i));
+        vst1q_f32(scores + i, score);
+        uint32x4_t less = vandq_u32(vcleq_f32(score, vdupq_n_f32(s->limit)), bit);
+        below |= vaddvq_u32(less) << i;
+    }
+    return below;
+}
+
 #include "vec/kernels_body.h"
 
 const struct vec_kernels vec_kernels_neon = {.name = "neon", KERNEL_ENTRIES};

@@ -235,6 +235,23 @@ static void hamming_range(const uint64_t *q, const uint8_t *base, size_t stride_
         out[i] = hamming_row(q, row_at(base, stride_bytes, first + i), words);
 }
 
+static uint32_t pq4_block(const struct pq4_scan *s, const uint8_t *codes, const float *adds,
+                          float *scores)
+{
+    uint32_t below = 0;
+    for (size_t row = 0; row < PQ_BLOCK; row++) {
+        uint32_t sum = 0;
+        for (size_t pair = 0; pair < s->pairs; pair++) {
+            uint8_t code = codes[pair * PQ_BLOCK + row];
+            const uint8_t *table = s->tables + pair * 32;
+            sum += (uint32_t)table[code & 15] + table[16 + (code >> 4)];
+        }
+        scores[row] = s->step * (float)sum + s->base + adds[row];
+        below |= (uint32_t)(scores[row] <= s->limit) << row;
+    }
+    return below;
+}
+
 const struct vec_kernels vec_kernels_scalar = {
     .name = "scalar",
     .dot_f32 = dot_f32,
@@ -256,4 +273,5 @@ const struct vec_kernels vec_kernels_scalar = {
     .hamming = hamming,
     .hamming_many = hamming_many,
     .hamming_range = hamming_range,
+    .pq4_block = pq4_block,
 };

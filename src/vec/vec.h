@@ -74,6 +74,19 @@ struct packed_kernels {
                       size_t count, size_t size, int32_t *out);
 };
 
+/* A query of product quantization (pq.h) and what rows are to beat. The score of a row is
+ *     (step * sum + base) + add
+ * rounded after each operation, with sum over the tables: that of each part at the row's code. */
+struct pq4_scan {
+    const uint8_t *tables; /* 16 bytes for each of 2 * pairs parts; sums fit 16 bits */
+    size_t pairs;
+    float step;
+    float base;
+    float limit;
+};
+
+enum { PQ_BLOCK = 32 };
+
 /* immutable */
 struct vec_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "neon" */
@@ -123,6 +136,11 @@ struct vec_kernels {
                            uint32_t first, size_t count, size_t size, int32_t *out);
     void (*hamming_range)(const uint64_t *q, const uint8_t *base, size_t stride_bytes,
                           uint32_t first, size_t count, size_t words, uint32_t *out);
+
+    /* scores[i] of the PQ_BLOCK rows of a block, with adds[i]. Returns a bit for each that is at
+     * most s->limit. */
+    uint32_t (*pq4_block)(const struct pq4_scan *s, const uint8_t *codes, const float *adds,
+                          float *scores);
 };
 
 /* The tables built into this binary, the best last; each may be unusable on this machine. */
