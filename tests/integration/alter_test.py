@@ -112,6 +112,24 @@ class Alter(unittest.TestCase):
         self.settle()
         self.finds_all(b'FLAT', b'SQ8', 12)
 
+    def test_codes_that_are_rotated_and_back(self):
+        self.alter('QUANT RABITQ')
+        self.put(range(3, COUNT, 50))
+        self.crash()
+        self.settle()
+        self.finds_all(b'AUTO', b'RABITQ', 16)
+        self.client.save()
+        self.is_whole()
+        self.put(range(4, COUNT, 50))
+        self.crash()
+        self.finds_all(b'AUTO', b'RABITQ', 16)
+        self.alter('QUANT SQ8')
+        self.put(range(5, COUNT, 50))
+        self.client.save()
+        self.crash()
+        self.settle()
+        self.finds_all(b'AUTO', b'SQ8', 16)
+
     def test_vectors_go(self):
         self.alter('M 8 ORIGINALS DROP')
         self.put(range(0, COUNT, 50))

@@ -428,8 +428,8 @@ static void add_schema_change(struct world *w, struct ask *c, struct ask_args *a
 /* Another index, or other codes; sometimes what does not go together. */
 static void add_shape(struct world *w, struct ask *c, struct ask_args *a)
 {
-    static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
-    static const enum quant meant[] = {QUANT_NONE, QUANT_SQ8, QUANT_COUNT};
+    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "AUTO"};
+    static const enum quant meant[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ, QUANT_COUNT};
     c->has_index = one_in(w, 2);
     c->has_quant = one_in(w, 2);
     c->has_m = one_in(w, 3);

@@ -1,7 +1,8 @@
 /* All workers at once on a collection of more than 20,000 rows whose rows are used again: puts,
- * removals, attributes, searches of every kind, and collections that are dropped while they are
- * searched and linked. For `make SAN=thread unit T=stress` above all, but every hit is also
- * compared with what the element's vector must be. */
+ * removals, attributes, searches of every kind, VALTER of its index and codes, repair of what
+ * sweeps have worn, and collections that are dropped while they are searched and linked. For
+ * `make SAN=thread unit T=stress` above all, but every hit is also compared with what the element's
+ * vector must be, and after each phase all books must agree, links included. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -9,25 +10,32 @@
 #include "db/search.h"
 #include "lib/test.h"
 #include "net/io_uv.h"
+#include "sim/inspect.h"
 
 #ifdef VDB_SANITIZER
-enum { IDS = 22000, SEARCHES = 4000 };
+enum { SEARCHES = 3000 };
 #else
-enum { IDS = 22000, SEARCHES = 8000 };
+enum { SEARCHES = 8000 };
 #endif
 enum {
+    IDS = 22000,
+    SEARCHES_SHORT = 1000, /* of a phase in which the collection shrinks or grows */
     DIM = 8,
     LANES = 4,
     SLOTS = 12, /* searches out at a time */
     WRITES = 6, /* after each search */
     K = 10,
     BATCH = 200,
+    FEW = 6,             /* removed at once while the collection shrinks */
     PASSING_ROWS = 2600, /* of the collection that comes and goes: enough for a graph */
     TEXT_MAX = 48,
     POLL_US = 2000
 };
 
 struct stress;
+
+/* What changes are, mostly. */
+enum phase { PHASE_MIXED, PHASE_SHRINK, PHASE_GROW };
 
 /* One search at a time. owner: the loop, but for what encode() writes while it is out */
 struct slot {
@@ -46,13 +54,15 @@ struct stress {
     uint64_t random;
     struct slot slots[SLOTS];
     unsigned out; /* searches on their way */
-    unsigned started;
+    enum phase phase;
+    unsigned started, searches; /* of the phase; in all */
     unsigned expected, missed;
     uint32_t versions[IDS]; /* 0: not there */
     uint32_t next_version;
     size_t live;
     size_t passing_rows; /* 0: it is not there */
     unsigned drops, alters;
+    uint64_t relinked; /* before the phase */
     bool ending;
     const char *wrong;
 };
@@ -148,16 +158,20 @@ static void put(struct stress *t, const char *key, uint32_t first, uint32_t coun
 /* -- changes --------------------------------------------------------------------------------------
  */
 
-static void remove_one(struct stress *t, uint32_t id)
+/* Elements first .. first + count - 1, as far as there are so many. */
+static void remove_some(struct stress *t, uint32_t first, uint32_t count)
 {
-    char text[TEXT_MAX];
-    (void)snprintf(text, sizeof(text), "%u", id);
-    struct slice ids = slice_of(text);
-    struct mutation m = {
-        .kind = MUTATION_REMOVE, .key = slice_of("lasting"), .ids = &ids, .count = 1};
+    char texts[FEW][TEXT_MAX];
+    struct slice ids[FEW];
+    struct mutation m = {.kind = MUTATION_REMOVE, .key = slice_of("lasting"), .ids = ids};
+    for (uint32_t id = first; id < first + count && id < IDS; id++) {
+        (void)snprintf(texts[m.count], TEXT_MAX, "%u", id);
+        ids[m.count] = slice_of(texts[m.count]);
+        m.count++;
+        t->live -= t->versions[id] != 0;
+        t->versions[id] = 0;
+    }
     CHECK(write(t, &m));
-    t->live -= t->versions[id] != 0;
-    t->versions[id] = 0;
 }
 
 static void set_attribute(struct stress *t, uint32_t id)
@@ -196,12 +210,15 @@ static void change_passing(struct stress *t)
     t->drops++;
 }
 
-/* Another index or other codes, half of the time before the last ones are complete. */
+/* Another index or other codes, half of the time before the last ones are complete. A new graph has
+ * nothing to repair: while the collection shrinks, not before the old one's repair has begun. */
 static void alter_lasting(struct stress *t)
 {
-    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8};
+    static const enum quant quants[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ};
     const struct collection *c = collection_at(t, "lasting");
     if (c->alteration != NULL && rng_below(&t->random, 50) > 0)
+        return;
+    if (t->phase == PHASE_SHRINK && t->db.background.rows_relinked == t->relinked)
         return;
     struct mutation m = {
         .kind = MUTATION_COLLECTION_ALTER, .key = slice_of("lasting"), .spec = c->spec};
@@ -218,10 +235,11 @@ static void change(struct stress *t)
     uint32_t id = (uint32_t)rng_below(&t->random, IDS);
     uint64_t kind = rng_below(&t->random, 100);
     bool full = collection_pending_full(collection_at(t, "lasting"));
-    if (kind < 50 && !full)
+    uint64_t puts = t->phase == PHASE_SHRINK ? 10 : t->phase == PHASE_GROW ? 60 : 50;
+    if (kind < puts && !full)
         put(t, "lasting", id, 1);
-    else if (kind >= 50 && kind < 63)
-        remove_one(t, id);
+    else if (kind >= puts && kind < 63)
+        remove_some(t, id, t->phase == PHASE_SHRINK ? FEW : 1);
     else if (kind == 63)
         alter_lasting(t);
     else if (kind >= 64 && kind < 98)
@@ -329,7 +347,7 @@ static void go_on(struct slot *slot)
 {
     struct stress *t = slot->stress;
     bool here = true;
-    while (here && t->started < SEARCHES) {
+    while (here && t->started < t->searches) {
         t->started++;
         for (int i = 0; i < WRITES; i++)
             change(t);
@@ -348,8 +366,9 @@ static void go_on(struct slot *slot)
 static bool settled(struct stress *t)
 {
     const struct collection *c = collection_at(t, "lasting");
-    return t->out == 0 &&
-           (c == NULL || (pending_count(&c->side->pending) == 0 && c->side->sweep == NULL));
+    return t->out == 0 && t->db.background.work == NULL && db_idle(&t->db) &&
+           (c->alteration == NULL && c->side->dead_linked == 0 &&
+            pending_count(&c->side->pending) == 0);
 }
 
 static void on_poll(struct io_timer *timer)
@@ -414,31 +433,63 @@ static unsigned misses_at_rest(struct stress *t)
     return missed;
 }
 
-TEST(stress, workers_search_and_link_while_everything_changes)
+static void alter_to_graph(struct stress *t)
 {
-    struct stress *t = begin();
-    run_until_settled(t); /* so that what dies is in the graph */
+    struct mutation m = {.kind = MUTATION_COLLECTION_ALTER, .key = slice_of("lasting")};
+    m.spec = collection_at(t, "lasting")->spec;
+    m.spec.index = INDEX_AUTO;
+    CHECK(write(t, &m));
+    run_until_settled(t);
+}
+
+/* Searches and changes of a kind, then quiet. */
+static void run_phase(struct stress *t, enum phase phase, unsigned searches)
+{
+    const struct background *b = &t->db.background;
+    const struct collection *c = collection_at(t, "lasting");
+    t->phase = phase;
+    t->relinked = b->rows_relinked;
+    t->started = 0;
+    t->searches = searches;
     for (size_t i = 0; i < SLOTS; i++) {
         t->slots[i].stress = t;
         go_on(&t->slots[i]);
     }
     run_until_settled(t);
-    EXPECT_EQ(t->started, SEARCHES);
+    EXPECT_EQ(t->started, searches);
     if (t->wrong != NULL)
         test_fail(__FILE__, __LINE__, "a search found %s", t->wrong);
-    struct collection *c = collection_at(t, "lasting");
+    const char *broken = inspect_db(&t->db, true);
+    if (broken != NULL)
+        test_fail(__FILE__, __LINE__, "phase %d: %s", phase, broken);
     EXPECT_EQ(c->live, t->live);
+}
+
+TEST(stress, workers_search_and_link_while_everything_changes)
+{
+    struct stress *t = begin();
+    run_until_settled(t); /* so that what dies is in the graph */
+    run_phase(t, PHASE_MIXED, SEARCHES);
+    struct collection *c = collection_at(t, "lasting");
     EXPECT(c->rows_end > 20000);
     EXPECT(t->db.background.rows_freed > 0);
-    EXPECT(t->db.background.link_sweeps > 0);
     EXPECT(t->drops > 0);
-    EXPECT(t->alters > 1 && collection_at(t, "lasting")->side_changes > 1);
+    EXPECT(t->alters > 1 && c->side_changes > 1);
+    size_t live = t->live;
+    alter_to_graph(t); /* there must be one to repair */
+    run_phase(t, PHASE_SHRINK, SEARCHES_SHORT);
+    EXPECT(t->live < live / 2 && t->db.background.rows_relinked > t->relinked);
+    EXPECT(t->db.background.link_sweeps > 0);
+    size_t left = t->live;
+    uint64_t sides = c->side_changes;
+    run_phase(t, PHASE_GROW, SEARCHES_SHORT);
+    EXPECT(t->live > left && c->side_changes > sides);
     unsigned at_rest = misses_at_rest(t);
     printf(
-        "  %u searches, %u of %u stored vectors missed under change, %u of %zu at rest; %zu rows "
-        "for %u puts, %u collections dropped\n",
-        t->started, t->missed, t->expected, at_rest, t->live, (size_t)c->rows_end, t->next_version,
-        t->drops);
+        "  %u of %u stored vectors missed under change, %u of %zu at rest; %zu rows for %u puts, "
+        "%u collections dropped, %u changes of shape, %llu rows linked again\n",
+        t->missed, t->expected, at_rest, t->live, (size_t)c->rows_end, t->next_version, t->drops,
+        t->alters, (unsigned long long)t->db.background.rows_relinked);
     EXPECT(t->missed * 1000 <= t->expected);
     EXPECT(at_rest * 1000 <= t->live);
     end(t);

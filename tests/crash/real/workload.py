@@ -573,7 +573,8 @@ def make_valter(client):
     effort = client.rng.randrange(10, 200)
     shape = client.rng.choice([(), ('INDEX', 'FLAT'), ('INDEX', 'HNSW', 'QUANT', 'NONE'),
                                ('INDEX', 'HNSW', 'M', client.rng.randrange(4, 20)),
-                               ('INDEX', 'AUTO', 'QUANT', 'SQ8')])
+                               ('INDEX', 'AUTO', 'QUANT', 'SQ8'),
+                               ('INDEX', 'HNSW', 'QUANT', 'RABITQ')])
     return Command([('VALTER', key, 'EF', effort) + shape], fx.alter(key, effort))
 
 
