@@ -138,21 +138,43 @@ static bool head_number(struct slice line, int64_t *out)
     return slice_to_i64((struct slice){line.ptr + 1, line.len - 1}, out);
 }
 
+/* A head whose number has a few digits, as nearly all have: read as it is looked at, without a
+ * search for its end. False: it may be anything, and nothing has moved. */
+static bool read_short_head(struct resp_reader *r, struct slice bytes, int64_t *number)
+{
+    enum { DIGITS_MAX = 4, REST = 2 /* CR LF */ };
+    const uint8_t *digits = bytes.ptr + r->cursor + 1;
+    int64_t value = 0;
+    size_t count = 0;
+    if (r->scanned != r->cursor || bytes.len - r->cursor < 1 + DIGITS_MAX + REST)
+        return false;
+    for (; count < DIGITS_MAX && (uint8_t)(digits[count] - '0') <= 9; count++)
+        value = value * 10 + (digits[count] - '0');
+    if (count == 0 || digits[count] != '\r' || (count > 1 && digits[0] == '0'))
+        return false;
+    *number = value;
+    r->cursor += 1 + count + REST;
+    r->scanned = r->cursor;
+    return true;
+}
+
 /* Reads "*count". An array without elements (also "*-1") is an empty command. */
 static enum resp_status read_array_head(struct resp_reader *r, struct slice bytes, struct why *why)
 {
-    struct slice line = {NULL, 0};
-    switch (read_head(r, bytes, &line)) {
-    case LINE_MORE:
-        return RESP_MORE;
-    case LINE_TOO_LONG:
-        return broken(why, "too big mbulk count string");
-    case LINE_WHOLE:
-        break;
-    }
     int64_t count;
-    if (!head_number(line, &count))
-        return broken(why, "invalid multibulk length");
+    if (!read_short_head(r, bytes, &count)) {
+        struct slice line = {NULL, 0};
+        switch (read_head(r, bytes, &line)) {
+        case LINE_MORE:
+            return RESP_MORE;
+        case LINE_TOO_LONG:
+            return broken(why, "too big mbulk count string");
+        case LINE_WHOLE:
+            break;
+        }
+        if (!head_number(line, &count))
+            return broken(why, "invalid multibulk length");
+    }
     if (count > 0 && (uint64_t)count > r->arg_count_max)
         return broken(why, r->unauthenticated ? "unauthenticated multibulk length"
                                               : "invalid multibulk length");
@@ -161,8 +183,9 @@ static enum resp_status read_array_head(struct resp_reader *r, struct slice byte
     return RESP_COMMAND;
 }
 
-/* Reads "$size". */
-static enum resp_status read_bulk_head(struct resp_reader *r, struct slice bytes, struct why *why)
+/* Reads "$size" of any kind; RESP_COMMAND: *size is there. */
+static enum resp_status read_long_head(struct resp_reader *r, struct slice bytes, int64_t *size,
+                                       struct why *why)
 {
     struct slice line = {NULL, 0};
     switch (read_head(r, bytes, &line)) {
@@ -180,9 +203,19 @@ static enum resp_status read_bulk_head(struct resp_reader *r, struct slice bytes
                       printable ? kind : ' ');
         return RESP_BROKEN;
     }
+    bool fits = head_number(line, size) && *size >= 0;
+    return fits ? RESP_COMMAND : broken(why, "invalid bulk length");
+}
+
+/* Reads "$size". */
+static enum resp_status read_bulk_head(struct resp_reader *r, struct slice bytes, struct why *why)
+{
     int64_t size;
-    if (!head_number(line, &size) || size < 0)
-        return broken(why, "invalid bulk length");
+    bool is_short = r->cursor < bytes.len && bytes.ptr[r->cursor] == '$' &&
+                    read_short_head(r, bytes, &size);
+    enum resp_status status = is_short ? RESP_COMMAND : read_long_head(r, bytes, &size, why);
+    if (status != RESP_COMMAND)
+        return status;
     if ((uint64_t)size > r->bulk_size_max)
         return broken(why,
                       r->unauthenticated ? "unauthenticated bulk length" : "invalid bulk length");
