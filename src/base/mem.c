@@ -145,10 +145,10 @@ size_t mem_used(enum mem_tag tag)
 
 size_t mem_used_total(void)
 {
-    size_t sum = 0;
+    int64_t sum = 0; /* lanes book meanwhile: one tag alone may be read below zero */
     for (unsigned tag = 0; tag < MEM_TAG_COUNT; tag++)
-        sum += mem_used((enum mem_tag)tag);
-    return sum;
+        sum += atomic_load_explicit(&used_bytes[tag], memory_order_relaxed);
+    return sum > 0 ? (size_t)sum : 0;
 }
 
 void mem_note_peak(void)

@@ -18,9 +18,12 @@ static inline struct slice slice_of(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
+/* Keys, fields and members begin alike and end differently: the last byte tells most apart. */
 static inline bool slice_eq(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len &&
+           (a.len == 0 ||
+            (a.ptr[a.len - 1] == b.ptr[a.len - 1] && memcmp(a.ptr, b.ptr, a.len) == 0));
 }
 
 /* memcmp order, the shorter first when one is a prefix of the other. Returns <0, 0 or >0. */
