@@ -43,10 +43,11 @@ static void push(struct request *rq, struct slice key, const struct slices *valu
     struct object *o;
     if (!list_read(rq, key, &o))
         return;
+    int64_t before = lists_count(o);
     if (must_be && o == NULL)
         reply_int(&rq->reply, 0);
     else if (list_push(rq, key, values->items, values->count, at_head))
-        reply_int(&rq->reply, count_now(rq, key));
+        reply_int(&rq->reply, before + (int64_t)values->count);
 }
 
 void cmd_lpush(struct request *rq)

@@ -1,12 +1,17 @@
 /* Sets: their members added, removed and listed. */
 #include "cmd/members.h"
 
+enum { FEW = 8 };
+
 /* Which of these members the set has, or has not; what is given twice comes twice. NULL: no memory,
- * and the error is replied. The caller frees it (MEM_SCRATCH). */
+ * and the error is replied. Up to FEW are in few; others the caller frees (MEM_SCRATCH). */
 static struct slice *those_there(struct request *rq, const struct object *o,
-                                 const struct slices *members, bool there, size_t *count)
+                                 const struct slices *members, bool there, struct slice few[FEW],
+                                 size_t *count)
 {
-    struct slice *found = mem_try(MEM_SCRATCH, members->count * sizeof(*found));
+    struct slice *found = few;
+    if (members->count > FEW)
+        found = mem_try(MEM_SCRATCH, members->count * sizeof(*found));
     *count = 0;
     if (found == NULL)
         reply_err(&rq->reply, ERR_NOMEM, NULL);
@@ -25,11 +30,12 @@ void cmd_sadd(struct request *rq)
         return;
     int64_t before = (int64_t)members_count(o);
     struct mutation m = {.kind = MUTATION_SET_ADD, .key = a->key};
-    struct slice *added = those_there(rq, o, &a->members, false, &m.count);
+    struct slice few[FEW], *added = those_there(rq, o, &a->members, false, few, &m.count);
     m.ids = added;
     if (added != NULL && (m.count == 0 || write_mutation(rq, &m)))
-        reply_int(&rq->reply, members_now(rq, a->key) - before);
-    mem_free(MEM_SCRATCH, added);
+        reply_int(&rq->reply, m.count <= 1 ? (int64_t)m.count : members_now(rq, a->key) - before);
+    if (added != few)
+        mem_free(MEM_SCRATCH, added);
 }
 
 void cmd_srem(struct request *rq)
@@ -40,11 +46,12 @@ void cmd_srem(struct request *rq)
         return;
     int64_t before = (int64_t)members_count(o);
     struct mutation m = {.kind = MUTATION_SET_REMOVE, .key = a->key};
-    struct slice *removed = those_there(rq, o, &a->members, true, &m.count);
+    struct slice few[FEW], *removed = those_there(rq, o, &a->members, true, few, &m.count);
     m.ids = removed;
     if (removed != NULL && (m.count == 0 || write_mutation(rq, &m)))
-        reply_int(&rq->reply, before - members_now(rq, a->key));
-    mem_free(MEM_SCRATCH, removed);
+        reply_int(&rq->reply, m.count <= 1 ? (int64_t)m.count : before - members_now(rq, a->key));
+    if (removed != few)
+        mem_free(MEM_SCRATCH, removed);
 }
 
 /* Into the second set first: should it then not leave the other, it leaves the second again. */
