@@ -118,8 +118,10 @@ void session_run(struct session *s)
     s->running = true;
     s->full = false;
     s->client.retry = false;
+    s->env->clock = (struct batch_clock){.runs = true};
     while (run_next(s))
         continue;
+    s->env->clock = (struct batch_clock){0};
     s->running = false;
     drop_taken(s);
 }

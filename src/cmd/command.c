@@ -444,6 +444,21 @@ static bool touches(const struct request *rq)
            (!(rq->client->flags & CLIENT_NO_TOUCH) || rq->command->run == cmd_touch);
 }
 
+enum { CLOCK_KEPT_US = 200 };
+
+/* When a command begins, for it and for the data. */
+static void set_clock(struct cmd_env *env, struct client *client)
+{
+    struct batch_clock *clock = &env->clock;
+    uint64_t now = clock->now_us > 0 ? clock->now_us : env->io->ops->mono_us(env->io);
+    client->active_us = now;
+    clock->now_us = 0;
+    if (clock->runs && clock->wall_at > 0 && now - clock->wall_at < CLOCK_KEPT_US)
+        return;
+    env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
+    clock->wall_at = now;
+}
+
 /* Runs what was let in. */
 static void run(struct request *rq)
 {
@@ -467,6 +482,8 @@ static void run(struct request *rq)
     stats->failed += count_error(env, client, before);
     uint64_t end = env->io->ops->mono_us(env->io);
     CHECK(end >= start);
+    /* What comes behind a longer one, the record in the log, is not the next one's time. */
+    env->clock.now_us = env->clock.runs && end - start < CLOCK_KEPT_US ? end : 0;
     stats->usec += end - start;
     latency_note_command(env, command_index(rq->command), end - start);
     if (client->search != NULL || client->key_list != NULL || client->bulk_add != NULL)
@@ -508,9 +525,9 @@ void command_run(struct cmd_env *env, struct client *client, const struct slice 
     rq.command = command_lookup_in(&env->names, argv, argc);
     rq.reply = (struct reply){&client->out, client->proto};
     size_t before = client->out.len;
-    client->active_us = env->io->ops->mono_us(env->io);
+    set_clock(env, client);
+    evict_set_options(env);
     mute_begin(client);
-    evict_set_clock(env);
     bool runs = admitted(&rq);
     if (runs &&
         (pause_takes(&rq) || bulk_add_holds(&rq) || evict_takes(&rq) || text_ahead_takes(&rq))) {

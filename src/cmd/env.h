@@ -51,6 +51,14 @@ struct cmd_hooks {
     void (*deferred)(struct cmd_env *env);
 };
 
+/* The clock of commands that a client has sent at once: one begins when the one before has ended.
+ * Zeros: it is read for each. owner: the session that runs them */
+struct batch_clock {
+    bool runs;        /* commands of one client, one after the other */
+    uint64_t now_us;  /* monotonic, when a short one has just ended; 0: to be read */
+    uint64_t wall_at; /* monotonic, when the time of day was read; 0: it was not */
+};
+
 /* Commands by their names (command.h). immutable once made */
 enum { COMMAND_NAMES_SIZE = 2048 /* several times as many as there are */ };
 struct command_names {
@@ -84,6 +92,7 @@ struct cmd_env {
     struct blocking blocking;
     struct pubsub pubsub;
     struct notify notify;
+    struct batch_clock clock;
     struct evict evict;
     struct slowlog slowlog;
     struct latency latency;

@@ -37,7 +37,7 @@ static struct policy policy_of(const struct config *config)
     return policies[config->maxmemory_policy];
 }
 
-void evict_set_clock(struct cmd_env *env)
+void evict_set_options(struct cmd_env *env)
 {
     struct db *db = env->db;
     const struct config *c = env->config;
@@ -49,7 +49,6 @@ void evict_set_clock(struct cmd_env *env)
     a->lfu = lfu;
     a->log_factor = (uint32_t)c->lfu_log_factor;
     a->decay_minutes = (uint32_t)c->lfu_decay_time;
-    db->now_ms = env->io->ops->wall_us(env->io) / 1000;
     access_set_now(a, db->now_ms);
     db->evicts = c->maxmemory_policy != POLICY_NOEVICTION;
 }
@@ -178,7 +177,8 @@ static bool evict_slice(struct cmd_env *env, size_t bytes)
 
 bool evict_some(struct cmd_env *env)
 {
-    evict_set_clock(env);
+    env->db->now_ms = env->io->ops->wall_us(env->io) / 1000;
+    evict_set_options(env);
     return is_over(env, 0) && may_evict(env) && evict_slice(env, 0);
 }
 

@@ -31,8 +31,8 @@ struct evict {
     struct io_timer timer; /* while there are some */
 };
 
-/* The options of eviction, and the time, as the data goes by them. */
-void evict_set_clock(struct cmd_env *env);
+/* The options of eviction as the data goes by them, which knows the time already. */
+void evict_set_options(struct cmd_env *env);
 
 /* Does the command wait for room? Then its client is blocked, and runs it again. */
 bool evict_takes(struct request *rq);
