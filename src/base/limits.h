@@ -32,6 +32,10 @@ enum {
     LIMIT_INDEX_FIELDS = 1024,            /* fields of a schema of FT.CREATE */
     LIMIT_INDEXES = 1024,                 /* indexes over keys */
     LIMIT_ALIASES = 1024,                 /* of all of them */
+    LIMIT_WORD_LISTS = 1024,              /* dictionaries; groups of synonyms of an index */
+    LIMIT_WORDS = 65536,                  /* of a dictionary, or of all groups of an index */
+    LIMIT_SYNONYMS = 1000,                /* words of a group */
+    LIMIT_WORD = 1024,                    /* bytes of such a word */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
     LIMIT_HYBRID = 10000,                 /* K and WINDOW of FT.HYBRID */
     LIMIT_PIECES = 1000000,               /* FRAGS and LEN of SUMMARIZE */

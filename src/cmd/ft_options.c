@@ -124,6 +124,19 @@ static enum err read_scorer(struct ft_words *w, struct ft_options *o)
     return e;
 }
 
+/* What a word stands for besides itself: its stem, its synonyms, or both. */
+static enum err read_expander(struct ft_words *w, struct ft_options *o)
+{
+    struct slice word = {0};
+    enum err e = ft_words_take(w, "EXPANDER", &word);
+    o->words.no_stems = slice_eq_nocase(word, "SYNONYM");
+    o->words.no_synonyms = slice_eq_nocase(word, "SBSTEM");
+    if (e == OK && !o->words.no_stems && !o->words.no_synonyms && !slice_eq_nocase(word, "DEFAULT"))
+        e = why_set(w->why, ERR_ARG, "No such expander %.*s", (int)(word.len < 64 ? word.len : 64),
+                    (const char *)word.ptr);
+    return e;
+}
+
 static enum err read_slop(struct ft_words *w, struct ft_options *o)
 {
     uint64_t slop = 0;
@@ -154,6 +167,8 @@ static enum err read_text_option(struct ft_words *w, struct ft_options *o, bool 
         return read_language(w, o);
     else if (ft_words_next_is(w, "SCORER"))
         return read_scorer(w, o);
+    else if (ft_words_next_is(w, "EXPANDER"))
+        return read_expander(w, o);
     else if (ft_words_next_is(w, "SLOP"))
         return read_slop(w, o);
     else if (ft_words_next_is(w, "INFIELDS"))

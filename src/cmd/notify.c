@@ -313,6 +313,8 @@ static void notify_kind(struct cmd_env *env, const struct mutation *m)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
     case MUTATION_TICK:
         break;
     }

@@ -132,6 +132,8 @@ static void on_change(void *user, const struct mutation *m)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
     case MUTATION_TICK:
         break;
     }

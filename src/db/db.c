@@ -8,6 +8,7 @@
 #include "db/collection_fields.h"
 #include "db/flush.h"
 #include "db/indexes.h"
+#include "db/word_lists.h"
 #include "types/list.h"
 #include "types/set.h"
 
@@ -383,6 +384,8 @@ static enum err prepare_index(struct db *db, const struct mutation *m, struct wh
         return indexes_prepare_alter(db, m, why);
     if (m->kind == MUTATION_INDEX_REMOVE)
         return indexes_named(db, m->key) == NULL ? ERR_NOT_FOUND : OK;
+    if (m->kind == MUTATION_WORDS_ADD || m->kind == MUTATION_WORDS_REMOVE)
+        return word_lists_prepare(db, m, why);
     return indexes_prepare_alias(db, m, why);
 }
 
@@ -439,6 +442,8 @@ static enum err prepare(struct db *db, const struct mutation *m, struct why *why
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
         e = prepare_index(db, m, why);
         break;
     case MUTATION_KEY_REMOVE:
@@ -584,6 +589,7 @@ void db_clear(struct db *db)
 {
     bulk_settle(db, (struct slice){0});
     indexes_remove_all(db);
+    word_lists_free(&db->dictionaries);
     flush_finish(db);
     keyspace_touch_all(&db->keys);
     struct keyspace all = db->keys;
@@ -619,6 +625,8 @@ static size_t keys_changed_by(const struct db *db, const struct mutation *m)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
         return 1;
     case MUTATION_FLUSH:
         return keyspace_count(&db->keys);
@@ -651,8 +659,10 @@ static void apply_index(struct db *db, const struct mutation *m)
         indexes_publish_alter(db, m->key);
     else if (m->kind == MUTATION_ALIAS_SET)
         indexes_publish_alias(db, m->new_key);
-    else
+    else if (m->kind == MUTATION_ALIAS_REMOVE)
         indexes_remove_alias(db, m->key);
+    else
+        word_lists_apply(db, m);
 }
 
 static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
@@ -679,6 +689,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
         break;
     case MUTATION_FLUSH:
         indexes_remove_all(db); /* as RediSearch has it */
+        word_lists_free(&db->dictionaries);
         if (!flush_keys(db))
             db_clear(db);
         break;
@@ -714,6 +725,8 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
         apply_index(db, m);
         break;
     case MUTATION_TICK:
@@ -722,7 +735,7 @@ static void db_apply(struct db *db, const struct mutation *m, uint64_t lsn)
     indexes_follow(db, m, lsn);
     free_gone(db);
     CHECK(db->object == NULL && db->grown == NULL && db->index == NULL && !db->empties);
-    CHECK(db->in_place == NULL && db->alias == NULL);
+    CHECK(db->in_place == NULL && db->alias == NULL && db->word_list == NULL);
 }
 
 void db_begin(struct db *db)

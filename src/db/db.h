@@ -20,6 +20,7 @@
 enum { PACKED_COUNT_MAX = 128, PACKED_BYTES_MAX = 8192 };
 
 struct index_alias;
+struct word_list;
 struct key_index;
 
 struct db_options {
@@ -55,6 +56,8 @@ struct db {
     struct key_index *indexes; /* over keys: indexes.h */
     struct key_index *index;   /* prepared and not yet applied, */
     struct index_alias *alias; /* likewise */
+    struct word_list *dictionaries; /* word_lists.h */
+    struct word_list *word_list;    /* prepared likewise */
     struct object *object;     /* likewise */
     struct collection *index_filled; /* NULL, or one of an index: a change has filled its pending
                                         set. Of the command under way, which waits then */

@@ -129,6 +129,7 @@ static void free_index(struct key_index *x)
     if (x->successor != NULL)
         free_index_own(x->successor);
     index_aliases_free(x);
+    word_lists_free(&x->synonyms);
     free_index_own(x);
 }
 
@@ -219,6 +220,7 @@ void indexes_discard(struct db *db)
         free_index(db->index);
     db->index = NULL;
     indexes_discard_alias(db);
+    word_lists_discard(db);
 }
 
 /* -- following the keys ------------------------------------------------------------------------ */
@@ -397,6 +399,8 @@ void indexes_follow(struct db *db, const struct mutation *m, uint64_t lsn)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
     case MUTATION_FLUSH:
     case MUTATION_TICK:
         break;
@@ -421,6 +425,8 @@ static void take_over(struct key_index *x)
     x->serial = old->serial;
     x->succeeds = NULL;
     old->aliases = NULL;
+    x->synonyms = old->synonyms;
+    old->synonyms = NULL;
     old->successor = NULL;
     free_index(old);
 }

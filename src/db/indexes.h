@@ -22,6 +22,7 @@
 
 #include "db/db.h"
 #include "db/document_room.h"
+#include "db/word_lists.h"
 #include "ft/index_spec.h"
 
 /* What of a document a search finds it by. owner: the index; one document at a time */
@@ -71,6 +72,7 @@ struct key_index {
     struct key_index *successor; /* the same with more fields, until it has all documents */
     struct key_index *succeeds;  /* of a successor: which */
     struct index_alias *aliases;
+    struct word_list *synonyms; /* groups: word_lists.h */
     bool scans;       /* keys that were there before are indexed still */
     bool lacks;       /* a document, for want of memory */
     bool loads;       /* its collections come from a snapshot just now */

@@ -49,6 +49,14 @@ static void encode_words(struct buf *out, const struct slice *words, size_t coun
         bytes_put_slice(out, words[i]);
 }
 
+static void encode_lists(const struct word_list *lists, struct buf *room, struct buf *out)
+{
+    buf_clear(room, SIZE_MAX);
+    word_lists_encode(lists, room);
+    out->failed |= buf_failed(room);
+    bytes_put_slice(out, buf_slice(room));
+}
+
 static void encode_parts(struct key_index *x, struct buf *out)
 {
     bytes_put_u32(out, IMAGE_FORM);
@@ -62,6 +70,7 @@ static void encode_parts(struct key_index *x, struct buf *out)
 void indexes_encode(const struct db *db, bool with_parts, struct buf *out)
 {
     struct buf parts = BUF_INIT(MEM_SNAPSHOT);
+    encode_lists(db->dictionaries, &parts, out);
     for (struct key_index *x = db->indexes; x != NULL; x = x->next) {
         const struct index_spec *s = x->successor != NULL ? x->successor->spec : x->spec;
         size_t aliases = 0;
@@ -72,6 +81,7 @@ void indexes_encode(const struct db *db, bool with_parts, struct buf *out)
         bytes_put_u32(out, (uint32_t)aliases);
         for (const struct index_alias *a = x->aliases; a != NULL; a = a->next)
             bytes_put_slice(out, a->name);
+        encode_lists(x->synonyms, &parts, out);
         buf_clear(&parts, SIZE_MAX);
         if (with_parts && is_saved(x))
             encode_parts(x, &parts);
@@ -131,7 +141,10 @@ static enum err each_one(struct bytes_reader *r,
     enum err e = decode_words(r, &words, &image.word_count, why);
     if (e == OK)
         e = decode_words(r, &aliases, &image.alias_count, why);
+    image.synonyms = bytes_get_slice(r);
     struct slice parts = bytes_get_slice(r);
+    if (e == OK)
+        e = word_lists_each(image.synonyms, NULL, NULL, why);
     if (e == OK && r->broken)
         e = why_set(why, ERR_CORRUPT, "indexes are described wrongly");
     if (e == OK)
@@ -151,17 +164,42 @@ enum err indexes_each(struct slice bytes,
                       struct why *why)
 {
     struct bytes_reader r = {.left = bytes};
-    enum err e = OK;
+    if (bytes.len == 0)
+        return OK;
+    enum err e = word_lists_each(bytes_get_slice(&r), NULL, NULL, why);
     while (r.left.len > 0 && e == OK)
         e = each_one(&r, fn, user, why);
     return e;
 }
 
+struct slice indexes_dictionaries(struct slice bytes)
+{
+    struct bytes_reader r = {.left = bytes};
+    return bytes.len == 0 ? bytes : bytes_get_slice(&r);
+}
+
 struct decoding {
     struct db *db;
     bool with_parts;
+    struct slice index; /* of the groups of synonyms that come; empty: they are dictionaries */
     struct why *why;
 };
+
+static enum err make_list(void *user, struct slice name, const struct slice *words, size_t count)
+{
+    struct decoding *d = user;
+    struct mutation m = {.kind = MUTATION_WORDS_ADD,
+                         .key = name,
+                         .new_key = d->index,
+                         .ids = words,
+                         .count = count};
+    enum err e = word_lists_prepare(d->db, &m, d->why);
+    if (e == OK)
+        word_lists_apply(d->db, &m);
+    else
+        word_lists_discard(d->db);
+    return e == OK || e == ERR_NOMEM ? e : ERR_CORRUPT;
+}
 
 static enum err take_parts(const struct decoding *d, struct key_index *x,
                            const struct index_image *image)
@@ -202,13 +240,17 @@ static enum err make_one(void *user, const struct index_image *image)
         if (e == OK)
             indexes_publish_alias(d->db, image->name);
     }
+    d->index = image->name;
+    if (e == OK)
+        e = word_lists_each(image->synonyms, make_list, d, d->why);
     return e == OK || e == ERR_NOMEM ? e : ERR_CORRUPT;
 }
 
 enum err indexes_decode(struct db *db, struct slice bytes, bool with_parts, struct why *why)
 {
-    struct decoding d = {db, with_parts, why};
-    return indexes_each(bytes, make_one, &d, why);
+    struct decoding d = {.db = db, .with_parts = with_parts, .why = why};
+    enum err e = word_lists_each(indexes_dictionaries(bytes), make_list, &d, why);
+    return e == OK ? indexes_each(bytes, make_one, &d, why) : e;
 }
 
 /* What SKIPINITIALSCAN skipped nobody knows any more, so it is found now. */

@@ -18,6 +18,7 @@ struct index_image {
     size_t word_count;
     const struct slice *aliases;
     size_t alias_count;
+    struct slice synonyms; /* for word_lists_each */
     const uint64_t *uids; /* of its collections by number; 0: not there */
     size_t uid_count;     /* 0: none of them is */
     uint64_t failures;
@@ -27,12 +28,15 @@ struct index_image {
 /* Before a snapshot. What looking at all keys has put was born at the last LSN there was, at which
  * a snapshot may have been taken before: to the next one these collections are others. */
 void indexes_number(struct db *db);
-/* Appends all definitions; with_parts: and the uids of what is saved. */
+/* Appends dictionaries and all definitions; with_parts: and the uids of what is saved. */
 void indexes_encode(const struct db *db, bool with_parts, struct buf *out);
 /* One after the other from there; fn NULL: they are only looked at. ERR_CORRUPT, ERR_NOMEM. */
 MUST_USE enum err indexes_each(struct slice bytes,
                                enum err (*fn)(void *user, const struct index_image *image),
                                void *user, struct why *why);
+
+/* What that has of dictionaries, for word_lists_each. */
+struct slice indexes_dictionaries(struct slice bytes);
 
 /* The collections that a snapshot of now is to hold: how many, or the first of them into out. */
 size_t indexes_saved(const struct db *db, struct collection **out, size_t room);

@@ -151,35 +151,73 @@ static void chain(struct copying *c, uint32_t *first, uint32_t *last, uint32_t n
 struct breaking {
     struct copying *c;
     uint32_t first, last, count;
-    bool stems, stopped; /* stopped: it had stop words */
+    bool expands, stopped; /* stopped: it had stop words */
 };
 
-/* A word, or any of it and its stem: as a stem, and as a word of its own. */
-static enum err add_word(struct breaking *b, struct slice word, uint32_t *out)
+/* Nodes of what a word stands for. */
+struct others {
+    uint32_t first, last;
+};
+
+/* One more of what a word stands for. */
+static enum err add_other(struct breaking *b, struct slice word, struct others *o)
+{
+    uint32_t node;
+    enum err e = add_leaf(b->c, TEXT_TERM, word, &node);
+    if (e == OK)
+        chain(b->c, &o->first, &o->last, node);
+    return e;
+}
+
+/* Its stem: as a stem, and as a word of its own. */
+static enum err add_stem(struct breaking *b, struct slice word, struct others *o)
 {
     struct copying *c = b->c;
     struct text_index *t = index_text_of(c->text->index->text);
-    uint64_t fields = c->fields, stemmed = b->stems ? stemmed_fields(c) : 0;
-    uint32_t first = TEXT_NO_NODE, last = TEXT_NO_NODE;
+    uint64_t fields = c->fields;
     uint8_t marked[TEXT_WORD_MAX + 1] = {TEXT_STEM_MARK};
-    enum err e = add_leaf(c, TEXT_TERM, word, out);
-    struct slice stem = stemmed != 0 ? text_stem(&t->stemmers, c->options->language, word) : word;
-    if (e != OK || stemmed == 0 || stem.len == 0 || stem.len > TEXT_WORD_MAX)
-        return e;
-    bool differs = !slice_eq(stem, word);
+    struct slice stem = text_stem(&t->stemmers, c->options->language, word);
+    if (stem.len == 0 || stem.len > TEXT_WORD_MAX)
+        return OK;
     memcpy(marked + 1, stem.ptr, stem.len);
-    chain(c, &first, &last, *out);
-    c->fields = stemmed;
-    e = add_leaf(c, TEXT_TERM, (struct slice){marked, stem.len + 1}, out);
-    if (e == OK) {
-        chain(c, &first, &last, *out);
-        if (differs)
-            e = add_leaf(c, TEXT_TERM, (struct slice){marked + 1, stem.len}, out);
-    }
-    if (e == OK && differs)
-        chain(c, &first, &last, *out);
+    c->fields = stemmed_fields(c);
+    enum err e = add_other(b, (struct slice){marked, stem.len + 1}, o);
+    if (e == OK && !slice_eq(stem, word))
+        e = add_other(b, (struct slice){marked + 1, stem.len}, o);
     c->fields = fields;
-    return e == OK ? add_parent(c, TEXT_OR, first, out) : e;
+    return e;
+}
+
+/* The other words of each group that it is in. */
+static enum err add_synonyms(struct breaking *b, struct slice word, struct others *o)
+{
+    enum { NODES_MAX = 4 * LIMIT_QUERY_NODES };
+    const struct word_list *l = b->c->text->index->synonyms;
+    enum err e = OK;
+    for (; l != NULL && e == OK; l = l->next) {
+        if (!word_list_has(l, word))
+            continue;
+        if (b->c->words->query.count + l->count > NODES_MAX)
+            return why_set(b->c->why, ERR_LIMIT, "a query has too many words with synonyms");
+        for (uint32_t i = 0; i < l->count && e == OK; i++)
+            if (!slice_eq(word_list_at(l, i), word))
+                e = add_other(b, word_list_at(l, i), o);
+    }
+    return e;
+}
+
+/* A word, or any of it and what else it stands for. */
+static enum err add_word(struct breaking *b, struct slice word, uint32_t *out)
+{
+    const struct key_text_options *with = b->c->options;
+    struct others o = {.first = TEXT_NO_NODE, .last = TEXT_NO_NODE};
+    enum err e = add_other(b, word, &o);
+    *out = o.first;
+    if (e == OK && b->expands && !with->no_stems && stemmed_fields(b->c) != 0)
+        e = add_stem(b, word, &o);
+    if (e == OK && b->expands && !with->no_synonyms)
+        e = add_synonyms(b, word, &o);
+    return e == OK && o.first != o.last ? add_parent(b->c, TEXT_OR, o.first, out) : e;
 }
 
 static enum err on_word(void *user, const struct text_token *token)
@@ -227,7 +265,7 @@ static enum err copy_word(struct copying *c, const struct query_node *n, uint32_
         bool says_nothing = !c->options->no_stop_words && is_stop_word(x->spec, n->text);
         return says_nothing ? OK : add_leaf(c, kind, n->text, out);
     }
-    b.stems = !c->exact && !c->options->verbatim;
+    b.expands = !c->exact && !c->options->verbatim;
     enum err e = count_wide(c, n->text);
     if (e == OK)
         e = text_break_word(index_text_of(x->text)->tokenizer, n->text, on_word, &b);

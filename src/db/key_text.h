@@ -18,7 +18,7 @@ struct key_text_options {
     enum text_scorer scorer;
     bool scores;   /* are wanted */
     bool verbatim; /* no stems */
-    bool no_stop_words;
+    bool no_stop_words, no_stems, no_synonyms;
     bool in_order;
     int64_t slop;               /* TEXT_NO_SLOP */
     const struct slice *fields; /* INFIELDS */

@@ -152,6 +152,18 @@ static void put_json(struct buf *out, const struct mutation *m)
         bytes_put_slice(out, m->value);
 }
 
+static void put_string(struct buf *out, const struct mutation *m)
+{
+    bytes_put_u64(out, m->kind == MUTATION_STRING_SET ? m->expire_ms : m->offset);
+    bytes_put_slice(out, m->value);
+}
+
+static void put_words(struct buf *out, const struct mutation *m)
+{
+    bytes_put_slice(out, m->new_key);
+    put_ids(out, m);
+}
+
 void mutation_encode(const struct mutation *m, struct buf *out)
 {
     size_t start = out->len;
@@ -159,8 +171,8 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     bytes_put_slice(out, m->key);
     switch (m->kind) {
     case MUTATION_STRING_SET:
-        bytes_put_u64(out, m->expire_ms);
-        bytes_put_slice(out, m->value);
+    case MUTATION_STRING_RANGE:
+        put_string(out, m);
         break;
     case MUTATION_KEY_EXPIRE:
         bytes_put_u64(out, m->expire_ms);
@@ -168,10 +180,6 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_KEY_RENAME:
     case MUTATION_ALIAS_SET:
         bytes_put_slice(out, m->new_key);
-        break;
-    case MUTATION_STRING_RANGE:
-        bytes_put_u64(out, m->offset);
-        bytes_put_slice(out, m->value);
         break;
     case MUTATION_COLLECTION_NEW:
     case MUTATION_COLLECTION_ALTER:
@@ -191,6 +199,10 @@ void mutation_encode(const struct mutation *m, struct buf *out)
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_ALTER:
         put_ids(out, m);
+        break;
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
+        put_words(out, m);
         break;
     case MUTATION_HASH_SET:
         put_fields(out, m);
@@ -414,6 +426,12 @@ static enum err get_range(struct bytes_reader *r, struct mutation *m)
     return over ? ERR_CORRUPT : OK;
 }
 
+static enum err get_words(struct bytes_reader *r, struct mutation *m)
+{
+    m->new_key = bytes_get_slice(r);
+    return get_ids(r, m);
+}
+
 static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8_t *start)
 {
     enum err e = OK;
@@ -454,6 +472,10 @@ static enum err get_body(struct bytes_reader *r, struct mutation *m, const uint8
     case MUTATION_INDEX_NEW:
     case MUTATION_INDEX_ALTER:
         e = get_ids(r, m);
+        break;
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
+        e = get_words(r, m);
         break;
     case MUTATION_HASH_SET:
         e = get_fields(r, m);

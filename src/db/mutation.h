@@ -48,7 +48,9 @@
     X(MUTATION_JSON_REMOVE, 32, "the document has nothing at this path")                           \
     X(MUTATION_INDEX_ALTER, 40, "the index has these fields more")                                 \
     X(MUTATION_ALIAS_SET, 41, "this name means that index, too")                                   \
-    X(MUTATION_ALIAS_REMOVE, 42, "this name means no index")
+    X(MUTATION_ALIAS_REMOVE, 42, "this name means no index")                                       \
+    X(MUTATION_WORDS_ADD, 43, "the dictionary, or group of synonyms, has these words more")        \
+    X(MUTATION_WORDS_REMOVE, 44, "it has none of these words; without any, it is gone")
 
 enum mutation_kind {
 #define X(kind, number, text) kind = number,
@@ -94,7 +96,8 @@ struct mutation_element {
 
 struct mutation {
     enum mutation_kind kind;
-    struct slice key;                  /* INDEX_*, ALIAS_*: a name of an index, which is no key */
+    struct slice key;                  /* INDEX_*, ALIAS_*: a name of an index, WORDS_*: of a
+                                        * dictionary or group, which is no key */
     struct slice value;                /* STRING_SET, STRING_RANGE, SET_ATTRIBUTE (len 0: none),
                                         * LIST_SET, LIST_REMOVE; JSON_SET, JSON_INSERT (an
                                         * array): a document's text */
@@ -107,7 +110,8 @@ struct mutation {
     bool at_head;                      /* LIST_PUSH; LIST_INSERT: before the other; LIST_REMOVE:
                                         * the first ones; LIST_MOVE: from the head */
     bool to_head;                      /* LIST_MOVE */
-    struct slice new_key;              /* KEY_RENAME, LIST_MOVE; ALIAS_SET: the index */
+    struct slice new_key;              /* KEY_RENAME, LIST_MOVE; ALIAS_SET: the index; WORDS_*: that
+                                        * of the group (len 0: it is a dictionary) */
     struct collection_spec spec;       /* COLLECTION_NEW, _ALTER; PUT when creates */
     bool creates;                      /* PUT: makes the collection first */
     struct slice partition;            /* PARTITION_NEW, _DROP; PUT: len 0: _default */
@@ -119,7 +123,7 @@ struct mutation {
                                         * INDEX_ALTER: words of the fields;
                                         * LIST_PUSH: values, one or more; LIST_INSERT: the other
                                         * value and the one that is to be beside it;
-                                        * SET_ADD, _REMOVE, ZSET_REMOVE: members */
+                                        * SET_ADD, _REMOVE, ZSET_REMOVE: members; WORDS_* */
     const struct hash_field *fields;   /* HASH_SET: one or more; of two of a name the last counts */
     const struct scored *members;      /* ZSET_ADD: one or more; likewise */
     bool replaces;                     /* LIST_PUSH, SET_ADD, ZSET_ADD: whatever the key held */

@@ -376,6 +376,12 @@ static void put_rest(struct dump *d, const struct mutation *m)
         buf_append_byte(&d->text, ' ');
         put_quoted(d, m->new_key);
         break;
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
+        buf_append_byte(&d->text, ' ');
+        put_quoted(d, m->new_key);
+        put_ids(d, m);
+        break;
     case MUTATION_STRING_RANGE:
         buf_printf(&d->text, " at %" PRIu64 " ", m->offset);
         put_quoted(d, m->value);

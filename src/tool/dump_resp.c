@@ -361,6 +361,21 @@ static void put_fields_more(struct dump *d, const struct mutation *m)
         put_slice(d, m->ids[i]);
 }
 
+/* Words of a dictionary, or synonyms, which never go but with their index. */
+static void put_list_of_words(struct dump *d, const struct mutation *m)
+{
+    if (m->new_key.len == 0) {
+        put_words(d, m->kind == MUTATION_WORDS_ADD ? "FT.DICTADD" : "FT.DICTDEL", m->key, m->ids,
+                  m->count);
+        return;
+    }
+    put_command(d, "FT.SYNUPDATE", 3 + m->count);
+    put_slice(d, m->new_key);
+    put_slice(d, m->key);
+    for (size_t i = 0; i < m->count; i++)
+        put_slice(d, m->ids[i]);
+}
+
 static void put_index(struct dump *d, const struct mutation *m)
 {
     if (m->kind == MUTATION_INDEX_NEW)
@@ -371,8 +386,28 @@ static void put_index(struct dump *d, const struct mutation *m)
         put_fields_more(d, m);
     else if (m->kind == MUTATION_ALIAS_SET)
         put_words(d, "FT.ALIASUPDATE", m->key, &m->new_key, 1);
-    else
+    else if (m->kind == MUTATION_ALIAS_REMOVE)
         put_words(d, "FT.ALIASDEL", m->key, NULL, 0);
+    else
+        put_list_of_words(d, m);
+}
+
+/* Lists of a snapshot, of the index of that name or of none. */
+struct saved_lists {
+    struct dump *dump;
+    struct slice index;
+};
+
+static enum err put_saved(void *user, struct slice name, const struct slice *words, size_t count)
+{
+    const struct saved_lists *lists = user;
+    struct mutation m = {.kind = MUTATION_WORDS_ADD,
+                         .key = name,
+                         .new_key = lists->index,
+                         .ids = words,
+                         .count = count};
+    put_list_of_words(lists->dump, &m);
+    return OK;
 }
 
 static enum err put_indexed(void *user, const struct index_image *w)
@@ -380,13 +415,16 @@ static enum err put_indexed(void *user, const struct index_image *w)
     put_words(user, "FT.CREATE", w->name, w->words, w->word_count);
     for (size_t i = 0; i < w->alias_count; i++)
         put_words(user, "FT.ALIASADD", w->aliases[i], &w->name, 1);
-    return OK;
+    struct saved_lists lists = {user, w->name};
+    return word_lists_each(w->synonyms, put_saved, &lists, NULL);
 }
 
 static void on_snapshot(struct dump *d, const struct manifest *m, const char *file)
 {
     (void)file;
-    if (indexes_each(m->indexes, put_indexed, d, NULL) == OK) /* manifest_decode has seen them */
+    struct saved_lists lists = {.dump = d};
+    if (word_lists_each(indexes_dictionaries(m->indexes), put_saved, &lists, NULL) == OK &&
+        indexes_each(m->indexes, put_indexed, d, NULL) == OK) /* manifest_decode has seen them */
         write_out(d);
 }
 
@@ -645,6 +683,8 @@ static void on_mutation(struct dump *d, const struct mutation *m)
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
         put_index(d, m);
         break;
     case MUTATION_TICK:

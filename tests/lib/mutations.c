@@ -339,11 +339,31 @@ static struct mutation some_alias(struct mutations *m, const struct db *db, enum
     return indexes_named(db, out.new_key) == NULL ? nothing(m) : out;
 }
 
+/* Of a dictionary, or of a group of an index that is there. */
+static struct mutation some_words(struct mutations *m, const struct db *db, enum mutation_kind kind)
+{
+    struct mutation out = {.kind = kind, .key = name(m, m->key, 'g', 3)};
+    struct word_list *lists = db->dictionaries;
+    if (below(m, 2) == 0) {
+        out.new_key = name(m, m->other, 'i', 3);
+        const struct key_index *x = indexes_named(db, out.new_key);
+        if (x == NULL)
+            return nothing(m);
+        lists = x->synonyms;
+    }
+    if (kind == MUTATION_WORDS_REMOVE && word_lists_find(lists, out.key) == NULL)
+        return nothing(m);
+    make_ids(m, &out, 1 + below(m, MUTATIONS_ELEMENTS_MAX));
+    return out;
+}
+
 static struct mutation index_change(struct mutations *m, const struct db *db,
                                     enum mutation_kind kind)
 {
     if (kind == MUTATION_INDEX_ALTER)
         return more_fields(m, db);
+    if (kind == MUTATION_WORDS_ADD || kind == MUTATION_WORDS_REMOVE)
+        return some_words(m, db, kind);
     return kind == MUTATION_INDEX_NEW || kind == MUTATION_INDEX_REMOVE ? some_index(m, db, kind)
                                                                        : some_alias(m, db, kind);
 }
@@ -443,6 +463,8 @@ struct mutation mutations_of(struct mutations *m, const struct db *db, enum muta
     case MUTATION_INDEX_ALTER:
     case MUTATION_ALIAS_SET:
     case MUTATION_ALIAS_REMOVE:
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
         return index_change(m, db, kind);
     case MUTATION_KEY_REMOVE:
         break;

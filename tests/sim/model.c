@@ -131,6 +131,8 @@ static const char *drop_index(struct model *m)
         CHECK(turn(m, MODEL_ALIAS, false) == NULL);
     if (model_has(m, MODEL_ADDED, m->at))
         CHECK(turn(m, MODEL_ADDED, false) == NULL);
+    if (model_has(m, MODEL_SYNONYM, m->at))
+        CHECK(turn(m, MODEL_SYNONYM, false) == NULL);
     return broken;
 }
 
@@ -140,6 +142,17 @@ static const char *set_alias(struct model *m)
     if (!model_has(m, MODEL_INDEX, m->at))
         return "an index gets a name that is not there";
     return model_has(m, MODEL_ALIAS, m->at) ? NULL : turn(m, MODEL_ALIAS, true);
+}
+
+/* A word of the one dictionary, or of the one group of the index. */
+static const char *change_words(struct model *m, const struct mutation *mutation)
+{
+    bool adds = mutation->kind == MUTATION_WORDS_ADD;
+    if (mutation->new_key.len == 0)
+        return turn(m, MODEL_DICTIONARY, adds);
+    if (!adds || !model_has(m, MODEL_INDEX, m->at))
+        return "synonyms go, or are of an index that is not there";
+    return turn(m, MODEL_SYNONYM, true);
 }
 
 struct model_collection *model_collection_at(const struct model *m, unsigned key, uint64_t at)
@@ -697,6 +710,8 @@ static void flush(struct model *m)
             touch(m, key);
     if (model_has(m, MODEL_INDEX, m->at))
         CHECK(drop_index(m) == NULL);
+    if (model_has(m, MODEL_DICTIONARY, m->at))
+        CHECK(turn(m, MODEL_DICTIONARY, false) == NULL);
 }
 
 void model_next(struct model *m)
@@ -705,14 +720,19 @@ void model_next(struct model *m)
     m->lsn++;
 }
 
+static bool is_of_key(enum mutation_kind kind)
+{
+    return kind != MUTATION_FLUSH && kind != MUTATION_TICK && kind != MUTATION_INDEX_NEW &&
+           kind != MUTATION_INDEX_REMOVE && kind != MUTATION_INDEX_ALTER &&
+           kind != MUTATION_ALIAS_SET && kind != MUTATION_ALIAS_REMOVE &&
+           kind != MUTATION_WORDS_ADD && kind != MUTATION_WORDS_REMOVE;
+}
+
 const char *model_apply(struct model *m, const struct mutation *mutation)
 {
     unsigned key = model_key_of(mutation->key);
     bool making = model_is_making(mutation->key);
-    bool of_key = mutation->kind != MUTATION_FLUSH && mutation->kind != MUTATION_TICK &&
-                  mutation->kind != MUTATION_INDEX_NEW && mutation->kind != MUTATION_INDEX_REMOVE &&
-                  mutation->kind != MUTATION_INDEX_ALTER && mutation->kind != MUTATION_ALIAS_SET &&
-                  mutation->kind != MUTATION_ALIAS_REMOVE;
+    bool of_key = is_of_key(mutation->kind);
     m->at++;
     CHECK(m->at < model_now(m));
     if (key == MODEL_KEYS && of_key && !making)
@@ -773,6 +793,9 @@ const char *model_apply(struct model *m, const struct mutation *mutation)
         return set_alias(m);
     case MUTATION_ALIAS_REMOVE:
         return turn(m, MODEL_ALIAS, false);
+    case MUTATION_WORDS_ADD:
+    case MUTATION_WORDS_REMOVE:
+        return change_words(m, mutation);
     case MUTATION_TICK:
         return NULL;
     }

@@ -130,7 +130,14 @@ struct model_held {
 };
 
 /* Of the index over keys: it, its other name, its added field. */
-enum model_turn { MODEL_INDEX, MODEL_ALIAS, MODEL_ADDED, MODEL_TURNS };
+enum model_turn {
+    MODEL_INDEX,
+    MODEL_ALIAS,
+    MODEL_ADDED,
+    MODEL_SYNONYM,
+    MODEL_DICTIONARY,
+    MODEL_TURNS
+};
 
 struct model {
     uint64_t lsn;

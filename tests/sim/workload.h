@@ -109,6 +109,9 @@
     X(OP_FT_ALTER, 1)                                                                              \
     X(OP_FT_ALIAS, 1)                                                                              \
     X(OP_FT_UNALIAS, 1)                                                                            \
+    X(OP_FT_SYNONYM, 1)                                                                            \
+    X(OP_FT_DICTADD, 1)                                                                            \
+    X(OP_FT_DICTDEL, 1)                                                                            \
     X(OP_DBSIZE, 1)                                                                                \
     X(OP_FLUSHALL, 1)                                                                              \
     X(OP_EXEC, 6)                                                                                  \

@@ -222,6 +222,19 @@ static const char *const index_words[] = {"PREFIX",
                                           "DISTANCE_METRIC",
                                           "L2"};
 
+/* A word of the one dictionary, or of the one group of synonyms of that index. */
+static void make_words(const struct ask *c, struct ask_args *a)
+{
+    if (c->op == OP_FT_SYNONYM) {
+        ask_add_text(a, "FT.SYNUPDATE");
+        ask_add_text(a, "index");
+    } else {
+        ask_add_text(a, c->op == OP_FT_DICTADD ? "FT.DICTADD" : "FT.DICTDEL");
+    }
+    ask_add_text(a, "list");
+    ask_add_text(a, "word");
+}
+
 static void make_index(const struct ask *c, struct ask_args *a)
 {
     static const char *const commands[] = {"FT.CREATE", "FT.DROPINDEX", "FT.ALTER",
@@ -288,6 +301,11 @@ void keys_make(struct world *w, struct ask *c, struct ask_args *a)
     case OP_FT_ALIAS:
     case OP_FT_UNALIAS:
         make_index(c, a);
+        return;
+    case OP_FT_SYNONYM:
+    case OP_FT_DICTADD:
+    case OP_FT_DICTDEL:
+        make_words(c, a);
         return;
     case OP_DBSIZE:
         ask_add_text(a, name);
@@ -705,6 +723,30 @@ static void expect_alias(const struct run_of *r)
     answer_text(r, EXPECT_STATUS, slice_of("OK"));
 }
 
+static void expect_words(const struct run_of *r)
+{
+    bool synonym = r->c->op == OP_FT_SYNONYM, adds = r->c->op != OP_FT_DICTDEL;
+    if (synonym && !model_has(r->w->model, MODEL_INDEX, r->at)) {
+        answer_text(r, EXPECT_ERROR, slice_of("no such index"));
+        return;
+    }
+    enum model_turn what = synonym ? MODEL_SYNONYM : MODEL_DICTIONARY;
+    bool changes = model_has(r->w->model, what, r->at) != adds;
+    if (synonym)
+        answer_text(r, EXPECT_STATUS, slice_of("OK"));
+    else
+        answer_int(r, changes);
+    if (!changes)
+        return;
+    struct mutation *m = &r->e->changes[r->e->change_count++];
+    *m = (struct mutation){.kind = adds ? MUTATION_WORDS_ADD : MUTATION_WORDS_REMOVE,
+                           .key = slice_of("list"),
+                           .new_key = synonym ? slice_of("index") : (struct slice){0},
+                           .ids = r->e->index_words,
+                           .count = 1};
+    r->e->index_words[0] = slice_of("word");
+}
+
 /* Those that take a collection for what it is not. */
 static bool wants_string(const struct ask *c)
 {
@@ -748,6 +790,30 @@ static void expect_string(const struct run_of *r)
         return;
     case OP_INCRBY:
         expect_incrby(r);
+        return;
+    default:
+        CHECK(false);
+    }
+}
+
+static void expect_indexes(const struct run_of *r)
+{
+    switch ((int)r->c->op) {
+    case OP_FT_CREATE:
+    case OP_FT_DROP:
+        expect_index(r);
+        return;
+    case OP_FT_ALTER:
+        expect_alter(r);
+        return;
+    case OP_FT_ALIAS:
+    case OP_FT_UNALIAS:
+        expect_alias(r);
+        return;
+    case OP_FT_SYNONYM:
+    case OP_FT_DICTADD:
+    case OP_FT_DICTDEL:
+        expect_words(r);
         return;
     default:
         CHECK(false);
@@ -807,22 +873,11 @@ static void expect_key(const struct run_of *r)
     case OP_COPY:
         expect_copy(r);
         return;
-    case OP_FT_CREATE:
-    case OP_FT_DROP:
-        expect_index(r);
-        return;
-    case OP_FT_ALTER:
-        expect_alter(r);
-        return;
-    case OP_FT_ALIAS:
-    case OP_FT_UNALIAS:
-        expect_alias(r);
-        return;
     case OP_DBSIZE:
         expect_dbsize(r);
         return;
     default:
-        CHECK(false);
+        expect_indexes(r);
     }
 }
 
@@ -835,7 +890,7 @@ void keys_expect(const struct world *w, const struct ask *c, uint64_t at, struct
         members_expect(w, c, at, e);
         return;
     }
-    bool keyless = c->op == OP_DBSIZE || (c->op >= OP_FT_CREATE && c->op <= OP_FT_UNALIAS);
+    bool keyless = c->op == OP_DBSIZE || (c->op >= OP_FT_CREATE && c->op <= OP_FT_DICTDEL);
     r.held = keyless ? NULL : seen(&r, 0);
     if (hash_is(c->op))
         hash_expect(c, r.held, e);

@@ -9,7 +9,7 @@
 static const float vectors[3][3] = {{1, -2, 3.5f}, {0, 0, 0}, {-0.0f, 1e-30f, 3e38f}};
 
 /* One of every kind, with what each kind can carry at its ends: nothing, and something. */
-enum { SAMPLES = 58 };
+enum { SAMPLES = 60 };
 
 static struct slice with_nul(void)
 {
@@ -155,6 +155,12 @@ static struct mutation sample_of_index(unsigned i)
     words[0] = slice_of("SCHEMA");
     words[1] = with_nul();
     words[2] = slice_of("TAG");
+    if (i >= 5)
+        return (struct mutation){.kind = i == 5 ? MUTATION_WORDS_ADD : MUTATION_WORDS_REMOVE,
+                                 .key = slice_of("list"),
+                                 .new_key = i == 5 ? with_nul() : (struct slice){0},
+                                 .ids = words,
+                                 .count = 3};
     return (struct mutation){.kind = i == 1 ? MUTATION_INDEX_NEW : MUTATION_INDEX_ALTER,
                              .key = slice_of("index"),
                              .ids = words,
@@ -225,7 +231,8 @@ static struct mutation sample_of_key(unsigned i)
                : i < 28 ? sample_of_list(i - 16)
                : i < 33 ? sample_of_hash(i - 28)
                : i < 40 ? sample_of_set(i - 33)
-                        : sample_of_json(i - 40);
+               : i < 44 ? sample_of_json(i - 40)
+                        : sample_of_index(i - 39);
     }
 }
 

@@ -82,21 +82,42 @@ class Index:
 
     expire = None
 
-    def __init__(self, prefix, fields, alias=False):
+    def __init__(self, prefix, fields, alias=False, synonyms=()):
         self.prefix = prefix
         self.fields = fields
         self.alias = alias  # whether its name with a + behind means it, too
+        self.synonyms = set(synonyms)  # of its one group
 
     def clone(self):
-        return Index(self.prefix, list(self.fields), self.alias)
+        return Index(self.prefix, list(self.fields), self.alias, self.synonyms)
 
     def __eq__(self, other):
-        return (self.prefix, self.fields, self.alias) == (other.prefix, other.fields, other.alias)
+        return isinstance(other, Index) and vars(self) == vars(other)
 
     def __repr__(self):
-        return f'index of {self.prefix} with {self.fields}, alias: {self.alias}'
+        return (f'index of {self.prefix} with {self.fields}, alias: {self.alias}, '
+                f'synonyms: {self.synonyms}')
 
 
+class Words:
+    """A dictionary, which is no key either."""
+
+    expire = None
+
+    def __init__(self, words):
+        self.words = words
+
+    def clone(self):
+        return Words(set(self.words))
+
+    def __eq__(self, other):
+        return isinstance(other, Words) and self.words == other.words
+
+    def __repr__(self):
+        return f'dictionary of {self.words}'
+
+
+CLIENTS_MAX = 64
 EFFORT = 100  # EF of a collection that VCREATE says nothing of
 
 
@@ -153,7 +174,7 @@ def difference(want, have):
     elif isinstance(want, (Text, Document)):
         if want.value != have.value:
             return f'want {want.value!r}, have {have.value!r}'
-    elif isinstance(want, Index):
+    elif isinstance(want, (Index, Words)):
         return None if want == have else f'want {want}, have {have}'
     elif isinstance(want, Hash):
         differs = hash_difference(want.fields, have.fields)
@@ -247,6 +268,7 @@ def read_state(connection, knows_expiry):
         if key in state and time_ms >= 0:
             state[key].expire = (time_ms, time_ms)
     state.update(read_indexes(connection))
+    state.update(read_dictionaries(connection))
     return state
 
 
@@ -259,8 +281,17 @@ def read_indexes(connection):
         definition = info[info.index(b'index_definition') + 1]
         fields = [field[3] for field in info[info.index(b'attributes') + 1]]
         alias = isinstance(connection.ask('FT.INFO', name + b'+'), list)
-        state[name] = Index(definition[definition.index(b'prefixes') + 1], fields, alias)
+        synonyms = connection.ask('FT.SYNDUMP', name)[::2]
+        state[name] = Index(definition[definition.index(b'prefixes') + 1], fields, alias, synonyms)
     return state
+
+
+def read_dictionaries(connection):
+    """A server does not tell their names: all that clients may have."""
+    names = [b'c%d:dict0' % client for client in range(CLIENTS_MAX)]
+    replies = connection.ask_many([('FT.DICTDUMP', name) for name in names])
+    return {name: Words(set(words)) for name, words in zip(names, replies)
+            if isinstance(words, list) and words}
 
 
 def read_members(connection, keys, types):

@@ -14,6 +14,7 @@ import documents
 import effects as fx
 import lists
 import sets
+import words
 from model import Vectors, blob_of, clone, mismatch
 from resp import ReplyError
 
@@ -566,6 +567,13 @@ def make_ft_alias(client):
     return Command([(command, name + b'+', name)], fx.set_alias(name, True))
 
 
+def word_maker(make):
+    def made(client):
+        found = make(client)
+        return found and Command([found[0]], found[1])
+    return made
+
+
 def make_valter(client):
     key, _ = any_set(client)
     if key is None or not client.sent[key].created:
@@ -669,6 +677,7 @@ MAKERS = [
     ('FT.CREATE', make_ft_create), ('FT.DROPINDEX', make_ft_dropindex), ('FT.DROP', make_ft_drop),
     ('FT.ALTER', make_ft_alter), ('FT.ALIASADD', make_ft_alias),
     ('FT.ALIASUPDATE', make_ft_alias), ('FT.ALIASDEL', make_ft_alias),
+    *[(name, word_maker(make)) for name, make in words.MAKERS],
     ('VCREATE', make_vcreate), ('VALTER', make_valter),
     ('VDROP', make_vdrop), ('VADD', make_vadd), ('VADD', make_vadd),
     ('VADD', make_vadd), ('VMADD', make_vmadd), ('VMADD', make_vmadd), ('VREM', make_vrem),
