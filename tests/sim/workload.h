@@ -23,8 +23,8 @@
     X(OP_VCREATE, 4)                                                                               \
     X(OP_VALTER, 3)                                                                                \
     X(OP_VDROP, 1)                                                                                 \
-    X(OP_PARTITION_NEW, 3)                                                                         \
-    X(OP_PARTITION_DROP, 2)                                                                        \
+    X(OP_PARTITION_NEW, 5)                                                                         \
+    X(OP_PARTITION_DROP, 6)                                                                        \
     X(OP_PARTITIONS, 1)                                                                            \
     X(OP_SEARCH, 20)                                                                               \
     X(OP_VMSEARCH, 3)                                                                              \
@@ -107,8 +107,8 @@
     X(OP_FT_CREATE, 1)                                                                             \
     X(OP_FT_DROP, 1)                                                                               \
     X(OP_FT_ALTER, 1)                                                                              \
-    X(OP_FT_ALIAS, 1)                                                                              \
-    X(OP_FT_UNALIAS, 1)                                                                            \
+    X(OP_FT_ALIAS, 2)                                                                              \
+    X(OP_FT_UNALIAS, 2)                                                                            \
     X(OP_FT_SYNONYM, 1)                                                                            \
     X(OP_FT_DICTADD, 1)                                                                            \
     X(OP_FT_DICTDEL, 1)                                                                            \
