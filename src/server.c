@@ -171,6 +171,8 @@ static void on_reconfigure(struct cmd_env *env)
     server->db.maxmemory = server->config.maxmemory;
     server->db.env.flat_rows_max = (uint32_t)server->config.flat_rows_max;
     server->db.env.pending_scan_bytes = server->config.pending_scan_bytes;
+    recall_set(&server->db.recall, (unsigned)server->config.recall_cpu_percent,
+               (uint32_t)server->config.recall_sample_every);
     server->log.level = server->config.loglevel;
     watch_listen(env);
     server->reconfigured = env->deferred = true;
@@ -493,6 +495,8 @@ enum err server_start(struct server *server, struct io *io, const struct config 
     db_init(&server->db, io, &options);
     server->db.background.on_alter_short = on_alter_short;
     server->db.background.alter_user = server;
+    recall_set(&server->db.recall, (unsigned)server->config.recall_cpu_percent,
+               (uint32_t)server->config.recall_sample_every);
     cmd_env_init(&server->env, io, &server->db, &server->config, &server->stats);
     server->env.hooks = &hooks;
     server->env.server = server;

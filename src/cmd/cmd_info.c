@@ -181,6 +181,40 @@ static void print_vectors(struct cmd_env *env, struct buf *out)
     stats_print_info(env->stats, STATS_SECTION_VECTORS, out);
 }
 
+enum { RECALL_COLLECTIONS = 64 };
+
+static void print_measured(struct buf *out, const struct recall_report *r)
+{
+    buf_printf(out, "checks=%u,recall=%.4f,low=%.4f,high=%.4f", r->checks, r->measured.estimate,
+               r->measured.low, r->measured.high);
+}
+
+/* By its number, since any byte may be in a key; those of the key that would be read as something
+ * else here are left out. */
+static void print_collection_recall(void *user, const struct collection *c)
+{
+    struct buf *out = user;
+    struct recall_report r = recall_report(c);
+    buf_printf(out, "recall_%" PRIu64 ":", c->uid);
+    print_measured(out, &r);
+    buf_printf(out, ",calibrated_by=%u,key=", r.queries);
+    struct slice key = c->object == NULL ? (struct slice){0} : object_key(c->object);
+    for (size_t i = 0; i < key.len; i++)
+        if (key.ptr[i] > ' ' && key.ptr[i] < 0x7f && key.ptr[i] != ',')
+            buf_append(out, &key.ptr[i], 1);
+    buf_append_text(out, "\r\n");
+}
+
+/* Of the last searches that were checked, of all collections and of each. */
+static void print_recall(struct cmd_env *env, struct buf *out)
+{
+    struct recall_report all = recall_report_all(&env->db->recall);
+    buf_append_text(out, "recall:");
+    print_measured(out, &all);
+    buf_append_text(out, "\r\n");
+    recall_each(&env->db->recall, RECALL_COLLECTIONS, print_collection_recall, out);
+}
+
 /* In the order they are printed. */
 static const struct {
     const char *name, *heading;
@@ -201,6 +235,7 @@ static const struct {
     {"cluster", "Cluster", print_cluster, true},
     {"keyspace", "Keyspace", print_keyspace, true},
     {"vectors", "Vectors", print_vectors, true},
+    {"recall", "Recall", print_recall, true},
 };
 
 /* Names of sections add up; a name that is none selects nothing, as in Redis. */

@@ -79,6 +79,32 @@ static void put_why(struct reply *r, const struct search *s, struct buf *line)
     put_pair(r, "why", line);
 }
 
+/* The target, what was chosen for it, and what that is expected to come to. */
+static void put_recall(struct reply *r, const struct search *s, struct buf *line)
+{
+    const struct effort_plan *plan = &s->efforts;
+    buf_printf(line, "target %g", s->target);
+    if (s->view.graph == NULL || s->exact) {
+        buf_append_text(line, plan->calibrated ? ", which no effort that was measured comes to: "
+                                                 "all rows are looked at"
+                                               : ", all rows are looked at");
+        put_pair(r, "recall", line);
+        return;
+    }
+    buf_printf(line, ", effort %.0f", effort_plan_at(plan, 1));
+    if (search_selects(s) && s->plan.matches > 0)
+        buf_printf(line, ", %.0f for %.3g %% of the elements",
+                   effort_plan_at(plan, fmin(s->plan.matches / (double)s->view.live, 1)),
+                   100 * fmin(s->plan.matches / (double)s->view.live, 1));
+    if (plan->calibrated)
+        buf_printf(line, ", estimated %.4f (%.4f to %.4f) from %u queries%s",
+                   plan->expected.estimate, plan->expected.low, plan->expected.high, plan->queries,
+                   plan->aged ? ", higher since much has changed" : "");
+    else
+        buf_append_text(line, ", a guess: nothing was measured yet");
+    put_pair(r, "recall", line);
+}
+
 static void put_filter(struct reply *r, const struct search *s, struct buf *line)
 {
     bool columns = predicate_is_columnar(s->predicate);
@@ -141,13 +167,16 @@ void explain_reply(struct reply *r, const struct search *s)
 {
     struct buf line = BUF_INIT(MEM_CLIENT);
     bool filter = s->filter != NULL, analyze = s->explain == EXPLAIN_ANALYZE;
-    reply_map(r, 3 + (s->choice != NULL ? 1u : 0u) + (filter ? 2u : 0u) + (analyze ? 5u : 0u));
+    reply_map(r, 3 + (s->target > 0 ? 1u : 0u) + (s->choice != NULL ? 1u : 0u) +
+                     (filter ? 2u : 0u) + (analyze ? 5u : 0u));
     put_collection(r, s, &line);
     buf_append_text(&line, search_way_name(s->way));
     if (s->query_count > 1)
         buf_printf(&line, " (the last of %zu queries)", s->query_count);
     put_pair(r, "plan", &line);
     put_why(r, s, &line);
+    if (s->target > 0)
+        put_recall(r, s, &line);
     if (s->choice != NULL)
         put_partitions(r, s, &line);
     if (filter)

@@ -193,7 +193,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 27 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 33 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
@@ -240,6 +240,29 @@ static void fields_of_alteration(struct reply *r, const struct collection *c)
     field_int(r, "serving-bytes", alter_side_bytes(c, c->side));
 }
 
+static void field_share(struct reply *r, const char *name, double share)
+{
+    reply_simple(r, name);
+    reply_double(r, share);
+}
+
+/* What checks of searches found, at 95 % (0 to 1 before the first), and what RECALL goes by. */
+static void recall_fields(struct reply *r, const struct collection *c)
+{
+    struct recall_report report = recall_report(c);
+    field_share(r, "recall", report.measured.estimate);
+    field_share(r, "recall-low", report.measured.low);
+    field_share(r, "recall-high", report.measured.high);
+    field_int(r, "recall-checks", report.checks);
+    field_text(r, "calibration",
+               c->side->graph == NULL ? "exact"
+               : report.queries == 0 ? "none"
+               : report.aged         ? "aged"
+               : report.real > 0     ? "by queries"
+                                     : "by elements");
+    field_int(r, "calibration-queries", report.queries);
+}
+
 /* What an implicit set does not show: tools that know Redis expect nine fields of it. */
 static void own_fields(struct reply *r, const struct collection *c)
 {
@@ -267,6 +290,7 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_int(r, "partitions", c->partitions == NULL ? 1 : c->partitions->table->count);
     field_schema(r, &c->spec.schema);
     fields_of_alteration(r, c);
+    recall_fields(r, c);
 }
 
 void cmd_vinfo(struct request *rq)

@@ -56,7 +56,8 @@ static void end(struct search *s)
         client->search = NULL;
         answer(env, client, s);
     }
-    search_free(s);
+    if (!recall_takes(&env->db->recall, s))
+        search_free(s);
     if (client != NULL)
         client_unblock(env, client);
 }
@@ -100,7 +101,8 @@ static void answer_here(struct cmd_env *env, struct client *client, struct searc
     if (s->error == OK && s->finish != NULL)
         s->error = s->finish(s);
     answer(env, client, s);
-    search_free(s);
+    if (!recall_takes(&env->db->recall, s))
+        search_free(s);
 }
 
 void search_for_client(struct request *rq, struct search *s)

@@ -11,6 +11,7 @@
 #include "db/capture.h"
 #include "db/collection_fields.h"
 #include "db/projection.h"
+#include "db/recall.h"
 #include "db/relocate.h"
 
 static bool id_equal(const void *owner, uint32_t row, struct slice id)
@@ -115,6 +116,7 @@ static void free_all(struct job *job, struct lane *lane)
     struct collection *c =
         (struct collection *)((char *)job - offsetof(struct collection, end_job));
     CHECK(c->relocation == NULL);
+    recall_free(c->recall);
     side_free(c->side);
     side_free(c->next);
     alter_free(c);
@@ -162,6 +164,7 @@ void collection_drop(struct collection *c)
     aging_unlist(c->aging, c->env->aging_next);
     partitions_stop(c->partitions);
     background_forget(c->env->background, c);
+    recall_forget(c->env->recall, c);
     if (c->pending_waiters > 0)
         c->env->background->on_room(c->env->background->user, c);
     epoch_defer(c->env->epoch, &c->end, end_collection);
@@ -617,6 +620,7 @@ static void put_element(struct collection *c, const struct mutation_element *e, 
         attribute = replaces ? collection_attribute(c, before) : (struct slice){0};
     struct partition_sums sums = sums_of(c);
     uint32_t row = take_row(c);
+    c->born++;
     enter_partition(c, row, partition);
     fill_row(c, row, e);
     if (c->aging != NULL)
@@ -820,5 +824,6 @@ size_t collection_bytes(const struct collection *c)
         sum += aging_bytes(c->aging);
     if (c->partitions != NULL)
         sum += partitions_bytes(c->partitions);
+    sum += recall_bytes(c);
     return sum + c->free_rows.words * sizeof(uint64_t);
 }

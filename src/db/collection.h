@@ -37,6 +37,8 @@
 struct alteration;
 struct background;
 struct bulk;
+struct recall;
+struct recall_watch;
 struct capture;
 struct object;
 struct shown_schema;
@@ -61,6 +63,7 @@ enum collection_column {
 struct collection_env {
     struct epoch *epoch;
     struct background *background;
+    struct recall_watch *recall;         /* of db */
     struct capture *capture;             /* the one under way, or NULL; of db */
     struct aging **agings, **aging_next; /* all there are, and a place among them; of db */
     const uint64_t *now_ms;              /* of db */
@@ -95,11 +98,13 @@ struct collection {
     uint64_t evicted;              /* elements that made room for others, since the start */
     struct aging *aging;           /* NULL: no element expires */
     struct partitions *partitions; /* NULL: there is _default alone */
+    struct recall *recall;         /* recall.h; NULL: nothing was measured */
     struct bulk *bulk;             /* that puts elements into it, or NULL */
     const struct object *object;   /* that leads to it, in the keyspace */
     uint32_t rows_end;             /* rows ever used: 0 .. rows_end - 1 */
     size_t live;                   /* with those of dying partitions */
     size_t attributes;             /* likewise */
+    uint64_t born;                 /* rows that elements were put into, since the start */
     _Atomic(struct saved_attributes *) saved_attributes; /* capture.c */
     uint64_t uid;
     struct retired *retired; /* once it is dropped */

@@ -66,6 +66,7 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     db->background.tick = tick;
     db->background.has_room = has_room;
     db->background.tick_user = db;
+    recall_init(&db->recall, db);
     uint64_t seed[2];
     io->ops->random(io, seed, sizeof(seed));
     io->ops->random(io, &db->random, sizeof(db->random));
@@ -80,6 +81,7 @@ void db_init(struct db *db, struct io *io, const struct db_options *options)
     db->env = (struct collection_env){
         .epoch = &db->epoch,
         .background = &db->background,
+        .recall = &db->recall,
         .agings = &db->agings,
         .aging_next = &db->aging_next,
         .now_ms = &db->now_ms,
@@ -102,6 +104,7 @@ void db_fini(struct db *db)
     CHECK(keyspace_count(&db->keys) == 0 && db_idle(db));
     db->io->ops->timer_stop(db->io, &db->epoch_timer);
     flush_finish(db);
+    db->io->ops->timer_stop(db->io, &db->recall.timer);
     background_fini(&db->background);
     keyspace_fini(&db->keys);
     mlog_fini(&db->log);

@@ -15,6 +15,7 @@
 #include "db/collection.h"
 #include "db/keyspace.h"
 #include "db/mlog.h"
+#include "db/recall.h"
 
 /* A value of more entries, or longer, is a large one. */
 enum { PACKED_COUNT_MAX = 128, PACKED_BYTES_MAX = 8192 };
@@ -41,6 +42,7 @@ struct db {
     struct io *io;
     struct epoch epoch;
     struct background background;
+    struct recall_watch recall;
     struct collection_env env;
     struct mlog log;
     struct keyspace keys;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "db/recall.h"
 #include "db/search_find.h"
 
 enum {
@@ -59,6 +60,8 @@ static bool begin(struct search *s)
     struct collection *c = s->view.collection;
     db_view(s->db, c, &s->view);
     search_stage(s, STAGE_PLAN);
+    if (!s->rows_asked)
+        recall_plan(&s->db->recall, s);
     if (s->choice != NULL)
         partition_choice_refresh(s->choice, c->partitions, s->view.live);
     s->narrows = s->choice != NULL && !s->choice->all;
@@ -95,6 +98,20 @@ static bool begin_again(struct search *s)
     s->predicate = NULL;
     s->wants_rows = false;
     s->rows_asked = true;
+    return begin(s);
+}
+
+bool search_renew(struct search *s, bool with_rows)
+{
+    if (with_rows)
+        return begin_again(s);
+    plan_fini(&s->plan);
+    predicate_free(s->predicate);
+    s->predicate = NULL;
+    s->wants_rows = s->rows_asked = s->fell_back = s->matches_walked = s->sampled = false;
+    s->is_check = true;
+    s->deadline_us = 0;
+    s->cost = (struct index_cost){0};
     return begin(s);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/topk.h"
+#include "db/calibration.h"
 #include "db/db.h"
 #include "db/filter.h"
 #include "db/json_pick.h"
@@ -56,6 +57,7 @@ struct search {
     size_t count;          /* hits wanted per query, those that encode() passes over too */
     size_t offset;         /* for encode: so many nearer ones are not shown */
     size_t effort;         /* ef; 0: the collection's default */
+    double target;         /* recall that is asked for, in place of effort; 0: none */
     bool exact;
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct refine *refine; /* what is made of the hits; NULL: nothing; owned */
@@ -97,6 +99,9 @@ struct search {
 
     /* the filter, bound and estimated when the search starts; owned */
     bool narrows; /* the choice leaves out some element */
+    struct effort_plan
+        efforts;   /* with a target, of a collection with a graph: from when it starts */
+    bool is_check; /* for recall.h: no client waits for it */
     struct predicate *predicate;
     struct plan plan;
 
@@ -105,6 +110,7 @@ struct search {
     bool wants_rows;          /* [lane] it ended without hits: the loop is to name rows */
     bool rows_asked;          /* it was, once */
     bool fell_back;           /* the way that was chosen had not found enough */
+    double widened;           /* times the effort that was planned */
     bool matches_walked;      /* a walk over matches was tried for this query */
     bool sampled;             /* plan.matches is from a sample */
     double way_ns[WAY_COUNT]; /* estimated costs; INFINITY: not possible */
@@ -125,6 +131,9 @@ MUST_USE enum err search_name_rows(struct search *s, const struct slice *ids, si
 MUST_USE bool search_start(struct search *s);
 /* Runs it on the loop, whatever it costs. */
 void search_run_here(struct search *s);
+/* Makes one that has been answered ready for search_find: as data are now, under a guard that the
+ * caller holds. with_rows: it had asked for them. False: memory is short. */
+MUST_USE bool search_renew(struct search *s, bool with_rows);
 void search_free(struct search *s);
 
 /* Does not every element count? */

@@ -34,6 +34,7 @@ enum {
     EXACT_ROWS = 1000,  /* up to so many candidates are compared exactly at once */
     STARTS = 32,        /* matches that a walk over matches sets out from */
     START_TRIES = 1600,
+    WIDER = 4,           /* times the effort of a walk that has not met enough rows */
     CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
 };
 
@@ -50,6 +51,10 @@ static const double cost_score = 14, cost_score_exact = 40;
  * average, keep recall where it is without a filter. */
 static const double walk_effort_factor = 2.6;
 static const double walk_reserve = 3.6, walk_reserve_again = 8;
+/* The same of walks whose effort was measured for the target: each is so many times as wide as the
+ * one before it, and one was enough when what it met near the query does not ask for one so many
+ * times as wide. What matches is among so many times the rows that would do on average. */
+static const double again_factor = 2, planned_slack = 1.5, planned_reserve = 1.5;
 /* The last of the hits is to stand among the nearer rows that the walk found, one in so many:
  * farther out a walk misses more. Most of all where fewer match near the query than elsewhere: such
  * a query is not where the graph leads best. */
@@ -256,16 +261,20 @@ static size_t drop_twins(struct hit *hits, size_t count)
     return kept;
 }
 
-/* How many candidates are looked at exactly. One bit per dimension orders poorly: all of them. */
-static size_t rerank_count(const struct query_run *r, size_t effort)
+/* One bit per dimension orders poorly: all that a walk finds are looked at exactly. */
+size_t search_candidates(const struct collection_view *v, size_t wanted)
 {
-    const struct collection_view *v = r->view;
-    if (v->codes.codec->quant == QUANT_NONE || !v->has_exact)
-        return r->wanted;
-    if (v->codes.codec->quant == QUANT_BIN)
-        return effort;
-    size_t count = r->wanted + (r->wanted > RERANK_EXTRA ? r->wanted : RERANK_EXTRA);
-    return count < effort ? count : effort;
+    enum quant quant = v->codes.codec->quant;
+    bool ranked = quant != QUANT_NONE && quant != QUANT_BIN && v->has_exact;
+    return ranked ? wanted + (wanted > RERANK_EXTRA ? wanted : RERANK_EXTRA) : wanted;
+}
+
+size_t search_rerank_count(const struct collection_view *v, size_t wanted, size_t found)
+{
+    if (v->codes.codec->quant == QUANT_BIN && v->has_exact)
+        return found;
+    size_t count = search_candidates(v, wanted);
+    return count < found || count == wanted ? count : found;
 }
 
 /* Rows that match, from anywhere: of those that an index names, or by chance. */
@@ -284,23 +293,23 @@ static size_t find_starts(const struct query_run *r, uint32_t starts[STARTS])
     return count;
 }
 
-/* Walks the graph and scans the pending rows. matching: over rows that match; otherwise the filter
- * is applied to what the walk found. */
-static enum err walk(const struct query_run *r, size_t effort, bool matching, struct hit **hits,
-                     size_t *count)
+/* Walks the graph for so many rows, and scans the pending rows. matching: over rows that match;
+ * otherwise the filter is applied to what the walk found. */
+static enum err walk(const struct query_run *r, size_t effort, size_t pool, bool matching,
+                     struct hit **hits, size_t *count)
 {
     uint32_t starts[STARTS];
     const struct collection_view *v = r->view;
     struct search *s = r->search;
-    size_t most = rerank_count(r, effort);
+    size_t most = search_rerank_count(v, r->wanted, pool);
     uint8_t *prepared;
     search_stage(s, STAGE_WALK);
     enum err e = prepare(r, v->codes.codec, &prepared);
-    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (effort + most) * sizeof(*room));
+    struct hit *room = scratch_get(r->lane, SCRATCH_HITS, (pool + most) * sizeof(*room));
     struct hit *fresh = scratch_get(r->lane, SCRATCH_HITS_2, (most + 1) * sizeof(*fresh));
     if (e != OK || room == NULL || fresh == NULL)
         return ERR_NOMEM;
-    struct index_query query = {.prepared = prepared, .effort = effort};
+    struct index_query query = {.prepared = prepared, .effort = effort, .keep = pool};
     if (matching) {
         query.matching_only = true;
         query.filter = r->filter;
@@ -347,10 +356,21 @@ static double sample_share(const struct query_run *r)
     return seen == 0 ? 0 : (matched == 0 ? 0.5 : (double)matched) / (double)seen;
 }
 
+/* By what was measured: the effort for as many matches as there are, when all are spread evenly. */
+static double planned_effort(const struct query_run *r, double matches)
+{
+    double rows = (double)r->view->live, share = matches < 1 ? 1 / rows : matches / rows;
+    return effort_plan_for(&r->search->efforts, share < 1 ? share : 1, r->wanted);
+}
+
 /* The effort of a walk among whose rows enough will match. */
 static size_t walk_effort(const struct query_run *r, double matches)
 {
     double rows = (double)r->view->live;
+    if (r->search->efforts.calibrated) {
+        double planned = planned_effort(r, matches) * r->search->widened;
+        return planned < rows ? (size_t)ceil(planned) : (size_t)rows;
+    }
     double reserve = r->search->fell_back ? walk_reserve_again : walk_reserve;
     double effort = matches <= 0 ? rows : (double)r->wanted * rows / matches * reserve;
     if (effort < (double)r->effort * walk_effort_factor)
@@ -358,11 +378,26 @@ static size_t walk_effort(const struct query_run *r, double matches)
     return effort < rows ? (size_t)effort : (size_t)rows;
 }
 
+/* How many of the rows that a walk meets it keeps. When its effort was measured for a target, that
+ * says how many are followed; what is wanted is among what it meets, which is many times as much.
+ */
+static size_t walk_pool(const struct query_run *r, size_t effort, double matches)
+{
+    if (!r->search->efforts.calibrated)
+        return effort;
+    double share = matches < 1 ? 1 : matches / (double)r->view->live;
+    double pool = (double)search_candidates(r->view, r->wanted);
+    pool = share < 1 ? pool / share * planned_reserve : pool;
+    pool = pool < (double)WIDE_EFFORT ? pool : (double)WIDE_EFFORT;
+    return pool > (double)effort ? (size_t)pool : effort;
+}
+
 static double post_filter_ns(const struct query_run *r, double near, double effort, double look)
 {
     double looked =
         near <= 0 ? (double)r->view->live : (double)r->wanted * (double)r->view->live / near;
-    double row = effort > WIDE_EFFORT ? cost_wide_row : cost_walk_row + effort * cost_walk_pool;
+    double pool = (double)walk_pool(r, (size_t)effort, near);
+    double row = effort > WIDE_EFFORT ? cost_wide_row : cost_walk_row + pool * cost_walk_pool;
     return cost_walk + effort * row + looked * look;
 }
 
@@ -420,15 +455,17 @@ static struct query_run run_of(const struct search *s, size_t wanted)
 {
     struct query_run r = {.view = &s->view};
     r.wanted = wanted < s->view.live ? wanted : s->view.live;
-    r.effort = s->effort > 0 ? s->effort : s->view.ef;
-    if (r.effort < r.wanted)
+    bool plans = s->efforts.target > 0 && !s->exact;
+    double planned = plans ? effort_plan_for(&s->efforts, 1, r.wanted) : 0;
+    r.effort = planned > 0 ? (size_t)ceil(planned) : s->effort > 0 ? s->effort : s->view.ef;
+    if (r.effort < r.wanted && planned == 0)
         r.effort = r.wanted;
     if (r.effort > s->view.codes.end)
         r.effort = s->view.codes.end;
     return r;
 }
 
-static size_t first_wanted(const struct search *s)
+size_t search_first_wanted(const struct search *s)
 {
     return s->refine == NULL ? s->count : refine_first(s->refine, s->count);
 }
@@ -438,7 +475,7 @@ bool search_wants_rows(const struct search *s)
     double ns[WAY_COUNT];
     if (!s->plan.can_name || s->work != NULL)
         return s->plan.can_name;
-    struct query_run r = run_of(s, first_wanted(s));
+    struct query_run r = run_of(s, search_first_wanted(s));
     r.search = (struct search *)(uintptr_t)s; /* only read */
     return choose(&r, s->plan.matches, ns) == WAY_CANDIDATES;
 }
@@ -448,7 +485,8 @@ static enum err walk_matches(const struct query_run *r, struct hit **hits, size_
                              bool *enough)
 {
     r->search->matches_walked = true;
-    enum err e = walk(r, match_effort(r), true, hits, count);
+    size_t effort = match_effort(r);
+    enum err e = walk(r, effort, effort, true, hits, count);
     *enough = *count >= r->wanted;
     return e;
 }
@@ -460,12 +498,15 @@ static enum err walk_and_filter(const struct query_run *r, double *near, struct 
     struct search *s = r->search;
     size_t effort = walk_effort(r, *near);
     uint64_t before = s->candidates;
-    enum err e = walk(r, effort, false, hits, count);
+    enum err e = walk(r, effort, walk_pool(r, effort, *near), false, hits, count);
     double looked = (double)(s->candidates - before), wanted = (double)r->wanted;
     double share = (*count == 0 || looked == 0 ? 0.5 : (double)*count) / (looked == 0 ? 1 : looked);
     *near = share * (double)r->view->live;
     double sure = *near < s->plan.matches * walk_far_share ? walk_sure_far : walk_sure;
-    *enough = *count >= r->wanted && wanted / share * sure <= (double)effort;
+    bool wide = s->efforts.calibrated ? planned_effort(r, *near) <= (double)effort * planned_slack
+                                      : wanted / share * sure <= (double)effort;
+    *enough = *count >= r->wanted && wide;
+    s->widened *= again_factor;
     return e;
 }
 
@@ -481,6 +522,8 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
     }
     s->fell_back = s->rows_asked && s->plan.rows != NULL && s->fell_back;
     s->matches_walked &= s->fell_back; /* of a query before this one otherwise */
+    if (!s->fell_back)
+        s->widened = 1;
     double near = s->plan.matches;
     for (;;) {
         s->way = choose(r, near, s->way_ns);
@@ -502,16 +545,27 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
     return s->wants_rows ? OK : scan_candidates(r, hits, count);
 }
 
+bool search_walks(const struct collection_view *v, size_t effort)
+{
+    return effort * SCAN_EF_SHARE <= v->live;
+}
+
 static enum err search_graph(const struct query_run *r, struct hit **hits, size_t *count)
 {
     struct search *s = r->search;
-    s->way = r->effort * SCAN_EF_SHARE > r->view->live ? WAY_SCAN : WAY_WALK;
+    s->way = search_walks(r->view, r->effort) ? WAY_WALK : WAY_SCAN;
     if (s->explain == EXPLAIN_PLAN)
         return OK;
     if (s->way == WAY_SCAN)
         return scan_all(r, hits, count);
-    enum err e = walk(r, r->effort, false, hits, count);
-    size_t there = r->wanted < r->view->live ? r->wanted : r->view->live;
+    size_t effort = r->effort, there = r->wanted < r->view->live ? r->wanted : r->view->live;
+    enum err e = walk(r, effort, walk_pool(r, effort, 0), false, hits, count);
+    /* A narrow walk may have met fewer rows than are wanted. */
+    while (e == OK && *count < there && s->efforts.calibrated && !s->cost.stopped &&
+           search_walks(r->view, effort * WIDER)) {
+        effort *= WIDER;
+        e = walk(r, effort, walk_pool(r, effort, 0), false, hits, count);
+    }
     if (e != OK || *count >= there || s->cost.stopped)
         return e;
     /* Dead rows filled the walk, or the graph is torn by deletes: all that is there is found. */
@@ -558,7 +612,7 @@ static enum err find_nearest(struct search *s, struct lane *lane, const float *q
 static enum err find_refined(struct search *s, struct lane *lane, const float *query,
                              struct hit **hits, size_t *count)
 {
-    size_t wanted = first_wanted(s);
+    size_t wanted = search_first_wanted(s);
     while (wanted > 0) {
         enum err e = find_nearest(s, lane, query, wanted, hits, count);
         if (e != OK || s->wants_rows || s->explain == EXPLAIN_PLAN)

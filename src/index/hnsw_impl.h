@@ -165,12 +165,13 @@ size_t links_copy(const struct hnsw *h, uint32_t row, int level, uint32_t *out);
 /* Writes a list over what was there, never with a gap a reader could fall into. Under the lock. */
 void links_write(const struct hnsw *h, uint32_t row, int level, const uint32_t *ids, size_t count);
 
-/* hnsw_walk.c. Best-first walk on one level from the hits in pool (count of them, scored): leaves
- * the nearest ef rows met in pool, sorted, and returns how many. pool has room for ef + 1. False in
- * *ok when memory ran out. */
+/* hnsw_walk.c. Best-first walk on one level from the hits in pool (count of them, scored), until
+ * the links of the nearest follow rows were followed: leaves the nearest ef >= follow rows met in
+ * pool, sorted, and returns how many. pool has room for ef + 1. A hit at INFINITY is one that the
+ * walk passes by. False in *ok when memory ran out. */
 size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
-                 const uint8_t *prepared, int level, size_t ef, struct hit *pool, size_t count,
-                 bool *ok, struct index_cost *cost);
+                 const uint8_t *prepared, int level, size_t follow, size_t ef, struct hit *pool,
+                 size_t count, bool *ok, struct index_cost *cost);
 /* hnsw_match.c. The same over rows that query->filter lets through, on level 0, from the starts of
  * the query and from entry, which need not match. SIZE_MAX when memory ran out. */
 size_t hnsw_walk_matching(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,

@@ -69,7 +69,7 @@ static bool choose_all(struct linking *l, uint64_t entry)
     size_t count = 1;
     for (int at = from; at >= 0; at--) {
         bool ok;
-        count = hnsw_walk(h, l->rows, l->lane, l->prepared, at, ef, pool, count, &ok, &cost);
+        count = hnsw_walk(h, l->rows, l->lane, l->prepared, at, ef, ef, pool, count, &ok, &cost);
         if (!ok)
             return false;
         memcpy(fit, pool, count * sizeof(*pool));

@@ -120,7 +120,7 @@ static bool begin(struct match_walk *m, const struct hnsw *h, const struct index
     w->rows = rows;
     w->prepared = query->prepared;
     w->level = 0;
-    w->ef = query->effort;
+    w->ef = w->follow = query->effort;
     walk_set_width(w);
     w->pool = pool;
     w->count = w->next = w->found_count = 0;

@@ -28,7 +28,8 @@ struct walk {
     const struct index_rows *rows;
     const uint8_t *prepared;
     int level;
-    size_t ef;
+    size_t ef;     /* rows kept, */
+    size_t follow; /* and of these the nearest, whose links are followed */
     size_t beam;
     bool screens;     /* codec_screens */
     struct hit *pool; /* the nearest rows met, sorted */
@@ -40,12 +41,12 @@ struct walk {
     struct index_cost *cost;
 };
 
-/* How a walk with this ef looks at rows. */
+/* How a walk that follows so many looks at rows. */
 static inline void walk_set_width(struct walk *w)
 {
     w->screens = codec_screens(w->rows->codec);
     const size_t pool = w->screens ? BEAM_POOL_SCREENED : BEAM_POOL;
-    w->beam = w->ef / pool < BEAM_MAX ? 1 + w->ef / pool : BEAM_MAX;
+    w->beam = w->follow / pool < BEAM_MAX ? 1 + w->follow / pool : BEAM_MAX;
 }
 
 static inline void fetch_links(const struct hnsw *h, uint32_t row, int level)
@@ -136,8 +137,8 @@ static inline void score_found(struct walk *w)
 /* The nearest rows whose links were not followed; returns how many, at most the beam. */
 static inline size_t choose(struct walk *w, uint32_t beam[BEAM_MAX])
 {
-    size_t width = 0;
-    for (; w->next < w->count && width < w->beam; w->next++) {
+    size_t width = 0, end = w->count < w->follow ? w->count : w->follow;
+    for (; w->next < end && width < w->beam; w->next++) {
         struct hit *hit = &w->pool[w->next];
         if ((hit->row & FOLLOWED) != 0)
             continue;

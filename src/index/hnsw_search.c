@@ -1,5 +1,6 @@
 /* Searches of the graph: without a filter by the walk that linking uses too, with one (or a large
  * effort) by a walk with heaps, or by one over matching rows alone (hnsw_match.c). */
+#include <math.h>
 #include <string.h>
 
 #include "index/hnsw_impl.h"
@@ -169,19 +170,23 @@ size_t hnsw_search(const struct index *x, const struct index_rows *rows, struct 
     struct hit start = hnsw_descend(h, rows, query->prepared, entry, 0, cost);
     if (!query->matching_only && (query->filter.accept != NULL || query->effort > POOL_EF_MAX))
         return search_filtered(h, rows, lane, query, start, out, complete, cost);
-    struct hit *pool = scratch_get(lane, SCRATCH_POOL, (query->effort + 1) * sizeof(*pool));
+    size_t keep = query->keep > query->effort ? query->keep : query->effort;
+    struct hit *pool = scratch_get(lane, SCRATCH_POOL, (keep + 1) * sizeof(*pool));
     if (pool == NULL)
         return SIZE_MAX;
     bool ok = true;
-    size_t count;
+    size_t count = 1;
     pool[0] = start;
+    if (query->hidden != NULL && *query->hidden != start.row && keep > 1)
+        pool[count++] = (struct hit){INFINITY, *query->hidden};
     if (query->matching_only)
         count = hnsw_walk_matching(h, rows, lane, query, start.row, pool, cost);
     else
-        count = hnsw_walk(h, rows, lane, query->prepared, 0, query->effort, pool, 1, &ok, cost);
+        count = hnsw_walk(h, rows, lane, query->prepared, 0, query->effort, keep, pool, count, &ok,
+                          cost);
     if (!ok || count == SIZE_MAX)
         return SIZE_MAX;
-    CHECK(count <= query->effort);
+    CHECK(count <= keep);
     memcpy(out, pool, count * sizeof(*out));
     return count;
 }

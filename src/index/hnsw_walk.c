@@ -33,10 +33,10 @@ static inline void gather(struct walk *w, uint32_t row)
 }
 
 size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lane *lane,
-                 const uint8_t *prepared, int level, size_t ef, struct hit *pool, size_t count,
-                 bool *ok, struct index_cost *cost)
+                 const uint8_t *prepared, int level, size_t follow, size_t ef, struct hit *pool,
+                 size_t count, bool *ok, struct index_cost *cost)
 {
-    CHECK(count > 0 && count <= ef);
+    CHECK(count > 0 && count <= ef && follow > 0 && follow <= ef);
     CHECK(level >= 0 && level < HNSW_LEVELS_MAX && rows->end <= FOLLOWED);
     struct walk w; /* found is large and needs no start value */
     w.h = h;
@@ -44,6 +44,7 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     w.prepared = prepared;
     w.level = level;
     w.ef = ef;
+    w.follow = follow;
     walk_set_width(&w);
     w.pool = pool;
     w.count = count;
@@ -56,6 +57,9 @@ size_t hnsw_walk(const struct hnsw *h, const struct index_rows *rows, struct lan
     for (size_t i = 0; i < count; i++) /* the entry may be a row that came after rows was taken */
         if (!visited_test_set(&w.visited, pool[i].row))
             visited_note(&w.visited, &pool[i].row, 1);
+    for (size_t i = 0; i < count; i++)
+        if (isinf(pool[i].dist))
+            pool[i].row |= FOLLOWED;
     uint32_t beam[BEAM_MAX];
     size_t width;
     for (unsigned steps = 1; (width = choose(&w, beam)) > 0; steps++) {

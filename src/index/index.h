@@ -20,6 +20,8 @@
 #define ROW_NONE UINT32_MAX
 #define LSN_NEVER UINT64_MAX /* birth of a free row, death of a live one */
 
+enum { INDEX_EFFORTS_MAX = 24 };
+
 /* A collection as a search or a link job sees it: bases captured by the loop at submit, plus the
  * LSN it reads at. immutable for the job */
 struct index_rows {
@@ -72,7 +74,9 @@ struct index_filter {
 
 struct index_query {
     const uint8_t *prepared; /* codec_query */
-    size_t effort;           /* HNSW: ef */
+    size_t effort;           /* HNSW: ef, how many of the nearest rows are followed */
+    size_t keep;             /* rows wanted back, without a filter; effort when that is more */
+    const uint32_t *hidden;  /* NULL, or a row that a walk passes by as if it were not there */
     size_t visit_max;        /* give up a filtered walk after so many rows; 0: never */
     struct index_filter filter;
     bool matching_only;      /* with a filter: walk from match to match */
@@ -140,10 +144,10 @@ struct index_ops {
     /* [lane] Makes the row findable by search. False when memory ran out, or the rows that were to
      * lead to it have died meanwhile: try again later. */
     bool (*link)(struct index *x, const struct index_rows *rows, struct lane *lane, uint32_t row);
-    /* [lane] Nearest rows by code score, sorted, at most effort of them. With a filter: accepted
-     * and visible ones only; without: any linked row, dead and unborn ones among them. Returns how
-     * many were put in out (room for effort), or SIZE_MAX when memory ran out. *complete: false
-     * when visit_max ended the walk. */
+    /* [lane] Nearest rows by code score, sorted, at most effort or keep of them. With a filter:
+     * accepted and visible ones only; without: any linked row, dead and unborn ones among them.
+     * Returns how many were put in out (room for the more of the two), or SIZE_MAX when memory ran
+     * out. *complete: false when visit_max ended the walk. */
     size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,
                      const struct index_query *query, struct hit *out, bool *complete,
                      struct index_cost *cost);
@@ -160,6 +164,9 @@ struct index_ops {
     void (*move_lists)(struct index *x, const struct index_moves *moves, uint32_t row);
     void (*move_links)(struct index *x, const struct index_moves *moves, uint32_t row);
     void (*move_finish)(struct index *x, const struct index_moves *moves);
+    /* Efforts worth telling apart, rising, from the least on; how many. Calibrations measure recall
+     * at these, and searches with a target take one of them or one between two. */
+    size_t (*efforts)(const struct index *x, uint32_t out[INDEX_EFFORTS_MAX]);
     /* [loop] Rows from `rows` on are free: gives back memory behind them, about bytes_max of it
      * (columns_shrink); false: there is no more. excess: the bytes there are, or nearly. */
     bool (*shrink)(struct index *x, uint32_t rows, size_t bytes_max);

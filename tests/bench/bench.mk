@@ -89,3 +89,8 @@ $(BENCH_OBJ)/bench_filter: $(call objects,tests/bench/bench_filter.c tests/bench
 bench-filter: $(BENCH_OBJ)/bench_filter ## filtered searches beside the unfiltered one
 	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100"
 	$< build/bench-filter $(BENCH_ARGS)
+
+.PHONY: bench-recall
+bench-recall: build/vdb-server ## what VSEARCH .. RECALL lands at, with filters, after replacing a fifth
+	@$(MAKE) --no-print-directory bench-data BENCH_DATA="glove100 fashion784 syn768"
+	python3 tests/bench/bench_recall.py --server $< $(BENCH_ARGS)

@@ -26,9 +26,15 @@ TEST(collection, vinfo_tells_the_fields_of_redis_and_its_own)
         "+memory-bytes :@ +bytes-per-vector :0 +element-ttl :0 +max-len :0 +max-bytes :0 "
         "+evict +REFUSE +evicted :0 +element-bytes :0 +expiring :0 +partitions :1 +schema [] "
         "+altering +no +altering-to + +altering-rows :0 +altering-bytes :0 +serving-bytes :@";
-    char two[sizeof(fields) + 2], three[sizeof(fields) + 2];
-    (void)snprintf(two, sizeof(two), "[%s]", fields);
-    (void)snprintf(three, sizeof(three), "{%s}", fields);
+    char two[1024], three[1024];
+    (void)snprintf(two, sizeof(two),
+                   "[%s +recall '0' +recall-low '0' +recall-high '1' +recall-checks :0 "
+                   "+calibration +exact +calibration-queries :0]",
+                   fields);
+    (void)snprintf(three, sizeof(three),
+                   "{%s +recall ,0 +recall-low ,0 +recall-high ,1 +recall-checks :0 "
+                   "+calibration +exact +calibration-queries :0}",
+                   fields);
     for (int proto = 2; proto <= 3; proto++) {
         struct peer *p = peer_fresh(proto);
         SAYS(p,

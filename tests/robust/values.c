@@ -52,6 +52,7 @@ static const struct {
     {"start", {"0", "1", "-2", "(1", "-", "[e1"}},
     {"stop", {"-1", "1", "9", "+inf", "+", "(e4"}},
     {"increment", {"1", "-2.5", "inf", "1e300"}},
+    {"share", {"0.95", "0.5", "1", "0", "1.5"}},
     {"cursor", {"0", "0", "1", "18446744073709551615"}},
     {"attributes",
      {"{\"year\":1999,\"genre\":\"drama\",\"new\":true}", "{\"year\":\"x\"}", "{}",
@@ -561,7 +562,11 @@ static bool goes_with(const char *option, const char *word)
 {
     static const struct {
         const char *option, *word;
-    } pairs[] = {{"ASC", "SORTBY"}, {"DESC", "SORTBY"}, {"GROUPSIZE", "GROUPBY"}, {"FETCH", "MMR"}};
+    } pairs[] = {{"ASC", "SORTBY"},
+                 {"DESC", "SORTBY"},
+                 {"GROUPSIZE", "GROUPBY"},
+                 {"FETCH", "MMR"},
+                 {"PARAMS", "FILTER"}};
     for (size_t i = 0; i < COUNT_OF(pairs) && option != NULL; i++)
         if (strcmp(pairs[i].option, option) == 0 && strcmp(pairs[i].word, word) == 0)
             return true;
