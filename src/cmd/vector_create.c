@@ -6,6 +6,7 @@
 
 #include "cmd/vector_options.h"
 #include "db/alter.h"
+#include "db/relink.h"
 #include "index/hnsw.h"
 
 /* What vectors are, and how they are compared. */
@@ -193,7 +194,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 33 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 35 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
@@ -256,11 +257,20 @@ static void recall_fields(struct reply *r, const struct collection *c)
     field_int(r, "recall-checks", report.checks);
     field_text(r, "calibration",
                c->side->graph == NULL ? "exact"
-               : report.queries == 0 ? "none"
-               : report.aged         ? "aged"
-               : report.real > 0     ? "by queries"
-                                     : "by elements");
+               : report.queries == 0  ? "none"
+               : report.aged          ? "aged"
+               : report.real > 0      ? "by queries"
+                                      : "by elements");
     field_int(r, "calibration-queries", report.queries);
+}
+
+/* The share of rows that are no result but still a way through the graph; and how many rows have
+ * still to be looked at, whether sweeps have taken too many links from them. */
+static void repair_fields(struct reply *r, const struct side *s)
+{
+    size_t dead = s->dead_linked + s->sweeping, rows = s->collection->live + dead;
+    field_share(r, "dead-ratio", rows == 0 ? 0 : (double)dead / (double)rows);
+    field_int(r, "repair-rows", relink_rows_left(s));
 }
 
 /* What an implicit set does not show: tools that know Redis expect nine fields of it. */
@@ -291,6 +301,7 @@ static void own_fields(struct reply *r, const struct collection *c)
     field_schema(r, &c->spec.schema);
     fields_of_alteration(r, c);
     recall_fields(r, c);
+    repair_fields(r, c->side);
 }
 
 void cmd_vinfo(struct request *rq)

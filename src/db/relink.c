@@ -13,7 +13,7 @@ struct relink_job {
     struct index_rows rows;
     struct index *graph;
     enum hnsw_wear wear;
-    uint32_t next, end; /* rows to look at */
+    uint32_t first, next, end; /* rows to look at */
     unsigned linked;
 };
 
@@ -48,6 +48,7 @@ static void done_relink(struct job *job)
     CHECK(b->jobs > 0 && s->link_jobs > 0);
     b->jobs--;
     s->link_jobs--;
+    s->relink_out -= j->end - j->first;
     b->rows_relinked += j->linked;
     /* Jobs behind this one have looked at their rows: looking again costs next to nothing. */
     if (j->next < j->end && j->next < s->relink_next)
@@ -106,10 +107,22 @@ void relink_on_moved(struct collection *c)
         s->relink_next = 0;
 }
 
+static uint32_t pass_end(const struct side *s)
+{
+    const struct collection *c = s->collection;
+    return s->relink_end < c->rows_end ? s->relink_end : c->rows_end;
+}
+
+size_t relink_rows_left(const struct side *s)
+{
+    uint32_t end = pass_end(s);
+    return s->relink_out + (s->relink_next < end ? end - s->relink_next : 0);
+}
+
 bool relink_start(struct background *b, struct side *s)
 {
     struct collection *c = s->collection;
-    uint32_t end = s->relink_end < c->rows_end ? s->relink_end : c->rows_end;
+    uint32_t end = pass_end(s);
     if (s->relink_next >= end || s->sweep != NULL || relocate_stops_sweeps(c))
         return false;
     struct relink_job *j = mem_try_calloc(MEM_SCRATCH, sizeof(*j));
@@ -121,9 +134,10 @@ bool relink_start(struct background *b, struct side *s)
     j->rows = side_rows(s, *b->last_lsn);
     j->graph = s->graph;
     j->wear = s->relink_wear;
-    j->next = s->relink_next;
+    j->first = j->next = s->relink_next;
     j->end = end - j->next < JOB_ROWS ? end : j->next + JOB_ROWS;
     s->relink_next = j->end;
+    s->relink_out += j->end - j->first;
     j->guard = epoch_enter(b->epoch);
     b->jobs++;
     s->link_jobs++;

@@ -28,6 +28,8 @@ void relink_on_swept(struct side *s, bool worn);
 void relink_on_loaded(struct collection *c, size_t worn);
 /* Elements have moved to rows that jobs may have passed. No job is out. */
 void relink_on_moved(struct collection *c);
+/* Rows that some job has still to look at, or to come back from: some of them may be worn. */
+size_t relink_rows_left(const struct side *s);
 /* Starts a job when there is something to do and no better time for it; false: it did not. */
 bool relink_start(struct background *b, struct side *s);
 

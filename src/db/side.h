@@ -53,6 +53,7 @@ struct side {
         sweep_timer; /* for a few dead rows, when nothing else has happened for a while */
     bool sweep_anyway;
     uint32_t relink_next, relink_end; /* rows where some may have to be linked again, */
+    uint32_t relink_out;              /* ... besides those that jobs are looking at */
     unsigned relink_wear;             /* of this wear (enum hnsw_wear) */
     size_t relink_peak;               /* most live rows since the collection has halved */
 

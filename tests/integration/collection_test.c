@@ -29,11 +29,11 @@ TEST(collection, vinfo_tells_the_fields_of_redis_and_its_own)
     char two[1024], three[1024];
     (void)snprintf(two, sizeof(two),
                    "[%s +recall '0' +recall-low '0' +recall-high '1' +recall-checks :0 "
-                   "+calibration +exact +calibration-queries :0]",
+                   "+calibration +exact +calibration-queries :0 +dead-ratio '0' +repair-rows :0]",
                    fields);
     (void)snprintf(three, sizeof(three),
                    "{%s +recall ,0 +recall-low ,0 +recall-high ,1 +recall-checks :0 "
-                   "+calibration +exact +calibration-queries :0}",
+                   "+calibration +exact +calibration-queries :0 +dead-ratio ,0 +repair-rows :0}",
                    fields);
     for (int proto = 2; proto <= 3; proto++) {
         struct peer *p = peer_fresh(proto);
@@ -43,6 +43,41 @@ TEST(collection, vinfo_tells_the_fields_of_redis_and_its_own)
              "+OK");
         SAYS(p, "VINFO c", proto == 2 ? two : three);
     }
+}
+
+/* Whether VINFO says the words, in RESP3, by and by or at once. */
+static bool info_says(struct peer *p, const char *words, bool at_once)
+{
+    struct buf line = BUF_INIT(MEM_TEST);
+    const uint64_t end = now_us() + (at_once ? 0 : REPLY_MS * 1000ull);
+    bool says;
+    command_bytes("VINFO c", &line);
+    do {
+        REQUIRE(peer_send(p, line.ptr, line.len));
+        says = strstr(peer_reply(p, REPLY_MS), words) != NULL;
+    } while (!says && now_us() < end);
+    buf_fini(&line);
+    return says;
+}
+
+/* Few dead rows wait a second for more. */
+TEST(collection, vinfo_tells_of_dead_rows_until_they_are_swept)
+{
+    struct peer *p = peer_fresh(3);
+    SAYS(p, "CONFIG SET flat-rows-max 50", "+OK");
+    SAYS(p, "VCREATE c DIM 2", "+OK");
+    for (unsigned i = 0; i < 80; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "VADD c JSON '[%u,7]' e%u", i, i);
+        SAYS(p, line, "#t");
+    }
+    EXPECT(info_says(p, "+pending :0 +dead-rows :0 +free-rows :0 ", false));
+    SAYS(p, "VREM c e5", "#t");
+    EXPECT(info_says(p, "+pending :0 +dead-rows :1 +free-rows :0 ", true));
+    EXPECT(info_says(p, "+dead-ratio ,0.0125 +repair-rows :0}", true));
+    EXPECT(info_says(p, "+dead-rows :0 +free-rows :1 ", false));
+    EXPECT(info_says(p, "+dead-ratio ,0 +repair-rows :0}", true));
+    SAYS(p, "CONFIG SET flat-rows-max 2000", "+OK");
 }
 
 TEST(collection, vlist_matches_patterns_and_lists_implicit_sets)
@@ -111,7 +146,7 @@ TEST(collection, vmsearch_replies_an_array_per_query)
     PLAY(SQUARE, {"VMSEARCH c 2 {f32 0.1 0 0 2} COUNT 2", "[['o' 'x'] ['y' 'o']]"},
          {"VMSEARCH c 1 {f32 1 0} COUNT 1 WITHDIST", "[[['x' '0']]]", "[[['x' ,0]]]"},
          {"VMSEARCH c 2 {f32 1 0}", "-ERR the blob has 8 bytes, 2 queries of 2 floats need 16: "
-                                     "float16 blob?"},
+                                    "float16 blob?"},
          {"VMSEARCH c 1 {f32 1 nan}", "-ERR value 1 of the vector is not a finite number"},
          {"VMSEARCH c 0 ''", "-ERR n must be an integer between 1 and 1000000, got '0'"},
          {"VMSEARCH c 1000001 ''", "-ERR n must be an integer between 1 and 1000000, got "
