@@ -146,7 +146,7 @@ bool recall_wants_calibration(const struct recall *r)
 {
     if (!r->wanted || r->collection->side->graph == NULL)
         return false;
-    bool real = r->query_count >= RECALL_QUERIES_REAL && r->now.real < RECALL_QUERIES_REAL;
+    bool real = r->query_count >= RECALL_QUERIES_REAL && r->query_count >= 2 * r->now.real;
     return !recall_usable(r) || recall_aged(r) || real || r->next_one.queries > 0;
 }
 
@@ -167,7 +167,8 @@ void recall_add(struct recall_watch *w, struct recall *r, const struct calibrati
         calibration_add(next, sums);
     }
     bool over = next->queries >= queries_wanted(r);
-    if (over || (!recall_usable(r) && next->queries >= CALIBRATION_QUERIES_MIN)) {
+    bool more = !recall_usable(r) || next->queries >= r->now.queries;
+    if (over || (more && next->queries >= CALIBRATION_QUERIES_MIN)) {
         r->now = *next;
         r->basis = r->next_basis;
         r->planned = (struct effort_plan){0};

@@ -7,8 +7,8 @@
  * A collection is calibrated once somebody names a target: until CALIBRATION_QUERIES_MIN queries
  * were measured by a guess on the high side, from then on by what there is, up to QUERIES of them.
  * The queries are those that clients asked lately; while these are few, rows of its own, moved a
- * little. When a fifth of the rows is new, or gone, or there are enough queries of clients where
- * there were none, it is calibrated again; meanwhile the target is taken higher.
+ * little. When a fifth of the rows is new, or gone, it is calibrated again, and meanwhile the
+ * target is taken higher; again, too, when clients have asked twice as many queries as it is of.
  *
  * One search in sample_every is checked: it runs again beside an exact one, at one moment.
  *

@@ -8,7 +8,7 @@
 #include "db/search.h"
 
 enum {
-    RECALL_QUERIES = 256,     /* a calibration is of so many, */
+    RECALL_QUERIES = 512,     /* a calibration is of so many, */
     RECALL_QUERIES_REAL = 64, /* of clients' alone when there are so many at least */
     RECALL_SAMPLES = 4        /* searches that wait to be checked */
 };

@@ -29,6 +29,9 @@ enum {
     RERANK_EXTRA = 10, /* candidates re-ranked exactly, beyond the wanted ones */
     SAMPLE_ROWS = 200, /* looked at to estimate how many rows a filter lets through */
     SAMPLE_TRIES = 800,
+    /* With a target, until so many have matched: of 2 in 200 the effort would be off by half. */
+    SAMPLE_MATCHES = 12,
+    SAMPLE_MORE = 8, /* times as many rows at most */
     SCAN_EF_SHARE = 8,  /* scan when 1 row in so many would be a candidate anyway */
     WIDE_EFFORT = 8192, /* beyond, a walk is one with heaps (hnsw_search.c) */
     EXACT_ROWS = 1000,  /* up to so many candidates are compared exactly at once */
@@ -345,7 +348,10 @@ static double sample_share(const struct query_run *r)
     uint64_t state = rows->lsn ^ rows->end;
     size_t seen = 0, matched = 0;
     search_stage(r->search, STAGE_SAMPLE);
-    for (int i = 0; i < SAMPLE_TRIES && seen < SAMPLE_ROWS; i++) {
+    size_t more = r->search->efforts.calibrated ? SAMPLE_MORE : 1;
+    for (size_t i = 0; i < SAMPLE_TRIES * more && seen < SAMPLE_ROWS * more; i++) {
+        if (seen >= SAMPLE_ROWS && matched >= SAMPLE_MATCHES)
+            break;
         uint32_t row = (uint32_t)rng_below(&state, rows->end);
         if (!row_visible(rows, row))
             continue;

@@ -9,7 +9,7 @@
 #include "base/topk.h"
 #include "index/index.h"
 
-enum { TRUTH_QUERIES = 4, TRUTH_LEVELS = 5 };
+enum { TRUTH_QUERIES = 8, TRUTH_LEVELS = 5 };
 
 /* owner: caller; immutable but for next and tops while it runs */
 struct truth {
