@@ -74,7 +74,7 @@ class Bench:
 
     def fill(self):
         self.client.call('VCREATE', KEY, 'DIM', self.train.dim, 'METRIC', self.metric,
-                         'SCHEMA', 'n', 'NUMERIC', *self.args.create.split())
+                         *self.args.create.split(), 'SCHEMA', 'n', 'NUMERIC')
         for at in range(0, self.rows, 10000):
             self.put((i, i) for i in range(at, min(at + 10000, self.rows)))
         self.wait_for_links()
@@ -144,7 +144,7 @@ class Bench:
         self.random.shuffle(rows)
         count = self.args.queries
         asked = [self.query.row(i) for i in rows[:count]]
-        others = [self.query.row(i) for i in rows[count:count + 300]]
+        others = [self.query.row(i) for i in rows[count:count + 600]]
         self.calibrate('by elements')
         if 'elements' in self.args.phases:
             self.measure('by elements', asked[:SHORT])
