@@ -325,19 +325,53 @@ static bool edit_both(struct zset_edit *e, const struct zset_trees *t, const str
     return false;
 }
 
+/* From one place of a leaf to another: one edit of both and of what is between them. */
+static bool edit_within(struct zset_edit *e, const struct tree_ops *ops, size_t from,
+                        size_t old_size, size_t to, size_t new_size)
+{
+    CHECK(to <= from || to >= from + old_size);
+    e->rises = to > from;
+    e->passed = e->rises ? to - from - old_size : from - to;
+    return e->passed <= TREE_LEAF_BYTES &&
+           tree_edit_begin(&e->order, ops, e->rises ? from : to, old_size + e->passed,
+                           new_size + e->passed);
+}
+
+/* In order; an entry that goes to another leaf leaves its own first. */
+static bool edit_move(struct zset_edit *e, const struct zset_trees *t, const struct scored *old,
+                      const struct scored *s)
+{
+    const struct tree_ops *ops = t->order_ops;
+    size_t old_size = scored_size(old), new_size = scored_size(s);
+    size_t from = seek_entry(t->order, ops, old, &e->left.path);
+    size_t to = seek_entry(t->order, ops, s, &e->order.path);
+    if (tree_path_leaf(&e->left.path).ptr == tree_path_leaf(&e->order.path).ptr)
+        return edit_within(e, ops, from, old_size, to, new_size);
+    return tree_edit_begin(&e->left, ops, from, old_size, 0) &&
+           tree_edit_begin(&e->order, ops, to, 0, new_size);
+}
+
 bool zset_tree_edit_add(struct zset_edit *e, const struct zset_trees *t, const struct scored *s)
 {
     struct scored old;
     tree_walk(t->members, hash_bytes(s->member, t->member_ops->owner), &e->members.path);
     struct slice leaf = tree_path_leaf(&e->members.path);
     struct pack_place place = {.at = leaf.len};
-    return !find(leaf, s->member, &old, &place) && edit_both(e, t, s, place, true);
+    e->passed = 0;
+    if (!find(leaf, s->member, &old, &place))
+        return edit_both(e, t, s, place, true);
+    if (edit_move(e, t, &old, s) && tree_edit_begin(&e->members, t->member_ops, place.at,
+                                                    place.size, scored_size(s)))
+        return true;
+    zset_tree_edit_discard(e);
+    return false;
 }
 
 bool zset_tree_edit_remove(struct zset_edit *e, const struct zset_trees *t, struct slice member)
 {
     struct scored old;
     struct pack_place place;
+    e->passed = 0;
     tree_walk(t->members, hash_bytes(member, t->member_ops->owner), &e->members.path);
     return find(tree_path_leaf(&e->members.path), member, &old, &place) &&
            edit_both(e, t, &old, place, false);
@@ -346,7 +380,18 @@ bool zset_tree_edit_remove(struct zset_edit *e, const struct zset_trees *t, stru
 void zset_tree_edit_apply(struct zset_edit *e, struct tree *order, struct tree *members,
                           const struct scored *s)
 {
+    uint8_t passed[TREE_LEAF_BYTES];
+    if (e->left.is_open)
+        (void)tree_edit_apply(&e->left, order);
+    if (e->passed > 0) {
+        size_t own = e->rises ? e->order.old_size - e->passed : 0;
+        memcpy(passed, tree_path_leaf(&e->order.path).ptr + e->order.at + own, e->passed);
+    }
     uint8_t *to = tree_edit_apply(&e->order, order);
+    if (e->passed > 0) {
+        memcpy(e->rises ? to : to + scored_size(s), passed, e->passed);
+        to += e->rises ? e->passed : 0;
+    }
     if (to != NULL)
         scored_put(to, s);
     to = tree_edit_apply(&e->members, members);
@@ -356,6 +401,7 @@ void zset_tree_edit_apply(struct zset_edit *e, struct tree *order, struct tree *
 
 void zset_tree_edit_discard(struct zset_edit *e)
 {
+    tree_edit_discard(&e->left);
     tree_edit_discard(&e->order);
     tree_edit_discard(&e->members);
 }

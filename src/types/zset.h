@@ -76,10 +76,13 @@ struct zset_change {
 bool zset_tree_add(const struct zset_change *c, const struct scored *s);
 bool zset_tree_remove(const struct zset_change *c, struct slice member);
 
-/* Both trees by edits: adds a member that is new, or removes one. False: it takes a change, or
- * there is nothing to do. */
+/* Both trees by edits: adds a member, gives one another score, or removes it. False: it takes a
+ * change, or there is nothing to do. */
 struct zset_edit {
     struct tree_edit order, members;
+    struct tree_edit left; /* in order: the leaf that a member leaves for another one */
+    size_t passed;         /* bytes that it passes when it moves within its leaf, */
+    bool rises;            /* towards the end */
 };
 
 MUST_USE bool zset_tree_edit_add(struct zset_edit *e, const struct zset_trees *t,

@@ -97,6 +97,34 @@ static void change(struct fixture *f, unsigned count, unsigned kinds)
     tree_change_fini(&members);
 }
 
+/* One change, by an edit where that will do: memory fails for the n-th time that it is asked, if it
+ * is. Returns whether it was one. */
+static bool edit(struct fixture *f, unsigned kinds, uint64_t n)
+{
+    char room[64];
+    struct zset_edit e = {.passed = 0};
+    const struct zset_trees trees = {&f->order, &f->members, &f->order_ops, &f->member_ops};
+    unsigned i = (unsigned)rng_below(&f->rng, MEMBERS);
+    struct scored s = {.member = member_of(i, room), .score = scores[rng_below(&f->rng, kinds)]};
+    bool adds = rng_below(&f->rng, 4) > 0;
+    (void)mem_fail_nth(n);
+    bool edited = adds ? zset_tree_edit_add(&e, &trees, &s)
+                       : zset_tree_edit_remove(&e, &trees, s.member);
+    (void)mem_fail_nth(0);
+    if (!edited)
+        return false;
+    EXPECT(adds || f->there[i]);
+    zset_tree_edit_apply(&e, &f->order, &f->members, adds ? &s : NULL);
+    if (adds)
+        (void)zset_pack_add(&f->pack, &s);
+    else
+        (void)zset_pack_remove(&f->pack, s.member);
+    f->count += (uint32_t)(adds && !f->there[i]) - (uint32_t)!adds;
+    f->there[i] = adds;
+    f->score[i] = s.score;
+    return true;
+}
+
 static bool is_same(double a, double b)
 {
     return a == b && !signbit(a) == !signbit(b);
@@ -175,6 +203,32 @@ TEST(zset, holds_its_members_in_order_packed_and_large)
     }
     EXPECT_EQ(mem_used(MEM_KEYSPACE), before);
     EXPECT_EQ(mem_used(MEM_SCRATCH), 0);
+}
+
+TEST(zset, changes_one_member_in_place_where_no_leaf_splits_or_joins)
+{
+    enum { STEPS = 400 };
+    size_t before = mem_used(MEM_KEYSPACE);
+    static const uint32_t leaves[] = {100, TREE_LEAF_BYTES};
+    for (unsigned i = 0; i < 2 * COUNT_OF(leaves); i++) {
+        struct fixture f;
+        unsigned kinds = i % 2 == 0 ? COUNT_OF(scores) : 2, edits = 0, failed = 0;
+        init(&f, i + 1, leaves[i / 2]);
+        change(&f, 2 * MEMBERS, kinds);
+        for (unsigned step = 0; step < STEPS; step++) {
+            if (edit(&f, kinds, 0))
+                edits++;
+            else
+                change(&f, 1, kinds);
+            failed += !edit(&f, kinds, 1 + step % 2); /* or it needs no memory */
+            if (step % 8 == 0)
+                expect_holds(&f);
+        }
+        expect_holds(&f);
+        EXPECT(edits > STEPS / 2 && failed > 0);
+        fini(&f);
+    }
+    EXPECT_EQ(mem_used(MEM_KEYSPACE), before);
 }
 
 TEST(zset, is_what_it_was_when_memory_is_short)
