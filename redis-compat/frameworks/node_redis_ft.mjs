@@ -5,29 +5,11 @@
 
 import assert from 'node:assert/strict';
 import { finish, near, refused, step } from '../clients/steps.mjs';
-import { versionOf } from './version.mjs';
+import { connect, ids, library, raw, shaped } from './node_redis.mjs';
 
-const [module, resp, port] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
-const { createClient, SCHEMA_FIELD_TYPE, SCHEMA_VECTOR_FIELD_ALGORITHM } = await import(module);
-const version = versionOf(module);
+const { SCHEMA_FIELD_TYPE, SCHEMA_VECTOR_FIELD_ALGORITHM } = library;
 
 const blob = (...numbers) => Buffer.from(new Float32Array(numbers).buffer);
-const ids = found => found.documents.map(document => document.id);
-
-// node-redis 5 hands out what RESP3 brings as it is, if at all: only the shape it asks for matters.
-const raw = module === 'redis-5' && resp === 3;
-const shaped = found => raw ? {
-    total: found.total_results,
-    documents: found.results.map(one => ({ id: one.id, value: one.extra_attributes })),
-} : found;
-
-async function connect() {
-    const client = createClient({ RESP: resp, unstableResp3: raw,
-                                  socket: { host: '127.0.0.1', port } });
-    client.on('error', error => console.log(`node-redis: ${error.message}`));
-    await client.connect();
-    return client;
-}
 
 async function fill(client) {
     await step('FT.CREATE with every attribute of a vector', async () => {
@@ -129,7 +111,6 @@ async function changes(client) {
     });
 }
 
-console.log(`client node-redis ${version} RESP${resp}`);
 const client = await connect();
 for (const part of [fill, searches, aggregations, changes])
     await part(client);

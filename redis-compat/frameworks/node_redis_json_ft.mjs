@@ -4,28 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { finish, step } from '../clients/steps.mjs';
-import { versionOf } from './version.mjs';
+import { connect, ids, library, shaped } from './node_redis.mjs';
 
-const [module, resp, port] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
-const { createClient, SCHEMA_FIELD_TYPE } = await import(module);
-const version = versionOf(module);
-
-const ids = found => found.documents.map(document => document.id);
-
-// node-redis 5 hands out what RESP3 brings as it is, if at all: only the shape it asks for matters.
-const raw = module === 'redis-5' && resp === 3;
-const shaped = found => raw ? {
-    total: found.total_results,
-    documents: found.results.map(one => ({ id: one.id, value: one.extra_attributes })),
-} : found;
-
-async function connect() {
-    const client = createClient({ RESP: resp, unstableResp3: raw,
-                                  socket: { host: '127.0.0.1', port } });
-    client.on('error', error => console.log(`node-redis: ${error.message}`));
-    await client.connect();
-    return client;
-}
+const { SCHEMA_FIELD_TYPE } = library;
 
 async function index(client) {
     await step('an index of documents', async () => {
@@ -46,7 +27,6 @@ async function index(client) {
     });
 }
 
-console.log(`client node-redis ${version} RESP${resp}`);
 const client = await connect();
 await index(client);
 await client.close();
