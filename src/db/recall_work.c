@@ -12,7 +12,8 @@ enum {
     BUSY_US = 10 * 1000,   /* links are made: later */
     RETRY_US = 100 * 1000, /* memory was short */
     PAUSE_MIN_US = 200,
-    HOLD_MAX_US = 60 * 1000 * 1000, /* so long a batch keeps what it reads from being freed */
+    HOLD_MAX_US = 60 * 1000 * 1000, /* so long a batch keeps what it reads from being freed, */
+    STALL_MAX_US = 500 * 1000,      /* and so long while it stands still: sweeps wait for it */
     PENDING_SHARE = 64,             /* more are not linked: what is measured now would not last */
     CHECK_FLOATS = 2 * 1024 * 1024, /* read by a slice of a check, and between two looks whether */
     STEP_FLOATS = 128 * 1024,       /* a search waits */
@@ -27,6 +28,7 @@ struct recall_batch {
     struct collection *collection;
     struct recall_basis basis;
     uint64_t guard, since_us, slice_us; /* slice_us: of the last slice */
+    uint64_t stalled_us;                /* since when links have been made; 0: they are not */
     bool over, failed;
 
     struct collection_view view; /* of a calibration */
@@ -268,6 +270,19 @@ static bool links_wait(const struct recall_watch *w, const struct collection *c)
            pending_count(&c->side->pending) * PENDING_SHARE > c->live;
 }
 
+/* Links are made first. When that takes long the batch is given up: what it holds keeps sweeps from
+ * beginning, and writers that replace elements would fill the memory with dead rows. */
+static void stand_still(struct recall_watch *w)
+{
+    struct recall_batch *b = w->batch;
+    uint64_t now = io_of(w)->ops->mono_us(io_of(w));
+    if (b != NULL && b->stalled_us == 0)
+        b->stalled_us = now;
+    else if (b != NULL && now - b->stalled_us > STALL_MAX_US)
+        recall_end_batch(w);
+    go_on_in(w, BUSY_US);
+}
+
 /* The next that has something to do, or NULL. */
 static struct recall *next_of(struct recall_watch *w)
 {
@@ -317,7 +332,7 @@ static void go_on(struct recall_watch *w)
     if (r == NULL)
         return;
     if (links_wait(w, r->collection)) {
-        go_on_in(w, BUSY_US);
+        stand_still(w);
         return;
     }
     if (w->batch == NULL && !begin(w, r)) {
@@ -325,6 +340,7 @@ static void go_on(struct recall_watch *w)
         return;
     }
     struct recall_batch *b = w->batch;
+    b->stalled_us = 0;
     b->job = (struct job){.run = run, .done = done, .class = JOB_LINK};
     w->out = true;
     io_of(w)->ops->submit(io_of(w), &b->job);

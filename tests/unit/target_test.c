@@ -334,6 +334,31 @@ TEST(target, a_collection_may_go_while_it_is_measured)
     end(b);
 }
 
+/* Elements are replaced without a pause. */
+static bool is_given_up(struct bench *b)
+{
+    if (pending_count(&the_collection(b)->side->pending) < BATCH)
+        put(b, (uint32_t)rng_below(&b->random, ROWS / BATCH) * BATCH, BATCH);
+    return b->db.recall.batch == NULL;
+}
+
+TEST(target, what_is_measured_does_not_keep_writers_from_sweeps)
+{
+    struct bench *b = begin();
+    float query[DIM];
+    recall_set(&b->db.recall, 1, 0);
+    vector_of(b, query);
+    (void)search_now(b, query, NULL, 0.9, 0, false);
+    run_until(b, has_measured, 1);
+    REQUIRE(b->db.recall.batch != NULL); /* which has a hundred times as long to pause */
+    uint64_t sweeps = b->db.background.link_sweeps;
+    run_until(b, is_given_up, 0);
+    run_until(b, is_linked, 0);
+    EXPECT(b->db.background.link_sweeps > sweeps);
+    EXPECT_EQ(b->db.recall.calibrations, 0);
+    end(b);
+}
+
 /* -- everything at once ------------------------------------------------------------------------ */
 
 static void on_done(struct search *s)
