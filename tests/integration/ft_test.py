@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Indexes over keys through a whole server: FT.INFO as clients read it by position, dictionaries and
-synonyms, and all of it after a kill -9 and after a snapshot."""
+"""Indexes over keys through a whole server: FT.INFO as clients read it by position, dictionaries
+and synonyms, and all of it after a kill -9 and after a snapshot."""
 
 import copy
 import os
@@ -68,7 +68,8 @@ def schema_of(info):
             flags.add(rest.pop())
         if len(rest) % 2 != 0:
             raise IndexError(f'{identifier}: {rest} are no pairs')
-        fields[name] = (kind, {key.lower(): str(value) for key, value in pairs(rest).items()}, flags)
+        options = {key.lower(): str(value) for key, value in pairs(rest).items()}
+        fields[name] = (kind, options, flags)
     return {'name': info['index_name'], 'storage': definition[1].lower(), 'prefixes': definition[3],
             'fields': fields}
 
