@@ -37,7 +37,7 @@ static void read_sort_key(const struct showing *w, struct found *item)
     if (f->sort_distance > 0)
         return;
     if (item->o != NULL)
-        v = document_value(w->db, f->ask.spec, item->o, f->sort_path, w->room);
+        v = document_first(w->db, f->ask.spec, item->o, f->sort_path, w->room);
     item->number = f->options.descending ? -INFINITY : INFINITY; /* what lacks it comes last */
     if (v.kind == VALUE_NONE || v.kind == VALUE_NULL)
         return;
@@ -194,6 +194,7 @@ static enum err plan_sort(const struct key_index *x, struct ft_search *f, struct
     f->sort_path = field->path;
     f->sort_number = field->kind == INDEX_NUMERIC;
     f->ask.rows.descending = f->options.descending;
+    f->ask.rows.by_first = true;
     f->ask.rows.equals_too = true; /* as in RediSearch: the newest first, where names say so */
     f->sorts_late = field->kind == INDEX_TEXT && !field->sortable;
     if (f->sorts_late) { /* only the hashes have its values */

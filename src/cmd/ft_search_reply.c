@@ -141,7 +141,7 @@ static struct value sort_key(const struct showing *w, const struct found *item)
     if (f->sort_path.len == 0)
         return value_number(ft_hit_distance(&item->hit, f->sort_distance));
     if (item->o != NULL)
-        v = document_value(w->db, f->ask.spec, item->o, f->sort_path, w->room);
+        v = document_first(w->db, f->ask.spec, item->o, f->sort_path, w->room);
     if (f->sort_number)
         return value_to_number(&v, &number) ? value_number(number) : (struct value){0};
     if (v.kind == VALUE_NONE || v.kind == VALUE_NULL)

@@ -63,8 +63,28 @@ static const struct jpath *compiled(const struct index_spec *s, struct slice pat
     return NULL;
 }
 
+/* The first that is not null, of hits or of the array that the only one is. */
+static struct slice first_of(const struct jhits *hits)
+{
+    struct jval_walk walk;
+    struct jval_entry item;
+    struct slice only = hits->items[0].value;
+    for (size_t i = 0; i < hits->count && hits->count > 1; i++)
+        if (jval_kind(hits->items[i].value) != JVAL_NULL)
+            return hits->items[i].value;
+    if (hits->count > 1 || jval_kind(only) != JVAL_ARRAY)
+        return only;
+    jval_walk(only, &walk);
+    while (jval_next(&walk, &item))
+        if (jval_kind(item.value) != JVAL_NULL)
+            return item.value;
+    return only;
+}
+
+enum reading { READ_ONE, READ_FIRST, READ_ALL };
+
 static struct value read_json(const struct index_spec *s, struct slice document, struct slice path,
-                              bool all, struct document_room *room)
+                              enum reading how, struct document_room *room)
 {
     struct value out = {0};
     struct why why = {{0}};
@@ -76,9 +96,11 @@ static struct value read_json(const struct index_spec *s, struct slice document,
         return out;
     enum err e = known ? OK : jpath_init(&own, path, &why);
     if (e == OK)
-        e = jpath_find(known ? p : &own, document, all ? SIZE_MAX : 1, &hits, &why);
+        e = jpath_find(known ? p : &own, document, how == READ_ONE ? 1 : SIZE_MAX, &hits, &why);
     if (e == OK && hits.count > 0)
-        out = all ? all_of(&hits, room) : value_of_json(hits.items[0].value, room);
+        out = how == READ_ALL   ? all_of(&hits, room)
+              : how == READ_ONE ? value_of_json(hits.items[0].value, room)
+                                : value_of_json(first_of(&hits), room);
     room->failed |= e == ERR_NOMEM;
     jhits_fini(&hits);
     if (!known)
@@ -95,7 +117,15 @@ static struct value read_hash(const struct db *db, const struct object *o, struc
 struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
                             struct slice path, struct document_room *room)
 {
-    return s->on_json ? read_json(s, object_value(o), path, false, room) : read_hash(db, o, path);
+    return s->on_json ? read_json(s, object_value(o), path, READ_ONE, room)
+                      : read_hash(db, o, path);
+}
+
+struct value document_first(const struct db *db, const struct index_spec *s, const struct object *o,
+                            struct slice path, struct document_room *room)
+{
+    return s->on_json ? read_json(s, object_value(o), path, READ_FIRST, room)
+                      : read_hash(db, o, path);
 }
 
 struct value document_shown(const struct db *db, const struct index_spec *s, const struct object *o,
@@ -103,5 +133,5 @@ struct value document_shown(const struct db *db, const struct index_spec *s, con
 {
     if (!documents_are_lists(s, dialect))
         return document_value(db, s, o, path, room);
-    return read_json(s, object_value(o), path, true, room);
+    return read_json(s, object_value(o), path, READ_ALL, room);
 }

@@ -22,6 +22,10 @@ static inline enum object_type document_type(const struct index_spec *s)
 struct value document_value(const struct db *db, const struct index_spec *s, const struct object *o,
                             struct slice path, struct document_room *room);
 
+/* What the document is sorted by: of several values the first. */
+struct value document_first(const struct db *db, const struct index_spec *s, const struct object *o,
+                            struct slice path, struct document_room *room);
+
 /* Do queries of a dialect see of JSON an array of all that a path leads to? */
 static inline bool documents_are_lists(const struct index_spec *s, unsigned dialect)
 {
@@ -34,9 +38,10 @@ struct value document_shown(const struct db *db, const struct index_spec *s, con
                             struct slice path, unsigned dialect, struct document_room *room);
 
 /* indexes_json.c: what a field of the schema has in a JSON document, in the form that a field of a
- * hash has it, tags between INDEX_TAG_END; *there is false when it has nothing. room stays until
+ * hash has it, several of them with INDEX_VALUE_END between (those of
+ * a TEXT are one); *there is false when it has nothing. room stays until
  * out is used. ERR_ARG: it is nothing for such a field. */
-enum { INDEX_TAG_END = 0x1f };
+enum { INDEX_VALUE_END = 0x1f };
 MUST_USE enum err document_field(const struct index_field *f, struct slice document,
                                  struct buf *room, struct slice *out, bool *there, struct why *why);
 

@@ -10,6 +10,7 @@
  * false.
  * - x has y, x haslike y (beyond Redis): a string is no number, and a list is no element.
  * - geo(.f, longitude, latitude, m) (beyond Redis): what is no point is in no circle.
+ * - between(.f, low, high) (beyond Redis): a string is no number, and null is not 0.
  * - Division by zero gives inf or NaN, % is fmod; no error.
  * - A field that is missing, is an object or is an array with an object inside decides: no match,
  *   whatever the rest says, `1 or .missing` and `not .missing` too. So the order of evaluation
@@ -177,6 +178,33 @@ static bool within(const struct filter *f, const struct value *x, const struct v
     return json_point_within(&json, &c);
 }
 
+struct filter_range filter_range(const struct filter *f, const struct value *list)
+{
+    CHECK(list->kind == VALUE_LIST && list->text.len == FILTER_RANGE_NUMBERS);
+    const struct value *numbers = f->constants + list->first;
+    return (struct filter_range){numbers[0].number, numbers[1].number};
+}
+
+static bool is_between(const struct filter_range *r, const struct value *x)
+{
+    return x->kind == VALUE_NUMBER && x->number >= r->low && x->number <= r->high;
+}
+
+static bool between(const struct filter *f, const struct value *x, const struct value *list)
+{
+    struct filter_range r = filter_range(f, list);
+    if (x->kind != VALUE_ARRAY)
+        return is_between(&r, x);
+    struct json_value json = {.kind = JSON_ARRAY, .text = x->text};
+    struct json_items items = json_items_of(&json);
+    while (json_items_next(&items, &json)) {
+        struct value item = value_of_json(&json);
+        if (is_between(&r, &item))
+            return true;
+    }
+    return false;
+}
+
 static double arithmetic(uint16_t code, double a, double b)
 {
     switch (code) {
@@ -223,6 +251,8 @@ double filter_binary(const struct filter *f, uint16_t code, const struct value *
         return has(f, code, a, b);
     case FILTER_WITHIN:
         return within(f, a, b);
+    case FILTER_BETWEEN:
+        return between(f, a, b);
     default:
         return arithmetic(code, to_number(a), to_number(b));
     }

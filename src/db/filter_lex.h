@@ -13,7 +13,7 @@ enum token_kind {
     TOKEN_PARAM,  /* text: the name, without $ */
     TOKEN_NULL,
     TOKEN_EXISTS,
-    TOKEN_GEO,
+    TOKEN_FUNCTION, /* of a field and numbers */
     TOKEN_OPERATOR, /* code */
     TOKEN_OPEN,
     TOKEN_CLOSE,

@@ -230,7 +230,7 @@ static enum err parse_exists(struct parser *p)
 }
 
 /* A number, or a parameter that reads as one: the current token. */
-static enum err read_geo_number(struct parser *p, double *out)
+static enum err read_number(struct parser *p, const char *function, double *out)
 {
     size_t param;
     enum err e = count_node(p);
@@ -244,17 +244,38 @@ static enum err read_geo_number(struct parser *p, double *out)
         return syntax_error(p, p->token.at);
     e = find_param(p, &param);
     if (e == OK && !slice_to_f64(p->params[param].value, out))
-        e = why_set(p->why, ERR_ARG, "FILTER expression: $%.*s in geo() is not a number",
+        e = why_set(p->why, ERR_ARG, "FILTER expression: $%.*s in %s() is not a number",
                     p->token.text.len < NEAR_SIZE ? (int)p->token.text.len : NEAR_SIZE,
-                    (const char *)p->token.text.ptr);
+                    (const char *)p->token.text.ptr, function);
     return e;
 }
 
-/* At the word geo: (.field, longitude, latitude, metres). It becomes a binary operator whose left
- * side is the field, and whose right side is a list of the numbers. */
-static enum err parse_geo(struct parser *p)
+static enum err check_circle(struct parser *p, const double *numbers)
+{
+    if (!geo_valid((struct geo_point){numbers[0], numbers[1]}))
+        return why_set(p->why, ERR_ARG,
+                       "FILTER expression: geo() needs a longitude of -180 to 180 and a latitude "
+                       "of -90 to 90");
+    if (!(numbers[2] >= 0) || isinf(numbers[2]))
+        return why_set(p->why, ERR_ARG, "FILTER expression: the radius of geo() is 0 or more");
+    return OK;
+}
+
+static enum err check_range(struct parser *p, const double *numbers)
+{
+    return isnan(numbers[0]) || isnan(numbers[1])
+               ? why_set(p->why, ERR_ARG, "FILTER expression: between() needs two numbers")
+               : OK;
+}
+
+/* At the word: (.field, number, number ..). It becomes a binary operator whose left side is the
+ * field, and whose right side is a list of the numbers. */
+static enum err parse_function(struct parser *p)
 {
     double numbers[FILTER_CIRCLE_NUMBERS];
+    enum filter_code code = p->token.code;
+    bool geo = code == FILTER_WITHIN;
+    size_t count = geo ? FILTER_CIRCLE_NUMBERS : FILTER_RANGE_NUMBERS;
     advance(p, true);
     if (p->token.kind != TOKEN_OPEN)
         return syntax_error(p, p->token.at);
@@ -262,30 +283,25 @@ static enum err parse_geo(struct parser *p)
     if (p->token.kind != TOKEN_FIELD)
         return syntax_error(p, p->token.at);
     enum err e = parse_field(p, FILTER_FIELD);
-    for (size_t i = 0; i < FILTER_CIRCLE_NUMBERS && e == OK; i++) {
+    for (size_t i = 0; i < count && e == OK; i++) {
         advance(p, false);
         if (p->token.kind != TOKEN_COMMA)
             return syntax_error(p, p->token.at);
         advance(p, true);
-        e = read_geo_number(p, &numbers[i]);
+        e = read_number(p, geo ? "geo" : "between", &numbers[i]);
     }
     if (e == OK)
         e = count_node(p);
+    if (e == OK)
+        e = geo ? check_circle(p, numbers) : check_range(p, numbers);
     if (e != OK)
         return e;
-    if (!geo_valid((struct geo_point){numbers[0], numbers[1]}))
-        return why_set(p->why, ERR_ARG,
-                       "FILTER expression: geo() needs a longitude of -180 to 180 and a latitude "
-                       "of -90 to 90");
-    if (!(numbers[2] >= 0) || isinf(numbers[2]))
-        return why_set(p->why, ERR_ARG, "FILTER expression: the radius of geo() is 0 or more");
-    struct value list = {.kind = VALUE_LIST,
-                         .first = p->filter->constant_count,
-                         .text = {NULL, FILTER_CIRCLE_NUMBERS}};
-    for (size_t i = 0; i < FILTER_CIRCLE_NUMBERS; i++)
+    struct value list = {
+        .kind = VALUE_LIST, .first = p->filter->constant_count, .text = {NULL, count}};
+    for (size_t i = 0; i < count; i++)
         (void)add_constant(p, (struct value){.kind = VALUE_NUMBER, .number = numbers[i]});
     emit(p, FILTER_CONSTANT, add_constant(p, list), 1);
-    emit(p, FILTER_WITHIN, 0, -1);
+    emit(p, code, 0, -1);
     advance(p, false);
     return p->token.kind == TOKEN_CLOSE ? OK : syntax_error(p, p->token.at);
 }
@@ -398,8 +414,8 @@ static enum err parse_operand(struct parser *p, bool *complete)
         return parse_field(p, FILTER_FIELD);
     if (p->token.kind == TOKEN_EXISTS)
         return parse_exists(p);
-    if (p->token.kind == TOKEN_GEO)
-        return parse_geo(p);
+    if (p->token.kind == TOKEN_FUNCTION)
+        return parse_function(p);
     if (p->token.kind == TOKEN_LIST_OPEN)
         return parse_list(p);
 

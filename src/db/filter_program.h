@@ -58,8 +58,9 @@ enum filter_code {
     FILTER_LIKE,
     FILTER_HAS,
     FILTER_HAS_LIKE,
-    FILTER_WITHIN, /* a point in a circle: geo(.f, ..) is .f within [longitude, latitude, m] */
-    FILTER_AND,    /* in the source only: AND_TEST and BOOL in a program */
+    FILTER_WITHIN,  /* a point in a circle: geo(.f, ..) is .f within [longitude, latitude, m] */
+    FILTER_BETWEEN, /* a number, or one of an array: .f between [low, high] */
+    FILTER_AND,     /* in the source only: AND_TEST and BOOL in a program */
     FILTER_OR
 };
 
@@ -80,7 +81,8 @@ enum {
      * circle of a point. */
     FILTER_STACK_SIZE = (LIMIT_FILTER_DEPTH + 1) * 5 + LIMIT_FILTER_DEPTH + 3,
     FILTER_SLOTS = LIMIT_FILTER_FIELDS + 1,
-    FILTER_CIRCLE_NUMBERS = 3
+    FILTER_CIRCLE_NUMBERS = 3,
+    FILTER_RANGE_NUMBERS = 2
 };
 
 struct filter {
@@ -98,8 +100,12 @@ struct filter {
 /* A binary operator on two values, and whether a value counts as true (filter_eval.c). */
 double filter_binary(const struct filter *f, uint16_t code, const struct value *a,
                      const struct value *b);
-/* The circle that a FILTER_WITHIN compares with. */
+/* What a FILTER_WITHIN, or a FILTER_BETWEEN, compares with. */
 struct geo_circle filter_circle(const struct filter *f, const struct value *list);
+struct filter_range {
+    double low, high;
+};
+struct filter_range filter_range(const struct filter *f, const struct value *list);
 bool value_truth(const struct value *v);
 
 /* Strings as the operators see them (filter_text.c). All take VALUE_STRINGs. */

@@ -91,7 +91,7 @@ static void put_tags(struct key_index *x, const struct index_field *f, struct sl
 {
     struct buf *out = &x->document.attribute;
     struct slice first, tag;
-    uint8_t separator = x->spec->on_json ? INDEX_TAG_END : f->separator;
+    uint8_t separator = x->spec->on_json ? INDEX_VALUE_END : f->separator;
     if (!next_tag(separator, &value, &first))
         return;
     bool many = next_tag(separator, &value, &tag);
@@ -109,8 +109,7 @@ static void put_tags(struct key_index *x, const struct index_field *f, struct sl
 
 /* -- NUMERIC ----------------------------------------------------------------------------------- */
 
-static enum err put_number(struct key_index *x, const struct index_field *f, struct slice value,
-                           struct why *why)
+static enum err put_number(struct key_index *x, struct slice value, struct why *why)
 {
     double number;
     if (!slice_to_f64(trimmed(value), &number) || isnan(number))
@@ -118,7 +117,6 @@ static enum err put_number(struct key_index *x, const struct index_field *f, str
                        (int)(value.len < 64 ? value.len : 64), (const char *)value.ptr);
     /* JSON has no infinity; nothing finite lies beyond these. */
     number = number > DBL_MAX ? DBL_MAX : number < -DBL_MAX ? -DBL_MAX : number;
-    put_name(&x->document.attribute, index_field_number(x, f));
     char text[DOUBLE_TEXT_MAX];
     buf_append(&x->document.attribute, text, double_to_text(number, text));
     return OK;
@@ -126,16 +124,49 @@ static enum err put_number(struct key_index *x, const struct index_field *f, str
 
 /* -- GEO --------------------------------------------------------------------------------------- */
 
-static enum err put_point(struct key_index *x, const struct index_field *f, struct slice value,
-                          struct why *why)
+static enum err put_point(struct key_index *x, struct slice value, struct why *why)
 {
     struct geo_point p;
     if (!geo_parse(value, &p))
         return why_set(why, ERR_ARG, "Invalid geo string: '%.*s'",
                        (int)(value.len < 64 ? value.len : 64), (const char *)value.ptr);
-    put_name(&x->document.attribute, index_field_number(x, f));
     buf_printf(&x->document.attribute, "\"%.17g,%.17g\"", p.longitude, p.latitude);
     return OK;
+}
+
+/* -- NUMERIC and GEO may have several ---------------------------------------------------------- */
+
+/* JSON says with document_field() where one ends. */
+static struct slice cut_value(const struct key_index *x, struct slice *rest)
+{
+    const uint8_t *end =
+        x->spec->on_json && rest->len > 0 ? memchr(rest->ptr, INDEX_VALUE_END, rest->len) : NULL;
+    struct slice value = *rest;
+    *rest = (struct slice){0};
+    if (end == NULL)
+        return value;
+    size_t size = (size_t)(end - value.ptr);
+    *rest = (struct slice){end + 1, value.len - size - 1};
+    return (struct slice){value.ptr, size};
+}
+
+static enum err put_values(struct key_index *x, const struct index_field *f, struct slice value,
+                           struct why *why)
+{
+    struct buf *out = &x->document.attribute;
+    struct slice rest = value, one = cut_value(x, &rest);
+    bool many = rest.ptr != NULL;
+    enum err e;
+    put_name(out, index_field_number(x, f));
+    buf_append_text(out, many ? "[" : "");
+    for (;; one = cut_value(x, &rest)) {
+        e = f->kind == INDEX_GEO ? put_point(x, one, why) : put_number(x, one, why);
+        if (e != OK || rest.ptr == NULL)
+            break;
+        buf_append_byte(out, ',');
+    }
+    buf_append_text(out, many ? "]" : "");
+    return e;
 }
 
 /* -- VECTOR ------------------------------------------------------------------------------------ */
@@ -330,9 +361,8 @@ static enum err put_field(struct key_index *x, const struct index_field *f, size
         put_tags(x, f, value);
         return OK;
     case INDEX_NUMERIC:
-        return put_number(x, f, value, why);
     case INDEX_GEO:
-        return put_point(x, f, value, why);
+        return put_values(x, f, value, why);
     case INDEX_TEXT:
         put_text(x, f, value);
         return OK;

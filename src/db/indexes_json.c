@@ -93,12 +93,12 @@ static void put_string(struct reading *r, struct slice string)
     struct slice left = jval_inside(string);
     bool tag = r->f->kind == INDEX_TAG;
     if (r->count++ > 0)
-        buf_append_byte(r->room, tag ? INDEX_TAG_END : '\n');
+        buf_append_byte(r->room, r->f->kind == INDEX_TEXT ? '\n' : INDEX_VALUE_END);
     size_t at = r->room->len;
     jval_unescape(left, r->room);
     for (size_t i = at; tag && r->f->separator != 0 && i < r->room->len; i++)
         if (r->room->ptr[i] == r->f->separator)
-            r->room->ptr[i] = INDEX_TAG_END;
+            r->room->ptr[i] = INDEX_VALUE_END;
 }
 
 /* One of several values: a number for NUMERIC, or a string. NULL is none. */
@@ -111,14 +111,12 @@ static enum err put_one(struct reading *r, struct slice value)
         return why_set(r->why, ERR_ARG,
                        numeric ? "NUMERIC fields can only contain numeric or nulls"
                                : "TEXT/TAG fields can only contain strings or nulls");
-    if (r->count > 0 && (numeric || r->f->kind == INDEX_GEO))
-        return why_set(r->why, ERR_UNSUPPORTED, "a %s field has one value",
-                       index_field_kind_name(r->f->kind));
     if (!numeric) {
         put_string(r, value);
         return OK;
     }
-    r->count++;
+    if (r->count++ > 0)
+        buf_append_byte(r->room, INDEX_VALUE_END);
     buf_append_slice(r->room, value);
     return OK;
 }

@@ -1,5 +1,6 @@
 #include "db/key_filter.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -65,6 +66,12 @@ static void put_exists(struct writing *w, const struct index_field *f)
 
 /* -- NUMERIC ----------------------------------------------------------------------------------- */
 
+/* A filter has no infinity. */
+static double clamped(double number)
+{
+    return fmax(-DBL_MAX, fmin(number, DBL_MAX));
+}
+
 static enum err put_numeric(struct writing *w, const struct query_node *n)
 {
     const struct query_range *r = &n->range;
@@ -74,20 +81,19 @@ static enum err put_numeric(struct writing *w, const struct query_node *n)
         buf_append_text(&w->text, "false");
         return e;
     }
-    bool low = r->low != -INFINITY, high = r->high != INFINITY;
+    bool all = r->low == -INFINITY && r->high == INFINITY;
     buf_append_text(&w->text, "(");
-    if (!w->strict || (!low && !high)) {
+    if (!w->strict || all) {
         put_exists(w, f);
-        buf_append_text(&w->text, low || high ? " and " : "");
+        buf_append_text(&w->text, all ? "" : " and ");
     }
-    if (low) {
+    if (!all) {
+        /* What is open ends at the next number: one value of several has to be within both. */
+        double low = r->low_open ? nextafter(r->low, INFINITY) : r->low;
+        double high = r->high_open ? nextafter(r->high, -INFINITY) : r->high;
+        buf_append_text(&w->text, "between(");
         put_path(w, f);
-        buf_printf(&w->text, " %s %.17g", r->low_open ? ">" : ">=", fmin(r->low, 1.7e308));
-        buf_append_text(&w->text, high ? " and " : "");
-    }
-    if (high) {
-        put_path(w, f);
-        buf_printf(&w->text, " %s %.17g", r->high_open ? "<" : "<=", fmax(r->high, -1.7e308));
+        buf_printf(&w->text, ", %.17g, %.17g)", clamped(low), clamped(high));
     }
     buf_append_text(&w->text, ")");
     return OK;

@@ -128,6 +128,24 @@ static void estimate_number(struct planning *g, const struct predicate_op *op)
         push_driver(g, d, rows);
 }
 
+static void estimate_between(struct planning *g, const struct predicate_op *op)
+{
+    const struct field *field = field_of(g, op->arg);
+    struct driver d = {.kind = DRIVER_RANGE, .field = g->p->reads[op->arg].field};
+    size_t last = 0, through = 0;
+    if (g->p->reads[op->arg].kind != SCHEMA_NUMERIC) {
+        push_unknown(g, g->live / 2);
+        return;
+    }
+    range_of(&field->order, FILTER_GE, op->range.low, &d.first, &last);
+    range_of(&field->order, FILTER_LE, op->range.high, &through, &d.end);
+    if (d.end < d.first)
+        d.end = d.first;
+    d.rows = d.end - d.first + field->rest.count;
+    d.exact = field->rest.count == 0;
+    push_driver(g, d, (double)(d.end - d.first));
+}
+
 static void estimate_bool(struct planning *g, uint16_t read, bool value)
 {
     const struct field *field = field_of(g, read);
@@ -300,6 +318,9 @@ static void estimate_op(struct planning *g, const struct predicate_op *op)
         return;
     case PREDICATE_GEO:
         estimate_circle(g, op);
+        return;
+    case PREDICATE_BETWEEN:
+        estimate_between(g, op);
         return;
     case PREDICATE_SET: /* filled on a lane, which then knows better (key_text.c) */
         push_unknown(g, op->set->bits != NULL ? (double)op->set->count : g->live / UNKNOWN_SHARE);

@@ -16,7 +16,7 @@ enum {
 struct binding {
     struct predicate *p;
     const struct filter *f;
-    uint8_t read_of_slot[FILTER_SLOTS];         /* place among p->reads, or NOT_READ */
+    uint8_t read_of_slot[FILTER_SLOTS]; /* place among p->reads, or NOT_READ */
     uint16_t moved[]; /* where each instruction of the filter stands now, and their end */
 };
 
@@ -95,6 +95,12 @@ static uint16_t mirrored(uint16_t code)
     }
 }
 
+/* Does a column of the kind have less than the value itself? */
+static bool is_lossy(enum schema_kind kind)
+{
+    return kind == SCHEMA_TAG || kind == SCHEMA_GEO;
+}
+
 static bool bind_circle(struct binding *b, uint16_t read, const struct value *list)
 {
     struct predicate *p = b->p;
@@ -102,6 +108,16 @@ static bool bind_circle(struct binding *b, uint16_t read, const struct value *li
     p->ops[p->op_count++] = (struct predicate_op){
         .code = PREDICATE_GEO, .arg = read, .circle = (uint16_t)p->circle_count};
     p->circle_count++;
+    return true;
+}
+
+static bool bind_range(struct binding *b, uint16_t read, const struct value *list)
+{
+    struct predicate *p = b->p;
+    if (is_lossy(p->reads[read].kind))
+        return false;
+    p->ops[p->op_count++] = (struct predicate_op){
+        .code = PREDICATE_BETWEEN, .arg = read, .range = filter_range(b->f, list)};
     return true;
 }
 
@@ -118,6 +134,8 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     if (b->p->reads[b->read_of_slot[(turned ? y : x).arg]].kind == SCHEMA_GEO)
         return op.code == FILTER_WITHIN &&
                bind_circle(b, b->read_of_slot[x.arg], &f->constants[y.arg]);
+    if (op.code == FILTER_BETWEEN)
+        return bind_range(b, b->read_of_slot[x.arg], &f->constants[y.arg]);
     bool one_way = op.code >= FILTER_IN && op.code <= FILTER_HAS_LIKE;
     if (op.code < FILTER_GT || op.code > FILTER_HAS_LIKE)
         return false;
@@ -140,12 +158,6 @@ static bool bind_comparison(struct binding *b, const struct fields *fields, uint
     b->p->ops[b->p->op_count++] = (struct predicate_op){
         .code = PREDICATE_COMPARE, .arg = read, .compare = code, .number = number};
     return true;
-}
-
-/* Does a column of the kind have less than the value itself? */
-static bool is_lossy(enum schema_kind kind)
-{
-    return kind == SCHEMA_TAG || kind == SCHEMA_GEO;
 }
 
 /* Instruction by instruction. False: more of a text is asked than its column has. */
@@ -351,6 +363,12 @@ static bool is_within(const struct predicate *p, const struct predicate_op *op,
     return side == GEO_INSIDE;
 }
 
+static inline bool is_between(const struct predicate_op *op, const struct field_cell *cell)
+{
+    return cell->state == FIELD_VALUE && cell->number >= op->range.low &&
+           cell->number <= op->range.high;
+}
+
 static bool run_all_of(const struct predicate *p, const struct field_cell *cells, bool *doubt)
 {
     bool all = true;
@@ -362,6 +380,8 @@ static bool run_all_of(const struct predicate *p, const struct field_cell *cells
             all = is_tagged(p, op, &cells[op->arg]);
         else if (op->code == PREDICATE_GEO)
             all = is_within(p, op, &cells[op->arg], doubt);
+        else if (op->code == PREDICATE_BETWEEN)
+            all = is_between(op, &cells[op->arg]);
         else if (op->code == PREDICATE_SET)
             all = is_in_set(op, &cells[op->arg]);
     }
@@ -385,6 +405,9 @@ static bool run(const struct predicate *p, const struct field_cell *cells, bool 
             break;
         case PREDICATE_GEO:
             *++top = value_of_bool(is_within(p, op, &cells[op->arg], doubt));
+            break;
+        case PREDICATE_BETWEEN:
+            *++top = value_of_bool(is_between(op, &cells[op->arg]));
             break;
         case PREDICATE_SET:
             *++top = value_of_bool(is_in_set(op, &cells[op->arg]));

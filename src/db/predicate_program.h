@@ -12,6 +12,7 @@ enum {
     PREDICATE_COMPARE = FILTER_OR + 1, /* push: field arg (a number) compare number */
     PREDICATE_TAG,                     /* push: is field arg one of the tags; negated: is it not */
     PREDICATE_GEO,                     /* push: is field arg in the circle */
+    PREDICATE_BETWEEN,                 /* push: is field arg (a number) in range */
     PREDICATE_SET                      /* push: is field arg (a number) in set */
 };
 
@@ -28,6 +29,7 @@ struct predicate_op {
     uint32_t tag_end;                    /* of tag_bits: greater tags are not among them */
     union {
         double number;              /* PREDICATE_COMPARE */
+        struct filter_range range;  /* PREDICATE_BETWEEN */
         uint16_t circle;            /* PREDICATE_GEO: its place among the circles */
         const struct text_set *set; /* PREDICATE_SET */
     };

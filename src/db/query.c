@@ -84,6 +84,10 @@ static struct item item_of(const struct sorting *s, uint32_t row)
     struct json_value v;
     struct item item = {.rank = RANK_REST, .row = row, .id = view_id(s->view, row)};
     json_pick_read(s->query->sort_by, view_attribute(s->view, row), &v);
+    if (v.kind == JSON_ARRAY && s->query->by_first) {
+        struct json_items items = json_items_of(&v);
+        (void)json_items_next(&items, &v);
+    }
     if (v.kind == JSON_NUMBER) {
         item.rank = RANK_NUMBER;
         item.number = json_number(&v);

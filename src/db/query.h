@@ -10,7 +10,8 @@
 struct query {
     struct json_pick *sort_by; /* one field; NULL: in no order that means something */
     bool descending;
-    bool equals_too; /* descending turns the order of equals around as well */
+    bool by_first;        /* an array stands where its first element would */
+    bool equals_too;      /* descending turns the order of equals around as well */
     size_t offset, count; /* which of them, in that order */
 };
 

@@ -209,6 +209,30 @@ TEST(filter, geo_is_what_lies_in_a_circle)
     expect_examples(examples, COUNT_OF(examples));
 }
 
+TEST(filter, between_is_one_number_within_both_ends)
+{
+    static const struct example examples[] = {
+        {"between(.n, 1, 5)", "{\"n\":1}", true},
+        {"between(.n, 1, 5)", "{\"n\":5.0}", true},
+        {"between(.n, 1, 5)", "{\"n\":5.000000000000001}", false},
+        {"between(.n, 1, 5)", "{\"n\":[0,10]}", false},
+        {"between(.n, 1, 5)", "{\"n\":[0,\"3\",null,[3]]}", false},
+        {"between(.n, 1, 5)", "{\"n\":[0,3,10]}", true},
+        {"between(.n, 5, 1)", "{\"n\":3}", false},
+        {"between(.n, 0, 1)", "{\"n\":true}", true},
+        {"between(.n, 0, 1)", "{\"n\":[9,false]}", true},
+        {"not between(.n, 0, 1)", "{\"n\":null}", true},
+        {"not between(.n, -9, 9)", "{\"n\":\"3\"}", true},
+        {"not between(.n, -9, 9)", "{\"n\":[]}", true},
+        {"not between(.n, -9, 9)", "{\"m\":1}", false}, /* a missing field decides */
+        {"not exists(.n) or between(.n, 0, 1)", "{\"m\":1}", true},
+        {"between(.n, 4.9406564584124654e-324, 1)", "{\"n\":0}", false},
+        {"between(.n, -1.7976931348623157e308, 0)", "{\"n\":-1.7976931348623157e308}", true},
+        {"between(.n, 0, 9) + between(.n[1], 0, 9) == 2", "{\"n\":[2,3]}", true},
+    };
+    expect_examples(examples, COUNT_OF(examples));
+}
+
 TEST(filter, geo_takes_numbers_of_the_earth)
 {
     static const char *const good[] = {"geo(.p, -180, -90, 0)", "geo(.p, 180, 90, 1.7e308)"};
@@ -507,6 +531,33 @@ TEST(filter, geo_errors_say_where)
         {"geo(.a, .b, 2, 3)", ".b, 2, 3)"},
     };
     expect_syntax_errors(errors, COUNT_OF(errors));
+}
+
+TEST(filter, between_takes_two_numbers)
+{
+    static const char *const errors[][2] = {
+        {"between", ""},
+        {"between()", ")"},
+        {"between(1, 2, 3)", "1, 2, 3)"},
+        {"between(.a, 1)", ")"},
+        {"between(.a, 1, 2, 3)", ", 3)"},
+        {"between(.a, 'x', 2)", "'x', 2)"},
+    };
+    const struct filter_param params[] = {{slice_of("nan"), slice_of("nan"), NULL},
+                                          {slice_of("x"), slice_of("1x"), NULL},
+                                          {slice_of("inf"), slice_of("-inf"), NULL}};
+    static const char *const bad[] = {"between(.a, $nan, 1)", "between(.a, 1, $x)"};
+    struct filter *f = NULL;
+    expect_syntax_errors(errors, COUNT_OF(errors));
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        struct why why = {.text = ""};
+        EXPECT(filter_compile(slice_of(bad[i]), params, COUNT_OF(params), &f, &why) == ERR_ARG);
+        EXPECT(strstr(why.text, "between()") != NULL);
+    }
+    REQUIRE(filter_compile(slice_of("between(.a, $inf, 1)"), params, COUNT_OF(params), &f, NULL) ==
+            OK);
+    EXPECT(filter_match(f, slice_of("{\"a\":[7,-1e300]}")));
+    filter_free(f);
 }
 
 /* count times a piece, then the end. */

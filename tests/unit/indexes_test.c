@@ -244,7 +244,8 @@ TEST(indexes, documents_are_json)
     set(f, "h", "t", slice_of("x"));
     EXPECT_EQ(make_index(f, "i",
                          "ON JSON SCHEMA $.t AS t TAG $.n AS n NUMERIC $.s AS s TAG SEPARATOR ; "
-                         "$.v AS v VECTOR FLAT 6 TYPE FLOAT16 DIM 2 DISTANCE_METRIC COSINE"),
+                         "$.v AS v VECTOR FLAT 6 TYPE FLOAT16 DIM 2 DISTANCE_METRIC COSINE "
+                         "$.g AS g GEO"),
               OK);
     struct key_index *x = indexes_find(&f->db, slice_of("i"));
     settle(f);
@@ -253,10 +254,15 @@ TEST(indexes, documents_are_json)
     set_json(f, "a", "{\"t\":true,\"n\":null,\"s\":[\"a;b\",null,\"\\n\"]}");
     EXPECT(slice_eq(attribute_of(x, "a"), slice_of("{\"f0\":\"true\",\"f2\":[\"a\",\"b\"]}")));
     EXPECT_EQ(x->vectors[0]->live, 0);
-    const char *const bad[] = {"{\"n\":true}",     "{\"n\":\"1\"}",    "{\"n\":[1,2]}",
-                               "{\"t\":1}",        "{\"t\":[true]}",   "{\"t\":{}}",
-                               "{\"v\":\"ab\"}",   "{\"v\":[1]}",      "{\"v\":[]}",
-                               "{\"v\":[1,true]}", "{\"v\":[1,1e300]}"};
+    set_json(f, "a", "{\"n\":[3,null,1.50],\"g\":[\"1,2\",null,\"-3 4\"]}");
+    EXPECT(slice_eq(attribute_of(x, "a"), slice_of("{\"f1\":[3,1.5],\"f4\":[\"1,2\",\"-3,4\"]}")));
+    set_json(f, "a", "{\"n\":[null],\"g\":[\"1,2\"]}");
+    EXPECT(slice_eq(attribute_of(x, "a"), slice_of("{\"f4\":\"1,2\"}")));
+    const char *const bad[] = {
+        "{\"n\":true}",        "{\"n\":\"1\"}",    "{\"n\":[1,\"2\"]}", "{\"g\":[\"1,2\",\"\"]}",
+        "{\"g\":[\"1,2\",7]}", "{\"n\":[1,[2]]}",  "{\"t\":1}",         "{\"t\":[true]}",
+        "{\"t\":{}}",          "{\"v\":\"ab\"}",   "{\"v\":[1]}",       "{\"v\":[]}",
+        "{\"v\":[1,true]}",    "{\"v\":[1,1e300]}"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         set_json(f, "a", "{\"t\":\"good\"}");
         EXPECT_EQ(x->docs->live, 1);
