@@ -67,6 +67,8 @@ void counters_collect(struct cmd_env *env)
     s->rows_moved = env->db->background.rows_moved;
     s->rows_relinked = env->db->background.rows_relinked;
     s->recall_checks = env->db->recall.checks;
+    s->recall_checked_hits = env->db->recall.checked_hits;
+    s->recall_missed_hits = env->db->recall.missed_hits;
     s->recall_calibrations = env->db->recall.calibrations;
     s->recall_cpu_milliseconds = env->db->recall.busy_us / 1000;
     s->expire_cycle_cpu_milliseconds = env->expire_us / 1000;
@@ -79,6 +81,7 @@ void counters_reset(struct cmd_env *env)
     db->background.rows_moved = db->background.rows_relinked = 0;
     db->background.rows_linked = db->background.rows_freed = db->background.link_sweeps = 0;
     db->recall.checks = db->recall.calibrations = db->recall.busy_us = 0;
+    db->recall.checked_hits = db->recall.missed_hits = 0;
     *env->stats = (struct stats){0};
     env->expire_us = 0;
     memset(env->errors, 0, sizeof(env->errors));

@@ -218,11 +218,15 @@ static void add_checked(struct recall_window *window, double recall, size_t k)
         (struct recall_checked){(float)recall, (uint32_t)k};
 }
 
-void recall_add_check(struct recall_watch *w, struct recall *r, double recall, size_t k)
+void recall_add_check(struct recall_watch *w, struct recall *r, const struct recall_check *check)
 {
-    add_checked(&r->window, recall, k);
-    add_checked(&w->window, recall, k);
+    CHECK(check->found <= check->there && check->there <= check->k);
+    double recall = check->there == 0 ? 1 : (double)check->found / (double)check->there;
+    add_checked(&r->window, recall, check->k);
+    add_checked(&w->window, recall, check->k);
     w->checks++;
+    w->checked_hits += check->there;
+    w->missed_hits += check->there - check->found;
 }
 
 /* One that walks, and whose hits are its k nearest and nothing else. */

@@ -51,7 +51,7 @@ struct recall_watch {
     uint32_t until_sample;       /* searches */
     uint64_t random;             /* state of rng.h */
     struct recall_window window; /* of all collections */
-    uint64_t checks, calibrations, busy_us; /* counters */
+    uint64_t checks, checked_hits, missed_hits, calibrations, busy_us; /* counters */
 };
 
 void recall_init(struct recall_watch *w, struct db *db);

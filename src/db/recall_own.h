@@ -53,6 +53,11 @@ bool recall_wants_calibration(const struct recall *r);
 /* More queries of the calibration that is being made have been measured. */
 void recall_add(struct recall_watch *w, struct recall *r, const struct calibration *sums,
                 const struct recall_basis *basis);
-void recall_add_check(struct recall_watch *w, struct recall *r, double recall, size_t k);
+/* Of a search for k, there are so many at most, and so many of these were found. */
+struct recall_check {
+    size_t k, there, found;
+};
+
+void recall_add_check(struct recall_watch *w, struct recall *r, const struct recall_check *check);
 
 #endif

@@ -179,17 +179,25 @@ static void scan_on(struct recall_batch *b, struct lane *lane)
     }
 }
 
-static double recall_of_check(const struct recall_batch *b)
+static size_t found_of(const struct recall_batch *b, const struct topk *top)
 {
-    const struct topk *top = &b->truth.tops[0][0];
-    size_t hits = 0;
-    if (b->check->way == WAY_SCAN || top->count == 0)
-        return 1;
+    size_t found = 0;
     float last = top->hits[top->count - 1].dist;
     float limit = last + 1e-6F * fmaxf(fabsf(last), 1);
-    for (size_t i = 0; i < b->found_count && hits < top->count; i++)
-        hits += b->found[i] <= limit;
-    return (double)hits / (double)top->count;
+    for (size_t i = 0; i < b->found_count && found < top->count; i++)
+        found += b->found[i] <= limit;
+    return found;
+}
+
+static void add_check(const struct recall_batch *b)
+{
+    const struct topk *top = &b->truth.tops[0][0];
+    struct recall_check check = {b->check->count, b->found_count, b->found_count};
+    if (b->check->way != WAY_SCAN && top->count > 0) {
+        check.there = top->count;
+        check.found = found_of(b, top);
+    }
+    recall_add_check(b->watch, b->recall, &check);
 }
 
 /* -- either, in slices ------------------------------------------------------------------------- */
@@ -231,7 +239,7 @@ void recall_end_batch(struct recall_watch *w)
 static void take_result(struct recall_batch *b)
 {
     if (b->check != NULL)
-        recall_add_check(b->watch, b->recall, recall_of_check(b), b->check->count);
+        add_check(b);
     else if (recall_basis_holds(&b->basis, b->collection))
         recall_add(b->watch, b->recall, &b->measure.sums, &b->basis);
 }

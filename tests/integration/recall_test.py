@@ -140,10 +140,10 @@ class Recall(unittest.TestCase):
         measured = []
         for effort in (300, 10):
             self.call('VALTER', 'c', 'EF', effort)
-            before = self.client.info('vectors')['recall_checks']
+            self.call('CONFIG', 'RESETSTAT')
             for done in range(WINDOW):
                 self.search(self.vector(), ())
-                self.wait(lambda: self.client.info('vectors')['recall_checks'] > before + done)
+                self.wait(lambda: self.client.info('vectors')['recall_checks'] > done)
             low, recall, high = (float(self.info(name))
                                  for name in ('recall-low', 'recall', 'recall-high'))
             self.assertTrue(low < recall <= high, (low, recall, high))
@@ -151,6 +151,9 @@ class Recall(unittest.TestCase):
             shown = self.client.info('recall')['recall']
             self.assertEqual(shown['checks'], WINDOW)
             self.assertAlmostEqual(shown['recall'], recall, 3)
+            counters = self.client.info('vectors')
+            self.assertEqual(counters['recall_checked_hits'], WINDOW * K)
+            self.assertAlmostEqual(1 - counters['recall_missed_hits'] / (WINDOW * K), recall, 3)
             self.call('CONFIG', 'SET', 'recall-sample-every', 0)
             found = self.measure((), ())
             self.call('CONFIG', 'SET', 'recall-sample-every', 1)
