@@ -50,27 +50,30 @@ void scored_put(uint8_t *to, const struct scored *s)
         memcpy(to, s->member.ptr, s->member.len);
 }
 
-static double score_at(const uint8_t *at, unsigned size)
+/* room: bytes that there are to read, size of them at least. */
+static double score_at(const uint8_t *at, unsigned size, size_t room)
 {
     uint64_t bits = 0;
     double score;
-    for (unsigned i = 0; i < size; i++)
-        bits |= (uint64_t)at[i] << (8 * i);
+    if (size == 0)
+        return 0;
+    if (room >= sizeof(bits))
+        memcpy(&bits, at, sizeof(bits)); /* one load, of which the rest is shifted out */
+    else
+        memcpy(&bits, at, size);
     if (size == DOUBLE_SIZE) {
         memcpy(&score, &bits, sizeof(score));
         return score;
     }
-    if (size == 0)
-        return 0;
-    uint64_t sign = (uint64_t)1 << (size * 8 - 1);
-    return (double)(int64_t)((bits ^ sign) - sign);
+    unsigned above = 64 - 8 * size;
+    return (double)((int64_t)(bits << above) >> above);
 }
 
 void scored_get(struct slice entry, struct scored *out)
 {
     unsigned size = entry.ptr[0];
     CHECK(size <= DOUBLE_SIZE && entry.len > size);
-    out->score = score_at(entry.ptr + 1, size);
+    out->score = score_at(entry.ptr + 1, size, entry.len - 1);
     out->member = (struct slice){entry.ptr + 1 + size, entry.len - 1 - size};
 }
 
@@ -119,8 +122,8 @@ static bool find(struct slice pack, struct slice member, struct scored *out,
     while (rest.len > 0) {
         size_t at = pack.len - rest.len;
         struct slice entry = pack_take(&rest);
-        if (entry.len - 1 - entry.ptr[0] != member.len ||
-            (member.len > 0 && memcmp(entry.ptr + 1 + entry.ptr[0], member.ptr, member.len) != 0))
+        size_t head = 1 + (size_t)entry.ptr[0];
+        if (!slice_eq((struct slice){entry.ptr + head, entry.len - head}, member))
             continue;
         scored_get(entry, out);
         *place = (struct pack_place){at, pack.len - rest.len - at};
