@@ -16,7 +16,8 @@ struct planned {
     struct request *rq;
     const struct object *o;
     struct zadd_options options;
-    struct scored *members;
+    struct scored *members; /* as they are asked for; from the first on, count that are planned */
+    struct scored one;      /* in place of them when there is one pair alone */
     size_t count;
     uint32_t *table; /* places in members, plus 1; NULL: there is one pair alone */
     size_t mask;
@@ -25,20 +26,30 @@ struct planned {
     bool processed;
 };
 
-static bool plan_begin(struct planned *p, size_t pairs)
+/* *wrong: what a score is not, or NULL. False: no memory. */
+static bool plan_begin(struct planned *p, const struct slices *pairs, const char **wrong)
 {
-    size_t slots = 4;
-    while (slots < 2 * pairs)
+    size_t slots = 4, count = pairs->count / 2;
+    while (slots < 2 * count)
         slots *= 2;
-    p->members = mem_try(MEM_SCRATCH, pairs * sizeof(*p->members));
-    p->table = pairs == 1 ? NULL : mem_try_calloc(MEM_SCRATCH, slots * sizeof(*p->table));
+    p->members = count == 1 ? &p->one : mem_try(MEM_SCRATCH, count * sizeof(*p->members));
+    p->table = count == 1 ? NULL : mem_try_calloc(MEM_SCRATCH, slots * sizeof(*p->table));
     p->mask = slots - 1;
-    return p->members != NULL && (pairs == 1 || p->table != NULL);
+    *wrong = NULL;
+    if (p->members == NULL || (count > 1 && p->table == NULL))
+        return false;
+    for (size_t i = 0; i < count && *wrong == NULL; i++) {
+        p->members[i].member = pairs->items[2 * i + 1];
+        if (!score_read(pairs->items[2 * i], &p->members[i].score))
+            *wrong = "ERR value is not a valid float";
+    }
+    return true;
 }
 
 static void plan_fini(struct planned *p)
 {
-    mem_free(MEM_SCRATCH, p->members);
+    if (p->members != &p->one)
+        mem_free(MEM_SCRATCH, p->members);
     mem_free(MEM_SCRATCH, p->table);
 }
 
@@ -99,6 +110,8 @@ static const char *read_options(const struct slices *words, struct zadd_options 
     size_t i = 0;
     for (; i < words->count; i++) {
         struct slice w = words->items[i];
+        if (w.len == 0 || w.ptr[0] < 'A')
+            break; /* a number */
         bool *flag = slice_eq_nocase(w, "NX")     ? &o->nx
                      : slice_eq_nocase(w, "XX")   ? &o->xx
                      : slice_eq_nocase(w, "CH")   ? &o->ch
@@ -121,14 +134,13 @@ static const char *read_options(const struct slices *words, struct zadd_options 
     return o->incr && pairs > 2 ? "ERR INCR option supports a single increment-element pair" : NULL;
 }
 
-/* Of numbers that have been looked at. */
-static const char *plan_pairs(struct planned *p, const struct slices *pairs)
+/* Planned ones take the place of those that were asked for before them. */
+static const char *plan_all(struct planned *p, size_t count)
 {
-    for (size_t i = 0; i < pairs->count; i += 2) {
-        double score;
-        bool reads = score_read(pairs->items[i], &score);
-        CHECK(reads);
-        if (!plan(p, pairs->items[i + 1], score))
+    for (size_t i = 0; i < count; i++) {
+        struct scored asked = p->members[i];
+        CHECK(p->count <= i);
+        if (!plan(p, asked.member, asked.score))
             return "ERR resulting score is not a number (NaN)";
     }
     return NULL;
@@ -145,34 +157,34 @@ static void reply_added(struct planned *p)
         reply_null(r);
 }
 
+static void plan_and_write(struct planned *p, struct slice key, size_t count)
+{
+    struct request *rq = p->rq;
+    struct object *o;
+    if (!zset_read(rq, key, &o))
+        return;
+    p->o = o;
+    const char *wrong = plan_all(p, count);
+    struct mutation m = {
+        .kind = MUTATION_ZSET_ADD, .key = key, .members = p->members, .count = p->count};
+    if (wrong != NULL)
+        reply_error(&rq->reply, wrong);
+    else if (p->count == 0 || write_mutation(rq, &m))
+        reply_added(p);
+}
+
 /* Scores and members in turn, whose count is even. */
 static void add_pairs(struct request *rq, struct slice key, const struct slices *pairs,
                       struct zadd_options options)
 {
     struct planned p = {.rq = rq, .options = options};
-    struct object *o;
-    double score;
-    for (size_t i = 0; i < pairs->count; i += 2) {
-        if (score_read(pairs->items[i], &score))
-            continue;
-        reply_error(&rq->reply, "ERR value is not a valid float");
-        return;
-    }
-    if (!zset_read(rq, key, &o))
-        return;
-    p.o = o;
-    if (!plan_begin(&p, pairs->count / 2)) {
+    const char *wrong;
+    if (!plan_begin(&p, pairs, &wrong))
         reply_err(&rq->reply, ERR_NOMEM, NULL);
-        plan_fini(&p);
-        return;
-    }
-    const char *wrong = plan_pairs(&p, pairs);
-    struct mutation m = {
-        .kind = MUTATION_ZSET_ADD, .key = key, .members = p.members, .count = p.count};
-    if (wrong != NULL)
+    else if (wrong != NULL)
         reply_error(&rq->reply, wrong);
-    else if (p.count == 0 || write_mutation(rq, &m))
-        reply_added(&p);
+    else
+        plan_and_write(&p, key, pairs->count / 2);
     plan_fini(&p);
 }
 

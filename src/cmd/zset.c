@@ -25,14 +25,27 @@ static bool read_number(struct slice text, double *out)
     return end == copy + text.len && !isnan(*out);
 }
 
+/* Digits alone, zeros first or not, that are a double in any case. */
+static bool read_digits(struct slice text, double *out)
+{
+    enum { EXACT_DIGITS = 15 };
+    uint64_t value = 0;
+    if (text.len == 0 || text.len > EXACT_DIGITS)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t digit = (uint8_t)(text.ptr[i] - '0');
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *out = (double)value;
+    return true;
+}
+
 bool score_read(struct slice text, double *out)
 {
-    enum { EXACT_DIGITS = 15 }; /* of an integer that is a double in any case */
-    int64_t integer;
-    if (text.len <= EXACT_DIGITS && slice_to_i64(text, &integer)) {
-        *out = (double)integer;
+    if (read_digits(text, out))
         return true;
-    }
     if (text.len == 0 || memchr(" \t\r\n\v\f", text.ptr[0], 6) != NULL || !read_number(text, out))
         return false;
     bool lost = errno == ERANGE && (isinf(*out) || *out == 0);
