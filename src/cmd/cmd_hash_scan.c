@@ -1,85 +1,51 @@
 /* Fields of hashes listed a part at a time, and by chance. */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/glob.h"
 #include "base/limits.h"
 #include "base/rng.h"
 #include "cmd/hash.h"
+#include "cmd/scan.h"
 
 /* -- HSCAN ------------------------------------------------------------------------------------- */
 
-enum { SCAN_US = 300, SCAN_COUNT = 10 };
-
-/* The fields of a scan as they will be replied; their number comes first, so they wait here. */
-struct scan {
-    struct reply reply;
-    struct buf text;
-    size_t count;
-    const struct hscan_args *args;
-    struct io *io;
-    uint64_t start_us;
+struct field_scan {
+    struct scan scan;
+    bool names_alone;
 };
 
 static void on_field(void *user, const struct hash_field *f)
 {
-    struct scan *s = user;
-    if (s->args->has_match && !glob_match(s->args->match, f->name))
+    struct field_scan *s = user;
+    if (!scan_matches(&s->scan, f->name))
         return;
-    reply_bulk(&s->reply, f->name);
-    s->count++;
-    if (s->args->novalues)
+    reply_bulk(&s->scan.reply, f->name);
+    s->scan.count++;
+    if (s->names_alone)
         return;
-    reply_bulk(&s->reply, f->value);
-    s->count++;
+    reply_bulk(&s->scan.reply, f->value);
+    s->scan.count++;
 }
 
-/* When COUNT asks for many it is later than that on the clock that ends it: COUNT is a hint. */
 static bool is_late(void *user)
 {
-    struct scan *s = user;
-    return s->io->ops->mono_us(s->io) - s->start_us > SCAN_US;
-}
-
-static void reply_scan(struct request *rq, uint64_t cursor, const struct scan *s)
-{
-    char text[24];
-    int size = snprintf(text, sizeof(text), "%llu", (unsigned long long)cursor);
-    CHECK(size > 0 && (size_t)size < sizeof(text));
-    reply_array(&rq->reply, 2);
-    reply_text(&rq->reply, text);
-    reply_array(&rq->reply, s->count);
-    buf_append_slice(rq->reply.out, buf_slice(&s->text));
+    struct field_scan *s = user;
+    return scan_is_late(&s->scan);
 }
 
 void cmd_hscan(struct request *rq)
 {
     const struct hscan_args *a = rq->args;
-    struct io *io = rq->env->io;
+    const struct scan_words words = {a->key,       a->cursor,    a->match,
+                                     a->has_match, a->has_count, a->count};
     struct object *o;
-    uint64_t cursor;
-    if (!slice_to_u64(a->cursor, &cursor)) {
-        reply_error(&rq->reply, "ERR invalid cursor");
+    struct field_scan s = {.names_alone = a->novalues};
+    if (!scan_begin(rq, &words, &s.scan) || !hash_read(rq, a->key, &o) ||
+        (a->has_match && !pattern_fits(rq, a->match)))
         return;
-    }
-    if (a->has_count && a->count < 1) {
-        reply_error(&rq->reply, "ERR syntax error");
-        return;
-    }
-    if (!hash_read(rq, a->key, &o) || (a->has_match && !pattern_fits(rq, a->match)))
-        return;
-    struct scan s = {.text = BUF_INIT(MEM_CLIENT), .args = a, .io = io};
-    s.reply = (struct reply){&s.text, rq->reply.proto};
-    s.start_us = io->ops->mono_us(io);
-    cursor = o == NULL ? 0
-                       : hashes_scan(rq->env->db, o, cursor,
-                                     a->has_count ? (size_t)a->count : SCAN_COUNT, is_late,
-                                     on_field, &s);
-    if (buf_failed(&s.text))
-        reply_err(&rq->reply, ERR_NOMEM, NULL);
-    else
-        reply_scan(rq, cursor, &s);
-    buf_fini(&s.text);
+    uint64_t cursor = o == NULL ? 0
+                                : hashes_scan(rq->env->db, o, s.scan.cursor, s.scan.wanted,
+                                              is_late, on_field, &s);
+    scan_end(rq, &s.scan, cursor);
 }
 
 /* -- HRANDFIELD -------------------------------------------------------------------------------- */
