@@ -2,20 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "sim/workload_private.h"
 
 enum { FIELDS = 14 };
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
 
 bool hash_is(enum op op)
 {
@@ -58,13 +47,6 @@ static void add_fields(struct world *w, struct ask *c, struct ask_args *a, size_
     }
 }
 
-static void add_number(struct ask_args *a, int64_t number)
-{
-    char text[TEXT_MAX];
-    (void)snprintf(text, sizeof(text), "%" PRId64, number);
-    ask_add_text(a, text);
-}
-
 static void add_counted(struct world *w, struct ask *c, struct ask_args *a)
 {
     size_t count = 1 + below(w, ASK_KEYS_MAX);
@@ -83,7 +65,7 @@ static void make_expire(struct world *w, struct ask *c, struct ask_args *a)
         k->time_value += (int64_t)w->now_ms - 800;
     ask_add_text(a, k->absolute ? "HPEXPIREAT" : "hpexpire");
     ask_add_key(a, c->key);
-    add_number(a, k->time_value);
+    ask_add_signed(a, k->time_value);
     k->nx = one_in(w, 6);
     k->xx = !k->nx && one_in(w, 6);
     k->gt = !k->nx && !k->xx && one_in(w, 6);
@@ -116,7 +98,7 @@ void hash_make(struct world *w, struct ask *c, struct ask_args *a)
     case OP_HINCRBY:
         c->keys.number = one_in(w, 20) ? INT64_MAX - 5 : (int64_t)below(w, 100) - 50;
         add_fields(w, c, a, 1);
-        add_number(a, c->keys.number);
+        ask_add_signed(a, c->keys.number);
         break;
     case OP_HTTL:
     case OP_HPERSIST:
@@ -151,36 +133,21 @@ static struct mutation *change(const struct run_of *r, enum mutation_kind kind)
     return m;
 }
 
-static void answer_int(const struct run_of *r, long long number)
-{
-    r->e->reply = EXPECT_INT;
-    r->e->number = number;
-}
-
-/* Was the field named before place i? */
-static bool named_before(const struct run_of *r, size_t i)
-{
-    for (size_t j = 0; j < i; j++)
-        if (r->c->keys.fields[j] == r->c->keys.fields[i])
-            return true;
-    return false;
-}
-
 static void expect_set(const struct run_of *r)
 {
     const struct ask *c = r->c;
     long long added = 0;
-    answer_int(r, 0);
+    expect_int(r->e, 0);
     if (c->op == OP_HSETNX && r->found[0] != NULL)
         return;
     struct mutation *m = change(r, MUTATION_HASH_SET);
     for (size_t i = 0; i < c->keys.field_count; i++) {
         r->e->fields[i] =
             (struct hash_field){.name = name_of(c, i), .value = slice_of(c->keys.texts[i])};
-        added += r->found[i] == NULL && !named_before(r, i);
+        added += r->found[i] == NULL && !ask_named_before(r->c, i);
     }
     m->count = c->keys.field_count;
-    answer_int(r, added);
+    expect_int(r->e, added);
 }
 
 static void expect_incrby(const struct run_of *r)
@@ -200,7 +167,7 @@ static void expect_incrby(const struct run_of *r)
     f.value = slice_of(r->e->room);
     r->e->fields[0] = f;
     change(r, MUTATION_HASH_SET)->count = 1;
-    answer_int(r, value);
+    expect_int(r->e, value);
 }
 
 static void expect_del(const struct run_of *r)
@@ -211,9 +178,9 @@ static void expect_del(const struct run_of *r)
         if (r->found[i] == NULL)
             continue;
         r->e->names[count++] = name_of(r->c, i);
-        removed += !named_before(r, i);
+        removed += !ask_named_before(r->c, i);
     }
-    answer_int(r, removed);
+    expect_int(r->e, removed);
     if (count > 0)
         change(r, MUTATION_HASH_REMOVE)->count = count;
 }
@@ -298,7 +265,7 @@ void hash_expect(const struct ask *c, const struct model_held *held, struct expe
         e->number = count_seen(&r);
         return;
     case OP_HLEN:
-        answer_int(&r, count_seen(&r));
+        expect_int(r.e, count_seen(&r));
         return;
     case OP_HINCRBY:
         expect_incrby(&r);

@@ -2,20 +2,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "sim/workload_private.h"
 
 enum { LIST_FULL = 24, NAMES = 4 };
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
 
 bool json_is(enum op op)
 {

@@ -2,18 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "sim/workload_private.h"
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
 
 bool keys_is(enum op op)
 {
@@ -366,12 +355,6 @@ static void change_string(const struct run_of *r, size_t key, struct slice value
     m->expire_ms = expire_ms;
 }
 
-static void answer_int(const struct run_of *r, long long number)
-{
-    r->e->reply = EXPECT_INT;
-    r->e->number = number;
-}
-
 static void answer_text(const struct run_of *r, enum expected kind, struct slice text)
 {
     r->e->reply = kind;
@@ -454,13 +437,13 @@ static void expect_range_set(const struct run_of *r, uint64_t offset)
     size_t old = r->held == NULL ? 0 : r->held->string.len;
     size_t end = offset + value.len > old ? offset + value.len : old;
     if (value.len == 0) {
-        answer_int(r, (long long)old);
+        expect_int(r->e, (long long)old);
         return;
     }
     struct mutation *m = change(r, MUTATION_STRING_RANGE, 0);
     m->offset = offset;
     m->value = value;
-    answer_int(r, (long long)end);
+    expect_int(r->e, (long long)end);
 }
 
 static void expect_range_got(const struct run_of *r)
@@ -497,7 +480,7 @@ static void expect_incrby(const struct run_of *r)
     }
     (void)snprintf(r->e->room, TEXT_MAX, "%" PRId64, value);
     change_string(r, 0, slice_of(r->e->room), expiry_of(r));
-    answer_int(r, value);
+    expect_int(r->e, value);
 }
 
 /* Was the key named before place i? */
@@ -518,7 +501,7 @@ static void expect_mset(const struct run_of *r)
     for (size_t i = 0; i < count && sets; i++)
         change_string(r, i, text_of(r, i), 0);
     if (only_new)
-        answer_int(r, sets);
+        expect_int(r->e, sets);
     else
         answer_text(r, EXPECT_STATUS, slice_of("OK"));
 }
@@ -528,7 +511,7 @@ static void expect_del(const struct run_of *r)
     for (size_t i = 0; i < r->c->keys.key_count; i++)
         if (seen(r, i) != NULL && !named_before(r, i))
             (void)change(r, MUTATION_KEY_REMOVE, i);
-    answer_int(r, (long long)r->e->change_count);
+    expect_int(r->e, (long long)r->e->change_count);
 }
 
 static void expect_exists(const struct run_of *r)
@@ -536,7 +519,7 @@ static void expect_exists(const struct run_of *r)
     long long count = 0;
     for (size_t i = 0; i < r->c->keys.key_count; i++)
         count += seen(r, i) != NULL;
-    answer_int(r, count);
+    expect_int(r->e, count);
 }
 
 static void expect_expire(const struct run_of *r)
@@ -546,7 +529,7 @@ static void expect_expire(const struct run_of *r)
     bool never = now == 0;
     bool changes = r->held != NULL && !(k->nx && !never) && !(k->xx && never) &&
                    !(k->gt && (never || wanted <= now)) && !(k->lt && !never && wanted >= now);
-    answer_int(r, changes);
+    expect_int(r->e, changes);
     if (!changes)
         return;
     if (wanted <= (int64_t)r->c->now_ms)
@@ -560,11 +543,11 @@ static void expect_ttl(const struct run_of *r)
     const struct keys_want *k = &r->c->keys;
     uint64_t expire_ms = expiry_of(r);
     if (r->held == NULL || expire_ms == 0) {
-        answer_int(r, r->held == NULL ? -2 : -1);
+        expect_int(r->e, r->held == NULL ? -2 : -1);
         return;
     }
     uint64_t time = k->absolute ? expire_ms : expire_ms - r->c->now_ms;
-    answer_int(r, (long long)(k->milliseconds ? time : (time + 500) / 1000));
+    expect_int(r->e, (long long)(k->milliseconds ? time : (time + 500) / 1000));
 }
 
 static void expect_rename(const struct run_of *r)
@@ -579,7 +562,7 @@ static void expect_rename(const struct run_of *r)
     if (moves)
         change(r, MUTATION_KEY_RENAME, 0)->new_key = keys_name(k->keys[1]);
     if (k->nx)
-        answer_int(r, moves);
+        expect_int(r->e, moves);
     else
         answer_text(r, EXPECT_STATUS, slice_of("OK"));
 }
@@ -664,7 +647,7 @@ static void expect_copy(const struct run_of *r)
         copy_document(r);
     else if (copies)
         change_string(r, 1, r->held->string, expiry_of(r));
-    answer_int(r, copies);
+    expect_int(r->e, copies);
 }
 
 static void expect_dbsize(const struct run_of *r)
@@ -672,7 +655,7 @@ static void expect_dbsize(const struct run_of *r)
     long long count = 0;
     for (unsigned key = 0; key < MODEL_KEYS; key++)
         count += model_held_at(r->w->model, key, r->at) != NULL;
-    answer_int(r, count);
+    expect_int(r->e, count);
 }
 
 static void expect_index(const struct run_of *r)
@@ -735,7 +718,7 @@ static void expect_words(const struct run_of *r)
     if (synonym)
         answer_text(r, EXPECT_STATUS, slice_of("OK"));
     else
-        answer_int(r, changes);
+        expect_int(r->e, changes);
     if (!changes)
         return;
     struct mutation *m = &r->e->changes[r->e->change_count++];
@@ -777,7 +760,7 @@ static void expect_string(const struct run_of *r)
         answer_old(r);
         return;
     case OP_STRLEN:
-        answer_int(r, r->held == NULL ? 0 : (long long)r->held->string.len);
+        expect_int(r->e, r->held == NULL ? 0 : (long long)r->held->string.len);
         return;
     case OP_APPEND:
         expect_range_set(r, r->held == NULL ? 0 : r->held->string.len);
@@ -833,7 +816,7 @@ static void expect_key(const struct run_of *r)
     case OP_SETNX:
         if (r->held == NULL)
             change_string(r, 0, text_of(r, 0), 0);
-        answer_int(r, r->held == NULL);
+        expect_int(r->e, r->held == NULL);
         return;
     case OP_MSET:
     case OP_MSETNX:
@@ -862,7 +845,7 @@ static void expect_key(const struct run_of *r)
     case OP_PERSIST:
         if (expiry_of(r) > 0)
             (void)change(r, MUTATION_KEY_EXPIRE, 0);
-        answer_int(r, expiry_of(r) > 0);
+        expect_int(r->e, expiry_of(r) > 0);
         return;
     case OP_TTL:
         expect_ttl(r);

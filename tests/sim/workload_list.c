@@ -2,18 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "sim/workload_private.h"
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
 
 bool list_is(enum op op)
 {
@@ -129,12 +118,6 @@ static struct mutation *change(const struct run_of *r, enum mutation_kind kind)
     return &r->e->changes[0];
 }
 
-static void answer_int(const struct run_of *r, long long number)
-{
-    r->e->reply = EXPECT_INT;
-    r->e->number = number;
-}
-
 static void answer_text(const struct run_of *r, enum expected what, struct slice text)
 {
     r->e->reply = what;
@@ -154,7 +137,7 @@ static void answer_list(const struct run_of *r, size_t from, int64_t count, bool
 static void expect_push(const struct run_of *r)
 {
     const struct keys_want *k = &r->c->keys;
-    answer_int(r, 0);
+    expect_int(r->e, 0);
     if (r->c->op == OP_LPUSHX && r->list == NULL)
         return;
     struct mutation *m = change(r, MUTATION_LIST_PUSH);
@@ -163,7 +146,7 @@ static void expect_push(const struct run_of *r)
     m->count = k->field_count;
     for (size_t i = 0; i < m->count; i++)
         r->e->names[i] = slice_of(k->texts[i]);
-    answer_int(r, r->count + (int64_t)m->count);
+    expect_int(r->e, r->count + (int64_t)m->count);
 }
 
 static void expect_pop(const struct run_of *r)
@@ -246,7 +229,7 @@ static int64_t count_same(const struct run_of *r, struct slice value)
 
 static void expect_insert(const struct run_of *r)
 {
-    answer_int(r, r->list == NULL ? 0 : -1);
+    expect_int(r->e, r->list == NULL ? 0 : -1);
     for (size_t i = 0; i < 2; i++)
         r->e->names[i] = slice_of(r->c->keys.texts[i]);
     if (count_same(r, r->e->names[0]) == 0)
@@ -255,7 +238,7 @@ static void expect_insert(const struct run_of *r)
     m->ids = r->e->names;
     m->count = 2;
     m->at_head = r->c->keys.at_head;
-    answer_int(r, r->count + 1);
+    expect_int(r->e, r->count + 1);
 }
 
 static void expect_remove(const struct run_of *r)
@@ -264,7 +247,7 @@ static void expect_remove(const struct run_of *r)
     int64_t wanted = r->c->keys.number, same = count_same(r, value);
     int64_t most = wanted < 0 ? -wanted : wanted;
     same = most > 0 && most < same ? most : same;
-    answer_int(r, same);
+    expect_int(r->e, same);
     if (same == 0)
         return;
     struct mutation *m = change(r, MUTATION_LIST_REMOVE);
@@ -306,7 +289,7 @@ static void expect_sort(const struct run_of *r, const struct model_members *set,
         if (at < count)
             e->names[at] = value;
     }
-    answer_int(r, (long long)count);
+    expect_int(r->e, (long long)count);
     if (count == 0 && !there)
         return;
     struct mutation *m = change(r, count == 0 ? MUTATION_KEY_REMOVE : MUTATION_LIST_PUSH);
@@ -362,7 +345,7 @@ void list_expect(const struct ask *c, const struct model_held *held,
         return;
     default:
         CHECK(c->op == OP_LLEN);
-        answer_int(&r, r.count);
+        expect_int(r.e, r.count);
     }
 }
 

@@ -5,16 +5,6 @@
 #include "base/rng.h"
 #include "sim/workload_private.h"
 
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
-
 void world_init(struct world *w, uint64_t seed, struct model *model)
 {
     static const uint32_t dims[] = {4, 6, 8, 8, 33, 96, 160}, bit_dims[] = {64, 96, 160};
@@ -57,6 +47,13 @@ void ask_add_number(struct ask_args *a, uint64_t number)
 {
     char text[32];
     (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    ask_add_text(a, text);
+}
+
+void ask_add_signed(struct ask_args *a, int64_t number)
+{
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)number);
     ask_add_text(a, text);
 }
 

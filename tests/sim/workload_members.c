@@ -1,14 +1,5 @@
 /* Commands about sets and sorted sets: made up, and told what they do. */
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "base/rng.h"
 #include "sim/workload_private.h"
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
 
 bool members_is(enum op op)
 {
@@ -40,13 +31,6 @@ static struct slice name_of(const struct ask *c, size_t i)
 /* -- making ---------------------------------------------------------------------------------------
  */
 
-static void add_number(struct ask_args *a, int64_t number)
-{
-    char text[TEXT_MAX];
-    (void)snprintf(text, sizeof(text), "%" PRId64, number);
-    ask_add_text(a, text);
-}
-
 static void add_members(struct world *w, struct ask *c, struct ask_args *a, size_t count)
 {
     struct keys_want *k = &c->keys;
@@ -55,7 +39,7 @@ static void add_members(struct world *w, struct ask *c, struct ask_args *a, size
         k->fields[i] = (unsigned)below(w, EXPECT_MEMBERS_MAX);
         k->scores[i] = (int64_t)below(w, 7) - 3;
         if (c->op == OP_ZADD || c->op == OP_ZINCRBY)
-            add_number(a, k->scores[i]);
+            ask_add_signed(a, k->scores[i]);
         ask_add(a, name_of(c, i));
     }
 }
@@ -104,8 +88,8 @@ void members_make(struct world *w, struct ask *c, struct ask_args *a)
     case OP_ZREMRANGE:
         k->number = (int64_t)below(w, 12) - 6;
         k->end = (int64_t)below(w, 12) - 6;
-        add_number(a, k->number);
-        add_number(a, k->end);
+        ask_add_signed(a, k->number);
+        ask_add_signed(a, k->end);
         if (c->op == OP_ZRANGE)
             ask_add_text(a, "WITHSCORES");
         break;
@@ -132,21 +116,6 @@ static struct mutation *change(const struct run_of *r, size_t key, enum mutation
     return m;
 }
 
-static void answer_int(const struct run_of *r, long long number)
-{
-    r->e->reply = EXPECT_INT;
-    r->e->number = number;
-}
-
-/* Was the member named before place i? */
-static bool named_before(const struct run_of *r, size_t i)
-{
-    for (size_t j = 0; j < i; j++)
-        if (r->c->keys.fields[j] == r->c->keys.fields[i])
-            return true;
-    return false;
-}
-
 /* SADD, SREM, ZREM: those that are there, or are not, as often as they are named. */
 static void expect_each(const struct run_of *r, enum mutation_kind kind, bool there)
 {
@@ -156,9 +125,9 @@ static void expect_each(const struct run_of *r, enum mutation_kind kind, bool th
         if ((model_member(r->s[0], name_of(r->c, i)) != NULL) != there)
             continue;
         r->e->members[count++] = name_of(r->c, i);
-        changed += !named_before(r, i);
+        changed += !ask_named_before(r->c, i);
     }
-    answer_int(r, changed);
+    expect_int(r->e, changed);
     if (count == 0)
         return;
     struct mutation *m = change(r, 0, kind);
@@ -170,7 +139,7 @@ static void expect_move(const struct run_of *r)
 {
     struct slice name = name_of(r->c, 0);
     bool has = model_member(r->s[0], name) != NULL;
-    answer_int(r, has);
+    expect_int(r->e, has);
     if (!has || r->c->keys.keys[0] == r->c->keys.keys[1])
         return;
     r->e->members[0] = name;
@@ -215,7 +184,7 @@ static void expect_zadd(const struct run_of *r)
         now = next;
     }
     model_members_free(now);
-    answer_int(r, added);
+    expect_int(r->e, added);
     if (count == 0)
         return;
     struct mutation *m = change(r, 0, MUTATION_ZSET_ADD);
@@ -267,7 +236,7 @@ static void answer_range(const struct run_of *r)
 static void expect_remrange(const struct run_of *r)
 {
     size_t count, from = ranks(r, &count);
-    answer_int(r, (long long)count);
+    expect_int(r->e, (long long)count);
     if (count == 0)
         return;
     bool all = count == r->s[0]->count;
@@ -310,7 +279,7 @@ static void expect_union(const struct run_of *r, bool there, bool sorted)
             model_members_free(all);
             all = next;
         }
-    answer_int(r, (long long)all->count);
+    expect_int(r->e, (long long)all->count);
     if (all->count > 0) {
         struct mutation *m = change(r, 0, sorted ? MUTATION_ZSET_ADD : MUTATION_SET_ADD);
         m->replaces = true;
@@ -351,7 +320,7 @@ static void expect_sorted(const struct run_of *r, bool there)
     case OP_ZRANK:
         r->e->reply = EXPECT_NIL;
         if (found != NULL)
-            answer_int(r, found - r->s[0]->items);
+            expect_int(r->e, found - r->s[0]->items);
         return;
     case OP_ZRANGE:
         answer_range(r);
@@ -381,14 +350,14 @@ static void expect_set(const struct run_of *r, bool there)
         expect_move(r);
         return;
     case OP_SISMEMBER:
-        answer_int(r, model_member(r->s[0], name_of(r->c, 0)) != NULL);
+        expect_int(r->e, model_member(r->s[0], name_of(r->c, 0)) != NULL);
         return;
     case OP_SMEMBERS:
         r->e->reply = EXPECT_MEMBERS;
         r->e->set = r->s[0];
         return;
     case OP_SCARD:
-        answer_int(r, r->s[0] == NULL ? 0 : (long long)r->s[0]->count);
+        expect_int(r->e, r->s[0] == NULL ? 0 : (long long)r->s[0]->count);
         return;
     default:
         CHECK(r->c->op == OP_SUNIONSTORE);

@@ -1,18 +1,7 @@
 /* Transactions: made up, and held against the model part by part. */
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "sim/workload_private.h"
-
-static uint64_t below(struct world *w, uint64_t bound)
-{
-    return rng_below(&w->rng, bound);
-}
-
-static bool one_in(struct world *w, uint64_t n)
-{
-    return below(w, n) == 0;
-}
 
 /* -- making ---------------------------------------------------------------------------------------
  */

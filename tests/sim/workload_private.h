@@ -2,7 +2,18 @@
 #ifndef VDB_TESTS_SIM_WORKLOAD_PRIVATE_H
 #define VDB_TESTS_SIM_WORKLOAD_PRIVATE_H
 
+#include "base/rng.h"
 #include "sim/workload.h"
+
+static inline uint64_t below(struct world *w, uint64_t bound)
+{
+    return rng_below(&w->rng, bound);
+}
+
+static inline bool one_in(struct world *w, uint64_t n)
+{
+    return below(w, n) == 0;
+}
 
 /* workload_make.c */
 struct ask_args {
@@ -13,6 +24,7 @@ struct ask_args {
 void ask_add(struct ask_args *a, struct slice value);
 void ask_add_text(struct ask_args *a, const char *text);
 void ask_add_number(struct ask_args *a, uint64_t number);
+void ask_add_signed(struct ask_args *a, int64_t number);
 void ask_add_key(struct ask_args *a, unsigned key);
 /* One command that may stand in a transaction. */
 struct ask *ask_make_one(struct world *w, struct buf *out);
@@ -62,6 +74,21 @@ struct expectation {
     const struct scored *range;
     char path[16], document[MODEL_DOC_TEXT + 2];
 };
+
+static inline void expect_int(struct expectation *e, long long number)
+{
+    e->reply = EXPECT_INT;
+    e->number = number;
+}
+
+/* Does the command name the same field or member before that of number i? */
+static inline bool ask_named_before(const struct ask *c, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (c->keys.fields[j] == c->keys.fields[i])
+            return true;
+    return false;
+}
 
 bool keys_is(enum op op);
 /* The Unix time that the command names, in milliseconds; 0: none. Negative ones are not made. */
