@@ -64,6 +64,25 @@ static void put_exists(struct writing *w, const struct index_field *f)
     buf_append_text(&w->text, ")");
 }
 
+/* Opens what is written of a node that asks a field, which must be there. *out NULL: nothing more
+ * is to be written, the error is returned or what matches is nothing. */
+static enum err open_field(struct writing *w, const struct query_node *n,
+                           enum index_field_kind kind, const struct index_field **out)
+{
+    enum err e = field_of(w, n, kind, out);
+    if (e != OK || (*out)->no_index) {
+        buf_append_text(&w->text, "false");
+        *out = NULL;
+        return e;
+    }
+    buf_append_text(&w->text, "(");
+    if (!w->strict) {
+        put_exists(w, *out);
+        buf_append_text(&w->text, " and ");
+    }
+    return OK;
+}
+
 /* -- NUMERIC ----------------------------------------------------------------------------------- */
 
 /* A filter has no infinity. */
@@ -105,16 +124,9 @@ static enum err put_circle(struct writing *w, const struct query_node *n)
 {
     const struct query_circle *c = &n->circle;
     const struct index_field *f;
-    enum err e = field_of(w, n, INDEX_GEO, &f);
-    if (e != OK || f->no_index) {
-        buf_append_text(&w->text, "false");
+    enum err e = open_field(w, n, INDEX_GEO, &f);
+    if (f == NULL)
         return e;
-    }
-    buf_append_text(&w->text, "(");
-    if (!w->strict) {
-        put_exists(w, f);
-        buf_append_text(&w->text, " and ");
-    }
     buf_append_text(&w->text, "geo(");
     put_path(w, f);
     buf_printf(&w->text, ", %.17g, %.17g, %.17g))", c->longitude, c->latitude,
@@ -181,16 +193,10 @@ static void put_pattern(struct writing *w, const struct query_node *n, const str
 static enum err put_tags(struct writing *w, const struct query_node *n)
 {
     const struct index_field *f;
-    enum err e = field_of(w, n, INDEX_TAG, &f);
-    if (e != OK || f->no_index) {
-        buf_append_text(&w->text, "false");
+    enum err e = open_field(w, n, INDEX_TAG, &f);
+    if (f == NULL)
         return e;
-    }
-    buf_append_text(&w->text, "(");
-    if (!w->strict) {
-        put_exists(w, f);
-        buf_append_text(&w->text, " and (");
-    }
+    buf_append_text(&w->text, w->strict ? "" : "(");
     bool any = put_words(w, n, f);
     for (uint32_t at = n->child; at != QUERY_NO_NODE; at = node_at(w, at)->next) {
         if (node_at(w, at)->kind == QUERY_WORD)
