@@ -27,6 +27,9 @@ void change_swap_halves(struct db *db);
 
 /* change_members.c: MUTATION_SET_ADD, _REMOVE, MUTATION_ZSET_ADD, _REMOVE. */
 MUST_USE enum err change_prepare_members(struct db *db, const struct mutation *m);
+/* A large hash, too: what was changed in a copy of its trees is to come, or nothing is: it has
+ * failed, has left no entry, which db->empties says, or all is as it was. */
+MUST_USE enum err change_finish_large(struct db *db, struct object *o, bool differs);
 void change_apply_members(struct db *db, const struct mutation *m);
 
 /* change_json.c: MUTATION_JSON_SET, _INSERT, _REMOVE; change_publish applies them. */

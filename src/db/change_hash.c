@@ -71,13 +71,9 @@ static enum err prepare_large(struct db *db, const struct mutation *m, struct ob
     tree_change_begin(&db->tree, &o->large->tree, &db->hash_ops);
     for (size_t i = 0; i < m->count && !db->tree.failed; i++)
         differs |= change_large(&db->tree, m, i);
-    if (db->tree.failed)
-        return ERR_NOMEM;
-    db->empties = db->tree.tree.count == 0;
-    if (!differs || db->empties)
-        tree_change_discard(&db->tree);
-    else
-        db->grown = o;
+    enum err e = change_finish_large(db, o, differs);
+    if (e != OK)
+        return e;
     db->fields_expire_ms = db->empties ? 0 : db->tree.tree.soonest;
     return db->fields_expire_ms > 0 && !keyspace_reserve_fields(&db->keys) ? ERR_NOMEM : OK;
 }

@@ -102,6 +102,20 @@ static bool edits_large(struct db *db, const struct mutation *m, const struct ob
     return set_tree_edit(&db->edit, &o->large->tree, &db->set_ops, m->ids[0], adds(m));
 }
 
+enum err change_finish_large(struct db *db, struct object *o, bool differs)
+{
+    if (has_failed(db))
+        return ERR_NOMEM;
+    db->empties = db->tree.tree.count == 0;
+    if (differs && !db->empties) {
+        db->grown = o;
+        return OK;
+    }
+    tree_change_discard(&db->tree);
+    tree_change_discard(&db->members);
+    return OK;
+}
+
 static enum err prepare_large(struct db *db, const struct mutation *m, struct object *o)
 {
     bool differs = false;
@@ -116,16 +130,7 @@ static enum err prepare_large(struct db *db, const struct mutation *m, struct ob
     begin_large(db, o->large, type_of(m));
     for (size_t i = 0; i < m->count && !has_failed(db); i++)
         differs |= change_large(db, m, i);
-    if (has_failed(db))
-        return ERR_NOMEM;
-    db->empties = db->tree.tree.count == 0;
-    if (differs && !db->empties) {
-        db->grown = o;
-        return OK;
-    }
-    tree_change_discard(&db->tree);
-    tree_change_discard(&db->members);
-    return OK;
+    return change_finish_large(db, o, differs);
 }
 
 /* What a pack has goes into the trees. */
