@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "lib/test.h"
+#include "lib/tree_faults.h"
 #include "types/list.h"
 
 /* Large lists beside a plain array of what they must hold. */
@@ -258,6 +259,32 @@ TEST(list_tree, that_was_shared_stays_as_it_was)
     mem_free(MEM_TEST, plains);
 }
 
+/* Changes of a round, made again from where chance stood. */
+struct faults {
+    struct fixture *f;
+    struct plain after;
+    uint64_t rng;
+    bool shrinks;
+};
+
+static void change_again(void *user, struct tree_change *c)
+{
+    struct faults *faults = user;
+    struct fixture *f = faults->f;
+    faults->after = f->plain;
+    f->rng = faults->rng;
+    if (faults->shrinks)
+        shrink(f, c, &faults->after);
+    for (unsigned i = 0; i < 9 && !faults->shrinks; i++)
+        change_one(f, c, &faults->after);
+}
+
+static bool is_as_it_was(void *user)
+{
+    const struct fixture *f = ((struct faults *)user)->f;
+    return holds(f, &f->tree, &f->plain);
+}
+
 /* Whichever allocation fails, the list and what shares its nodes are as they were. */
 TEST(list_tree, is_what_it_was_when_memory_is_short)
 {
@@ -269,30 +296,15 @@ TEST(list_tree, is_what_it_was_when_memory_is_short)
     struct tree share = tree_share(&f.tree);
     struct plain was = f.plain;
     unsigned failures = 0;
+    struct faults faults = {.f = &f};
     for (unsigned round = 0; round < 40; round++) {
-        uint64_t rng = f.rng;
-        for (uint64_t n = 1;; n++) {
-            struct tree_change c = {.made = NULL};
-            struct plain after = f.plain;
-            f.rng = rng;
-            tree_change_begin(&c, &f.tree, &f.ops);
-            (void)mem_fail_nth(n);
-            if (round % 3 == 0)
-                shrink(&f, &c, &after);
-            for (unsigned i = 0; i < 9 && round % 3 > 0; i++)
-                change_one(&f, &c, &after);
-            bool fired = mem_fail_nth(0);
-            EXPECT_EQ(c.failed, fired);
-            if (!fired) {
-                f.plain = after;
-                apply(&f, &c);
-                break;
-            }
-            failures++;
-            tree_change_discard(&c);
-            tree_change_fini(&c);
-            REQUIRE(n % 8 != 0 || holds(&f, &f.tree, &f.plain));
-        }
+        struct tree_change c;
+        faults.rng = f.rng;
+        faults.shrinks = round % 3 == 0;
+        failures += tree_faults_run(
+            &(struct tree_faults){&f.tree, &f.ops, change_again, is_as_it_was, &faults}, &c);
+        f.plain = faults.after;
+        apply(&f, &c);
         REQUIRE(holds(&f, &f.tree, &f.plain) && holds(&f, &share, &was));
     }
     EXPECT(failures > 150);

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "lib/test.h"
+#include "lib/tree_faults.h"
 #include "types/hash.h"
 
 /* Large hashes beside a plain list of what they must hold. */
@@ -204,6 +205,29 @@ TEST(tree, that_was_shared_stays_as_it_was)
     mem_free(MEM_TEST, plains);
 }
 
+/* Changes of a round, made again from where chance stood. */
+struct faults {
+    struct fixture *f;
+    struct plain after;
+    uint64_t rng;
+};
+
+static void change_again(void *user, struct tree_change *c)
+{
+    struct faults *faults = user;
+    struct fixture *f = faults->f;
+    faults->after = f->plain;
+    f->rng = faults->rng;
+    for (unsigned i = 0; i < 12; i++)
+        change_one(f, c, &faults->after);
+}
+
+static bool is_as_it_was(void *user)
+{
+    const struct fixture *f = ((struct faults *)user)->f;
+    return holds(f, &f->tree, &f->plain);
+}
+
 /* Whichever allocation fails, the tree and what shares its nodes are as they were. */
 TEST(tree, is_what_it_was_when_memory_is_short)
 {
@@ -214,29 +238,15 @@ TEST(tree, is_what_it_was_when_memory_is_short)
     struct tree share = tree_share(&f.tree);
     struct plain was = f.plain;
     unsigned failures = 0;
+    struct faults faults = {.f = &f};
     for (unsigned round = 0; round < 30; round++) {
-        uint64_t rng = f.rng;
-        for (uint64_t n = 1;; n++) {
-            struct tree_change c = {.made = NULL};
-            struct plain after = f.plain;
-            f.rng = rng;
-            tree_change_begin(&c, &f.tree, &f.ops);
-            (void)mem_fail_nth(n);
-            for (unsigned i = 0; i < 12; i++)
-                change_one(&f, &c, &after);
-            bool fired = mem_fail_nth(0);
-            EXPECT_EQ(c.failed, fired);
-            if (!fired) {
-                f.plain = after;
-                tree_change_apply(&c, &f.tree);
-                tree_change_fini(&c);
-                break;
-            }
-            failures++;
-            tree_change_discard(&c);
-            tree_change_fini(&c);
-            REQUIRE(n % 8 != 0 || holds(&f, &f.tree, &f.plain));
-        }
+        struct tree_change c;
+        faults.rng = f.rng;
+        failures += tree_faults_run(
+            &(struct tree_faults){&f.tree, &f.ops, change_again, is_as_it_was, &faults}, &c);
+        f.plain = faults.after;
+        tree_change_apply(&c, &f.tree);
+        tree_change_fini(&c);
         REQUIRE(holds(&f, &f.tree, &f.plain) && holds(&f, &share, &was));
     }
     EXPECT(failures > 300);
