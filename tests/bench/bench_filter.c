@@ -160,7 +160,7 @@ static void on_tick(struct io_timer *timer)
 {
     struct bench *b = timer->user;
     struct collection *c = collection_of(b);
-    if (pending_count(&c->pending) == 0 && db_idle(&b->db) && b->snapshots.run == NULL &&
+    if (pending_count(&c->side->pending) == 0 && db_idle(&b->db) && b->snapshots.run == NULL &&
         !c->fields->building)
         io_uv_stop(b->io);
     else

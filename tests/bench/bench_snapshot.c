@@ -69,7 +69,7 @@ static void on_tick(struct io_timer *timer)
     struct collection *c;
     if (db_collection(&b->db, slice_of("c"), &c) != OK)
         die("no collection");
-    if ((c == NULL || pending_count(&c->pending) == 0) && db_idle(&b->db) &&
+    if ((c == NULL || pending_count(&c->side->pending) == 0) && db_idle(&b->db) &&
         b->snapshots.run == NULL)
         io_uv_stop(b->io);
     else
@@ -411,7 +411,7 @@ static void load(struct bench *b)
         "loaded %zu elements, %.1f MB in %.3f s; %zu pending; %u queries in %.3f s, recall %.4f; "
         "%.3f s in all\n",
         c->live, (double)atomic_load(&b->load.bytes_loaded) / 1e6, seconds(loaded - start),
-        pending_count(&c->pending), b->answered, seconds(searched - loaded),
+        pending_count(&c->side->pending), b->answered, seconds(searched - loaded),
         (double)b->hits / (double)(b->answered * K), seconds(searched - start));
     print_phases(b);
     for (unsigned clients = 1; b->latency_wanted && clients <= 8; clients *= 8) {
