@@ -7,7 +7,7 @@
  * that is nearest: filters by it take those whose matches are farthest from the query, or (x) all
  * but those that are nearest. Every query has constants of its own. "schema" uses columns and
  * indexes, "none" the JSON texts alone. Truth is exact, by a plain scan, of TRUTHS of the queries.
- * FILTERS: only those, as "nt". */
+ * FILTERS: only those, as "nt"; with an s, by their columns alone: "ns". */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +53,7 @@ struct bench {
     uint64_t rng;
     uint32_t truth_count;
     size_t effort;       /* of searches without a filter; 0: the default */
+    uint64_t scored, tested, again; /* rows; searches that had to look again */
     double plain, equal; /* searches a second without a filter: by default, and at recall 0.95 */
 };
 
@@ -403,6 +404,9 @@ static void search(struct bench *b, const float *query, const struct wanted *w, 
     if (s->error != OK)
         die("search: %s", err_text(s->error));
     ways[s->way]++;
+    b->scored += s->cost.distances;
+    b->tested += s->candidates;
+    b->again += s->fell_back;
     search_free(s);
 }
 
@@ -435,6 +439,7 @@ static double measure(struct bench *b, const char *name, enum filter_kind kind, 
     float *queries = malloc((size_t)count * dim * sizeof(float));
     size_t ways[WAY_COUNT] = {0}, hits = 0, few = 0, asked = 0, best = 0, judged = 0;
     b->rng = 11;
+    b->scored = b->tested = b->again = 0;
     for (uint32_t i = 0; i < count; i++) {
         normalise(matrix_row(&b->data.query, i), dim, queries + (size_t)i * dim);
         want(b, &w[i], kind, queries + (size_t)i * dim, share);
@@ -454,10 +459,12 @@ static double measure(struct bench *b, const char *name, enum filter_kind kind, 
     for (size_t i = 0; i < WAY_COUNT; i++)
         best = ways[i] > ways[best] ? i : best;
     double rate = (double)asked / spent;
-    printf("%-22s %5.1f %%  %-6s  %7.0f  %8.2f  %8.2f  %.4f  %4zu  %s (%zu %%)\n", name,
-           share * 100, schema ? "schema" : "none", rate, b->plain > 0 ? rate / b->plain : 1,
+    printf("%-22s %5.1f %%  %-6s  %7.0f  %8.2f  %8.2f  %.4f  %4zu  %6.0f  %6.0f  %5.1f  %s (%zu %%)\n",
+           name, share * 100, schema ? "schema" : "none", rate, b->plain > 0 ? rate / b->plain : 1,
            b->equal > 0 ? rate / b->equal : 0, (double)hits / (double)(judged * K), few,
-           search_way_name((enum search_way)best), 100 * ways[best] / asked);
+           (double)b->scored / (double)asked, (double)b->tested / (double)asked,
+           100 * (double)b->again / (double)asked, search_way_name((enum search_way)best),
+           100 * ways[best] / asked);
     (void)fflush(stdout);
     free(w);
     free(answers);
@@ -475,12 +482,13 @@ static void measure_all(struct bench *b, const char *only)
                  {"t, skewed tags", FILTER_KIND_T, {0.5, 0.1, 0.01, 0.001}},
                  {"c, far from the query", FILTER_KIND_C, {0.5, 0.1, 0.01, 0.001}},
                  {"x, all but the nearest", FILTER_KIND_X, {0.99, 0.95, 0.9, 0.75}}};
-    printf("%-22s %7s  %-6s  %7s  %8s  %8s  %6s  %4s  way\n", "filter", "share", "", "QPS",
-           "to plain", "to equal", "recall", "<10");
+    printf("%-22s %7s  %-6s  %7s  %8s  %8s  %6s  %4s  %6s  %6s  %5s  way\n", "filter", "share", "",
+           "QPS", "to plain", "to equal", "recall", "<10", "scored", "tested", "again");
     b->plain = measure(b, "no filter", FILTER_KIND_NONE, 1, true);
     b->effort = EQUAL_EFFORT;
     b->equal = measure(b, "no filter, EF 200", FILTER_KIND_NONE, 1, true);
-    for (size_t schema = 2; schema-- > 0;)
+    bool columns_alone = only != NULL && strchr(only, 's') != NULL;
+    for (size_t schema = 2; schema-- > columns_alone;)
         for (size_t k = 0; k < COUNT_OF(kinds); k++)
             for (size_t i = 0; i < COUNT_OF(kinds[k].shares); i++)
                 if (only == NULL || strchr(only, *kinds[k].name) != NULL)
