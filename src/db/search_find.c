@@ -37,6 +37,7 @@ enum {
     EXACT_ROWS = 1000,  /* up to so many candidates are compared exactly at once */
     STARTS = 32,        /* matches that a walk over matches sets out from */
     START_TRIES = 1600,
+    KEEP_AHEAD = 8,     /* rows of a walk whose bytes are fetched before they are tested */
     WIDER = 4,           /* times the effort of a walk that has not met enough rows */
     CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
 };
@@ -59,9 +60,10 @@ static const double walk_reserve = 3.6, walk_reserve_again = 8;
  * times as wide. What matches is among so many times the rows that would do on average. */
 static const double again_factor = 2, planned_slack = 1.5, planned_reserve = 1.5;
 /* The last of the hits is to stand among the nearer rows that the walk found, one in so many:
- * farther out a walk misses more. Most of all where fewer match near the query than elsewhere: such
- * a query is not where the graph leads best. */
-static const double walk_sure = 2.5, walk_sure_far = 5, walk_far_share = 0.7;
+ * farther out a walk misses more. Most of all where far fewer match near the query than elsewhere:
+ * such a query is not where the graph leads best. Twenty hits tell a share to a fifth, so that half
+ * of what was expected is no chance. */
+static const double walk_sure = 2, walk_sure_far = 5, walk_far_share = 0.5;
 /* A walk over matches is for where they are far from the query: its way there is not what the graph
  * was built for. So many times the effort of the collection. */
 static const double match_effort_factor = 12;
@@ -239,10 +241,15 @@ static size_t keep(const struct query_run *r, struct hit *hits, size_t count, si
 {
     const struct index_filter *filter = &r->filter;
     size_t kept = 0, at = 0;
-    for (; at < count && kept < most; at++)
+    for (size_t i = 0; i < count && i < KEEP_AHEAD; i++)
+        row_fetch(&r->view->codes, filter, hits[i].row);
+    for (; at < count && kept < most; at++) {
+        if (at + KEEP_AHEAD < count)
+            row_fetch(&r->view->codes, filter, hits[at + KEEP_AHEAD].row);
         if (row_visible(&r->view->codes, hits[at].row) &&
             (filter->accept == NULL || filter->accept(filter->user, hits[at].row)))
             hits[kept++] = hits[at];
+    }
     r->search->candidates += at;
     return kept;
 }

@@ -21,14 +21,6 @@ struct match_walk {
     size_t passed_count;
 };
 
-static inline void fetch_test(const struct match_walk *m, uint32_t row)
-{
-    __builtin_prefetch((const void *)&m->walk.rows->birth[row]);
-    __builtin_prefetch((const void *)&m->walk.rows->death[row]);
-    if (m->filter->fetch != NULL)
-        m->filter->fetch(m->filter->user, row);
-}
-
 static inline void take(struct match_walk *m, uint32_t row)
 {
     if (m->walk.found_count == FOUND_MAX)
@@ -63,7 +55,7 @@ static inline bool add(struct match_walk *m, uint32_t row, bool keep)
     if (m->heap_count == FOUND_MAX)
         test_heap(m, keep);
     m->heap[m->heap_count++] = row;
-    fetch_test(m, row);
+    row_fetch(m->walk.rows, m->filter, row);
     return false;
 }
 

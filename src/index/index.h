@@ -72,6 +72,19 @@ struct index_filter {
     bool all_visible; /* of scan_list: the rows are known to be visible */
 };
 
+/* Fetches what tells whether a row is visible and what the filter reads: rows that a walk or an
+ * index names lie anywhere. */
+static inline void row_fetch(const struct index_rows *rows, const struct index_filter *filter,
+                             uint32_t row)
+{
+    if (!filter->all_visible) {
+        __builtin_prefetch((const void *)&rows->birth[row]);
+        __builtin_prefetch((const void *)&rows->death[row]);
+    }
+    if (filter->fetch != NULL)
+        filter->fetch(filter->user, row);
+}
+
 struct index_query {
     const uint8_t *prepared; /* codec_query */
     size_t effort;           /* HNSW: ef, how many of the nearest rows are followed */

@@ -21,13 +21,6 @@ static bool counts(const struct index_rows *rows, const struct index_filter *fil
            (filter->accept == NULL || filter->accept(filter->user, row));
 }
 
-/* A list leads anywhere: what says whether a row is visible is fetched ahead. */
-static inline void fetch_lsns(const struct index_rows *rows, uint32_t row)
-{
-    __builtin_prefetch((const void *)&rows->birth[row]);
-    __builtin_prefetch((const void *)&rows->death[row]);
-}
-
 /* Visibility comes first: the bytes of a row that is being written must not even be read. */
 void scan_range(const struct index_rows *rows, struct lane *lane, const uint8_t *prepared,
                 const struct index_filter *filter, uint32_t first, uint32_t end, struct topk *top,
@@ -64,8 +57,8 @@ void scan_list(const struct index_rows *rows, struct lane *lane, const uint8_t *
         if (i % SCAN_LOOK_ROWS == 0 && index_stops(cost))
             break;
         CHECK(list[i] < rows->end);
-        if (i + SCAN_AHEAD < size && !filter->all_visible)
-            fetch_lsns(rows, list[i + SCAN_AHEAD]);
+        if (i + SCAN_AHEAD < size)
+            row_fetch(rows, filter, list[i + SCAN_AHEAD]);
         if (!counts(rows, filter, list[i]))
             continue;
         ids[count++] = list[i];

@@ -52,7 +52,7 @@ struct bench {
     size_t tag_counts[TAGS], centre_counts[CENTRES];
     uint64_t rng;
     uint32_t truth_count;
-    size_t effort;       /* of searches without a filter; 0: the default */
+    size_t effort;                  /* of searches without a filter; 0: the default */
     uint64_t scored, tested, again; /* rows; searches that had to look again */
     double plain, equal; /* searches a second without a filter: by default, and at recall 0.95 */
 };
@@ -459,12 +459,13 @@ static double measure(struct bench *b, const char *name, enum filter_kind kind, 
     for (size_t i = 0; i < WAY_COUNT; i++)
         best = ways[i] > ways[best] ? i : best;
     double rate = (double)asked / spent;
-    printf("%-22s %5.1f %%  %-6s  %7.0f  %8.2f  %8.2f  %.4f  %4zu  %6.0f  %6.0f  %5.1f  %s (%zu %%)\n",
-           name, share * 100, schema ? "schema" : "none", rate, b->plain > 0 ? rate / b->plain : 1,
-           b->equal > 0 ? rate / b->equal : 0, (double)hits / (double)(judged * K), few,
-           (double)b->scored / (double)asked, (double)b->tested / (double)asked,
-           100 * (double)b->again / (double)asked, search_way_name((enum search_way)best),
-           100 * ways[best] / asked);
+    printf(
+        "%-22s %5.1f %%  %-6s  %7.0f  %8.2f  %8.2f  %.4f  %4zu  %6.0f  %6.0f  %5.1f  %s (%zu %%)\n",
+        name, share * 100, schema ? "schema" : "none", rate, b->plain > 0 ? rate / b->plain : 1,
+        b->equal > 0 ? rate / b->equal : 0, (double)hits / (double)(judged * K), few,
+        (double)b->scored / (double)asked, (double)b->tested / (double)asked,
+        100 * (double)b->again / (double)asked, search_way_name((enum search_way)best),
+        100 * ways[best] / asked);
     (void)fflush(stdout);
     free(w);
     free(answers);
