@@ -4,8 +4,8 @@
  * [lists] of constants, .field, .a.b[0] paths, $name parameters, null, true and false as 1 and 0,
  * exists(.f), ( ), and, binding less and less: ! not; **; * / %; + -; > >= < <= == != in contains
  * like has haslike; && and; || or. geo(.f, longitude, latitude, m): the point .f (json_point.h) is
- * at most so many metres from there. between(.f, low, high): the number .f, or an element of it, is one from low to
- * high, both included. A minus belongs to a number only; `.a-1` is the field "a-1".
+ * at most so many metres from there. between(.f, low, high): the number .f, or an element of it, is
+ * one from low to high, both included. A minus belongs to a number only; `.a-1` is the field "a-1".
  *
  * x in y: element of a list or array, or part of a string. y contains x: the same. s like p: the
  * string matches the glob p (* any bytes, ? one byte, \\ in a literal takes the next as itself).

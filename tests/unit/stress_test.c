@@ -224,7 +224,9 @@ static void alter_lasting(struct stress *t)
         .kind = MUTATION_COLLECTION_ALTER, .key = slice_of("lasting"), .spec = c->spec};
     m.spec.quant = quants[rng_below(&t->random, COUNT_OF(quants))];
     m.spec.m = 5 + (uint32_t)rng_below(&t->random, 4);
-    m.spec.index = rng_below(&t->random, 8) == 0 ? INDEX_FLAT : INDEX_AUTO;
+    m.spec.index = (enum index_kind)rng_below(&t->random, INDEX_KIND_COUNT);
+    if (m.spec.index == INDEX_FLAT && rng_below(&t->random, 3) > 0)
+        m.spec.index = INDEX_AUTO; /* it has nothing to link */
     CHECK(write(t, &m));
     t->alters++;
 }
