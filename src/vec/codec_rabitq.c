@@ -68,11 +68,7 @@ static void rabitq_form_init(struct codec *c)
 
 static float range_of(const float *vector, size_t dim)
 {
-    float range = 0;
-    for (size_t i = 0; i < dim; i++) {
-        float v = fabsf(vector[i]);
-        range = v > range ? v : range;
-    }
+    float range = rabitq_range(vector, dim);
     CHECK(range <= FLT_MAX); /* finite */
     return range;
 }

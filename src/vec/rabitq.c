@@ -161,16 +161,23 @@ struct rabitq_factor rabitq_nibbles(const float *rotated, size_t size, uint8_t *
     return (struct rabitq_factor){along > 0 ? (float)(norm2 / along) : 0, 128 * sum};
 }
 
-struct rabitq_query rabitq_query(const float *rotated, size_t size, uint8_t *query)
+float rabitq_range(const float *v, size_t count)
 {
     float lanes[SUM_LANES] = {0}, range = 0;
-    for (size_t i = 0; i < size; i += SUM_LANES)
-        for (size_t lane = 0; lane < SUM_LANES; lane++) {
-            float v = fabsf(rotated[i + lane]);
-            lanes[lane] = v > lanes[lane] ? v : lanes[lane];
-        }
+    size_t whole = count - count % SUM_LANES;
+    for (size_t i = 0; i < whole; i += SUM_LANES)
+        for (size_t lane = 0; lane < SUM_LANES; lane++)
+            lanes[lane] = fabsf(v[i + lane]) > lanes[lane] ? fabsf(v[i + lane]) : lanes[lane];
+    for (size_t i = whole; i < count; i++)
+        range = fabsf(v[i]) > range ? fabsf(v[i]) : range;
     for (size_t lane = 0; lane < SUM_LANES; lane++)
         range = lanes[lane] > range ? lanes[lane] : range;
+    return range;
+}
+
+struct rabitq_query rabitq_query(const float *rotated, size_t size, uint8_t *query)
+{
+    const float range = rabitq_range(rotated, size);
     struct rabitq_query q = {range / 127, (float)sqrt(square_sum(rotated, size)), 0};
     float per_step = q.step > 0 ? 1 / q.step : 0;
     for (size_t i = 0; i < size; i++) {

@@ -69,6 +69,8 @@ void rabitq_unrotate(float *v, float *room, size_t size);
 struct rabitq_factor rabitq_bits(const float *rotated, size_t size, uint8_t *code, float *error);
 struct rabitq_factor rabitq_nibbles(const float *rotated, size_t size, uint8_t *code);
 
+/* The largest magnitude of any vector, rotated or not. */
+float rabitq_range(const float *v, size_t count);
 /* A rotated query as size bytes. */
 struct rabitq_query rabitq_query(const float *rotated, size_t size, uint8_t *query);
 /* The vector that a code of nibbles stands for, as a query. */
