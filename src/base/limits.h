@@ -35,6 +35,8 @@ enum {
     LIMIT_WORD_LISTS = 1024,              /* dictionaries; groups of synonyms of an index */
     LIMIT_WORDS = 65536,                  /* of a dictionary, or of all groups of an index */
     LIMIT_SYNONYMS = 1000,                /* words of a group */
+    LIMIT_SPELL_DICTIONARIES = 16,        /* that FT.SPELLCHECK names */
+    LIMIT_SPELL_EDITS = 4,                /* of its DISTANCE */
     LIMIT_WORD = 1024,                    /* bytes of such a word */
     LIMIT_CURSORS = 128,                  /* of WITHCURSOR, of one index */
     LIMIT_HYBRID = 10000,                 /* K and WINDOW of FT.HYBRID */

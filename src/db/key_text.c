@@ -74,20 +74,25 @@ static int shown(struct slice s)
     return (int)(s.len < 64 ? s.len : 64);
 }
 
-/* The TEXT fields of some names, as bits. What is of another kind has no words. */
-static enum err mask_of(const struct copying *c, const struct slice *names, size_t count,
-                        uint64_t *out)
+enum err key_text_fields(const struct index_spec *spec, const struct slice *names, size_t count,
+                         uint64_t *out, struct why *why)
 {
     *out = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct index_field *f = index_spec_field(c->text->index->spec, names[i]);
+        const struct index_field *f = index_spec_field(spec, names[i]);
         if (f == NULL)
-            return why_set(c->why, ERR_ARG, "Unknown field at offset 0 near %.*s", shown(names[i]),
+            return why_set(why, ERR_ARG, "Unknown field at offset 0 near %.*s", shown(names[i]),
                            (const char *)names[i].ptr);
         if (f->kind == INDEX_TEXT)
             *out |= (uint64_t)1 << f->text_number;
     }
     return OK;
+}
+
+static enum err mask_of(const struct copying *c, const struct slice *names, size_t count,
+                        uint64_t *out)
+{
+    return key_text_fields(c->text->index->spec, names, count, out, c->why);
 }
 
 static enum err node_fields(struct copying *c, const struct query_node *n)

@@ -52,6 +52,10 @@ struct key_text {
 /* Is a node of the tree about words alone? For each node, into out; mem_free(MEM_SCRATCH) it. */
 MUST_USE enum err key_text_mark(const struct ft_query *q, bool **out);
 
+/* The TEXT fields of some names, as bits; what is of another kind has no words. ERR_ARG. */
+MUST_USE enum err key_text_fields(const struct index_spec *spec, const struct slice *names,
+                                  size_t count, uint64_t *out, struct why *why);
+
 /* NULL: memory is short. */
 MUST_USE struct key_text *key_text_new(struct key_index *x, const struct key_text_options *o);
 void key_text_free(struct key_text *t); /* NULL is allowed */

@@ -1,11 +1,9 @@
-/* Which terms a leaf of a query stands for, by a walk over the terms in order.
- *
- * Prefixes and what a pattern begins with narrow the walk. A fuzzy word is compared by the rows of
- * Wagner and Fischer's table (1974), one for each letter; terms that begin alike share rows, and
- * where no entry of a row is small enough the walk goes on behind all terms that begin so. */
+/* Which terms a leaf of a query stands for, by a walk over the terms in order. Prefixes and
+ * what a pattern begins with narrow it; fuzzy words have a walk of their own (nearby.h). */
 #include <stdlib.h>
 
 #include "text/match_own.h"
+#include "text/nearby.h"
 #include "text/patterns.h"
 
 /* -- walks ------------------------------------------------------------------------------------- */
@@ -31,11 +29,6 @@ static bool add(struct text_leaf_terms *l, const struct text_term *term)
     return l->count < TEXT_EXPANSIONS_MAX;
 }
 
-static bool is_word(const struct text_term *term)
-{
-    return term->size == 0 || term->text[0] != TEXT_STEM_MARK;
-}
-
 static void walk_pattern(struct text_matching *m, const struct text_node *n,
                          struct text_leaf_terms *l)
 {
@@ -52,7 +45,7 @@ static void walk_pattern(struct text_matching *m, const struct text_node *n,
         struct slice text = text_term_text(term);
         if (!begins_with(text, prefix))
             return;
-        if (is_word(term) && text_fits(n->kind, pattern, text) && !add(l, term))
+        if (text_term_is_word(term) && text_fits(n->kind, pattern, text) && !add(l, term))
             return;
     }
 }
@@ -60,111 +53,26 @@ static void walk_pattern(struct text_matching *m, const struct text_node *n,
 /* -- fuzzy words ------------------------------------------------------------------------------- */
 
 struct fuzzy {
-    uint32_t word[TEXT_LETTERS_MAX], term[TEXT_LETTERS_MAX];
-    size_t word_size, term_size;
-    size_t edits;
-    size_t good; /* rows below it are those of the first letters of `term` */
-    uint16_t rows[TEXT_LETTERS_MAX + 1]
-                 [TEXT_LETTERS_MAX + 1]; /* of which a short word needs a corner */
+    struct text_matching *m;
+    struct text_leaf_terms *l;
 };
 
-/* Row `at` from the one before; its least entry. */
-static size_t make_row(struct fuzzy *f, size_t at)
+static bool add_near(void *user, const struct text_term *term)
 {
-    const uint16_t *above = f->rows[at - 1];
-    uint16_t *row = f->rows[at];
-    row[0] = (uint16_t)at;
-    size_t least = at;
-    for (size_t i = 1; i <= f->word_size; i++) {
-        uint16_t best = (uint16_t)(above[i - 1] + (f->word[i - 1] != f->term[at - 1]));
-        if (above[i] + 1 < best)
-            best = (uint16_t)(above[i] + 1);
-        if (row[i - 1] + 1 < best)
-            best = (uint16_t)(row[i - 1] + 1);
-        row[i] = best;
-        least = best < least ? best : least;
-    }
-    return least;
+    return add(((struct fuzzy *)user)->l, term);
 }
 
-/* The bytes of the first letters of a text. */
-static size_t bytes_of(struct slice text, size_t letters)
+static bool stops(void *user)
 {
-    size_t at = 0;
-    while (letters-- > 0 && at < text.len)
-        (void)text_next_letter(text, &at);
-    return at;
-}
-
-/* Is the term near enough? *dead: nothing is that begins with so many of its letters. */
-static bool is_near(struct fuzzy *f, struct slice text, size_t *dead)
-{
-    uint32_t letters[TEXT_LETTERS_MAX];
-    size_t count = text_letters_of(text, letters), same = 0;
-    while (same < count && same < f->term_size && letters[same] == f->term[same])
-        same++;
-    if (same < f->good)
-        f->good = same;
-    memcpy(f->term, letters, count * sizeof(*letters));
-    f->term_size = count;
-    *dead = 0;
-    while (f->good < count) {
-        if (make_row(f, f->good + 1) > f->edits) {
-            /* What is no letter may become one by the bytes that follow. */
-            *dead = letters[f->good] < TEXT_NO_LETTER ? f->good + 1 : 0;
-            return false;
-        }
-        f->good++;
-    }
-    return f->rows[count][f->word_size] <= f->edits;
-}
-
-/* The first text behind all that begin with these bytes; false: there is none. */
-static bool behind(struct slice prefix, struct buf *out)
-{
-    buf_clear(out, SIZE_MAX);
-    while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == 0xff)
-        prefix.len--;
-    buf_append_slice(out, prefix);
-    if (prefix.len == 0 || buf_failed(out))
-        return false;
-    out->ptr[out->len - 1]++;
-    return true;
+    return text_gives_up(((struct fuzzy *)user)->m);
 }
 
 static enum err walk_fuzzy(struct text_matching *m, const struct text_node *n,
                            struct text_leaf_terms *l)
 {
-    struct fuzzy *f = mem_try(MEM_SCRATCH, sizeof(*f));
-    struct buf next = BUF_INIT(MEM_SCRATCH);
-    struct text_walk w;
-    const struct text_term *term;
-    if (f == NULL)
-        return ERR_NOMEM;
-    f->term_size = f->good = 0;
-    f->edits = n->edits;
-    f->word_size = text_letters_of(text_node_text(m->query, n), f->word);
-    for (size_t i = 0; i <= f->word_size; i++)
-        f->rows[0][i] = (uint16_t)i;
-    const struct text_terms *terms = &m->view->index->terms;
-    text_walk_from(terms, (struct slice){0}, &w);
-    while ((term = text_walk_next(&w)) != NULL && !text_gives_up(m)) {
-        size_t dead;
-        struct slice text = text_term_text(term);
-        if (!is_word(term))
-            continue;
-        if (is_near(f, text, &dead) && !add(l, term))
-            break;
-        if (dead == 0)
-            continue;
-        if (!behind((struct slice){text.ptr, bytes_of(text, dead)}, &next))
-            break;
-        text_walk_from(terms, buf_slice(&next), &w);
-    }
-    bool failed = buf_failed(&next);
-    buf_fini(&next);
-    mem_free(MEM_SCRATCH, f);
-    return failed ? ERR_NOMEM : OK;
+    struct fuzzy f = {m, l};
+    const struct text_near near = {text_node_text(m->query, n), n->edits, add_near, stops, &f};
+    return text_each_near(&m->view->index->terms, &near);
 }
 
 /* -- all --------------------------------------------------------------------------------------- */

@@ -176,9 +176,7 @@ static void list_combine(struct list *all, struct list *part, enum part how)
 
 /* -- leaves ------------------------------------------------------------------------------------ */
 
-/* Where a version stands among the chunks; *chunk is where to look first. False: it was collected,
- * or is not there yet. */
-static bool find_doc(const struct text_view *v, uint64_t version, uint32_t *chunk, uint32_t *out)
+bool text_find_version(const struct text_view *v, uint64_t version, uint32_t *chunk, uint32_t *out)
 {
     uint64_t id = version / TEXT_CHUNK;
     uint32_t low = *chunk, high = v->chunk_count;
@@ -222,7 +220,7 @@ static void read_all(struct machine *x, const struct text_node *n, struct text_c
 {
     uint32_t chunk = 0, doc;
     while (text_cursor_next(c) && !text_gives_up(&x->m))
-        if (find_doc(x->m.view, c->version, &chunk, &doc))
+        if (text_find_version(x->m.view, c->version, &chunk, &doc))
             take_record(x, n, c, idf, doc, out);
 }
 
@@ -239,7 +237,7 @@ static void read_within(struct machine *x, const struct text_node *n, struct tex
             take_record(x, n, c, idf, within->docs[i], out);
             i++;
         } else {
-            bool there = find_doc(v, c->version, &chunk, &doc);
+            bool there = text_find_version(v, c->version, &chunk, &doc);
             i = list_find(within, i + 1, there ? doc : chunk * TEXT_CHUNK);
         }
     }

@@ -34,6 +34,10 @@ static inline uint64_t text_version_number(const struct text_view *v, uint32_t d
     return v->chunks->of[doc / TEXT_CHUNK]->id * TEXT_CHUNK + doc % TEXT_CHUNK;
 }
 
+/* Where a version stands among the chunks; *chunk is where to look first. False: it was collected,
+ * or is not there yet. */
+bool text_find_version(const struct text_view *v, uint64_t version, uint32_t *chunk, uint32_t *out);
+
 static inline const struct text_version *text_doc(const struct text_view *v, uint32_t doc)
 {
     return &v->chunks->of[doc / TEXT_CHUNK]->versions[doc % TEXT_CHUNK];

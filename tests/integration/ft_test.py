@@ -172,6 +172,12 @@ class Ft(unittest.TestCase):
         self.assertEqual(client.ft('i').dict_dump('d'), [b'two'])
         self.assertTrue(client.ft('i').synupdate('g', False, 'boy', 'child'))
         self.assertEqual(client.ft('i').syndump(), {b'boy': [b'g'], b'child': [b'g']})
+        self.ask('HSET', 'a:1', 'title', 'very important')
+        self.assertEqual(client.ft('i').spellcheck('impornant'),
+                         {b'impornant': [{'score': b'1', 'suggestion': b'important'}]})
+        self.assertEqual(client.ft('i').spellcheck('tvo', distance=2, include='d'),
+                         {b'tvo': [{'score': b'0', 'suggestion': b'two'}]})
+        self.assertEqual(client.ft('i').spellcheck('two', exclude='d'), {})
         client.close()
 
 
