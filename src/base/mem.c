@@ -146,8 +146,9 @@ size_t mem_used(enum mem_tag tag)
 size_t mem_used_total(void)
 {
     int64_t sum = 0; /* lanes book meanwhile: one tag alone may be read below zero */
-    for (unsigned tag = 0; tag < MEM_TAG_COUNT; tag++)
-        sum += atomic_load_explicit(&used_bytes[tag], memory_order_relaxed);
+#define X(tag, name) sum += atomic_load_explicit(&used_bytes[tag], memory_order_relaxed);
+    MEM_TAG_LIST(X)
+#undef X
     return sum > 0 ? (size_t)sum : 0;
 }
 
