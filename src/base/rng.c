@@ -41,9 +41,15 @@ uint64_t hash_bytes(struct slice bytes, const uint64_t seed[2])
         memcpy(&word, p, 8);
         sip_word(&s, word);
     }
-    uint64_t tail = (uint64_t)bytes.len << 56;
-    for (size_t i = 0; i < left; i++)
-        tail |= (uint64_t)p[i] << (8 * i);
+    uint64_t tail = 0;
+    if (left > 0 && bytes.len >= sizeof(tail)) {
+        memcpy(&tail, p + left - sizeof(tail), sizeof(tail));
+        tail >>= 8 * (sizeof(tail) - left); /* those that a word before has had */
+    } else {
+        for (size_t i = 0; i < left; i++)
+            tail |= (uint64_t)p[i] << (8 * i);
+    }
+    tail |= (uint64_t)bytes.len << 56;
     sip_word(&s, tail);
     s.v2 ^= 0xff;
     for (int i = 0; i < 3; i++)

@@ -358,13 +358,21 @@ TEST(rng, stays_below_its_bound_and_reaches_all_of_it)
     }
 }
 
-/* Published values for the key 00 01 .. 0f and the messages "" and 00. */
+/* Published values for the key 00 01 .. 0f and messages 00 01 .. of some lengths. */
 TEST(hash, is_siphash_1_3)
 {
     const uint64_t seed[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
-    static const uint8_t zero;
-    EXPECT(hash_bytes((struct slice){NULL, 0}, seed) == 0xabac0158050fc4dc);
-    EXPECT(hash_bytes((struct slice){&zero, 1}, seed) == 0xc9f49bf37d57ca93);
+    static const struct {
+        size_t len;
+        uint64_t hash;
+    } vectors[] = {{0, 0xabac0158050fc4dc},  {1, 0xc9f49bf37d57ca93},  {9, 0x25a48eb36c063de4},
+                   {15, 0xd320d86d2a519956}, {16, 0xcc4fdd1a7d908b66}, {17, 0x9cf2689063dbd80c},
+                   {23, 0x525a0e7fdae6c123}};
+    uint8_t message[23];
+    for (size_t i = 0; i < sizeof(message); i++)
+        message[i] = (uint8_t)i;
+    for (size_t i = 0; i < COUNT_OF(vectors); i++)
+        EXPECT_EQ(hash_bytes((struct slice){message, vectors[i].len}, seed), vectors[i].hash);
 }
 
 TEST(hash, depends_on_every_byte_the_length_and_the_seed)
