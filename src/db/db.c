@@ -150,7 +150,7 @@ static enum err collection_of(struct object *o, struct collection **out)
 
 struct object *db_find(struct db *db, struct slice key)
 {
-    struct object *o = keyspace_get(&db->keys, key);
+    struct object *o = keyspace_find(&db->keys, key);
     if (o == NULL || object_expired(o, db->now_ms))
         return NULL;
     if (db->touches)

@@ -47,10 +47,31 @@ void keyspace_fini(struct keyspace *ks)
     mem_free(MEM_KEYSPACE, ks->free_list);
 }
 
+/* A command looks for its key again and again: what was found last may be it, without a hash. */
+static bool is_recent(const struct keyspace *ks, struct slice key)
+{
+    const struct object *o = keyspace_at(ks, ks->recent);
+    return o != NULL && slice_eq(object_key(o), key);
+}
+
+static uint32_t find(const struct keyspace *ks, struct slice key)
+{
+    return is_recent(ks, key) ? ks->recent : map_get(&ks->map, hash_key(ks, key), key);
+}
+
 struct object *keyspace_get(const struct keyspace *ks, struct slice key)
 {
-    uint32_t at = map_get(&ks->map, hash_key(ks, key), key);
+    uint32_t at = find(ks, key);
     return at == MAP_NONE ? NULL : ks->objects[at];
+}
+
+struct object *keyspace_find(struct keyspace *ks, struct slice key)
+{
+    uint32_t at = find(ks, key);
+    if (at == MAP_NONE)
+        return NULL;
+    ks->recent = at;
+    return ks->objects[at];
 }
 
 void keyspace_get_few(const struct keyspace *ks, const struct slice *keys, size_t count,
@@ -149,7 +170,8 @@ struct object *keyspace_make_object(const struct keyspace *ks, struct slice key,
     if (o == NULL)
         return NULL;
     *o = (struct object){.type = (uint8_t)type,
-                         .hash = hash_key(ks, key),
+                         .hash = is_recent(ks, key) ? ks->objects[ks->recent]->hash
+                                                    : hash_key(ks, key),
                          .key_len = (uint32_t)key.len,
                          .expiry_at = EXPIRY_NONE,
                          .expire_ms = expire_ms,
@@ -208,7 +230,8 @@ void keyspace_touch_all(struct keyspace *ks)
 
 struct object *keyspace_publish(struct keyspace *ks, struct object *o)
 {
-    uint32_t at = map_get(&ks->map, o->hash, object_key(o));
+    struct slice key = object_key(o);
+    uint32_t at = is_recent(ks, key) ? ks->recent : map_get(&ks->map, o->hash, key);
     if (at != MAP_NONE) {
         struct object *before = ks->objects[at];
         touch(ks, at);
@@ -230,18 +253,18 @@ struct object *keyspace_publish(struct keyspace *ks, struct object *o)
     if (o->expire_ms > 0)
         expiry_add(&ks->expiry, o, o->expire_ms);
     map_put(&ks->map, o->hash, at);
+    ks->recent = at;
     return NULL;
 }
 
 struct object *keyspace_take(struct keyspace *ks, struct slice key)
 {
-    uint32_t hash = hash_key(ks, key);
-    uint32_t at = map_get(&ks->map, hash, key);
+    uint32_t at = find(ks, key);
     if (at == MAP_NONE)
         return NULL;
     struct object *o = ks->objects[at];
     touch(ks, at);
-    map_remove(&ks->map, hash, at);
+    map_remove(&ks->map, o->hash, at);
     leave_heaps(ks, o);
     ks->collections -= o->type == OBJECT_COLLECTION;
     ks->objects[at] = NULL;

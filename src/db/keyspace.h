@@ -83,6 +83,7 @@ struct keyspace {
     uint32_t free_count;
     uint32_t used;             /* places of objects in use or free */
     uint32_t capacity;
+    uint32_t recent;           /* where keyspace_find was last, whatever is there by now */
     uint32_t collections;      /* how many of the objects are some */
     struct expiry expiry;      /* of the objects that expire */
     struct expiry fields;      /* of the hashes with fields that expire, by the first of them */
@@ -97,6 +98,8 @@ void keyspace_fini(struct keyspace *ks);
 
 /* NULL when there is no such key. The object stays where it is until its key changes. */
 struct object *keyspace_get(const struct keyspace *ks, struct slice key);
+/* The same, when the key will be looked for again: that is quick until another one is found. */
+struct object *keyspace_find(struct keyspace *ks, struct slice key);
 /* The same for a few keys, which does not wait for the memory of one after the other. */
 enum { KEYSPACE_FEW = 16 };
 void keyspace_get_few(const struct keyspace *ks, const struct slice *keys, size_t count,

@@ -92,6 +92,8 @@ static void put(struct model *m, uint32_t key)
     char key_room[32], value_room[64];
     struct slice text = key_text(key_room, key);
     struct slice value = value_text(value_room, key, m->version[key] + 1);
+    if (key % 2 == 0) /* then what follows looks there first */
+        EXPECT((keyspace_find(&m->keys, text) != NULL) == (m->version[key] > 0));
     struct object *o = keyspace_prepare(&m->keys, text, OBJECT_STRING, value,
                                         m->version[key] % 3 == 0 ? 1000 + key % 50 : 0);
     REQUIRE(o != NULL);
@@ -110,8 +112,12 @@ static void put(struct model *m, uint32_t key)
 static void take(struct model *m, uint32_t key)
 {
     char room[32];
-    struct object *o = keyspace_take(&m->keys, key_text(room, key));
+    struct slice text = key_text(room, key);
+    if (key % 2 == 0)
+        EXPECT((keyspace_find(&m->keys, text) != NULL) == (m->version[key] > 0));
+    struct object *o = keyspace_take(&m->keys, text);
     EXPECT((o != NULL) == (m->version[key] > 0));
+    EXPECT(keyspace_get(&m->keys, text) == NULL);
     if (o == NULL)
         return;
     EXPECT(is_right(m, o, key));
