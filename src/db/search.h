@@ -110,7 +110,7 @@ struct search {
     bool wants_rows;          /* [lane] it ended without hits: the loop is to name rows */
     bool rows_asked;          /* it was, once */
     bool fell_back;           /* the way that was chosen had not found enough */
-    double widened;           /* times the effort that was planned */
+    double least_effort;      /* of the next walk, by a plan */
     bool matches_walked;      /* a walk over matches was tried for this query */
     bool sampled;             /* plan.matches is from a sample */
     double way_ns[WAY_COUNT]; /* estimated costs; INFINITY: not possible */

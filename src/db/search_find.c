@@ -55,10 +55,10 @@ static const double cost_score = 14, cost_score_exact = 40;
  * average, keep recall where it is without a filter. */
 static const double walk_effort_factor = 2.6;
 static const double walk_reserve = 3.6, walk_reserve_again = 8;
-/* The same of walks whose effort was measured for the target: each is so many times as wide as the
- * one before it, and one was enough when what it met near the query does not ask for one so many
- * times as wide. What matches is among so many times the rows that would do on average. */
-static const double again_factor = 2, planned_slack = 1.5, planned_reserve = 1.5;
+/* The same of walks whose effort was measured for the target: one was enough when what it met near
+ * the query does not ask for one so many times as wide, which the next one is at least. What
+ * matches is among so many times the rows that would do on average. */
+static const double planned_slack = 1.5, planned_reserve = 1.5;
 /* The last of the hits is to stand among the nearer rows that the walk found, one in so many:
  * farther out a walk misses more. Most of all where far fewer match near the query than elsewhere:
  * such a query is not where the graph leads best. Twenty hits tell a share to a fifth, so that half
@@ -381,7 +381,7 @@ static size_t walk_effort(const struct query_run *r, double matches)
 {
     double rows = (double)r->view->live;
     if (r->search->efforts.calibrated) {
-        double planned = planned_effort(r, matches) * r->search->widened;
+        double planned = fmax(planned_effort(r, matches), r->search->least_effort);
         return planned < rows ? (size_t)ceil(planned) : (size_t)rows;
     }
     double reserve = r->search->fell_back ? walk_reserve_again : walk_reserve;
@@ -519,7 +519,7 @@ static enum err walk_and_filter(const struct query_run *r, double *near, struct 
     bool wide = s->efforts.calibrated ? planned_effort(r, *near) <= (double)effort * planned_slack
                                       : wanted / share * sure <= (double)effort;
     *enough = *count >= r->wanted && wide;
-    s->widened *= again_factor;
+    s->least_effort = (double)effort * planned_slack;
     return e;
 }
 
@@ -536,7 +536,7 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
     s->fell_back = s->rows_asked && s->plan.rows != NULL && s->fell_back;
     s->matches_walked &= s->fell_back; /* of a query before this one otherwise */
     if (!s->fell_back)
-        s->widened = 1;
+        s->least_effort = 0;
     double near = s->plan.matches;
     for (;;) {
         s->way = choose(r, near, s->way_ns);

@@ -81,7 +81,7 @@ class Bench:
 
     def replace(self):
         """A fifth of the elements get vectors that were not there."""
-        ids = self.random.sample(range(self.rows), self.rows // 5)
+        ids = self.random.sample(range(self.rows), -(-self.rows // 5))
         spare = [self.rows + i % self.held for i in range(len(ids))]
         self.put(zip(ids, spare))
         self.wait_for_links()
