@@ -15,6 +15,8 @@ enum {
     LIMIT_EF = 1000000,                   /* EF and COUNT of a search */
     LIMIT_M_MIN = 4,                      /* links per node and level of HNSW */
     LIMIT_M = 4096,
+    LIMIT_NLIST = 65536,                  /* lists of IVF, and NPROBE */
+    LIMIT_SUB = 1024,                     /* parts of PQ */
     LIMIT_EFC = 4096,                     /* EFC of VCREATE */
     LIMIT_FILTER_SIZE = 64 * 1024,        /* bytes of a filter expression */
     LIMIT_FILTER_DEPTH = 64,              /* nesting of parentheses and of paths */

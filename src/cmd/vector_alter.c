@@ -24,8 +24,8 @@ static void reply_fixed(struct request *rq, struct slice word)
     }
     reply_errorf(
         &rq->reply,
-        "ERR VALTER does not know '%.*s': INDEX, QUANT, M, EFC, ORIGINALS, EF, ELEMENTTTL, "
-        "MAXLEN, MAXBYTES, EVICT and SCHEMA can change",
+        "ERR VALTER does not know '%.*s': INDEX, QUANT, M, EFC, NLIST, SUB, ORIGINALS, EF, "
+        "NPROBE, ELEMENTTTL, MAXLEN, MAXBYTES, EVICT and SCHEMA can change",
         (int)(word.len < 64 ? word.len : 64), (const char *)word.ptr);
 }
 
@@ -51,7 +51,8 @@ static enum err alter_shape(const struct valter_args *a, struct collection_spec 
     struct shape_options options = SHAPE_OPTIONS(a);
     const struct spec_shape before = spec_shape(spec);
     options.no_vectors = !spec_has_vectors(&before);
-    bool any = a->has_index || a->has_quant || a->has_m || a->has_efc || a->has_originals;
+    bool any = a->has_index || a->has_quant || a->has_m || a->has_efc || a->has_nlist ||
+               a->has_sub || a->has_originals;
     return any ? options_read_shape(&options, spec, why) : OK;
 }
 
@@ -76,13 +77,16 @@ void cmd_valter(struct request *rq)
     enum err e = options_read_tuning(&options, &m.spec.tuning, &why);
     if (e == OK)
         e = alter_shape(a, &m.spec, &why);
+    if (e == OK)
+        e = options_check_probes(a->has_nprobe, &m.spec, &why);
     if (e == OK && a->has_schema)
         e = alter_schema(&a->schema, &m.spec.schema, &why);
     if (e != OK)
         reply_err(&rq->reply, e, &why);
     else if (rq->argc == 2)
-        reply_error(&rq->reply, "ERR VALTER takes INDEX, QUANT, M, EFC, ORIGINALS, EF, "
-                                "ELEMENTTTL, MAXLEN, MAXBYTES, EVICT or SCHEMA");
+        reply_error(&rq->reply,
+                    "ERR VALTER takes INDEX, QUANT, M, EFC, NLIST, SUB, "
+                    "ORIGINALS, EF, NPROBE, ELEMENTTTL, MAXLEN, MAXBYTES, EVICT or SCHEMA");
     else if (write_mutation(rq, &m))
         reply_simple(&rq->reply, "OK");
 }

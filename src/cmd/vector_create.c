@@ -7,7 +7,9 @@
 #include "cmd/vector_options.h"
 #include "db/alter.h"
 #include "db/relink.h"
+#include "db/train.h"
 #include "index/hnsw.h"
+#include "index/ivf.h"
 
 /* What vectors are, and how they are compared. */
 static enum err read_type(const struct vcreate_args *a, struct collection_spec *spec,
@@ -61,6 +63,8 @@ static enum err read_spec(struct request *rq, const struct vcreate_args *a,
         e = options_read_shape(&shape, spec, why);
     if (e == OK)
         e = options_read_tuning(&tuning, &spec->tuning, why);
+    if (e == OK)
+        e = options_check_probes(a->has_nprobe, spec, why);
     if (e != OK)
         return e;
     spec->seed = rng_next(&rq->env->db->random);
@@ -174,6 +178,8 @@ static const char *quant_type(const struct collection *c)
         return "bin";
     case QUANT_RABITQ:
         return "rabitq";
+    case QUANT_PQ:
+        return "pq4";
     case QUANT_COUNT:
         break;
     }
@@ -194,7 +200,7 @@ static void field_text(struct reply *r, const char *name, const char *value)
     reply_simple(r, value);
 }
 
-enum { REDIS_FIELDS = 9, OWN_FIELDS = 35 };
+enum { REDIS_FIELDS = 9, OWN_FIELDS = 35, IVF_FIELDS = 10 };
 
 /* Redis's nine, in Redis's order. */
 static void redis_fields(struct reply *r, const struct collection *c, uint64_t now_ms)
@@ -230,7 +236,11 @@ static void fields_of_alteration(struct reply *r, const struct collection *c)
 {
     const struct collection_spec *wish = &c->spec;
     char to[128] = "";
-    if (alter_phase(c) != ALTER_IDLE)
+    if (alter_phase(c) != ALTER_IDLE && wish->index == INDEX_IVF)
+        (void)snprintf(to, sizeof(to), "INDEX IVF QUANT %s NLIST %u SUB %u ORIGINALS %s",
+                       quant_name(wish->quant), wish->lists, wish->subs,
+                       wish->keep_originals ? "KEEP" : "DROP");
+    else if (alter_phase(c) != ALTER_IDLE)
         (void)snprintf(to, sizeof(to), "INDEX %s QUANT %s M %u EFC %u ORIGINALS %s",
                        index_kind_name(wish->index), quant_name(wish->quant), wish->m,
                        wish->ef_build, wish->keep_originals ? "KEEP" : "DROP");
@@ -304,6 +314,29 @@ static void own_fields(struct reply *r, const struct collection *c)
     repair_fields(r, c->side);
 }
 
+/* What the lists are like, and how far training is. */
+static void ivf_fields(struct reply *r, const struct collection *c)
+{
+    struct ivf_stats now = {.lists = 0, .imbalance = 1, .drift = 1};
+    const struct index *x = c->side->graph;
+    bool lists = x != NULL && !x->ops->is_graph, trains = alter_phase(c) == ALTER_TRAINING;
+    uint32_t probes = c->spec.tuning.probes;
+    if (lists)
+        ivf_measure(x, &now);
+    field_int(r, "nlist", train_lists(c));
+    field_int(r, "nprobe", probes == 0 && lists ? ivf_probes_default(x) : probes);
+    field_int(r, "sub", c->spec.quant == QUANT_PQ ? spec_subs(&c->spec) : 0);
+    field_text(r, "training", trains ? "training" : lists ? "trained" : "waiting for rows");
+    field_int(r, "training-percent", trains ? alter_training_percent(c) : lists ? 100 : 0);
+    field_int(r, "trainings", c->trainings);
+    field_int(r, "lists", now.lists);
+    field_int(r, "longest-list", now.longest);
+    reply_simple(r, "imbalance");
+    reply_double(r, now.imbalance);
+    reply_simple(r, "drift");
+    reply_double(r, now.drift);
+}
+
 void cmd_vinfo(struct request *rq)
 {
     const struct vinfo_args *a = rq->args;
@@ -313,8 +346,12 @@ void cmd_vinfo(struct request *rq)
         reply_null_array(&rq->reply);
     if (c == NULL)
         return;
-    reply_map(&rq->reply, REDIS_FIELDS + (c->spec.implicit ? 0 : OWN_FIELDS));
+    bool ivf = c->spec.index == INDEX_IVF;
+    reply_map(&rq->reply, (size_t)REDIS_FIELDS + (c->spec.implicit ? 0u : OWN_FIELDS) +
+                              (ivf ? IVF_FIELDS : 0u));
     redis_fields(&rq->reply, c, rq->env->db->now_ms);
     if (!c->spec.implicit)
         own_fields(&rq->reply, c);
+    if (ivf)
+        ivf_fields(&rq->reply, c);
 }

@@ -202,6 +202,10 @@ void cmd_vlinks(struct request *rq)
         reply_null(&rq->reply);
         return;
     }
+    if (c->side->shape.index == INDEX_IVF) {
+        reply_error(&rq->reply, "ERR the collection has INDEX IVF, whose elements have no links");
+        return;
+    }
     if (collection_need_graph(c) != OK) {
         reply_err(&rq->reply, ERR_NOMEM, NULL);
         return;

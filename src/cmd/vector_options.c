@@ -60,6 +60,8 @@ enum err options_read_tuning(const struct tuning_options *o, struct spec_tuning 
     CHECK(strcmp(evictions[evict], eviction_name(t->evict)) == 0);
     if (o->has_ef)
         t->ef = (uint32_t)o->ef;
+    if (o->has_nprobe)
+        t->probes = (uint32_t)o->nprobe;
     if (o->has_element_ttl)
         t->element_ttl_s = (uint32_t)o->element_ttl;
     if (o->has_max_len)
@@ -67,6 +69,16 @@ enum err options_read_tuning(const struct tuning_options *o, struct spec_tuning 
     if (o->has_max_bytes)
         t->max_bytes = (uint64_t)o->max_bytes;
     return e;
+}
+
+enum err options_check_probes(bool said, struct collection_spec *spec, struct why *why)
+{
+    if (spec->index == INDEX_IVF)
+        return OK;
+    spec->tuning.probes = 0;
+    return said ? why_set(why, ERR_ARG, "NPROBE belongs to INDEX IVF, not to %s",
+                          index_kind_name(spec->index))
+                : OK;
 }
 
 enum { AUTO_RABITQ_DIM_MIN = 512 };
@@ -89,6 +101,10 @@ static enum quant quant_auto(const struct collection_spec *spec)
 static enum err fit_type(const struct collection_spec *spec, struct why *why)
 {
     bool codes = spec->quant != QUANT_NONE;
+    if (spec->index == INDEX_IVF && spec->type == TYPE_BIT)
+        return why_set(why, ERR_ARG,
+                       "INDEX IVF has no lists of bits: TYPE BIT goes with HNSW "
+                       "and FLAT");
     if (codes && (spec->type == TYPE_BIT || spec->type == TYPE_INT8))
         return why_set(why, ERR_ARG,
                        "QUANT %s does not go with TYPE %s: searches walk its vectors as they are",
@@ -108,9 +124,9 @@ static enum err fit_type(const struct collection_spec *spec, struct why *why)
 static enum err read_shape_words(const struct shape_options *o, struct collection_spec *spec,
                                  struct why *why)
 {
-    static const char *const indexes[] = {"AUTO", "HNSW", "FLAT"};
-    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "AUTO"};
-    static const enum quant known[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ};
+    static const char *const indexes[] = {"AUTO", "HNSW", "FLAT", "IVF"};
+    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "PQ", "AUTO"};
+    static const enum quant known[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ, QUANT_PQ};
     static const char *const originals[] = {"DROP", "KEEP"};
     int index = (int)spec->index, quant = -1, keep = spec->keep_originals;
     enum err e = OK;
@@ -128,6 +144,66 @@ static enum err read_shape_words(const struct shape_options *o, struct collectio
     return e;
 }
 
+/* NLIST n or AUTO. */
+static enum err read_nlist(const struct shape_options *o, uint32_t *lists, struct why *why)
+{
+    int64_t n;
+    bool automatic = slice_eq_nocase(o->nlist, "AUTO");
+    if (!automatic && (!slice_to_i64(o->nlist, &n) || n < 1 || n > LIMIT_NLIST))
+        return why_set(why, ERR_ARG, "NLIST must be AUTO or an integer between 1 and %d",
+                       LIMIT_NLIST);
+    *lists = automatic ? 0 : (uint32_t)n;
+    return OK;
+}
+
+/* What one index, or one QUANT, has alone. */
+static enum err fit_index(const struct shape_options *o, const struct collection_spec *spec,
+                          struct why *why)
+{
+    bool ivf = spec->index == INDEX_IVF, parts = spec->quant == QUANT_PQ;
+    if ((ivf || spec->index == INDEX_FLAT) && (o->has_m || o->has_efc))
+        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to %s", o->has_m ? "M" : "EFC",
+                       index_kind_name(spec->index));
+    if (!ivf && o->has_nlist)
+        return why_set(why, ERR_ARG, "NLIST belongs to INDEX IVF, not to %s",
+                       index_kind_name(spec->index));
+    if (parts && !ivf)
+        return why_set(why, ERR_ARG,
+                       "QUANT PQ belongs to INDEX IVF, not to %s: NONE, SQ8 and "
+                       "RABITQ go with it",
+                       index_kind_name(spec->index));
+    if (parts && !spec->keep_originals)
+        return why_set(why, ERR_ARG,
+                       "QUANT PQ says about where vectors are, and they say which "
+                       "are nearest: ORIGINALS DROP does not go with it");
+    if (!parts && o->has_sub)
+        return why_set(why, ERR_ARG, "SUB belongs to QUANT PQ, not to %s", quant_name(spec->quant));
+    if (o->has_sub && o->sub > (int64_t)spec->dim)
+        return why_set(why, ERR_ARG, "SUB cuts vectors of DIM %u into %u parts at most", spec->dim,
+                       spec->dim);
+    return OK;
+}
+
+/* Options of an index that it is not, or of codes it has not, are forgotten. */
+static enum err set_numbers(const struct shape_options *o, struct collection_spec *spec,
+                            struct why *why)
+{
+    enum err e = OK;
+    if (o->has_m)
+        spec->m = (uint32_t)o->m;
+    if (o->has_efc)
+        spec->ef_build = (uint32_t)o->efc;
+    if (o->has_nlist)
+        e = read_nlist(o, &spec->lists, why);
+    if (o->has_sub)
+        spec->subs = (uint32_t)o->sub;
+    if (spec->index != INDEX_IVF)
+        spec->lists = 0;
+    if (spec->quant != QUANT_PQ)
+        spec->subs = 0;
+    return e;
+}
+
 enum err options_read_shape(const struct shape_options *o, struct collection_spec *spec,
                             struct why *why)
 {
@@ -139,15 +215,8 @@ enum err options_read_shape(const struct shape_options *o, struct collection_spe
                        "Make another with VCREATE, and import into it",
                        spec->keep_originals ? "they" : "other codes");
     if (e == OK)
-        e = fit_type(spec, why);
-    if (e != OK)
-        return e;
-    if (spec->index == INDEX_FLAT && (o->has_m || o->has_efc))
-        return why_set(why, ERR_ARG, "%s belongs to INDEX HNSW, not to FLAT",
-                       o->has_m ? "M" : "EFC");
-    if (o->has_m)
-        spec->m = (uint32_t)o->m;
-    if (o->has_efc)
-        spec->ef_build = (uint32_t)o->efc;
-    return OK;
+        e = fit_index(o, spec, why);
+    if (e == OK)
+        e = set_numbers(o, spec, why);
+    return e == OK ? fit_type(spec, why) : e;
 }

@@ -151,10 +151,8 @@ static bool write_put(struct request *rq, struct collection *c, const struct mut
     enum err e = db_reserve(rq->env->db, m, &why);
     if (e == OK)
         e = victims_plan(c, m, fresh, &victims, &why);
-    struct mutation gone = {.kind = MUTATION_REMOVE,
-                            .key = m->key,
-                            .ids = victims.ids,
-                            .count = victims.count};
+    struct mutation gone = {
+        .kind = MUTATION_REMOVE, .key = m->key, .ids = victims.ids, .count = victims.count};
     if (e == OK && victims.count > 0)
         e = db_reserve_log(rq->env->db, batch_size_max(&gone) + batch_size_max(m), &why);
     if (e != OK)

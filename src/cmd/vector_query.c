@@ -189,7 +189,7 @@ struct id_listing {
     struct reply reply;
     struct buf text;
     size_t count;
-    const struct slice *pattern; /* NULL: all */
+    const struct slice *pattern;     /* NULL: all */
     struct partition_choice *choice; /* NULL: all */
     struct collection_view view;
 };

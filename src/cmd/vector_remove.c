@@ -25,12 +25,12 @@ enum {
 
 struct removal {
     struct cmd_env *env;
-    struct client *client; /* NULL: it has gone */
-    struct slice key;      /* owned */
-    uint64_t uid;          /* of the collection */
-    struct filter *filter; /* owned, once the search is over */
+    struct client *client;           /* NULL: it has gone */
+    struct slice key;                /* owned */
+    uint64_t uid;                    /* of the collection */
+    struct filter *filter;           /* owned, once the search is over */
     struct partition_choice *choice; /* likewise; NULL: all partitions */
-    struct buf ids;        /* found on the lane: length and bytes, one after the other */
+    struct buf ids;                  /* found on the lane: length and bytes, one after the other */
     struct bytes_reader left;
     size_t removed;
     struct io_timer timer;

@@ -167,9 +167,9 @@ void cmd_vsim(struct request *rq)
 
 /* What VSEARCH and VMSEARCH have in common. */
 struct search_options {
-    bool has_count, has_offset, has_ef, has_radius, has_filter, has_params, has_after, has_fields,
-        has_timeout, has_partitions, has_recall;
-    int64_t count, offset, ef, after, timeout;
+    bool has_count, has_offset, has_ef, has_nprobe, has_radius, has_filter, has_params, has_after,
+        has_fields, has_timeout, has_partitions, has_recall;
+    int64_t count, offset, ef, nprobe, after, timeout;
     double radius, recall;
     bool exact;
     struct slice key, filter;
@@ -185,10 +185,11 @@ struct search_options {
         .has_recall = (a)->has_recall, .recall = (a)->recall, .has_count = (a)->has_count,         \
         .has_ef = (a)->has_ef, .has_filter = (a)->has_filter, .has_params = (a)->has_params,       \
         .has_after = (a)->has_after, .count = (a)->count, .ef = (a)->ef, .after = (a)->after,      \
-        .exact = (a)->exact, .filter = (a)->filter, .params = (a)->params,                         \
-        .has_offset = (a)->has_offset, .offset = (a)->offset, .has_radius = (a)->has_radius,       \
-        .radius = (a)->radius, .has_fields = (a)->has_fields, .fields = (a)->fields,               \
-        .has_timeout = (a)->has_timeout, .timeout = (a)->timeout,                                  \
+        .has_nprobe = (a)->has_nprobe, .nprobe = (a)->nprobe, .exact = (a)->exact,                 \
+        .filter = (a)->filter, .params = (a)->params, .has_offset = (a)->has_offset,               \
+        .offset = (a)->offset, .has_radius = (a)->has_radius, .radius = (a)->radius,               \
+        .has_fields = (a)->has_fields, .fields = (a)->fields, .has_timeout = (a)->has_timeout,     \
+        .timeout = (a)->timeout,                                                                   \
         .refine = {.has_group_by = (a)->has_group_by,                                              \
                    .has_group_size = (a)->has_group_size,                                          \
                    .has_lambda = (a)->has_lambda,                                                  \
@@ -214,6 +215,8 @@ static enum err check_options(const struct request *rq, const struct search_opti
     if (o->has_recall && (o->exact || o->has_ef))
         return why_set(why, ERR_ARG,
                        "RECALL takes the effort itself: it goes with neither EF nor EXACT");
+    if (o->exact && o->has_nprobe)
+        return why_set(why, ERR_ARG, "EXACT and NPROBE contradict each other");
     if (o->has_params && !o->has_filter)
         return why_set(why, ERR_ARG, "PARAMS without FILTER");
     if ((o->with & WITH_RAW) != 0 && (o->with & WITH_VECTOR) == 0)
@@ -235,6 +238,13 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
     s->offset = o->has_offset ? (size_t)o->offset : 0;
     s->count = s->offset + (o->has_count ? (size_t)o->count : 10);
     s->effort = o->has_ef ? (size_t)o->ef : 0;
+    s->probes = o->has_nprobe ? (size_t)o->nprobe : 0;
+    if (o->has_nprobe && s->view.collection->spec.index != INDEX_IVF)
+        return why_set(why, ERR_ARG, "NPROBE belongs to INDEX IVF, EF to HNSW");
+    if (o->has_recall && s->view.collection->spec.index == INDEX_IVF)
+        return why_set(why, ERR_ARG,
+                       "RECALL is not measured with INDEX IVF: NPROBE says how many "
+                       "lists are looked at");
     s->radius = o->has_radius ? (float)o->radius : INFINITY;
     s->target = o->has_recall ? o->recall : 0;
     s->exact = o->exact;

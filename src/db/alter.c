@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "db/bulk.h"
 #include "db/relocate.h"
+#include "db/train.h"
 
 enum {
     POLL_US = 10 * 1000,
@@ -16,9 +17,13 @@ struct alteration {
     struct io_timer timer;
     struct collection *collection;
     enum alter_phase phase;
-    uint32_t row;  /* those below were given to jobs, or cleared */
-    uint32_t end;  /* there were so many when the second side began */
-    unsigned jobs; /* that fill it */
+    struct training *training; /* NULL in all phases but TRAINING */
+    struct index *trained;     /* what came of it, until a side has it */
+    struct spec_shape learned; /* what either is for */
+    uint32_t row;              /* those below were given to jobs, or cleared */
+    uint32_t end;              /* there were so many when the second side began */
+    unsigned jobs;             /* that fill it */
+    bool retrains;             /* the shape may be what serves already */
     bool short_of_memory;
     bool told;       /* of that */
     uint64_t filled; /* its queue had so many when all were in it */
@@ -28,6 +33,7 @@ static const char *const phase_names[] = {
     [ALTER_IDLE] = "no",
     [ALTER_WAITING] = "waiting",
     [ALTER_SHORT_OF_MEMORY] = "short of memory",
+    [ALTER_TRAINING] = "training",
     [ALTER_FILLING] = "filling",
     [ALTER_LINKING] = "linking",
     [ALTER_READY] = "ready",
@@ -79,7 +85,16 @@ static void wait(struct alteration *a, enum alter_phase phase, uint64_t after_us
 /* Do walks over rows of the two shapes read the same? */
 static bool same_codes(const struct spec_shape *a, const struct spec_shape *b)
 {
-    return a->quant == b->quant;
+    return a->quant == b->quant || (!spec_has_codes(a) && !spec_has_codes(b));
+}
+
+/* Are indexes of the two shapes alike? */
+static bool same_index(const struct spec_shape *a, const struct spec_shape *b)
+{
+    if (a->index == INDEX_IVF || b->index == INDEX_IVF)
+        return a->index == b->index && a->lists == b->lists && a->subs == b->subs &&
+               a->quant == b->quant;
+    return a->m == b->m && a->ef_build == b->ef_build;
 }
 
 /* Is there nothing to make for the shape: it is only said differently, or vectors go? */
@@ -89,10 +104,10 @@ static bool fits_in_place(const struct collection *c, const struct spec_shape *s
     if (!same_codes(now, shape))
         return false;
     struct side as = {.collection = (struct collection *)c, .shape = *shape};
-    bool walks = c->side->graph != NULL;
-    if (walks != side_wants_graph(&as, c->rows_end))
-        return false;
-    return !walks || (shape->m == now->m && shape->ef_build == now->ef_build);
+    if (c->side->graph == NULL)
+        return !side_wants_graph(&as, c->rows_end);
+    return same_index(now, shape) &&
+           (shape->index == INDEX_IVF || side_wants_graph(&as, c->rows_end));
 }
 
 static unsigned other_column(unsigned of, unsigned first, unsigned second)
@@ -181,7 +196,9 @@ static size_t shape_row_bytes(const struct collection *c, const struct spec_shap
     bool walks = side_wants_graph(s, c->rows_end);
     if (owns_codes(s, c->side))
         bytes += s->codec.row_size;
-    if (walks)
+    if (shape->index == INDEX_IVF)
+        bytes += spec_list_bytes(&c->spec) * 5 / 4;
+    else if (walks)
         bytes += 2 * (size_t)shape->m * sizeof(uint32_t) * 5 / 4 + sizeof(uint32_t);
     side_free(s);
     return bytes;
@@ -229,14 +246,26 @@ static enum err reserve(struct collection *c, struct side *s)
     return e == OK ? side_reserve(s, c->columns.capacity, 0) : e;
 }
 
-static enum err make_next(struct collection *c)
+static bool has_room(const struct collection *c)
 {
+    const struct background *b = c->env->background;
     const struct spec_shape shape = spec_shape(&c->spec);
-    struct background *b = c->env->background;
-    if (b->has_room != NULL && !b->has_room(b->tick_user, alter_cost(c, &shape)))
+    size_t cost = c->rows_end * shape_row_bytes(c, &shape);
+    return b->has_room == NULL || b->has_room(b->tick_user, cost);
+}
+
+static enum err make_next(struct alteration *a)
+{
+    struct collection *c = a->collection;
+    const struct spec_shape shape = spec_shape(&c->spec);
+    if (!has_room(c))
         return ERR_NOMEM;
     struct side *s = new_side(c, &shape);
-    enum err e = s == NULL ? ERR_NOMEM : make_unit(c, s);
+    if (s == NULL)
+        return ERR_NOMEM;
+    s->made = a->trained;
+    a->trained = NULL;
+    enum err e = make_unit(c, s);
     if (e == OK)
         e = add_columns(c, s);
     if (e != OK) {
@@ -380,6 +409,8 @@ static void take_rows(struct alteration *a, uint32_t *rows, size_t *count, size_
 bool alter_start(struct background *b, struct collection *c)
 {
     struct alteration *a = c->alteration;
+    if (a != NULL && a->phase == ALTER_TRAINING)
+        return train_start(b, a->training);
     if (a == NULL || a->phase != ALTER_FILLING || a->row == a->end)
         return false;
     struct fill_job *j = mem_try_calloc(MEM_SCRATCH, sizeof(*j));
@@ -430,14 +461,26 @@ static bool fill_small(struct alteration *a)
 
 /* -- the switch -------------------------------------------------------------------------------- */
 
+static void forget_training(struct alteration *a)
+{
+    train_free(a->training);
+    if (a->trained != NULL)
+        a->trained->ops->free(a->trained); /* without rows: it is small */
+    a->training = NULL;
+    a->trained = NULL;
+    a->retrains = false;
+}
+
 static void end_alteration(struct alteration *a)
 {
     struct collection *c = a->collection;
     CHECK(c->alteration == a && c->next == NULL);
     c->env->background->io->ops->timer_stop(c->env->background->io, &a->timer);
+    forget_training(a);
     c->alteration = NULL;
     mem_free(MEM_ROW, a);
     relocate_consider(c);
+    background_wake(c->env->background, c); /* it may be due to be trained by now */
 }
 
 /* Those who waited for the one that served may have no reason any more. */
@@ -472,10 +515,8 @@ static void change_in_place(struct alteration *a)
     /* No lane looks at these of a side: of m it does, where it walks, and then it stays. */
     now->index = wish.index;
     now->keep_originals = wish.keep_originals;
-    if (c->side->graph == NULL) {
-        now->m = wish.m;
-        now->ef_build = wish.ef_build;
-    }
+    if (c->side->graph == NULL)
+        *now = wish;
     end_alteration(a);
 }
 
@@ -487,6 +528,9 @@ static void switch_sides(struct alteration *a)
     c->side = c->next;
     c->next = NULL;
     c->wants_graph = c->wants_graph && c->side->graph != NULL;
+    a->retrains = false;
+    if (c->side->shape.index == INDEX_IVF && c->side->graph != NULL)
+        train_note_served(c->side);
     take_columns(c, gone, c->side);
     side_retire(gone);
     clear(a);
@@ -527,7 +571,7 @@ static void clear_slice(struct alteration *a)
 static void make_side(struct alteration *a)
 {
     struct collection *c = a->collection;
-    if (make_next(c) != OK) {
+    if (make_next(a) != OK) {
         if (c->next != NULL)
             alter_give_up(c);
         else
@@ -550,13 +594,56 @@ static void make_side(struct alteration *a)
     background_wake(c->env->background, c);
 }
 
+static void begin(struct alteration *a);
+
+static void on_trained(struct collection *c)
+{
+    struct alteration *a = c->alteration;
+    CHECK(a->phase == ALTER_TRAINING && c->next == NULL);
+    a->trained = train_take(a->training);
+    train_free(a->training);
+    a->training = NULL;
+    if (a->trained == NULL && train_can(c))
+        try_later(a);
+    else
+        begin(a);
+}
+
+/* Before lists can be filled. The jobs are background.c's to start. */
+static void begin_training(struct alteration *a)
+{
+    struct collection *c = a->collection;
+    a->learned = spec_shape(&c->spec);
+    a->training = has_room(c) ? train_new(c, on_trained) : NULL;
+    if (a->training == NULL) {
+        try_later(a);
+        return;
+    }
+    a->phase = ALTER_TRAINING;
+    c->env->background->io->ops->timer_stop(c->env->background->io, &a->timer);
+    background_wake(c->env->background, c);
+}
+
+static bool wants_training(const struct alteration *a)
+{
+    const struct collection *c = a->collection;
+    const struct spec_shape wish = spec_shape(&c->spec);
+    if (wish.index != INDEX_IVF || !train_can(c))
+        return false;
+    return a->retrains || c->side->graph == NULL || !fits_in_place(c, &wish);
+}
+
 static void begin(struct alteration *a)
 {
     struct collection *c = a->collection;
     const struct spec_shape wish = spec_shape(&c->spec);
-    CHECK(c->next == NULL);
+    CHECK(c->next == NULL && a->training == NULL);
     if (c->bulk != NULL || !relocate_rests(c) || c->env->capture != NULL)
         wait(a, ALTER_WAITING, POLL_US);
+    else if (a->trained != NULL)
+        make_side(a);
+    else if (wants_training(a))
+        begin_training(a);
     else if (fits_in_place(c, &wish))
         change_in_place(a);
     else
@@ -569,7 +656,7 @@ static void go_on(struct alteration *a)
     const struct spec_shape wish = spec_shape(&a->collection->spec);
     bool short_of_memory = a->short_of_memory;
     a->short_of_memory = false;
-    if (spec_shape_equal(&wish, &a->collection->side->shape))
+    if (spec_shape_equal(&wish, &a->collection->side->shape) && !a->retrains)
         end_alteration(a);
     else if (short_of_memory)
         wait(a, ALTER_SHORT_OF_MEMORY, AGAIN_US);
@@ -584,6 +671,7 @@ static void on_timer(struct io_timer *timer)
     CHECK(c->alteration == a && !c->dropped);
     switch (a->phase) {
     case ALTER_IDLE:
+    case ALTER_TRAINING:
         CHECK(false);
         break;
     case ALTER_WAITING:
@@ -628,16 +716,37 @@ void alter_begin(struct collection *c)
     CHECK(a != NULL);
     if (a->phase == ALTER_CLEARING || (c->next != NULL && spec_shape_equal(&wish, &c->next->shape)))
         return;
+    if ((a->training != NULL || a->trained != NULL) && spec_shape_equal(&wish, &a->learned))
+        return;
+    forget_training(a);
     if (c->next != NULL)
         end_next(a);
     else
         go_on(a);
 }
 
+enum err alter_retrain(struct collection *c)
+{
+    CHECK(c->alteration == NULL && c->next == NULL);
+    if (alter_prepare(c) != OK)
+        return ERR_NOMEM;
+    c->alteration->retrains = true;
+    wait(c->alteration, ALTER_WAITING, 0);
+    return OK;
+}
+
+unsigned alter_training_percent(const struct collection *c)
+{
+    bool trains = alter_phase(c) == ALTER_TRAINING;
+    return trains ? train_progress(c->alteration->training) : 0;
+}
+
 void alter_forget(struct collection *c)
 {
-    if (c->alteration != NULL)
-        c->env->background->io->ops->timer_stop(c->env->background->io, &c->alteration->timer);
+    if (c->alteration == NULL)
+        return;
+    c->env->background->io->ops->timer_stop(c->env->background->io, &c->alteration->timer);
+    forget_training(c->alteration);
 }
 
 void alter_free(struct collection *c)

@@ -4,6 +4,7 @@
  * the collection's side; beside it a second one is made:
  *
  *   WAITING     for memory, for a long put or for moves to end
+ *   TRAINING    of INDEX IVF, from the rows there are (train.h), when there are enough; else flat
  *   FILLING     lanes encode the rows there are, which become the second side's; those born from
  * now on are both sides' at once LINKING     the second side's links, by the jobs of background.c
  *   READY       for a snapshot to end
@@ -25,6 +26,7 @@ enum alter_phase {
     ALTER_IDLE, /* it has not begun */
     ALTER_WAITING,
     ALTER_SHORT_OF_MEMORY,
+    ALTER_TRAINING,
     ALTER_FILLING,
     ALTER_LINKING,
     ALTER_READY,
@@ -51,7 +53,12 @@ void alter_give_up(struct collection *c);
 void alter_forget(struct collection *c);
 void alter_free(struct collection *c);
 
-/* Starts a job that fills the second side; false: there is none to start. */
+/* INDEX IVF is due to be trained (train.h), beside what serves. ERR_NOMEM. */
+MUST_USE enum err alter_retrain(struct collection *c);
+/* Percent of the training under way. */
+unsigned alter_training_percent(const struct collection *c);
+
+/* Starts a job that trains or fills the second side; false: there is none to start. */
 bool alter_start(struct background *b, struct collection *c);
 
 #endif

@@ -7,6 +7,7 @@
 #include "db/relink.h"
 #include "db/relocate.h"
 #include "db/sweep.h"
+#include "db/train.h"
 
 enum {
     MOVE_BYTES_MIN = 4 * 1024 * 1024,
@@ -359,13 +360,20 @@ static bool start_side(struct background *b, struct side *s)
 static bool start_some(struct background *b, struct collection *c)
 {
     enum { TURNS = 4 };
-    if (c->next == NULL)
-        return start_side(b, c->side);
     bool first = c->turn++ % TURNS != 0;
+    if (c->next == NULL)
+        return (first && start_side(b, c->side)) || alter_start(b, c) || start_side(b, c->side);
     if (first && alter_start(b, c))
         return true;
     return start_side(b, first ? c->next : c->side) || start_side(b, first ? c->side : c->next) ||
            alter_start(b, c);
+}
+
+/* Its rows are enough for lists, or have become others than those of its lists. */
+static void train_soon(struct background *b, struct collection *c)
+{
+    if (train_is_due(c) && alter_retrain(c) != OK)
+        wait_for_memory(b);
 }
 
 /* When nothing else happens for a while, the few that are dead are swept, too. */
@@ -384,6 +392,7 @@ static void start_work(struct background *b)
     while (b->work != NULL && b->jobs < lanes && !b->paused && !b->short_of_memory && !b->later) {
         struct collection *c = b->work;
         compact_soon(c);
+        train_soon(b, c);
         if (start_some(b, c)) {
             b->work = c->work_next;
             continue;

@@ -25,16 +25,16 @@ struct background {
     struct retired *retired;
     struct io *io;
     struct epoch *epoch;
-    const uint64_t *last_lsn;      /* of the log */
-    struct collection *work;       /* ring of collections that have some */
-    unsigned jobs;                 /* out now */
-    bool paused;                   /* tests: nothing starts */
-    atomic_bool gives_way;         /* lanes read it, relaxed: a hint */
-    bool short_of_memory;          /* nothing starts until retry */
+    const uint64_t *last_lsn; /* of the log */
+    struct collection *work;  /* ring of collections that have some */
+    unsigned jobs;            /* out now */
+    bool paused;              /* tests: nothing starts */
+    atomic_bool gives_way;    /* lanes read it, relaxed: a hint */
+    bool short_of_memory;     /* nothing starts until retry */
     struct io_timer retry;
-    bool later;                    /* nothing starts until soon: the loop has done enough */
+    bool later; /* nothing starts until soon: the loop has done enough */
     struct io_timer soon;
-    struct io_timer room;          /* on_room is due for collections whose pending rows died */
+    struct io_timer room; /* on_room is due for collections whose pending rows died */
     /* Called when a collection's pending set shrank and somebody waits for that; NULL: that of
      * some collection. */
     void (*on_room)(void *user, struct collection *c);

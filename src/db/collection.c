@@ -60,7 +60,8 @@ static bool make_rooms(struct collection *c)
         if (c->projection == NULL)
             return false;
     }
-    if (spec->type == TYPE_FP32 || spec->quant == QUANT_NONE)
+    const struct spec_shape shape = spec_shape(spec);
+    if (spec->type == TYPE_FP32 || !spec_has_codes(&shape))
         return true;
     c->unit = mem_try(MEM_VECTOR, spec->dim * sizeof(float));
     return c->unit != NULL;
@@ -386,7 +387,9 @@ static uint32_t access_of_now(const struct collection *c)
 size_t collection_row_bytes(const struct collection *c)
 {
     const struct side *s = c->side;
-    size_t sum = s->shape.index == INDEX_FLAT ? 0 : 2 * (size_t)s->shape.m * sizeof(uint32_t);
+    size_t sum = s->shape.index == INDEX_FLAT  ? 0
+                 : s->shape.index == INDEX_IVF ? spec_list_bytes(&c->spec)
+                                               : 2 * (size_t)s->shape.m * sizeof(uint32_t);
     for (unsigned i = 0; i < c->columns.count; i++)
         if (i != COL_STATE_2 && i != COL_CODE && i != COL_CODE_2)
             sum += c->columns.spec[i].stride;
@@ -589,7 +592,7 @@ static void publish_row(struct collection *c, uint32_t row, uint64_t lsn, struct
     for (size_t i = collection_sides(c, sides); i-- > 0;) {
         bool walked = sides[i]->graph != NULL;
         side_take(sides[i], row, walked ? collection_level_hash(c, id) : 0);
-        links |= walked;
+        links |= walked || sides[i]->shape.index == INDEX_IVF; /* it may be due to be trained */
     }
     if (links)
         background_wake(c->env->background, c);

@@ -83,6 +83,7 @@ struct collection {
     struct side *next;             /* what becomes the wish, beside it (alter.h); or NULL */
     struct alteration *alteration; /* NULL: what serves is as the spec says */
     uint64_t side_changes;         /* how often one went */
+    uint64_t trainings;            /* of INDEX IVF, that came into use */
     struct codec exact;            /* of the exact vectors */
     float *projection;             /* dim x projection_from, or NULL */
     float *unit;                   /* room for a vector that codes are made of; NULL: not needed */
@@ -202,7 +203,9 @@ struct collection_view {
     bool has_fields;    /* they are complete */
     bool builds_fields; /* those of the schema are not */
     uint8_t *field_base[LIMIT_SCHEMA_FIELDS];
-    uint32_t ef;                    /* of searches that do not say */
+    uint32_t ef;                    /* of searches that do not say, */
+    uint32_t probes;                /* likewise; 0: the index says */
+    bool estimates;                 /* what the index says of distances is near them only */
     _Atomic uint32_t *used;         /* by row, as access.h has it; NULL: nobody asks */
     struct access access;           /* the clock of that */
     const _Atomic uint64_t *expire; /* by row, Unix time in ms, 0: never; NULL: nothing expires */

@@ -319,7 +319,8 @@ void collection_load_end(struct collection_load *l)
     if (l->dropped)
         drop_attributes(l);
     CHECK(map_count(&c->ids) == c->live && c->live + c->free_rows.count == c->rows_end);
-    if (c->side->graph != NULL && (pending_count(&c->side->pending) > 0 || c->side->relink_end > 0))
+    bool waits = pending_count(&c->side->pending) > 0 || c->side->relink_end > 0;
+    if (c->spec.index == INDEX_IVF || (c->side->graph != NULL && waits))
         background_wake(c->env->background, c);
     if (c->fields != NULL && c->rows_end > 0)
         collection_build_fields(c);

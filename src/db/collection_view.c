@@ -33,6 +33,8 @@ void collection_view(struct collection *c, uint64_t lsn, struct collection_view 
         .expire =
             c->aging == NULL ? NULL : (const _Atomic uint64_t *)c->aging->columns.base[AGE_EXPIRE],
         .ef = c->spec.tuning.ef,
+        .probes = c->spec.tuning.probes,
+        .estimates = c->side->graph != NULL && c->side->shape.quant == QUANT_PQ,
         .pending = pending_span(&c->side->pending),
         .live = collection_sums(c).count,
     };

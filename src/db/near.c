@@ -157,7 +157,7 @@ enum err near_walk(const struct near_query *q, struct lane *lane, struct index_c
     *hits = NULL;
     *count = 0;
     *walked = false;
-    if (v->graph == NULL)
+    if (v->graph == NULL || !v->graph->ops->is_graph)
         return OK;
     enum err e = near_scale_init(&w.scale, v, q->vector);
     for (size_t effort = EFFORT_FIRST; e == OK && !*walked && !index_stops(cost) &&

@@ -144,7 +144,8 @@ bool recall_aged(const struct recall *r)
 
 bool recall_wants_calibration(const struct recall *r)
 {
-    if (!r->wanted || r->collection->side->graph == NULL)
+    const struct index *x = r->collection->side->graph;
+    if (!r->wanted || x == NULL || !x->ops->is_graph)
         return false;
     bool real = r->query_count >= RECALL_QUERIES_REAL && r->query_count >= 2 * r->now.real;
     return !recall_usable(r) || recall_aged(r) || real || r->next_one.queries > 0;
@@ -182,7 +183,7 @@ void recall_add(struct recall_watch *w, struct recall *r, const struct calibrati
 void recall_plan(struct recall_watch *w, struct search *s)
 {
     struct collection *c = s->view.collection;
-    if (s->target <= 0 || s->exact || s->view.graph == NULL)
+    if (s->target <= 0 || s->exact || s->view.graph == NULL || !s->view.graph->ops->is_graph)
         return;
     if (s->target >= 1) {
         s->exact = true;

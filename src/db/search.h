@@ -20,6 +20,7 @@ enum search_way {
     WAY_WALK,
     WAY_POST_FILTER,
     WAY_MATCH_WALK,
+    WAY_LISTS,
     WAY_CANDIDATES,
     WAY_FILTERED_SCAN,
     WAY_INDEX, /* a count, and no row is looked at */
@@ -58,6 +59,7 @@ struct search {
     size_t offset;         /* for encode: so many nearer ones are not shown */
     size_t effort;         /* ef; 0: the collection's default */
     double target;         /* recall that is asked for, in place of effort; 0: none */
+    size_t probes;         /* lists of IVF; likewise */
     bool exact;
     float radius;          /* hits farther than this do not count; INFINITY: all do */
     struct refine *refine; /* what is made of the hits; NULL: nothing; owned */

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "index/ivf.h"
 #include "index/scan.h"
 #include "index/scratch.h"
 
@@ -31,7 +32,7 @@ enum {
     SAMPLE_TRIES = 800,
     /* With a target, until so many have matched: of 2 in 200 the effort would be off by half. */
     SAMPLE_MATCHES = 12,
-    SAMPLE_MORE = 8, /* times as many rows at most */
+    SAMPLE_MORE = 8,    /* times as many rows at most */
     SCAN_EF_SHARE = 8,  /* scan when 1 row in so many would be a candidate anyway */
     WIDE_EFFORT = 8192, /* beyond, a walk is one with heaps (hnsw_search.c) */
     EXACT_ROWS = 1000,  /* up to so many candidates are compared exactly at once */
@@ -39,6 +40,8 @@ enum {
     START_TRIES = 1600,
     KEEP_AHEAD = 8,     /* rows of a walk whose bytes are fetched before they are tested */
     WIDER = 4,           /* times the effort of a walk that has not met enough rows */
+    ESTIMATE_RERANK = 8, /* times the wanted ones are re-ranked where the index estimates, */
+    ESTIMATES_MIN = 64,  /* and so many at least */
     CANDIDATE_RERANK = 3 /* times the wanted ones are re-ranked after a scan of codes */
 };
 
@@ -49,6 +52,7 @@ static const double cost_wide_row = 1500;                  /* per unit, with hea
 static const double cost_match_row = 1000,
                     cost_test = 30;                   /* per unit, over matches; a test there */
 static const double cost_column = 8, cost_text = 300; /* one row through the filter */
+static const double cost_centroid = 3;
 static const double cost_score = 14, cost_score_exact = 40;
 /* A walk has its rows less surely the farther away they are, and meets matches among them by
  * chance: so many times the effort of the collection, and so many times the rows that would do on
@@ -64,6 +68,8 @@ static const double planned_slack = 1.5, planned_reserve = 1.5;
  * such a query is not where the graph leads best. Twenty hits tell a share to a fifth, so that half
  * of what was expected is no chance. */
 static const double walk_sure = 2, walk_sure_far = 5, walk_far_share = 0.5;
+/* The k nearest matches are as far away as k / share rows; of fewer than this, rows are scanned. */
+static const double lists_share_min = 0.01;
 /* A walk over matches is for where they are far from the query: its way there is not what the graph
  * was built for. So many times the effort of the collection. */
 static const double match_effort_factor = 12;
@@ -75,6 +81,7 @@ const char *search_way_name(enum search_way way)
         [WAY_WALK] = "walk",
         [WAY_POST_FILTER] = "walk, then filter",
         [WAY_MATCH_WALK] = "walk over matches",
+        [WAY_LISTS] = "lists of the nearest centroids",
         [WAY_CANDIDATES] = "scan of candidates",
         [WAY_FILTERED_SCAN] = "scan of all through the filter",
         [WAY_INDEX] = "the index alone",
@@ -92,6 +99,8 @@ struct query_run {
     struct index_filter filter;
     size_t wanted;
     size_t effort;
+    bool lists;    /* the index has some, */
+    size_t probes; /* and so many of them are looked at */
 };
 
 static bool accept(void *user, uint32_t row)
@@ -134,7 +143,7 @@ static enum err prepare(const struct query_run *r, const struct codec *codec, ui
 static enum err rank(const struct query_run *r, struct hit *hits, size_t count)
 {
     const struct collection_view *v = r->view;
-    if (v->codes.codec->quant != QUANT_NONE && v->has_exact) {
+    if ((v->codes.codec->quant != QUANT_NONE || v->estimates) && v->has_exact) {
         uint8_t *query;
         search_stage(r->search, STAGE_RANK);
         enum err e = prepare(r, v->exact.codec, &query);
@@ -274,6 +283,10 @@ static size_t drop_twins(struct hit *hits, size_t count)
 /* One bit per dimension orders poorly: all that a walk finds are looked at exactly. */
 size_t search_candidates(const struct collection_view *v, size_t wanted)
 {
+    if (v->estimates) {
+        size_t most = ESTIMATE_RERANK * wanted;
+        return most < ESTIMATES_MIN ? ESTIMATES_MIN : most;
+    }
     enum quant quant = v->codes.codec->quant;
     bool ranked = quant != QUANT_NONE && quant != QUANT_BIN && v->has_exact;
     return ranked ? wanted + (wanted > RERANK_EXTRA ? wanted : RERANK_EXTRA) : wanted;
@@ -281,7 +294,7 @@ size_t search_candidates(const struct collection_view *v, size_t wanted)
 
 size_t search_rerank_count(const struct collection_view *v, size_t wanted, size_t found)
 {
-    if (v->codes.codec->quant == QUANT_BIN && v->has_exact)
+    if (v->estimates || (v->codes.codec->quant == QUANT_BIN && v->has_exact))
         return found;
     size_t count = search_candidates(v, wanted);
     return count < found || count == wanted ? count : found;
@@ -303,8 +316,9 @@ static size_t find_starts(const struct query_run *r, uint32_t starts[STARTS])
     return count;
 }
 
-/* Walks the graph for so many rows, and scans the pending rows. matching: over rows that match;
- * otherwise the filter is applied to what the walk found. */
+/* Walks the graph for so many rows, or looks at lists, and scans the pending rows. matching: over
+ * rows that match; otherwise the filter is applied to what the walk found. ERR_BUSY: not all of the
+ * lists can be looked at now. */
 static enum err walk(const struct query_run *r, size_t effort, size_t pool, bool matching,
                      struct hit **hits, size_t *count)
 {
@@ -319,8 +333,16 @@ static enum err walk(const struct query_run *r, size_t effort, size_t pool, bool
     struct hit *fresh = scratch_get(r->lane, SCRATCH_HITS_2, (most + 1) * sizeof(*fresh));
     if (e != OK || room == NULL || fresh == NULL)
         return ERR_NOMEM;
-    struct index_query query = {.prepared = prepared, .effort = effort, .keep = pool};
-    if (matching) {
+    struct index_query query = {.prepared = prepared,
+                                .vector = r->query,
+                                .effort = effort,
+                                .keep = pool,
+                                .probes = r->probes};
+    if (r->lists) {
+        query.effort = most;
+        query.least = r->wanted;
+        query.filter = r->filter;
+    } else if (matching) {
         query.matching_only = true;
         query.filter = r->filter;
         query.starts = starts;
@@ -331,6 +353,8 @@ static enum err walk(const struct query_run *r, size_t effort, size_t pool, bool
         v->graph->ops->search(v->graph, &v->codes, r->lane, &query, room, &complete, &s->cost);
     if (found == SIZE_MAX)
         return ERR_NOMEM;
+    if (!complete)
+        return ERR_BUSY;
     found = keep(r, room, found, most);
     struct topk top;
     topk_init(&top, fresh, most);
@@ -432,6 +456,25 @@ static double match_walk_ns(const struct query_run *r, double look)
     return cost_walk + (double)match_effort(r) * (cost_match_row + tests * (cost_test + look));
 }
 
+/* With a filter the same number of matches is farther away, in more lists. */
+static size_t filtered_probes(const struct query_run *r)
+{
+    double share = r->search->plan.matches / ((double)r->view->live + 1), lists = (double)r->probes;
+    if (search_selects(r->search) && share < 1)
+        lists /= sqrt(share > lists_share_min ? share : lists_share_min);
+    return (size_t)lists;
+}
+
+/* Rows of the lists are scored, and those that are near enough are looked at. */
+static double lists_ns(const struct query_run *r, double look)
+{
+    struct ivf_stats stats;
+    ivf_stats(r->view->graph, &stats);
+    double share = (double)filtered_probes(r) / stats.lists;
+    double rows = (double)r->view->live * (share < 1 ? share : 1);
+    return cost_walk + stats.lists * cost_centroid + rows * (cost_score + look / 4);
+}
+
 /* What each way would cost, into ns. near: how many would match if they were everywhere as many as
  * near the query. Returns the cheapest. */
 static enum search_way choose(const struct query_run *r, double near, double ns[WAY_COUNT])
@@ -452,7 +495,9 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
         ns[WAY_CANDIDATES] = (double)plan->bound * (plan->exact ? 1 : look) + plan->matches * score;
     if (s->named)
         return WAY_CANDIDATES;
-    bool walks = !s->exact && r->view->graph != NULL;
+    if (r->lists && !s->exact)
+        ns[WAY_LISTS] = lists_ns(r, look);
+    bool walks = !s->exact && r->view->graph != NULL && !r->lists;
     if (walks && effort * SCAN_EF_SHARE <= rows)
         ns[WAY_POST_FILTER] = post_filter_ns(r, near, effort, look);
     if (walks && !s->matches_walked && plan->matches > 0 &&
@@ -475,6 +520,12 @@ static struct query_run run_of(const struct search *s, size_t wanted)
         r.effort = r.wanted;
     if (r.effort > s->view.codes.end)
         r.effort = s->view.codes.end;
+    const struct index *x = s->view.graph;
+    r.lists = x != NULL && !x->ops->is_graph;
+    if (r.lists) {
+        size_t own = s->probes > 0 ? s->probes : s->view.probes;
+        r.probes = own > 0 ? own : ivf_probes_default(x);
+    }
     return r;
 }
 
@@ -523,6 +574,23 @@ static enum err walk_and_filter(const struct query_run *r, double *near, struct 
     return e;
 }
 
+/* How many rows of the lists are ranked exactly. */
+static size_t lists_pool(const struct query_run *r)
+{
+    bool said = r->view->estimates && r->search->effort > 0;
+    size_t effort = r->effort > r->wanted ? r->effort : r->wanted;
+    return said ? effort : search_candidates(r->view, r->wanted);
+}
+
+/* The lists nearest to the query, and as many more as it takes to find enough that match. */
+static enum err probe_filtered(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct query_run wider = *r;
+    wider.probes = filtered_probes(r);
+    enum err e = walk(&wider, r->effort, lists_pool(r), false, hits, count);
+    return e == ERR_BUSY ? scan_all(r, hits, count) : e;
+}
+
 static enum err search_filtered(const struct query_run *r, struct hit **hits, size_t *count)
 {
     struct search *s = r->search;
@@ -541,6 +609,8 @@ static enum err search_filtered(const struct query_run *r, struct hit **hits, si
     for (;;) {
         s->way = choose(r, near, s->way_ns);
         bool is_walk = s->way == WAY_POST_FILTER || s->way == WAY_MATCH_WALK;
+        if (s->way == WAY_LISTS && s->explain != EXPLAIN_PLAN)
+            return probe_filtered(r, hits, count);
         if (s->explain == EXPLAIN_PLAN || !is_walk)
             break;
         bool enough;
@@ -587,6 +657,20 @@ static enum err search_graph(const struct query_run *r, struct hit **hits, size_
     return scan_all(r, hits, count);
 }
 
+static enum err search_lists(const struct query_run *r, struct hit **hits, size_t *count)
+{
+    struct search *s = r->search;
+    s->way = WAY_LISTS;
+    if (s->explain == EXPLAIN_PLAN)
+        return OK;
+    enum err e = walk(r, r->effort, lists_pool(r), false, hits, count);
+    if (e != ERR_BUSY)
+        return e;
+    s->way = WAY_SCAN;
+    s->fell_back = true;
+    return scan_all(r, hits, count);
+}
+
 static enum err find(struct query_run *r, struct hit **hits, size_t *count)
 {
     struct search *s = r->search;
@@ -596,6 +680,8 @@ static enum err find(struct query_run *r, struct hit **hits, size_t *count)
     }
     if (search_selects(s))
         return search_filtered(r, hits, count);
+    if (!s->exact && r->lists)
+        return search_lists(r, hits, count);
     if (!s->exact && r->view->graph != NULL)
         return search_graph(r, hits, count);
     s->way = WAY_SCAN;
@@ -603,8 +689,8 @@ static enum err find(struct query_run *r, struct hit **hits, size_t *count)
 }
 
 /* The nearest `wanted` of a query, at most, within the radius. */
-static enum err find_nearest(struct search *s, struct lane *lane, const float *query,
-                             size_t wanted, struct hit **hits, size_t *count)
+static enum err find_nearest(struct search *s, struct lane *lane, const float *query, size_t wanted,
+                             struct hit **hits, size_t *count)
 {
     struct query_run r = run_of(s, wanted);
     r.search = s;

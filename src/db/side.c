@@ -34,6 +34,8 @@ static void free_parts(struct side *s)
     CHECK(s->link_jobs == 0 && s->sweep == NULL);
     if (s->graph != NULL)
         s->graph->ops->free(s->graph);
+    if (s->made != NULL)
+        s->made->ops->free(s->made);
     pending_fini(&s->pending);
 }
 
@@ -101,6 +103,8 @@ bool side_wants_graph(const struct side *s, uint32_t end)
         return c->columns.large || c->wants_graph;
     case INDEX_AUTO:
         return end > c->env->flat_rows_max || c->wants_graph;
+    case INDEX_IVF: /* flat until it is trained */
+        return s->graph != NULL || s->made != NULL;
     case INDEX_KIND_COUNT:
         break;
     }
@@ -121,7 +125,10 @@ enum err side_make_graph(struct side *s, uint32_t rows)
 {
     const struct collection *c = s->collection;
     CHECK(s->graph == NULL && c->columns.large);
-    struct index *graph = hnsw_new(c->env->epoch, s->shape.m, s->shape.ef_build, graph_rows_max(s));
+    struct index *graph = s->made;
+    s->made = NULL;
+    if (graph == NULL && s->shape.index != INDEX_IVF)
+        graph = hnsw_new(c->env->epoch, s->shape.m, s->shape.ef_build, graph_rows_max(s));
     if (graph == NULL)
         return ERR_NOMEM;
     enum err e = graph->ops->reserve(graph, rows);

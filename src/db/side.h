@@ -36,6 +36,13 @@ enum row_state {
     ROW_LIMBO
 };
 
+/* What lists were like when they were taken into use (train.h). */
+struct side_training {
+    uint64_t rows;
+    uint64_t looked; /* at what they are like now, by how many rows there were then */
+    double imbalance;
+};
+
 struct side {
     struct collection *collection;
     struct spec_shape shape;
@@ -43,6 +50,8 @@ struct side {
     unsigned state_column; /* of the collection's: enum row_state */
     unsigned code_column;  /* likewise; the exact vectors, when there are no codes */
     struct index *graph;   /* NULL while flat */
+    struct index *made;    /* it is to have, when it gets one: IVF's, which is trained before */
+    struct side_training trained;
     struct pending pending;
     size_t pending_owed; /* of pending rows: no writer's who is there now */
     size_t dead_linked;  /* rows a sweep would take out */

@@ -50,9 +50,29 @@ bool spec_type_fits(const struct collection_spec *s)
         return false;
     if (s->quant == QUANT_BIN && s->metric != METRIC_COSINE)
         return false;
+    if (s->index == INDEX_IVF && s->type == TYPE_BIT)
+        return false;
+    if (s->quant >= QUANT_ROWS_COUNT && (s->index != INDEX_IVF || !s->keep_originals))
+        return false;
+    if (s->subs > s->dim)
+        return false;
     if (s->type != TYPE_FP32 && (s->implicit || s->projection_from > 0 || !s->keep_originals))
         return false;
     return s->type != TYPE_BIT || s->dim % TYPE_BIT_DIM == 0;
+}
+
+/* Two dimensions a part; of many dimensions, as many parts as a sum of 16 bits holds exactly. */
+uint32_t spec_subs(const struct collection_spec *s)
+{
+    enum { SUBS_AUTO_MAX = 256 };
+    uint32_t half = (s->dim + 1) / 2;
+    return s->subs > 0 ? s->subs : half < SUBS_AUTO_MAX ? half : SUBS_AUTO_MAX;
+}
+
+size_t spec_list_bytes(const struct collection_spec *s)
+{
+    size_t code = s->quant == QUANT_PQ ? (spec_subs(s) + 1) / 2 + sizeof(float) : 0;
+    return 3 * sizeof(uint32_t) + code; /* which list, where in it, and the row there */
 }
 
 struct spec_shape spec_shape(const struct collection_spec *s)
@@ -61,6 +81,8 @@ struct spec_shape spec_shape(const struct collection_spec *s)
                                .index = s->index,
                                .m = s->m,
                                .ef_build = s->ef_build,
+                               .lists = s->lists,
+                               .subs = s->subs,
                                .keep_originals = s->keep_originals};
 }
 
@@ -70,13 +92,16 @@ void spec_set_shape(struct collection_spec *s, const struct spec_shape *shape)
     s->index = shape->index;
     s->m = shape->m;
     s->ef_build = shape->ef_build;
+    s->lists = shape->lists;
+    s->subs = shape->subs;
     s->keep_originals = shape->keep_originals;
 }
 
 bool spec_shape_equal(const struct spec_shape *a, const struct spec_shape *b)
 {
     return a->quant == b->quant && a->index == b->index && a->m == b->m &&
-           a->ef_build == b->ef_build && a->keep_originals == b->keep_originals;
+           a->ef_build == b->ef_build && a->lists == b->lists && a->subs == b->subs &&
+           a->keep_originals == b->keep_originals;
 }
 
 void spec_copy_fixed(struct collection_spec *to, const struct collection_spec *from)
@@ -108,6 +133,8 @@ void spec_shape_encode(const struct spec_shape *s, struct buf *out)
     bytes_put_u8(out, (uint8_t)s->index);
     bytes_put_u32(out, s->m);
     bytes_put_u32(out, s->ef_build);
+    bytes_put_u32(out, s->lists);
+    bytes_put_u32(out, s->subs);
     bytes_put_u8(out, s->keep_originals);
 }
 
@@ -116,12 +143,15 @@ static bool shape_read(struct bytes_reader *r, struct spec_shape *s)
     uint8_t quant = bytes_get_u8(r), index = bytes_get_u8(r);
     s->m = bytes_get_u32(r);
     s->ef_build = bytes_get_u32(r);
+    s->lists = bytes_get_u32(r);
+    s->subs = bytes_get_u32(r);
     s->keep_originals = bytes_get_bool(r);
     if (r->broken || quant >= QUANT_COUNT || index >= INDEX_KIND_COUNT)
         return false;
     s->quant = (enum quant)quant;
     s->index = (enum index_kind)index;
-    return s->m >= LIMIT_M_MIN && s->m <= LIMIT_M && s->ef_build >= 1 && s->ef_build <= LIMIT_EF;
+    return s->m >= LIMIT_M_MIN && s->m <= LIMIT_M && s->ef_build >= 1 && s->ef_build <= LIMIT_EF &&
+           s->lists <= LIMIT_NLIST && s->subs <= LIMIT_SUB;
 }
 
 bool spec_shape_decode(struct bytes_reader *r, const struct collection_spec *spec,
@@ -142,6 +172,7 @@ void spec_encode(const struct collection_spec *s, struct buf *out)
     const struct spec_shape shape = spec_shape(s);
     spec_shape_encode(&shape, out);
     bytes_put_u32(out, s->tuning.ef);
+    bytes_put_u32(out, s->tuning.probes);
     bytes_put_u8(out, s->implicit);
     bytes_put_u32(out, s->projection_from);
     bytes_put_u32(out, s->projection_version);
@@ -162,6 +193,7 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
         return false;
     spec_set_shape(s, &shape);
     s->tuning.ef = bytes_get_u32(r);
+    s->tuning.probes = bytes_get_u32(r);
     s->implicit = bytes_get_bool(r);
     s->projection_from = bytes_get_u32(r);
     s->projection_version = bytes_get_u32(r);
@@ -181,7 +213,7 @@ bool spec_decode(struct bytes_reader *r, struct collection_spec *s)
         s->tuning.max_len > LIMIT_ROWS || s->tuning.max_bytes > INT64_MAX)
         return false;
     return spec_type_fits(s) && s->dim >= 1 && s->dim <= LIMIT_DIM && s->tuning.ef >= 1 &&
-           s->tuning.ef <= LIMIT_EF && s->projection_from <= LIMIT_DIM &&
-           s->projection_version <= PROJECTION_VERSION &&
+           s->tuning.ef <= LIMIT_EF && s->tuning.probes <= LIMIT_NLIST &&
+           s->projection_from <= LIMIT_DIM && s->projection_version <= PROJECTION_VERSION &&
            (s->projection_from == 0 || s->projection_version == PROJECTION_VERSION);
 }

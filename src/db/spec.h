@@ -9,7 +9,8 @@
 #define INDEX_KIND_LIST(X)                                                                         \
     X(INDEX_AUTO, "AUTO") /* flat while small, then HNSW */                                        \
     X(INDEX_HNSW, "HNSW")                                                                          \
-    X(INDEX_FLAT, "FLAT")
+    X(INDEX_FLAT, "FLAT")                                                                          \
+    X(INDEX_IVF, "IVF") /* flat until there are rows enough to be trained with */
 
 enum index_kind {
 #define X(kind, word) kind,
@@ -46,6 +47,7 @@ enum {
 /* What VALTER changes, with the schema. Lanes have copies. */
 struct spec_tuning {
     uint32_t ef;            /* of searches that do not say */
+    uint32_t probes;        /* likewise, of IVF: lists; 0: as go with the index */
     uint32_t element_ttl_s; /* of elements that are put without a time; 0: for ever */
     uint64_t max_len;       /* elements, */
     uint64_t max_bytes;     /* and bytes of elements, a put may lead to; 0: no limit */
@@ -58,6 +60,8 @@ struct spec_shape {
     enum index_kind index;
     uint32_t m;
     uint32_t ef_build;
+    uint32_t lists;      /* IVF; 0: as many as go with the rows */
+    uint32_t subs;       /* PQ: parts; 0: as go with the dimensions */
     bool keep_originals; /* once they are gone, neither they nor other codes can come back */
 };
 
@@ -76,6 +80,8 @@ struct collection_spec {
     enum index_kind index;
     uint32_t m;
     uint32_t ef_build;
+    uint32_t lists;
+    uint32_t subs;
     bool keep_originals;
     struct schema schema;
     struct spec_tuning tuning;
@@ -87,6 +93,11 @@ struct collection_spec spec_default(uint32_t dim);
 /* Has the type that metric, that many dimensions and those codes? INT8 and BIT are walked as they
  * are. Only FP32 may keep codes alone: without the vectors another type would say nothing. */
 bool spec_type_fits(const struct collection_spec *s);
+
+/* Parts of PQ. */
+uint32_t spec_subs(const struct collection_spec *s);
+/* Bytes of a row in the lists of IVF. */
+size_t spec_list_bytes(const struct collection_spec *s);
 
 /* Is it known of elements when they were used? */
 static inline bool spec_counts_use(const struct spec_tuning *s)
@@ -103,10 +114,10 @@ static inline bool spec_ages(const struct spec_tuning *s)
 struct spec_shape spec_shape(const struct collection_spec *s);
 void spec_set_shape(struct collection_spec *s, const struct spec_shape *shape);
 bool spec_shape_equal(const struct spec_shape *a, const struct spec_shape *b);
-/* Are there codes besides the exact vectors? And those? */
+/* Are there codes of rows besides the exact vectors? And those? */
 static inline bool spec_has_codes(const struct spec_shape *s)
 {
-    return s->quant != QUANT_NONE;
+    return s->quant != QUANT_NONE && s->quant < QUANT_ROWS_COUNT;
 }
 
 static inline bool spec_has_vectors(const struct spec_shape *s)

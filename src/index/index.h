@@ -87,13 +87,16 @@ static inline void row_fetch(const struct index_rows *rows, const struct index_f
 
 struct index_query {
     const uint8_t *prepared; /* codec_query */
-    size_t effort;           /* HNSW: ef, how many of the nearest rows are followed */
+    const float *vector;     /* the same query as floats, under COSINE at length 1; IVF reads it */
+    size_t effort;           /* HNSW: ef, how many of the nearest rows are followed; IVF: kept */
     size_t keep;             /* rows wanted back, without a filter; effort when that is more */
     const uint32_t *hidden;  /* NULL, or a row that a walk passes by as if it were not there */
+    size_t probes;           /* IVF: lists looked at, */
+    size_t least;            /* and then more of them until so many rows are found */
     size_t visit_max;        /* give up a filtered walk after so many rows; 0: never */
     struct index_filter filter;
-    bool matching_only;      /* with a filter: walk from match to match */
-    const uint32_t *starts;  /* then: rows that match, from anywhere, to set out from too */
+    bool matching_only;     /* with a filter: walk from match to match */
+    const uint32_t *starts; /* then: rows that match, from anywhere, to set out from too */
     size_t start_count;
 };
 
@@ -124,20 +127,20 @@ struct index_dead {
 
 /* What a sweep found; of an index without links, nothing. owner: the job, then the loop */
 struct index_sweep {
-    uint32_t best_row;   /* a live row of the highest level seen; ROW_NONE: none */
-    int best_level;      /* -1: none */
-    uint32_t *orphans;   /* rows that lost what led to them from near by: link them again */
+    uint32_t best_row; /* a live row of the highest level seen; ROW_NONE: none */
+    int best_level;    /* -1: none */
+    uint32_t *orphans; /* rows that lost what led to them from near by: link them again */
     size_t orphan_count;
     size_t orphan_capacity;
-    uint64_t repaired;   /* rows whose links changed */
-    uint64_t worn;       /* rows of HNSW_WORN, perhaps some twice */
+    uint64_t repaired; /* rows whose links changed */
+    uint64_t worn;     /* rows of HNSW_WORN, perhaps some twice */
 };
 
 /* Rows whose elements have moved to other rows, which the index is to name in their place.
  * A row moves to one below all that move. immutable while it does so */
 struct index_moves {
-    const uint32_t *to;   /* by row - first: where it has moved, ROW_NONE: it has not */
-    uint32_t first, end;  /* the rows that have moved are in first .. end - 1 */
+    const uint32_t *to;  /* by row - first: where it has moved, ROW_NONE: it has not */
+    uint32_t first, end; /* the rows that have moved are in first .. end - 1 */
 };
 
 struct index;
@@ -160,7 +163,8 @@ struct index_ops {
     /* [lane] Nearest rows by code score, sorted, at most effort or keep of them. With a filter:
      * accepted and visible ones only; without: any linked row, dead and unborn ones among them.
      * Returns how many were put in out (room for the more of the two), or SIZE_MAX when memory ran
-     * out. *complete: false when visit_max ended the walk. */
+     * out. *complete: false when visit_max ended the walk, or a list is
+     * being written to for long. */
     size_t (*search)(const struct index *x, const struct index_rows *rows, struct lane *lane,
                      const struct index_query *query, struct hit *out, bool *complete,
                      struct index_cost *cost);

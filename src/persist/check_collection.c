@@ -346,11 +346,12 @@ uint64_t check_collection(struct check_shot *s, const struct check_found *f, uin
                      .partitions = f->partitions,
                      .key = f->key,
                      .uid = f->uid};
-    if (spec->quant != QUANT_NONE) {
+    const struct spec_shape shape = spec_shape(spec);
+    if (spec_has_codes(&shape)) {
         codec_init(&w.codec, spec->quant, spec->metric, spec->dim, vec_kernels_at(0));
         w.code_size = w.codec.row_size;
     }
-    bool vectors = spec->keep_originals || spec->quant == QUANT_NONE;
+    bool vectors = spec_has_vectors(&shape);
     w.vector_size = vectors ? (uint32_t)type_size(spec->type, spec->dim) : 0;
     if (w.large != NULL) {
         w.rows_end = w.large->rows_end;

@@ -68,6 +68,8 @@ static void put_spec(struct dump *d, const struct collection_spec *s)
                s->dim, type_name(s->type), metric_name(s->metric), index_kind_name(s->index),
                quant_name(s->quant), s->m, s->ef_build, s->tuning.ef,
                s->keep_originals ? "kept" : "dropped", s->implicit ? " made by VADD" : "", s->seed);
+    if (s->index == INDEX_IVF)
+        buf_printf(&d->text, " lists %u parts %u probes %u", s->lists, s->subs, s->tuning.probes);
     if (s->projection_from > 0)
         buf_printf(&d->text, " projected from %u", s->projection_from);
     if (s->tuning.element_ttl_s > 0)

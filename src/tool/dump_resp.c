@@ -260,13 +260,37 @@ static void put_schema(struct dump *d, const struct schema *s)
     }
 }
 
+/* Words that put_shape writes. */
+static unsigned shape_words(const struct collection_spec *s)
+{
+    unsigned lists = s->quant == QUANT_PQ && s->subs > 0 ? 10 : 8;
+    return s->index == INDEX_FLAT ? 4 : s->index == INDEX_IVF ? lists : 8;
+}
+
+static void put_lists(struct dump *d, const struct collection_spec *s)
+{
+    put_text(d, "NPROBE");
+    put_number(d, s->tuning.probes);
+    put_text(d, "NLIST");
+    if (s->lists > 0)
+        put_number(d, s->lists);
+    else
+        put_text(d, "AUTO");
+    if (shape_words(s) < 10)
+        return;
+    put_text(d, "SUB");
+    put_number(d, s->subs);
+}
+
 static void put_shape(struct dump *d, const struct collection_spec *s)
 {
     put_text(d, "INDEX");
     put_text(d, index_kind_name(s->index));
     put_text(d, "QUANT");
     put_text(d, quant_name(s->quant));
-    if (s->index == INDEX_FLAT)
+    if (s->index == INDEX_IVF)
+        put_lists(d, s);
+    if (shape_words(s) == 4 || s->index == INDEX_IVF)
         return;
     put_text(d, "M");
     put_number(d, s->m);
@@ -276,9 +300,8 @@ static void put_shape(struct dump *d, const struct collection_spec *s)
 
 static void put_create(struct dump *d, struct slice key, const struct collection_spec *s)
 {
-    bool flat = s->index == INDEX_FLAT;
     size_t schema_words = s->schema.count == 0 ? 0 : 1 + 2 * (size_t)s->schema.count;
-    put_command(d, "VCREATE", (flat ? 14u : 18u) + TUNING_WORDS + schema_words);
+    put_command(d, "VCREATE", 10 + shape_words(s) + TUNING_WORDS + schema_words);
     put_slice(d, key);
     put_text(d, "DIM");
     put_number(d, s->dim);
@@ -609,8 +632,7 @@ static void put_set_change(struct dump *d, const struct mutation *m)
 static void put_alter(struct dump *d, const struct mutation *m)
 {
     const struct collection_spec *s = &m->spec;
-    bool flat = s->index == INDEX_FLAT;
-    put_command(d, "VALTER", (flat ? 6u : 10u) + (s->keep_originals ? 0u : 2u) + TUNING_WORDS);
+    put_command(d, "VALTER", 2 + shape_words(s) + (s->keep_originals ? 0u : 2u) + TUNING_WORDS);
     put_slice(d, m->key);
     put_shape(d, s);
     if (!s->keep_originals) {

@@ -102,11 +102,11 @@ static void init_form(struct codec *c)
 void codec_init(struct codec *c, enum quant quant, enum metric metric, uint32_t dim,
                 const struct vec_kernels *kernels)
 {
-    static const struct codec_form *const forms[QUANT_COUNT] = {[QUANT_NONE] = &codec_fp32,
+    static const struct codec_form *const forms[QUANT_ROWS_COUNT] = {[QUANT_NONE] = &codec_fp32,
                                                                 [QUANT_SQ8] = &codec_sq8,
                                                                 [QUANT_BIN] = &codec_bin,
                                                                 [QUANT_RABITQ] = &codec_rabitq};
-    CHECK(quant < QUANT_COUNT && metric < METRIC_FLOAT_COUNT);
+    CHECK(quant < QUANT_ROWS_COUNT && metric < METRIC_FLOAT_COUNT);
     CHECK(quant != QUANT_BIN || metric == METRIC_COSINE);
     *c = (struct codec){
         .kernels = kernels, .form = forms[quant], .quant = quant, .metric = metric, .dim = dim};

@@ -38,7 +38,8 @@
     X(QUANT_NONE, "NONE")                                                                          \
     X(QUANT_SQ8, "SQ8")                                                                            \
     X(QUANT_BIN, "BIN")                                                                            \
-    X(QUANT_RABITQ, "RABITQ")
+    X(QUANT_RABITQ, "RABITQ")                                                                      \
+    X(QUANT_PQ, "PQ")
 
 enum quant {
 #define X(name, word) name,
@@ -47,9 +48,15 @@ enum quant {
         QUANT_COUNT
 };
 
+/* Those before are forms of rows; the others, of the lists of IVF (pq.h). */
+#define QUANT_ROWS_COUNT QUANT_PQ
+
 const char *quant_name(enum quant q);
 
-enum { CODEC_DIM_MAX = 65536 };
+enum {
+    CODEC_DIM_MAX = 65536,
+    CODEC_LINE = 64 /* bytes the kernels may read at once; alignment of prepared queries */
+};
 
 struct codec_form;
 

@@ -25,7 +25,6 @@ struct codec_form {
 extern const struct codec_form codec_fp32, codec_half, codec_int8, codec_bit;
 extern const struct codec_form codec_sq8, codec_bin, codec_rabitq;
 
-enum { CODEC_LINE = 64 }; /* bytes the kernels may read at once; alignment of prepared queries */
 
 /* The next multiple. value is at most a few rows' bytes, so the sum does not wrap. */
 static inline uint32_t round_up(uint32_t value, uint32_t multiple)

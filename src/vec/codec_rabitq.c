@@ -14,6 +14,7 @@
  * it is the bound.
  *
  * Prepared query: size bytes, struct numbers, room for a rotation. */
+#include "base/mem.h"
 #include "vec/codec_forms.h"
 
 #include <float.h>
@@ -244,7 +245,8 @@ static size_t rabitq_form_screen(const struct codec *c, const uint8_t *query, co
 static void rabitq_form_decode(const struct codec *c, const uint8_t *row, float *vector)
 {
     struct rabitq_factor low;
-    float v[CODEC_DIM_MAX], room[CODEC_DIM_MAX];
+    /* Not on the stack, of which lanes have less than the most dimensions take. */
+    float *v = mem_alloc(MEM_SCRATCH, 2 * size_of(c) * sizeof(*v)), *room = v + size_of(c);
     const uint8_t *code = row + low_offset(c);
     memcpy(&low, row + c->tail_offset, sizeof(low));
     for (size_t at = 0; at < size_of(c); at += RABITQ_BLOCK, code += RABITQ_BLOCK / 2)
@@ -255,6 +257,7 @@ static void rabitq_form_decode(const struct codec *c, const uint8_t *row, float 
     rabitq_unrotate(v, room, size_of(c));
     for (size_t i = 0; i < c->dim; i++)
         vector[i] = v[i] * low.scale + 0.0f; /* no -0 */
+    mem_free(MEM_SCRATCH, v);
 }
 
 static bool rabitq_form_finite(const struct codec *c, const uint8_t *row)

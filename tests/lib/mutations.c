@@ -64,6 +64,8 @@ static void set_type(struct collection_spec *spec, enum vec_type type)
     spec->implicit = false;
     spec->quant = walked || spec->quant == QUANT_BIN ? QUANT_NONE : spec->quant;
     spec->metric = type == TYPE_BIT ? METRIC_JACCARD : METRIC_L2;
+    if (type == TYPE_BIT && spec->index == INDEX_IVF)
+        spec->index = INDEX_AUTO;
     CHECK(spec_type_fits(spec));
 }
 
@@ -86,7 +88,7 @@ static struct collection_spec spec_of(struct slice key)
     static const enum quant quants[] = {QUANT_SQ8, QUANT_NONE, QUANT_BIN};
     static const enum vec_type types[] = {TYPE_INT8, TYPE_FP32, TYPE_FP16, TYPE_FP32,
                                           TYPE_BIT,  TYPE_FP32, TYPE_BF16};
-    static const enum index_kind indexes[] = {INDEX_AUTO, INDEX_AUTO, INDEX_HNSW, INDEX_FLAT};
+    static const enum index_kind indexes[] = {INDEX_AUTO, INDEX_IVF, INDEX_HNSW, INDEX_FLAT};
     spec.quant = number % 6 == 0 ? QUANT_RABITQ : quants[number % COUNT_OF(quants)];
     spec.index = indexes[number % COUNT_OF(indexes)];
     spec.metric = spec.quant == QUANT_BIN ? METRIC_COSINE : METRIC_L2;
@@ -94,6 +96,8 @@ static struct collection_spec spec_of(struct slice key)
     spec.implicit = number % 7 == 2;
     spec.m = 4 + number % 3;
     spec.ef_build = 20;
+    spec.lists = spec.index == INDEX_IVF ? 1 + number % 40 : 0;
+    spec.tuning.probes = number % 3;
     spec.tuning.element_ttl_s = number % 4 == 1 ? 1000 : 0;
     set_type(&spec, types[number % COUNT_OF(types)]);
     spec.seed = number;
@@ -220,10 +224,16 @@ static void change_shape(struct mutations *m, struct collection_spec *spec)
     bool walked = spec->type == TYPE_INT8 || spec->type == TYPE_BIT;
     const struct spec_shape before = spec_shape(spec);
     spec->index = (enum index_kind)below(m, INDEX_KIND_COUNT);
+    if (spec->index == INDEX_IVF && spec->type == TYPE_BIT)
+        spec->index = INDEX_HNSW;
+    spec->lists = spec->index == INDEX_IVF ? below(m, 12) : 0;
+    if (spec->quant == QUANT_PQ)
+        spec->quant = QUANT_NONE;
     spec->m = 4 + below(m, 3);
     if (!spec_has_vectors(&before) || spec->implicit)
         return;
-    spec->quant = walked || below(m, 2) == 0 ? QUANT_NONE : QUANT_SQ8;
+    bool parts = spec->index == INDEX_IVF && !walked && below(m, 2) == 0;
+    spec->quant = parts ? QUANT_PQ : walked || below(m, 2) == 0 ? QUANT_NONE : QUANT_SQ8;
     spec->keep_originals = true; /* or it would be a matter of time what they are */
 }
 
@@ -383,10 +393,7 @@ static struct mutation change_document(struct mutations *m, const struct db *db,
     uint32_t number = below(m, 1000000);
     if (!sets && !inserts && length == 0)
         return nothing(m);
-    out.path = slice_of(whole     ? "$"
-                        : sets    ? "$[\"a\"]"
-                        : inserts ? "$[\"l\"]"
-                                  : "$[\"l\"][0]");
+    out.path = slice_of(whole ? "$" : sets ? "$[\"a\"]" : inserts ? "$[\"l\"]" : "$[\"l\"][0]");
     if (whole)
         (void)snprintf(m->document, sizeof(m->document), "{\"a\":1,\"l\":[%u,\"text\"]}", number);
     else

@@ -59,7 +59,7 @@ static bool all_linked(void *user)
 {
     const struct fixture *f = user;
     return pending_count(&f->c->side->pending) == 0 && f->c->side->dead_linked == 0 &&
-           f->c->side->sweep == NULL && db_idle(&f->db);
+           f->c->side->sweep == NULL && f->c->alteration == NULL && db_idle(&f->db);
 }
 
 /* Puts elements first .. first + count - 1 with new vectors; the attribute says the id modulo 100,
@@ -129,7 +129,7 @@ void fixture_open(struct fixture *f, const struct collection_spec *spec, unsigne
     for (unsigned first = 0; first < rows; first += FIXTURE_BATCH)
         fixture_put(f, first, FIXTURE_BATCH);
     fixture_link_all(f);
-    REQUIRE(f->c->side->graph != NULL);
+    REQUIRE(f->c->side->graph != NULL || spec->index == INDEX_IVF); /* it may be too few rows */
 }
 
 static bool idle(void *user)

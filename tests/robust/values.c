@@ -63,6 +63,7 @@ static const struct {
       ".genre in ['drama', 'comedy']", "not (.year < 2000) or .new", ".year + 1 > 1992",
       ".a.b == 1", "1 == 1", ".genre like 'd*'", "year > 1"}},
     {"name value", {"v", "1990", "w", "drama", "x", "-1e5"}},
+    {"lists-or-AUTO", {"AUTO", "1", "4", "x"}},
     {"field", {"year", "genre", "new", "nosuch", "a.b", "e1", "e2", "e3", "e4"}},
     {"element", {"e1", "e2", "e3", "e4", "fresh"}},
     {"id", {"e1", "e2", "e3", "e4", "e5", "fresh", "other"}},
@@ -383,8 +384,8 @@ void value_element(struct grammar *g)
 static void write_key(struct grammar *g, const struct command *c)
 {
     static const char *const strings[] = {"s", "n", "long", "volatile"};
-    static const char *const collections[] = {"c", "h",    "v",    "cache", "c",
-                                              "h", "fp16", "bf16", "int8",  "bit"};
+    static const char *const collections[] = {"c",    "h",    "v",    "cache", "c",  "h",
+                                              "fp16", "bf16", "int8", "bit",   "ivf"};
     static const char *const hashes[] = {"hash", "times"};
     static const char *const documents[] = {"doc", "letters"};
     static const char *const sets[] = {"set", "big", "set", "one"};
@@ -573,6 +574,18 @@ static bool goes_with(const char *option, const char *word)
     return false;
 }
 
+/* Has what is aimed at to do with INDEX IVF, or with QUANT PQ? */
+static bool is_of_lists(const struct target *must, bool parts)
+{
+    static const char *const words[] = {"SUB", "NLIST", "NPROBE"};
+    bool quant =
+        must->word >= 0 && slice_eq(value_alternative(must->arg->name, must->word), slice_of("PQ"));
+    for (size_t i = 0; i < (parts ? 1 : COUNT_OF(words)); i++)
+        if (must->arg->word != NULL && strcmp(must->arg->word, words[i]) == 0)
+            return true;
+    return quant && !parts;
+}
+
 bool value_is_needed(const struct command *c, const struct arg *arg, const struct target *must,
                      int *word)
 {
@@ -582,6 +595,14 @@ bool value_is_needed(const struct command *c, const struct arg *arg, const struc
                  slice_eq(value_alternative(must->arg->name, must->word), slice_of("JACCARD")));
     if (bits && strcmp(arg->word, "TYPE") == 0) {
         *word = find_alternative(arg->name, "BIT");
+        return true;
+    }
+    if (must != NULL && strcmp(arg->word, "INDEX") == 0 && is_of_lists(must, false)) {
+        *word = find_alternative(arg->name, "IVF");
+        return true;
+    }
+    if (must != NULL && strcmp(arg->word, "QUANT") == 0 && is_of_lists(must, true)) {
+        *word = find_alternative(arg->name, "PQ");
         return true;
     }
     return (c->run == cmd_vcreate && strcmp(arg->word, "DIM") == 0) ||

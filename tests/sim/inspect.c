@@ -12,6 +12,7 @@
 #include "db/lists.h"
 #include "db/members.h"
 #include "index/hnsw_impl.h"
+#include "index/ivf.h"
 #include "json/parse.h"
 #include "types/set.h"
 
@@ -275,9 +276,17 @@ static const char *look_at_tree(const struct inspection *in)
     return NULL;
 }
 
+static const char *look_at_lists(const struct inspection *in)
+{
+    const struct index_rows rows = side_rows(in->side, in->lsn);
+    return in->quiet ? ivf_check(in->side->graph, &rows, is_linked, in->side) : NULL;
+}
+
 static const char *look_at_graph(const struct inspection *in)
 {
     const struct collection *c = in->c;
+    if (!in->side->graph->ops->is_graph)
+        return look_at_lists(in);
     const struct hnsw *h = (const struct hnsw *)in->side->graph;
     for (uint32_t row = 0; row < c->rows_end; row++) {
         const char *broken = look_at_links(in, row);
@@ -804,6 +813,8 @@ static void digest_object(void *user, const struct object *o)
     }
     mix(&v->digest, &c->uid, sizeof(c->uid));
     mix(&v->digest, c->columns.base[c->side->state_column], c->rows_end);
+    const struct index *x = c->side->graph;
+    bool graph = x != NULL && x->ops->is_graph;
     for (uint32_t row = 0; row < c->rows_end; row++) {
         if (!is_live(c, row))
             continue;
@@ -821,8 +832,7 @@ static void digest_object(void *user, const struct object *o)
         mix(&v->digest, &expire_ms, sizeof(expire_ms));
         mix(&v->digest, &partition, sizeof(partition));
         mix(&v->digest, c->columns.base[COL_NORM] + row * sizeof(float), sizeof(float));
-        for (int level = 0; c->side->graph != NULL && level <= hnsw_level(c->side->graph, row);
-             level++) {
+        for (int level = 0; graph && level <= hnsw_level(c->side->graph, row); level++) {
             size_t count = hnsw_neighbours(c->side->graph, row, level, links, LINKS_MAX);
             mix(&v->digest, links, count * sizeof(links[0]));
         }

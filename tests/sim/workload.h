@@ -196,7 +196,7 @@ struct ask {
     bool has_index;
     enum index_kind index;
     enum quant quant; /* VALTER: QUANT_COUNT: AUTO */
-    uint32_t m, reduce; /* reduce 0: not said */
+    uint32_t m, reduce, lists; /* reduce, lists 0: not said */
     struct search_want want;
     struct spec_tuning tuning; /* VALTER: ef 0: not said; max_len UINT64_MAX: not said */
     const char *field;         /* VALTER SCHEMA ADD or DROP; NULL: not said */

@@ -242,9 +242,20 @@ static bool alters_shape(const struct ask *cmd, const struct model_collection *c
                                                           : QUANT_SQ8;
     if (cmd->has_m)
         out->m = cmd->m;
+    bool ivf = out->index == INDEX_IVF, flat = out->index == INDEX_FLAT;
+    if (cmd->lists > 0)
+        out->lists = cmd->lists;
+    if (!ivf)
+        out->lists = 0;
+    if (ivf && c->spec.type == TYPE_BIT)
+        return false;
+    if (out->quant == QUANT_PQ && (!ivf || !before.keep_originals))
+        return false;
+    if ((cmd->lists > 0 && !ivf) || (cmd->has_m && (ivf || flat)))
+        return false;
     if (!before.keep_originals && before.quant != QUANT_NONE && out->quant != before.quant)
         return false;
-    return !(cmd->has_m && out->index == INDEX_FLAT) && !(walked && out->quant != QUANT_NONE);
+    return !(walked && out->quant != QUANT_NONE);
 }
 
 /* Does the command change the collection, or make it? */
@@ -620,8 +631,8 @@ static const char *check_unchanged(const struct ask *cmd, const struct model_col
         break;
     case OP_VADD:
         right = !vadd_fits(c, cmd, at) || !partition_fits(cmd, c, at) ? reply_is_error(r, "ERR")
-                : skips(cmd, c, at)                               ? reply_is_nil(r)
-                                                                  : reply_is_error(r, "full");
+                : skips(cmd, c, at)                                   ? reply_is_nil(r)
+                                                                      : reply_is_error(r, "full");
         break;
     case OP_VCREATE:
         right = cmd->flag && cmd->dim == c->spec.dim && cmd->type == c->spec.type
@@ -718,11 +729,22 @@ static const char *check_members(const struct ask *cmd, const struct model_colle
     return NULL;
 }
 
+/* Has it INDEX IVF, or had it, which serves until VALTER's wish has come true? */
+static bool had_lists(const struct model_collection *c, uint64_t at)
+{
+    for (; at > 0; at--)
+        if (model_shape_at(c, at).index == INDEX_IVF)
+            return true;
+    return false;
+}
+
 static const char *check_links(const struct ask *cmd, const struct model_collection *c, uint64_t at,
                                const redisReply *r)
 {
     if (c == NULL || model_element_seen(c, cmd->ids[0], at, cmd->now_ms) == NULL)
         return reply_is_nil(r) ? NULL : "links of nothing";
+    if (r->type == REDIS_REPLY_ERROR && strstr(r->str, "INDEX IVF") != NULL)
+        return had_lists(c, at) ? NULL : "no links, and no lists";
     if (!reply_is_list(r) || r->elements == 0)
         return "no levels of links";
     for (size_t i = 0; i < r->elements; i++) {

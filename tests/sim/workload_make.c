@@ -425,11 +425,12 @@ static void add_schema_change(struct world *w, struct ask *c, struct ask_args *a
 /* Another index, or other codes; sometimes what does not go together. */
 static void add_shape(struct world *w, struct ask *c, struct ask_args *a)
 {
-    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "AUTO"};
-    static const enum quant meant[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ, QUANT_COUNT};
+    static const char *const quants[] = {"NONE", "SQ8", "RABITQ", "AUTO", "PQ"};
+    static const enum quant meant[] = {QUANT_NONE, QUANT_SQ8, QUANT_RABITQ, QUANT_COUNT, QUANT_PQ};
     c->has_index = one_in(w, 2);
     c->has_quant = one_in(w, 2);
     c->has_m = one_in(w, 3);
+    c->lists = one_in(w, 3) ? 1 + (uint32_t)below(w, 6) : 0;
     if (c->has_index) {
         c->index = (enum index_kind)below(w, INDEX_KIND_COUNT);
         ask_add_text(a, "INDEX");
@@ -445,6 +446,10 @@ static void add_shape(struct world *w, struct ask *c, struct ask_args *a)
         c->m = 4 + (uint32_t)below(w, 20);
         ask_add_text(a, "M");
         ask_add_number(a, c->m);
+    }
+    if (c->lists > 0) {
+        ask_add_text(a, "NLIST");
+        ask_add_number(a, c->lists);
     }
 }
 
@@ -492,7 +497,7 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
 {
     static const char *const metrics[] = {"COSINE", "L2", "ip"}, *const of_bits[] = {"hamming",
                                                                                      "JACCARD"};
-    static const char *const indexes[] = {"AUTO", "AUTO", "HNSW", "FLAT"};
+    static const char *const indexes[] = {"AUTO", "IVF", "HNSW", "FLAT"};
     static const char *const quants[] = {"NONE", "SQ8", "AUTO"};
     size_t index = below(w, COUNT_OF(indexes)), quant = below(w, COUNT_OF(quants));
     c->key = (unsigned)below(w, MODEL_VECTOR_KEYS / 2) * 2; /* the created ones */
@@ -500,6 +505,8 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
     bool bit = style->type == TYPE_BIT, walked = bit || style->type == TYPE_INT8;
     c->type = style->type;
     c->dim = style->dim + (one_in(w, 20) ? (uint32_t)TYPE_BIT_DIM : 0);
+    index = bit && index == 1 ? 0 : index;
+    bool ivf = index == 1, parts = ivf && !walked && quant != 1 && one_in(w, 2);
     ask_add_text(a, "VCREATE");
     ask_add_key(a, c->key);
     ask_add_text(a, "DIM");
@@ -510,7 +517,11 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
     ask_add_text(a, "INDEX");
     ask_add_text(a, indexes[index]);
     ask_add_text(a, "QUANT");
-    ask_add_text(a, walked ? "AUTO" : quants[quant]);
+    ask_add_text(a, walked ? "AUTO" : parts ? "PQ" : quants[quant]);
+    if (ivf) {
+        ask_add_text(a, "NLIST");
+        ask_add_number(a, 1 + below(w, 12));
+    }
     if (c->type != TYPE_FP32 || one_in(w, 2)) {
         ask_add_text(a, "TYPE");
         ask_add_text(a, type_name(c->type));
@@ -519,7 +530,7 @@ static void make_vcreate(struct world *w, struct ask *c, struct ask_args *a)
         ask_add_text(a, "ORIGINALS");
         ask_add_text(a, "DROP");
     }
-    if (index != 3 && one_in(w, 3)) {
+    if (index != 3 && !ivf && one_in(w, 3)) {
         ask_add_text(a, "M");
         ask_add_number(a, 4 + below(w, 20));
     }
@@ -782,8 +793,8 @@ static struct ask *make_op(struct world *w, enum op op, struct buf *out)
              : list_is(op)    ? list_some(w)
              : members_is(op) ? members_some(w, op)
              : json_is(op)    ? json_some(w)
-             : keys_is(op) ? keys_some(w)
-                           : (unsigned)below(w, MODEL_VECTOR_KEYS);
+             : keys_is(op)    ? keys_some(w)
+                              : (unsigned)below(w, MODEL_VECTOR_KEYS);
     if (!keys_is(op) && one_in(w, 30))
         c->key = (unsigned)below(w, MODEL_KEYS);
     if (c->op == OP_VCARD && one_in(w, 4)) {

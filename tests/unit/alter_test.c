@@ -1,6 +1,7 @@
 /* Index and codes of a collection that change while it is searched, put to and swept: every search
  * finds what is there, and what was asked for serves in the end. */
 #include "db/alter.h"
+#include "db/train.h"
 #include "base/rng.h"
 #include "lib/test.h"
 #include "sim/churn.h"
@@ -13,6 +14,11 @@ static struct collection_spec random_wish(struct churn *w)
     struct collection_spec spec = w->c->spec;
     spec.index = (enum index_kind)rng_below(&w->random, INDEX_KIND_COUNT);
     spec.quant = quants[rng_below(&w->random, COUNT_OF(quants))];
+    spec.lists = 0;
+    if (spec.index == INDEX_IVF) {
+        spec.lists = 1 + (uint32_t)rng_below(&w->random, 20);
+        spec.quant = rng_below(&w->random, 2) == 0 ? QUANT_PQ : spec.quant;
+    }
     spec.m = 4 + (uint32_t)rng_below(&w->random, 6);
     spec.ef_build = 40 + (uint32_t)rng_below(&w->random, 2);
     return spec;
@@ -34,7 +40,9 @@ static void expect_serves(const struct churn *w, const struct collection_spec *w
 {
     const struct spec_shape shape = spec_shape(wish);
     EXPECT(spec_shape_equal(&w->c->side->shape, &shape));
-    bool walks = wish->index != INDEX_FLAT;
+    bool walks =
+        wish->index != INDEX_FLAT && (wish->index != INDEX_IVF || w->c->side->graph != NULL);
+    EXPECT(wish->index != INDEX_IVF || walks || !train_can(w->c));
     EXPECT((w->c->side->graph != NULL) == walks);
 }
 

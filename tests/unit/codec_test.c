@@ -301,7 +301,7 @@ TEST(codec, sq8_scores_are_finite_for_zero_denormal_and_huge_vectors)
 TEST(codec, a_row_becomes_the_query_its_vector_became)
 {
     static const uint32_t dims[] = {1, 16, 63, 64, 65, 100, 768, 4097};
-    for (int quant = 0; quant < QUANT_COUNT; quant++) {
+    for (int quant = 0; quant < QUANT_ROWS_COUNT; quant++) {
         for (int metric = 0; metric < METRIC_FLOAT_COUNT; metric++) {
             for (size_t d = 0; d < COUNT_OF(dims); d++) {
                 if (quant == QUANT_RABITQ || (quant == QUANT_BIN && metric != METRIC_COSINE))
@@ -322,7 +322,7 @@ TEST(codec, a_row_becomes_the_query_its_vector_became)
 TEST(codec, a_row_becomes_the_query_of_its_decoded_vector_up_to_rounding)
 {
     enum { DIM = 100 };
-    for (int quant = 0; quant < QUANT_COUNT; quant++) {
+    for (int quant = 0; quant < QUANT_ROWS_COUNT; quant++) {
         struct world w;
         world_init(&w, (enum quant)quant, METRIC_COSINE, DIM, best_kernels());
         uint8_t *query = alloc_lines(w.codec.query_size);
@@ -368,7 +368,7 @@ TEST(codec, a_row_has_one_score_however_it_is_asked_for)
     for (size_t index = 0; index < vec_kernels_count(); index++) {
         const struct vec_kernels *k = usable_at(index);
         for (size_t d = 0; k != NULL && d < COUNT_OF(dims); d++) {
-            for (int quant = 0; quant < QUANT_COUNT; quant++) {
+            for (int quant = 0; quant < QUANT_ROWS_COUNT; quant++) {
                 struct world w;
                 world_init(&w, (enum quant)quant, METRIC_COSINE, dims[d], k);
                 expect_forms_agree(&w);
@@ -439,7 +439,7 @@ TEST(codec, nothing_is_touched_behind_a_row_or_a_query)
     for (size_t index = 0; index < vec_kernels_count(); index++) {
         const struct vec_kernels *k = usable_at(index);
         for (size_t d = 0; k != NULL && d < COUNT_OF(dims); d++) {
-            for (int quant = 0; quant < QUANT_COUNT; quant++) {
+            for (int quant = 0; quant < QUANT_ROWS_COUNT; quant++) {
                 struct world w;
                 world_init(&w, (enum quant)quant, METRIC_COSINE, dims[d], k);
                 expect_nothing_read_behind(&w);

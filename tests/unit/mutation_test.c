@@ -32,6 +32,9 @@ static struct collection_spec some_spec(void)
     s.tuning.max_len = LIMIT_ROWS;
     s.tuning.max_bytes = INT64_MAX;
     s.tuning.evict = EVICT_TTL;
+    s.tuning.probes = LIMIT_NLIST;
+    s.lists = LIMIT_NLIST;
+    s.subs = 2;
     return s;
 }
 
@@ -100,10 +103,9 @@ static struct mutation sample_of_set(unsigned i)
 {
     static struct slice names[3];
     static struct scored members[3];
-    static const enum mutation_kind kinds[] = {MUTATION_SET_ADD,    MUTATION_SET_ADD,
-                                               MUTATION_SET_REMOVE, MUTATION_ZSET_ADD,
-                                               MUTATION_ZSET_ADD,   MUTATION_ZSET_ADD,
-                                               MUTATION_ZSET_REMOVE};
+    static const enum mutation_kind kinds[] = {
+        MUTATION_SET_ADD,  MUTATION_SET_ADD,  MUTATION_SET_REMOVE, MUTATION_ZSET_ADD,
+        MUTATION_ZSET_ADD, MUTATION_ZSET_ADD, MUTATION_ZSET_REMOVE};
     CHECK(i < COUNT_OF(kinds));
     struct mutation m = {.kind = kinds[i], .key = slice_of("key"), .count = 1 + i % 3};
     names[0] = slice_of("");
@@ -311,10 +313,11 @@ static struct mutation sample(unsigned i)
 static bool same_spec(const struct collection_spec *a, const struct collection_spec *b)
 {
     return a->dim == b->dim && a->type == b->type && a->metric == b->metric &&
-           a->quant == b->quant &&
-           a->index == b->index && a->m == b->m && a->ef_build == b->ef_build &&
-           a->tuning.ef == b->tuning.ef && a->keep_originals == b->keep_originals &&
-           a->implicit == b->implicit && a->projection_from == b->projection_from &&
+           a->quant == b->quant && a->index == b->index && a->m == b->m &&
+           a->ef_build == b->ef_build && a->tuning.ef == b->tuning.ef &&
+           a->tuning.probes == b->tuning.probes && a->lists == b->lists && a->subs == b->subs &&
+           a->keep_originals == b->keep_originals && a->implicit == b->implicit &&
+           a->projection_from == b->projection_from &&
            a->projection_version == b->projection_version && a->seed == b->seed &&
            a->tuning.element_ttl_s == b->tuning.element_ttl_s &&
            a->tuning.max_len == b->tuning.max_len && a->tuning.max_bytes == b->tuning.max_bytes &&
@@ -348,10 +351,9 @@ static bool same(const struct mutation *a, const struct mutation *b)
     if (a->kind != b->kind || !slice_eq(a->key, b->key) || !slice_eq(a->value, b->value) ||
         a->expire_ms != b->expire_ms || a->offset != b->offset ||
         !slice_eq(a->partition, b->partition) || !slice_eq(a->path, b->path) ||
-        !slice_eq(a->new_key, b->new_key) ||
-        a->dim != b->dim || a->type != b->type || a->count != b->count ||
-        a->creates != b->creates || a->limit != b->limit || a->at_head != b->at_head ||
-        a->to_head != b->to_head || a->replaces != b->replaces)
+        !slice_eq(a->new_key, b->new_key) || a->dim != b->dim || a->type != b->type ||
+        a->count != b->count || a->creates != b->creates || a->limit != b->limit ||
+        a->at_head != b->at_head || a->to_head != b->to_head || a->replaces != b->replaces)
         return false;
     bool has_spec = a->kind == MUTATION_COLLECTION_NEW || a->creates;
     if (has_spec && !same_spec(&a->spec, &b->spec))

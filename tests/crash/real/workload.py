@@ -522,7 +522,9 @@ def make_vcreate(client):
     key, metric = client.key(b'v', 2), client.rng.choice(METRICS)
     if key in client.sent:
         return None
-    return Command([('VCREATE', key, 'DIM', DIMS[b'v'], 'METRIC', metric)],
+    quant = client.rng.choice(('SQ8', 'PQ', 'RABITQ'))
+    lists = ('INDEX', 'IVF', 'NLIST', 4, 'QUANT', quant) if client.rng.random() < 0.4 else ()
+    return Command([('VCREATE', key, 'DIM', DIMS[b'v'], 'METRIC', metric) + lists],
                    fx.create(key, DIMS[b'v'], metric))
 
 
@@ -579,8 +581,11 @@ def make_valter(client):
     if key is None or not client.sent[key].created:
         return None
     effort = client.rng.randrange(10, 200)
-    shape = client.rng.choice([(), ('INDEX', 'FLAT'), ('INDEX', 'HNSW', 'QUANT', 'NONE'),
-                               ('INDEX', 'HNSW', 'M', client.rng.randrange(4, 20)),
+    shape = client.rng.choice([(), ('INDEX', 'FLAT', 'QUANT', 'AUTO'),
+                               ('INDEX', 'HNSW', 'QUANT', 'NONE'),
+                               ('INDEX', 'HNSW', 'QUANT', 'SQ8', 'M', client.rng.randrange(4, 20)),
+                               ('INDEX', 'IVF', 'NLIST', 3, 'QUANT', 'PQ'),
+                               ('INDEX', 'IVF', 'NLIST', 5, 'QUANT', 'SQ8'),
                                ('INDEX', 'AUTO', 'QUANT', 'SQ8'),
                                ('INDEX', 'HNSW', 'QUANT', 'RABITQ')])
     return Command([('VALTER', key, 'EF', effort) + shape], fx.alter(key, effort))
