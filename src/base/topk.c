@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 
+enum { SOME = 512 }; /* more take a sort of fewer steps */
+
 void topk_init(struct topk *t, struct hit *room, size_t capacity)
 {
     CHECK(room != NULL || capacity == 0);
@@ -56,9 +58,28 @@ static int compare_hits(const void *a, const void *b)
     return hit_before(*x, *y) ? -1 : hit_before(*y, *x) ? 1 : 0;
 }
 
+/* Shell's, with gaps of Ciura 2001: nothing is called, and what is nearly sorted, as lists of
+ * neighbours are, is hardly more than looked at. */
+static void sort_some(struct hit *hits, size_t count)
+{
+    static const size_t gaps[] = {132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < COUNT_OF(gaps); g++) {
+        const size_t gap = gaps[g];
+        for (size_t i = gap; i < count; i++) {
+            const struct hit h = hits[i];
+            size_t at = i;
+            for (; at >= gap && hit_before(h, hits[at - gap]); at -= gap)
+                hits[at] = hits[at - gap];
+            hits[at] = h;
+        }
+    }
+}
+
 void hits_sort(struct hit *hits, size_t count)
 {
-    if (count > 1)
+    if (count <= SOME)
+        sort_some(hits, count);
+    else
         qsort(hits, count, sizeof(*hits), compare_hits);
 }
 

@@ -476,13 +476,21 @@ TEST(topk, wants_nothing_that_it_would_not_keep)
 
 TEST(topk, sorts_any_hits_nearest_first_and_ties_by_row)
 {
-    enum { COUNT = 1000 };
-    struct hit hits[COUNT];
+    enum { MOST = 1000 };
+    struct hit hits[MOST];
     uint64_t rng = 11;
-    random_hits(&rng, hits, COUNT);
-    hits_sort(hits, COUNT);
-    for (size_t i = 1; i < COUNT; i++)
-        EXPECT(hit_before(hits[i - 1], hits[i]) && !hit_before(hits[i], hits[i - 1]));
+    for (size_t count = 0; count <= MOST; count += count < 520 ? 1 : 160) {
+        random_hits(&rng, hits, count); /* rows 0 .. count - 1 */
+        for (int again = 0; again < 2; again++) {
+            hits_sort(hits, count);
+            uint64_t rows = 0;
+            for (size_t i = 0; i < count; i++)
+                rows += hits[i].row;
+            for (size_t i = 1; i < count; i++)
+                EXPECT(hit_before(hits[i - 1], hits[i]) && !hit_before(hits[i], hits[i - 1]));
+            EXPECT(count == 0 || rows == count * (count - 1) / 2);
+        }
+    }
     hits_sort(NULL, 0);
 }
 
