@@ -17,7 +17,7 @@ SOURCES = ('src/cmd/ft_*.c', 'src/cmd/cmd_ft*.c', 'src/cmd/cmd_json*.c', 'src/ft
            'src/ft/aggregate*', 'src/ft/query_bracket.c', 'src/text/match.h')
 WORD = re.compile(r'"([A-Z][A-Z0-9_.]*|\$[a-z_]+)"')
 # Words of the sources that are values, not options.
-VALUES = {'FT.TAGVALS', 'OK', 'WILDCARD'}
+VALUES = {'FT.TAGVALS', 'OK', 'TERM', 'WILDCARD'}
 QUERY = 'the query'
 WHOLE = 'the command'
 
