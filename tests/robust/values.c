@@ -567,6 +567,7 @@ static bool goes_with(const char *option, const char *word)
                  {"DESC", "SORTBY"},
                  {"GROUPSIZE", "GROUPBY"},
                  {"FETCH", "MMR"},
+                 {"RAW", "WITHVECTORS"},
                  {"PARAMS", "FILTER"}};
     for (size_t i = 0; i < COUNT_OF(pairs) && option != NULL; i++)
         if (strcmp(pairs[i].option, option) == 0 && strcmp(pairs[i].word, word) == 0)
