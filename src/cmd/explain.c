@@ -91,7 +91,8 @@ static void put_recall(struct reply *r, const struct search *s, struct buf *line
         put_pair(r, "recall", line);
         return;
     }
-    buf_printf(line, ", effort %.0f", effort_plan_at(plan, 1));
+    const char *unit = s->view.graph->ops->is_graph ? "effort" : "lists";
+    buf_printf(line, ", %s %.0f", unit, effort_plan_at(plan, 1));
     if (search_selects(s) && s->plan.matches > 0)
         buf_printf(line, ", %.0f for %.3g %% of the elements",
                    effort_plan_at(plan, fmin(s->plan.matches / (double)s->view.live, 1)),

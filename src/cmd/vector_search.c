@@ -212,9 +212,9 @@ static enum err check_options(const struct request *rq, const struct search_opti
     uint64_t last = rq->env->db->log.last_lsn;
     if (o->exact && o->has_ef)
         return why_set(why, ERR_ARG, "EXACT and EF contradict each other");
-    if (o->has_recall && (o->exact || o->has_ef))
+    if (o->has_recall && (o->exact || o->has_ef || o->has_nprobe))
         return why_set(why, ERR_ARG,
-                       "RECALL takes the effort itself: it goes with neither EF nor EXACT");
+                       "RECALL takes the effort itself: it goes with neither EF, NPROBE nor EXACT");
     if (o->exact && o->has_nprobe)
         return why_set(why, ERR_ARG, "EXACT and NPROBE contradict each other");
     if (o->has_params && !o->has_filter)
@@ -241,10 +241,6 @@ static enum err apply_options(struct search *s, const struct search_options *o, 
     s->probes = o->has_nprobe ? (size_t)o->nprobe : 0;
     if (o->has_nprobe && s->view.collection->spec.index != INDEX_IVF)
         return why_set(why, ERR_ARG, "NPROBE belongs to INDEX IVF, EF to HNSW");
-    if (o->has_recall && s->view.collection->spec.index == INDEX_IVF)
-        return why_set(why, ERR_ARG,
-                       "RECALL is not measured with INDEX IVF: NPROBE says how many "
-                       "lists are looked at");
     s->radius = o->has_radius ? (float)o->radius : INFINITY;
     s->target = o->has_recall ? o->recall : 0;
     s->exact = o->exact;

@@ -155,12 +155,12 @@ void calibration_plan(const struct calibration *c, double target, size_t k,
     plan->expected = expected(c, k, plan->efforts[0]);
 }
 
-void calibration_guess(double ef, double target, size_t k, struct effort_plan *plan)
+void calibration_guess(double effort, double target, size_t k, struct effort_plan *plan)
 {
     CHECK(target > 0 && target < 1 && k > 0);
     *plan = (struct effort_plan){.target = target, .k = k, .expected = {target, 0, 1}};
     for (size_t s = 0; s < CALIBRATION_SHARES; s++)
-        plan->efforts[s] = ef * fmax(guess_misses / (1 - target), 1) / sqrt(shares[s]);
+        plan->efforts[s] = effort * fmax(guess_misses / (1 - target), 1) / sqrt(shares[s]);
 }
 
 double effort_plan_at(const struct effort_plan *plan, double share)

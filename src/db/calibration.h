@@ -69,7 +69,7 @@ void calibration_add(struct calibration *to, const struct calibration *more);
 void calibration_plan(const struct calibration *c, double target, size_t k,
                       struct effort_plan *plan);
 /* Where nothing was measured: what is enough for most data, from the effort of the collection. */
-void calibration_guess(double ef, double target, size_t k, struct effort_plan *plan);
+void calibration_guess(double effort, double target, size_t k, struct effort_plan *plan);
 /* For a share of elements, 0 < share <= 1, which may lie between those that were measured. */
 double effort_plan_at(const struct effort_plan *plan, double share);
 /* The same for a search that turns out to want more than k. */

@@ -10,7 +10,8 @@ enum {
     SLICE_FLOATS = 2 * 1024 * 1024, /* read by a slice of the scan, for each query */
     STEP_FLOATS = 128 * 1024,       /* between two looks whether a search waits */
     SLICE_EFFORT = 1024,            /* of all walks in a slice, but for the last */
-    POOL = 4096 /* rows that a walk keeps, so that there are matches of the smallest share */
+    POOL = 4096, /* rows that a walk keeps, so that there are matches of the smallest share */
+    POOL_LISTS = 8192 /* likewise, where more of them are ranked */
 };
 
 /* A distance that came by another kernel may differ in its last bits. */
@@ -20,10 +21,10 @@ enum err measure_init(struct measure *m, const struct collection_view *view)
 {
     const struct index *graph = view->graph;
     CHECK(graph != NULL);
-    *m = (struct measure){.view = view};
+    *m = (struct measure){.view = view, .lists = !graph->ops->is_graph};
     m->sums.effort_count = graph->ops->efforts(graph, m->sums.efforts);
     /* From some effort on a search looks at all rows. */
-    while (m->sums.effort_count > 1 &&
+    while (!m->lists && m->sums.effort_count > 1 &&
            !search_walks(view, m->sums.efforts[m->sums.effort_count - 1]))
         m->sums.effort_count--;
     m->queries =
@@ -69,7 +70,7 @@ struct found {
 static size_t most_of(const struct measure *m, size_t k, size_t effort)
 {
     size_t pool = search_candidates(m->view, k);
-    return search_rerank_count(m->view, k, pool > effort ? pool : effort);
+    return search_rerank_count(m->view, k, pool > effort || m->lists ? pool : effort);
 }
 
 /* Leaves out what no search would re-rank. */
@@ -153,13 +154,18 @@ static enum err walk(struct measure *m, struct lane *lane, struct found *found, 
 {
     const struct collection_view *v = m->view;
     size_t effort = m->sums.efforts[m->effort];
-    size_t keep = effort > POOL ? effort : POOL;
+    size_t keep = m->lists ? POOL_LISTS : effort > POOL ? effort : POOL;
     struct hit *room = scratch_get(lane, SCRATCH_HITS, keep * sizeof(*room));
     uint8_t *prepared = scratch_get(lane, SCRATCH_QUERY_A, v->codes.codec->query_size);
     if (room == NULL || prepared == NULL)
         return ERR_NOMEM;
-    codec_query(v->codes.codec, m->queries + m->query * v->collection->spec.dim, prepared);
-    struct index_query query = {.prepared = prepared, .effort = effort, .keep = keep};
+    const float *vector = m->queries + m->query * v->collection->spec.dim;
+    codec_query(v->codes.codec, vector, prepared);
+    struct index_query query = {.prepared = prepared, .vector = vector, .effort = effort};
+    query.keep = keep;
+    query.probes = effort;
+    if (m->lists)
+        query.effort = keep;
     if (m->truth.own[m->query] != ROW_NONE)
         query.hidden = &m->truth.own[m->query];
     struct index_cost cost = {.is_over = m->insists ? NULL : search_is_waiting, .user = lane};
@@ -167,7 +173,7 @@ static enum err walk(struct measure *m, struct lane *lane, struct found *found, 
     size_t count = v->graph->ops->search(v->graph, &v->codes, lane, &query, room, &complete, &cost);
     if (count == SIZE_MAX)
         return ERR_NOMEM;
-    *stopped = cost.stopped;
+    *stopped = cost.stopped || !complete;
     size_t most = most_of(m, CALIBRATION_K_MAX, effort);
     return *stopped ? OK : look_at(m, lane, room, count, most, found);
 }

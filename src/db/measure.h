@@ -16,6 +16,7 @@ struct measure {
     const struct collection_view *view;
     float *queries; /* TRUTH_QUERIES x dim; owned, filled by the caller before the first slice */
     struct truth truth;
+    bool lists;              /* the index looks at lists, not along links */
     bool begun, failed;      /* failed: memory was short; what was measured is good for nothing */
     bool insists;            /* the walk to come was cut short for a search once */
     size_t query, effort;    /* the walk to come: places */

@@ -144,8 +144,7 @@ bool recall_aged(const struct recall *r)
 
 bool recall_wants_calibration(const struct recall *r)
 {
-    const struct index *x = r->collection->side->graph;
-    if (!r->wanted || x == NULL || !x->ops->is_graph)
+    if (!r->wanted || r->collection->side->graph == NULL)
         return false;
     bool real = r->query_count >= RECALL_QUERIES_REAL && r->query_count >= 2 * r->now.real;
     return !recall_usable(r) || recall_aged(r) || real || r->next_one.queries > 0;
@@ -183,7 +182,7 @@ void recall_add(struct recall_watch *w, struct recall *r, const struct calibrati
 void recall_plan(struct recall_watch *w, struct search *s)
 {
     struct collection *c = s->view.collection;
-    if (s->target <= 0 || s->exact || s->view.graph == NULL || !s->view.graph->ops->is_graph)
+    if (s->target <= 0 || s->exact || s->view.graph == NULL)
         return;
     if (s->target >= 1) {
         s->exact = true;
@@ -196,8 +195,9 @@ void recall_plan(struct recall_watch *w, struct search *s)
     }
     size_t k = search_first_wanted(s);
     if (r == NULL || !recall_usable(r)) {
-        double ef = (double)(k > s->view.ef ? k : s->view.ef);
-        calibration_guess(ef, s->target, k, &s->efforts);
+        size_t own = search_own_effort(s);
+        own = own < k && s->view.graph->ops->is_graph ? k : own;
+        calibration_guess((double)own, s->target, k, &s->efforts);
     } else {
         bool aged = recall_aged(r);
         double target = aged ? 1 - (1 - s->target) * aged_misses : s->target;

@@ -460,7 +460,9 @@ static double match_walk_ns(const struct query_run *r, double look)
 static size_t filtered_probes(const struct query_run *r)
 {
     double share = r->search->plan.matches / ((double)r->view->live + 1), lists = (double)r->probes;
-    if (search_selects(r->search) && share < 1)
+    if (search_selects(r->search) && r->search->efforts.target > 0)
+        lists = ceil(fmin(planned_effort(r, r->search->plan.matches), LIMIT_NLIST));
+    else if (search_selects(r->search) && share < 1)
         lists /= sqrt(share > lists_share_min ? share : lists_share_min);
     return (size_t)lists;
 }
@@ -509,6 +511,15 @@ static enum search_way choose(const struct query_run *r, double near, double ns[
     return best;
 }
 
+size_t search_own_effort(const struct search *s)
+{
+    const struct index *x = s->view.graph;
+    if (x == NULL || x->ops->is_graph)
+        return s->effort > 0 ? s->effort : s->view.ef;
+    size_t own = s->probes > 0 ? s->probes : s->view.probes;
+    return own > 0 ? own : ivf_probes_default(x);
+}
+
 static struct query_run run_of(const struct search *s, size_t wanted)
 {
     struct query_run r = {.view = &s->view};
@@ -523,8 +534,7 @@ static struct query_run run_of(const struct search *s, size_t wanted)
     const struct index *x = s->view.graph;
     r.lists = x != NULL && !x->ops->is_graph;
     if (r.lists) {
-        size_t own = s->probes > 0 ? s->probes : s->view.probes;
-        r.probes = own > 0 ? own : ivf_probes_default(x);
+        r.probes = planned > 0 ? r.effort : search_own_effort(s);
     }
     return r;
 }

@@ -15,6 +15,9 @@ bool search_wants_rows(const struct search *s);
 /* How many of the nearest it asks for at first, of which refine may make fewer. */
 size_t search_first_wanted(const struct search *s);
 
+/* Without a target: rows that a walk follows, or lists that are looked at. */
+size_t search_own_effort(const struct search *s);
+
 /* Is a search of this effort a walk, and not a scan of all? */
 bool search_walks(const struct collection_view *v, size_t effort);
 

@@ -346,6 +346,23 @@ static void destroy(struct index *x)
     mem_free(MEM_GRAPH, v);
 }
 
+/* Lists to look at, each 1.4 times as many or more, so that the last is all of them. */
+static size_t efforts(const struct index *x, uint32_t out[INDEX_EFFORTS_MAX])
+{
+    const double lists = ivf_of(x)->model.lists;
+    const double factor = fmax(sqrt(2), pow(lists, 1.0 / (INDEX_EFFORTS_MAX - 1)));
+    size_t count = 0;
+    out[count++] = 1;
+    for (double effort = factor; out[count - 1] < lists; effort *= factor) {
+        uint32_t next = (uint32_t)ceil(fmin(effort, lists));
+        if (next == out[count - 1])
+            continue;
+        CHECK(count < INDEX_EFFORTS_MAX);
+        out[count++] = next;
+    }
+    return count;
+}
+
 static const struct index_ops ops = {
     .name = "IVF",
     .reserve = reserve,
@@ -362,6 +379,7 @@ static const struct index_ops ops = {
     .move_lists = move_lists,
     .move_links = move_links,
     .move_finish = move_finish,
+    .efforts = efforts,
     .shrink = shrink,
     .excess = excess,
     .bytes = bytes,

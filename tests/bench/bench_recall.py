@@ -69,8 +69,11 @@ class Bench:
             assert reply in (0, 1), reply
 
     def wait_for_links(self):
-        while self.client.vinfo(KEY)['pending'] > 0 or self.client.vinfo(KEY)['dead-rows'] > 0:
+        info = self.client.vinfo(KEY)
+        while (info['pending'] > 0 or info['dead-rows'] > 0 or
+               info.get('training', b'trained') != b'trained' or info['altering'] != b'no'):
             time.sleep(0.2)
+            info = self.client.vinfo(KEY)
 
     def fill(self):
         self.client.call('VCREATE', KEY, 'DIM', self.train.dim, 'METRIC', self.metric,
