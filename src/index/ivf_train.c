@@ -15,10 +15,10 @@
 #include "vec/kmeans.h"
 
 enum {
-    CENTER_TURNS = 8,
+    CENTER_TURNS = 20,
     SAMPLE_STEP = 64,  /* rows */
     SAMPLE_TRIES = 64, /* for one */
-    REST_MAX = 16384,  /* points that codebooks are made of */
+    REST_MAX = 65536,  /* points that codebooks are made of */
     REST_STEP = 64
 };
 

@@ -41,15 +41,17 @@ static const double recalls[] = {0.90, 0.95, 0.98, 0.99};
 enum { RECALLS = 4 };
 
 static const struct bench_system *const systems[] = {
-    &bench_vdb, &bench_vdb_rabitq,         &bench_vdb_flat,      &bench_hnswlib,
-    &bench_faiss_ivfpq, &bench_faiss_ivfflat, &bench_faiss_flat,
+    &bench_vdb,           &bench_vdb_rabitq,     &bench_vdb_flat, &bench_vdb_ivf_sq8,
+    &bench_vdb_ivf_pq,    &bench_vdb_ivf_rabitq, &bench_hnswlib,  &bench_faiss_ivfpq,
+    &bench_faiss_ivfflat, &bench_faiss_flat,
 };
 
 static const char *const usage[] = {
     "usage: bench_index [options] glove100|fashion784|syn768 ...",
     "  --data DIR       where the data sets are (data)",
     "  --systems A,B    which systems (all); "
-    "vdb,vdb-flat,hnswlib,faiss-ivfpq,faiss-ivfflat,faiss-flat",
+    "vdb,vdb-flat,vdb-ivf-sq8,vdb-ivf-pq,vdb-ivf-rabitq,hnswlib,faiss-ivfpq,faiss-ivfflat,faiss-"
+    "flat",
     "  --passes N       passes over all settings (3)",
     "  --queries N      queries of a turn (2000)",
     "  --threads N      threads of a build (2)",

@@ -43,6 +43,9 @@ struct bench_system {
 extern const struct bench_system bench_vdb;
 extern const struct bench_system bench_vdb_rabitq;
 extern const struct bench_system bench_vdb_flat;
+extern const struct bench_system bench_vdb_ivf_sq8;
+extern const struct bench_system bench_vdb_ivf_pq;
+extern const struct bench_system bench_vdb_ivf_rabitq;
 extern const struct bench_system bench_hnswlib;
 extern const struct bench_system bench_faiss_ivfpq;
 extern const struct bench_system bench_faiss_ivfflat;

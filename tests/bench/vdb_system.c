@@ -1,6 +1,6 @@
 /* vdb_system.c: our indexes without the server: the layers index and vec, as a collection of
- * default settings uses them (COSINE or L2, SQ8 codes, exact copies for re-ranking, M 16, EFC 200).
- */
+ * default settings uses them (COSINE or L2, SQ8 codes, exact copies for re-ranking, M 16, EFC 200),
+ * and IVF with the lists and parts that Faiss is given. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,10 @@
 #include "base/thread.h"
 #include "bench/bench_system.h"
 #include "index/hnsw.h"
+#include "index/ivf.h"
 #include "index/scan.h"
 
+enum { EFFORT_SCALE = 1000, SAMPLE_A_LIST = 48 };
 enum { LINKS = 16, EF_BUILD = 200, RERANKED_MIN = 20, THREADS_MAX = 64, LSN = 1 };
 enum { COL_VECTOR, COL_CODE, COL_BIRTH, COL_DEATH, COLS };
 
@@ -178,6 +180,58 @@ static void *build_rabitq(const struct matrix *train, enum bench_metric metric, 
     return build_on(QUANT_RABITQ, train, metric, threads);
 }
 
+static struct index *train_lists(struct vdb *v, enum ivf_codes codes)
+{
+    const uint32_t dim = v->dim;
+    const struct ivf_shape shape = {.lists = v->rows.end > 200000 ? 2048 : 1024,
+                                    .codes = codes,
+                                    .subs = dim <= 100 ? dim / 2 : dim / 4,
+                                    .seed = 1};
+    bool over = false;
+    struct ivf_trainer *t = ivf_trainer_new(&v->rows, &shape, SAMPLE_A_LIST * shape.lists);
+    if (t == NULL)
+        die("no memory to train");
+    while (!over)
+        if (ivf_trainer_sample(t, &v->rows, &over) != OK)
+            die("no memory for a sample");
+    for (over = false; !over;)
+        if (ivf_trainer_step(t, &over) != OK)
+            die("no memory to train");
+    struct index *x = ivf_trainer_take(t, &v->epoch, v->rows.end);
+    ivf_trainer_free(t);
+    return x;
+}
+
+static void *build_lists(const struct matrix *train, enum bench_metric metric, unsigned threads,
+                         enum quant quant)
+{
+    const enum ivf_codes codes = quant == QUANT_PQ ? IVF_PQ : IVF_ROWS;
+    struct vdb *v = vdb_new(train, metric, codes == IVF_PQ ? QUANT_NONE : quant);
+    for (uint32_t row = 0; row < train->rows; row++)
+        fill_row(v, row, matrix_row(train, row));
+    v->graph = train_lists(v, codes);
+    if (v->graph == NULL || v->graph->ops->reserve(v->graph, train->rows) != OK)
+        die("no memory for lists");
+    link_all(v, threads);
+    return v;
+}
+
+static void *build_ivf_sq8(const struct matrix *train, enum bench_metric metric, unsigned threads)
+{
+    return build_lists(train, metric, threads, QUANT_SQ8);
+}
+
+static void *build_ivf_pq(const struct matrix *train, enum bench_metric metric, unsigned threads)
+{
+    return build_lists(train, metric, threads, QUANT_PQ);
+}
+
+static void *build_ivf_rabitq(const struct matrix *train, enum bench_metric metric,
+                              unsigned threads)
+{
+    return build_lists(train, metric, threads, QUANT_RABITQ);
+}
+
 static void *build_flat(const struct matrix *train, enum bench_metric metric, unsigned threads)
 {
     (void)threads;
@@ -215,8 +269,8 @@ static void give_ids(const struct hit *hits, size_t count, size_t k, int32_t *id
 static void rerank(struct vdb *v, const float *query, struct hit *hits, size_t count)
 {
     const struct vec_kernels *kernels = v->codec.kernels;
-    uint32_t ids[256];
-    float scores[256];
+    uint32_t ids[EFFORT_SCALE];
+    float scores[EFFORT_SCALE];
     CHECK(count <= COUNT_OF(ids));
     for (size_t i = 0; i < count; i++)
         ids[i] = hits[i].row;
@@ -245,6 +299,25 @@ static void search_graph(void *index, const float *query, size_t k, unsigned eff
     const size_t reranked = 2 * k > RERANKED_MIN ? 2 * k : RERANKED_MIN;
     if (count > reranked)
         count = reranked;
+    rerank(v, query, hits, count);
+    give_ids(hits, count, k, ids);
+}
+
+/* effort: lists * EFFORT_SCALE + how many are ranked exactly. */
+static void search_lists(void *index, const float *query, size_t k, unsigned effort, int32_t *ids)
+{
+    struct vdb *v = index;
+    struct index_cost cost = {0};
+    bool complete;
+    query = prepare_query(v, query);
+    struct index_query q = {.prepared = v->prepared,
+                            .vector = query,
+                            .effort = effort % EFFORT_SCALE,
+                            .probes = effort / EFFORT_SCALE};
+    struct hit *hits = room_for(v, q.effort);
+    size_t count = v->graph->ops->search(v->graph, &v->rows, &v->lane, &q, hits, &complete, &cost);
+    if (count == SIZE_MAX)
+        die("no memory to search");
     rerank(v, query, hits, count);
     give_ids(hits, count, k, ids);
 }
@@ -293,6 +366,12 @@ static void effort_text(unsigned effort, char *text, size_t size)
     (void)snprintf(text, size, "ef %u", effort);
 }
 
+static void effort_lists(unsigned effort, char *text, size_t size)
+{
+    (void)snprintf(text, size, "nprobe %u, rerank %u", effort / EFFORT_SCALE,
+                   effort % EFFORT_SCALE);
+}
+
 static void effort_all(unsigned effort, char *text, size_t size)
 {
     (void)effort;
@@ -334,4 +413,42 @@ const struct bench_system bench_vdb_flat = {
     .search = search_flat,
     .free = vdb_free,
     .query_bytes = scanned_bytes,
+};
+
+static const unsigned efforts_sq8[] = {4020,  8020,  12020, 16020,  24020,  32020,
+                                       48020, 64020, 96020, 128020, 192020, 256020};
+static const unsigned efforts_pq[] = {4040,  8040,  12060, 16060, 20080,  24100,  28100,  32100,
+                                      40100, 48100, 64150, 96200, 128200, 192300, 256400, 384600};
+
+const struct bench_system bench_vdb_ivf_sq8 = {
+    .name = "vdb IVF SQ8",
+    .key = "vdb-ivf-sq8",
+    .efforts = efforts_sq8,
+    .effort_count = COUNT_OF(efforts_sq8),
+    .effort_text = effort_lists,
+    .build = build_ivf_sq8,
+    .search = search_lists,
+    .free = vdb_free,
+};
+
+const struct bench_system bench_vdb_ivf_pq = {
+    .name = "vdb IVF PQ",
+    .key = "vdb-ivf-pq",
+    .efforts = efforts_pq,
+    .effort_count = COUNT_OF(efforts_pq),
+    .effort_text = effort_lists,
+    .build = build_ivf_pq,
+    .search = search_lists,
+    .free = vdb_free,
+};
+
+const struct bench_system bench_vdb_ivf_rabitq = {
+    .name = "vdb IVF RABITQ",
+    .key = "vdb-ivf-rabitq",
+    .efforts = efforts_sq8,
+    .effort_count = COUNT_OF(efforts_sq8),
+    .effort_text = effort_lists,
+    .build = build_ivf_rabitq,
+    .search = search_lists,
+    .free = vdb_free,
 };

@@ -87,7 +87,8 @@ static void train(struct pq *pq, const float *points, size_t count)
 /* What a block's score says of a dot product is off by the rounding of the tables alone. */
 static void expect_scores(const struct pq *pq, const float *points, size_t count)
 {
-    uint8_t *block = calloc(1, pq_block_size(pq)), *tables = aligned_alloc(64, pq->subs * 16u);
+    uint8_t *block = calloc(1, pq_block_size(pq)),
+            *tables = aligned_alloc(64, (pq->subs * 16u + 63) / 64 * 64);
     float *decoded = malloc(PQ_BLOCK * pq->dim * sizeof(float));
     float *room = malloc(pq->subs * 16 * sizeof(float)), scores[PQ_BLOCK], adds[PQ_BLOCK] = {0};
     struct pq4_scan scan = {.limit = FLT_MAX};
