@@ -104,7 +104,6 @@ static void run(struct job *job, struct lane *lane)
         t->error = t->sampled ? ivf_trainer_step(t->trainer, &t->over)
                               : ivf_trainer_sample(t->trainer, &t->rows, &t->over);
     }
-    t->percent = ivf_trainer_progress(t->trainer);
 }
 
 static void done(struct job *job)
@@ -116,6 +115,7 @@ static void done(struct job *job)
     CHECK(b->jobs > 0 && t->out);
     b->jobs--;
     t->out = false;
+    t->percent = ivf_trainer_progress(t->trainer);
     bool ends = t->error != OK || (t->over && t->sampled);
     t->sampled |= t->over;
     if (t->unwanted)
