@@ -18,22 +18,6 @@ void matrix_dots(const float *a, size_t a_rows, const float *b, size_t b_rows, s
                 size_of(dim), 1, a, size_of(dim), b, size_of(dim), 0, out, size_of(b_rows));
 }
 
-void matrix_product(const float *a, size_t rows, const float *b, size_t inner, size_t columns,
-                    float *out)
-{
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, size_of(rows), size_of(columns),
-                size_of(inner), 1, a, size_of(inner), b, size_of(columns), 0, out,
-                size_of(columns));
-}
-
-void matrix_add_cross(const float *a, size_t a_columns, const float *b, size_t b_columns,
-                      size_t rows, float *sum)
-{
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size_of(a_columns), size_of(b_columns),
-                size_of(rows), 1, a, size_of(a_columns), b, size_of(b_columns), 1, sum,
-                size_of(b_columns));
-}
-
 void matrix_squares(const float *a, size_t count, size_t dim, float *out)
 {
     for (size_t i = 0; i < count; i++) {

@@ -75,36 +75,6 @@ TEST(matrix, dots_are_those_of_all_rows_with_all_rows)
     }
 }
 
-TEST(matrix, product_multiplies_rows_by_columns)
-{
-    for (uint64_t seed = 1; seed <= TURNS; seed++) {
-        struct operands *o = random_operands(seed);
-        size_t rows = o->shape[0], inner = o->shape[1], columns = o->shape[2];
-        matrix_product(o->a, rows, o->b, inner, columns, o->out);
-        for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < columns; j++)
-                EXPECT(near_sum((double)o->out[i * columns + j],
-                                sum_of(o->a + i * inner, 1, o->b + j, columns, inner)));
-        free(o);
-    }
-}
-
-TEST(matrix, cross_products_add_to_what_is_there)
-{
-    for (uint64_t seed = 1; seed <= TURNS; seed++) {
-        struct operands *o = random_operands(seed);
-        size_t rows = o->shape[0], a_columns = o->shape[1], b_columns = o->shape[2];
-        float before[SIZE_MOST];
-        for (size_t j = 0; j < b_columns; j++)
-            before[j] = o->out[j];
-        matrix_add_cross(o->a, a_columns, o->b, b_columns, rows, o->out);
-        for (size_t j = 0; j < b_columns; j++)
-            EXPECT(near_sum((double)o->out[j], (double)before[j] + sum_of(o->a, a_columns, o->b + j,
-                                                                          b_columns, rows)));
-        free(o);
-    }
-}
-
 TEST(matrix, squares_are_dots_of_rows_with_themselves)
 {
     struct operands *o = random_operands(3);
